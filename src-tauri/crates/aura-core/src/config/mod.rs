@@ -1,0 +1,14 @@
+//! What the person can change: defaults compiled in, a file that holds only the differences, and the environment over both.
+
+mod environment;
+mod keys;
+mod settings;
+mod store;
+
+pub use environment::Environment;
+pub use keys::{KeyPlace, Keys};
+pub use settings::{
+    Appearance, Clocks, Consent, Listening, Mode, ProviderSettings, RouteChoice, Routes, ScreenSharing, Settings,
+    Share, Speaking, Theme,
+};
+pub use store::{Config, Store};

@@ -1,0 +1,114 @@
+//! Groq: Whisper for listening, open models for answers and pictures, Orpheus for speech.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::wire::http::{KeyHeader, Link};
+use super::wire::json_events::JsonEvents;
+use super::wire::speech::Speech;
+use super::wire::{openai_audio, openai_chat, openai_models};
+use super::{
+    Account, Chat, ChatRequest, ChatStream, Class, Connection, Failure, ListedModel, Provider, Service, Services,
+    SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
+};
+use crate::catalog;
+
+/// The largest upload on a free account, in bytes.
+const MAX_UPLOAD: usize = 25_000_000;
+/// The largest picture inside a request, in bytes: 4 MB of base64.
+const MAX_IMAGE: usize = 3_000_000;
+/// Orpheus takes 200 characters; a margin for what it counts differently.
+const MAX_CHARS: usize = 190;
+/// The only format Orpheus has. It must be named: the default is one that it refuses.
+const FORMAT: &str = "wav";
+
+pub(super) static PROVIDER: Provider = Provider {
+    id: "groq",
+    label: "Groq",
+    key_env: Some("GROQ_API_KEY"),
+    base_url_env: Some("GROQ_BASE_URL"),
+    base_url: Some("https://api.groq.com/openai/v1/"),
+    local: false,
+    services: &Service::ALL,
+    connect,
+};
+
+struct Groq {
+    link: Link,
+}
+
+fn connect(connection: Connection) -> Services {
+    let Some(base) = connection.base_url else { return Services::default() };
+    let groq = Arc::new(Groq { link: Link::new(connection.http, base, connection.key, KeyHeader::Bearer) });
+    Services { stt: Some(groq.clone()), chat: Some(groq.clone()), tts: Some(groq.clone()), account: Some(groq) }
+}
+
+impl Groq {
+    fn link(&self) -> Result<&Link, Failure> {
+        self.link.with_key(PROVIDER.label)
+    }
+}
+
+#[async_trait]
+impl SpeechToText for Groq {
+    async fn transcribe(&self, request: &SttRequest) -> Result<Transcript, Failure> {
+        let link = self.link()?;
+        openai_audio::check(request, MAX_UPLOAD)?;
+        // Only the verbose form tells how likely it is that nobody spoke.
+        let (content_type, body) = openai_audio::transcription_form(request, "verbose_json");
+        let reply = link.post(link.url(&["audio", "transcriptions"]), &content_type, body).await?;
+        let rate_limit = reply.rate_limit();
+        let mut transcript = openai_audio::transcript(&reply.body().await?, request)?;
+        transcript.usage.rate_limit = rate_limit;
+        transcript.usage.model = Some(request.model.clone());
+        Ok(transcript)
+    }
+}
+
+#[async_trait]
+impl Chat for Groq {
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
+        let link = self.link()?;
+        if request.image.as_ref().is_some_and(|image| image.len() > MAX_IMAGE) {
+            return Err(Failure::new(Class::Unsupported, "The picture is larger than Groq takes: 4 MB in base64."));
+        }
+        let shape = openai_chat::Shape {
+            max_tokens_field: "max_completion_tokens",
+            stream_options: false, // usage always comes
+            params: catalog::reasoning(PROVIDER.id, &request.model),
+        };
+        let reply = link.post_json(link.url(&["chat", "completions"]), &openai_chat::request(request, shape)).await?;
+        let answer = openai_chat::Answer::new(reply.rate_limit());
+        Ok(reply.stream(JsonEvents::new(answer)))
+    }
+}
+
+#[async_trait]
+impl TextToSpeech for Groq {
+    async fn speak(&self, request: &TtsRequest) -> Result<SpeechStream, Failure> {
+        let link = self.link()?;
+        let mut request = request.clone();
+        request.voice = catalog::resolve_voice(PROVIDER.id, &request.model, &request.voice);
+        let reply = link.post_json(link.url(&["audio", "speech"]), &openai_audio::speech(&request, FORMAT)).await?;
+        let decoder = Speech::new(reply.content_type(), FORMAT);
+        Ok(reply.stream(decoder))
+    }
+
+    fn max_chars(&self, model: &str) -> usize {
+        catalog::max_chars(PROVIDER.id, model).unwrap_or(MAX_CHARS)
+    }
+}
+
+#[async_trait]
+impl Account for Groq {
+    async fn models(&self) -> Result<Vec<ListedModel>, Failure> {
+        let link = self.link()?;
+        let reply = link.get(link.url(&["models"])).await?;
+        Ok(openai_models::list(PROVIDER.id, &reply.json().await?))
+    }
+
+    async fn warm(&self) {
+        self.link.warm().await;
+    }
+}

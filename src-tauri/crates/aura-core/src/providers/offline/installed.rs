@@ -1,0 +1,96 @@
+//! The provider with the programs that are really installed here; a test without its programs does nothing.
+
+use std::process::Stdio;
+
+use futures::TryStreamExt;
+use tokio::io::AsyncWriteExt;
+
+use super::*;
+use crate::audio::{Resampler, SPEECH_RATE, speech_wav, to_i16};
+use crate::providers::SpeechPiece;
+
+/// Programs on `PATH`.
+struct Installed;
+
+#[async_trait]
+impl Programs for Installed {
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    }
+
+    async fn run(&self, job: Job) -> crate::error::Result<JobOutput> {
+        let mut child = tokio::process::Command::new(&job.program)
+            .args(&job.args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let (_, output) = tokio::join!(
+            async move {
+                let written = stdin.write_all(&job.stdin).await;
+                drop(stdin);
+                written
+            },
+            child.wait_with_output()
+        );
+        let output = output.unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok(JobOutput { success: output.status.success(), stdout: output.stdout.into(), stderr })
+    }
+}
+
+fn offline() -> Offline {
+    let surroundings = Surroundings { no_model: true, ..Surroundings::default() };
+    Offline { http: crate::providers::wire::http::client().unwrap(), programs: Arc::new(Installed), surroundings }
+}
+
+#[tokio::test]
+async fn what_espeak_says_pocketsphinx_understands() {
+    // The American voice: the recogniser's model was trained on American speakers.
+    let offline = offline();
+    if listen::program(&offline).is_none() || speak::program(&offline).is_none() {
+        return;
+    }
+    let request =
+        TtsRequest { model: String::new(), voice: "en-us".into(), text: "What is the weather like today".into() };
+    let pieces: Vec<SpeechPiece> = offline.speak(&request).await.unwrap().try_collect().await.unwrap();
+    let mut samples = Vec::new();
+    for piece in pieces {
+        let SpeechPiece::Pcm(pcm) = piece else { panic!("not decoded") };
+        let mut resampler = Resampler::new(pcm.rate, SPEECH_RATE);
+        samples.extend(resampler.push(&pcm.samples));
+        samples.extend(resampler.finish());
+    }
+    let samples: Vec<i16> = samples.into_iter().map(to_i16).collect();
+    let duration = Duration::from_secs_f64(samples.len() as f64 / f64::from(SPEECH_RATE));
+    assert!(duration > Duration::from_secs(1), "{duration:?}");
+    let request = SttRequest { model: String::new(), wav: speech_wav(&samples), duration, language: None };
+    let heard = offline.transcribe(&request).await.unwrap().text;
+    // A recogniser of this size mistakes a word now and then.
+    let found = ["what", "weather", "today"].iter().filter(|word| heard.contains(**word)).count();
+    assert!(found >= 2, "{heard}");
+}
+
+#[tokio::test]
+async fn tesseract_reads_a_picture() {
+    let offline = offline();
+    if look::program(&offline).is_none() {
+        return;
+    }
+    // An empty white picture: enough to see that a picture through standard input is taken.
+    let mut image = b"P5 64 64 255\n".to_vec();
+    image.extend([255; 64 * 64]);
+    let request = ChatRequest {
+        model: String::new(),
+        system: String::new(),
+        messages: Vec::new(),
+        image: Some(image.into()),
+        max_tokens: 10,
+    };
+    let pieces: Vec<_> = offline.chat(&request).await.unwrap().try_collect().await.unwrap();
+    assert!(pieces.len() > 1);
+}

@@ -1,0 +1,50 @@
+//! Text on the screen, read by tesseract.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::{Offline, answer, args};
+use crate::providers::{ChatStream, Class, Failure};
+
+/// More than this nobody listens to, in characters.
+const MAX_TEXT: usize = 600;
+
+pub(super) fn program(offline: &Offline) -> Option<PathBuf> {
+    offline.programs.find("tesseract")
+}
+
+pub(super) async fn read(offline: &Offline, image: Bytes) -> Result<ChatStream, Failure> {
+    let Some(program) = program(offline) else {
+        return Err(Failure::new(
+            Class::Unsupported,
+            "Nothing on this computer can read the screen. Install tesseract.",
+        ));
+    };
+    let output = offline.run(program, args(["stdin", "stdout"]), image).await?;
+    Ok(answer::stream(&said(&String::from_utf8_lossy(&output.stdout)), "tesseract"))
+}
+
+fn said(found: &str) -> String {
+    let words: Vec<&str> = found.split_whitespace().filter(|word| word.chars().any(char::is_alphanumeric)).collect();
+    let text = words.join(" ");
+    if text.is_empty() {
+        "I can read no text on the screen.".to_owned()
+    } else if text.chars().count() > MAX_TEXT {
+        format!("The screen says: {}… and more.", text.chars().take(MAX_TEXT).collect::<String>())
+    } else {
+        format!("The screen says: {text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_is_said() {
+        assert_eq!(said("Save\n\n | changes? \x0c"), "The screen says: Save changes?");
+        assert_eq!(said(" \n — | \n"), "I can read no text on the screen.");
+        assert!(said(&"word ".repeat(500)).ends_with("… and more."));
+    }
+}

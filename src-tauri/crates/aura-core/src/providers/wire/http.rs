@@ -1,0 +1,272 @@
+//! The HTTP client and one provider's address and key: what every call shares.
+//!
+//! Here a broken connection gets its class, bodies get their bounds, and every message loses the key should it hold it.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::stream::{self, Pieces};
+use super::{errors, limits};
+use crate::error::Error;
+use crate::providers::{Class, Failure, RateLimit};
+
+/// The longest that making a connection may take.
+const CONNECT: Duration = Duration::from_secs(3);
+/// Connections stay open between turns, so that a question finds one; a laptop that slept finds out by the ping.
+const IDLE: Duration = Duration::from_secs(600);
+/// How often an open HTTP/2 connection is asked whether it still lives, and how long it may take to answer.
+const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(3));
+/// The longest error body that is read, in bytes, and for how long.
+const ERROR_BODY: (usize, Duration) = (64 * 1024, Duration::from_secs(3));
+/// The longest reply that is read whole. OpenRouter's model list is close to a megabyte.
+const WHOLE_BODY: usize = 16 * 1024 * 1024;
+
+/// The client that all providers share: one pool of connections, no total timeout, no redirects, no compression.
+///
+/// The clocks of a request belong to the router, redirects could carry a key elsewhere, and compression delays streams.
+pub fn client() -> Result<Client, Error> {
+    // Another part of the program may have installed a provider already; one is as good as the other.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let builder = || {
+        Client::builder()
+            .user_agent(concat!("aura/", env!("CARGO_PKG_VERSION"))) // without one Groq's gate answers 403 (error code 1010)
+            .connect_timeout(CONNECT)
+            .tcp_nodelay(true)
+            .tcp_keepalive(Duration::from_secs(30))
+            .pool_idle_timeout(IDLE)
+            .http2_keep_alive_interval(PING.0)
+            .http2_keep_alive_timeout(PING.1)
+            .http2_keep_alive_while_idle(true)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+    };
+    builder().build().or_else(|error| {
+        // A machine without root certificates can still reach servers on the computer itself.
+        tracing::warn!(error = %error.without_url(), "no root certificates: only http addresses can be reached");
+        builder().tls_certs_only([]).build().map_err(|error| Error::internal(error.without_url()))
+    })
+}
+
+/// How a key is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::providers) enum KeyHeader {
+    /// `Authorization: Bearer …`
+    Bearer,
+    /// A header of the provider's own.
+    Named(&'static str),
+}
+
+/// One provider's address and key.
+#[derive(Clone)]
+pub(in crate::providers) struct Link {
+    http: Client,
+    base: Url,
+    key: Option<SecretString>,
+    header: KeyHeader,
+}
+
+impl Link {
+    /// A link to `base`, which ends with a slash.
+    pub(in crate::providers) fn new(http: Client, base: Url, key: Option<SecretString>, header: KeyHeader) -> Self {
+        let key = key.filter(|key| !key.expose_secret().trim().is_empty());
+        Self { http, base, key, header }
+    }
+
+    /// The same link, or what to tell when there is no key.
+    pub(in crate::providers) fn with_key(&self, provider: &str) -> Result<&Self, Failure> {
+        match self.key {
+            Some(_) => Ok(self),
+            None => Err(Failure::new(Class::Auth, format!("There is no key for {provider}. Add one under Providers."))),
+        }
+    }
+
+    /// The address of an endpoint. The segments are escaped: a model's name may hold anything.
+    pub(in crate::providers) fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    /// Reads from an address.
+    pub(in crate::providers) async fn get(&self, url: Url) -> Result<Reply, Failure> {
+        self.send(self.http.request(Method::GET, url)).await
+    }
+
+    /// Sends JSON and returns when the headers of a success are there.
+    pub(in crate::providers) async fn post_json(&self, url: Url, body: &Value) -> Result<Reply, Failure> {
+        self.post(url, "application/json", body.to_string().into()).await
+    }
+
+    /// Sends a body and returns when the headers of a success are there.
+    pub(in crate::providers) async fn post(&self, url: Url, content_type: &str, body: Bytes) -> Result<Reply, Failure> {
+        self.send(self.http.request(Method::POST, url).header(CONTENT_TYPE, content_type).body(body)).await
+    }
+
+    /// Opens a connection and leaves it in the pool. Whatever is answered does not matter.
+    pub(in crate::providers) async fn warm(&self) {
+        let request = self.http.request(Method::HEAD, self.base.clone()).timeout(CONNECT);
+        drop(request.send().await);
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, Failure> {
+        let request = self.authorise(request.header(ACCEPT, "*/*"))?;
+        let response = request.send().await.map_err(|error| self.clean(transport(error, &self.base)))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(Reply { response, key: self.key.clone() });
+        }
+        let headers = response.headers().clone();
+        let body = error_body(response).await;
+        Err(self.clean(errors::failure(status.as_u16(), &headers, &body)))
+    }
+
+    fn authorise(&self, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
+        let Some(key) = &self.key else { return Ok(request) };
+        let key = key.expose_secret().trim();
+        let (name, value) = match self.header {
+            KeyHeader::Bearer => ("authorization", format!("Bearer {key}")),
+            KeyHeader::Named(name) => (name, key.to_owned()),
+        };
+        let mut value = HeaderValue::from_str(&value)
+            .map_err(|_| Failure::new(Class::Auth, "The key holds characters that no key has. Copy it once more."))?;
+        value.set_sensitive(true);
+        Ok(request.header(name, value))
+    }
+
+    fn clean(&self, failure: Failure) -> Failure {
+        clean(failure, self.key.as_ref())
+    }
+}
+
+/// A success whose body has not been read yet.
+pub(in crate::providers) struct Reply {
+    response: Response,
+    key: Option<SecretString>,
+}
+
+impl Reply {
+    /// The headers.
+    pub(in crate::providers) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// What is left of the allowance.
+    pub(in crate::providers) fn rate_limit(&self) -> Option<RateLimit> {
+        limits::read(self.headers())
+    }
+
+    /// The media type in lower case, without parameters.
+    pub(in crate::providers) fn content_type(&self) -> String {
+        let value = self.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.to_ascii_lowercase()
+    }
+
+    /// The whole body.
+    pub(in crate::providers) async fn body(mut self) -> Result<Bytes, Failure> {
+        let mut body = BytesMut::new();
+        loop {
+            match self.response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > WHOLE_BODY => {
+                    return Err(Failure::new(Class::Unsupported, "The provider's reply is larger than AURA reads."));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Ok(body.freeze()),
+                Err(error) => {
+                    let failure = errors::broken(
+                        false,
+                        format!("The connection broke while the reply was read: {}", cause(error)),
+                    );
+                    return Err(clean(failure, self.key.as_ref()));
+                }
+            }
+        }
+    }
+
+    /// The whole body as JSON, unless it is an error in a success's clothes.
+    pub(in crate::providers) async fn json(self) -> Result<Value, Failure> {
+        let key = self.key.clone();
+        let body = self.body().await?;
+        parse(&body).map_err(|failure| clean(failure, key.as_ref()))
+    }
+
+    /// The body as pieces, decoded as they arrive.
+    pub(in crate::providers) fn stream<D: stream::Decoder>(self, decoder: D) -> Pieces<D::Piece> {
+        stream::pieces(self.response, self.key, decoder)
+    }
+}
+
+/// A JSON reply, or the failure it holds.
+pub(super) fn parse(body: &[u8]) -> Result<Value, Failure> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| {
+        // A sign-in page of a hotel network, or an address that belongs to something else.
+        Failure::new(Class::Unreachable, "The reply is not JSON. Check the provider's address and the network.")
+    })?;
+    match errors::in_success(&value) {
+        Some(failure) => Err(failure),
+        None => Ok(value),
+    }
+}
+
+async fn error_body(mut response: Response) -> String {
+    let (limit, time) = ERROR_BODY;
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            let room = limit - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if body.len() == limit {
+                break;
+            }
+        }
+    };
+    // What came in time is enough to tell what went wrong.
+    drop(tokio::time::timeout(time, read).await);
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+fn transport(error: reqwest::Error, base: &Url) -> Failure {
+    let host = base.host_str().unwrap_or("the provider").to_owned();
+    let (class, what) = if error.is_builder() {
+        (Class::InvalidRequest, "The request could not be built for")
+    } else if error.is_timeout() && !error.is_connect() {
+        (Class::Timeout, "No answer in time from")
+    } else {
+        (Class::Unreachable, "No connection to")
+    };
+    Failure::new(class, errors::shorten(&format!("{what} {host}: {}", cause(error))))
+}
+
+/// The innermost reason: "Connection refused" says more than "error sending request". Never an address.
+pub(super) fn cause(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut innermost: &dyn std::error::Error = &error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    if error.source().is_none() { error.to_string() } else { innermost.to_string() }
+}
+
+/// The failure without the key, should a provider repeat it.
+pub(super) fn clean(mut failure: Failure, key: Option<&SecretString>) -> Failure {
+    if let Some(key) = key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty()) {
+        if failure.message.contains(key) {
+            failure.message = failure.message.replace(key, "…");
+        } else if key.len() > 16 {
+            // The message may have been cut in the middle of the key.
+            let start = &key[..key.ceil_char_boundary(12)];
+            if let Some(at) = failure.message.find(start) {
+                failure.message.truncate(at);
+                failure.message.push('…');
+            }
+        }
+    }
+    failure
+}

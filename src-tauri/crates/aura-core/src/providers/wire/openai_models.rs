@@ -1,0 +1,196 @@
+//! Model lists in OpenAI's dialect. Every server adds something of its own; what it says counts, else the name has to tell.
+
+use serde_json::Value;
+
+use crate::catalog;
+use crate::providers::{ListedModel, ListedVoice, Service};
+
+/// The models of `GET models` that are of use. `provider` is the catalog's name of the provider or preset.
+pub(in crate::providers) fn list(provider: &str, value: &Value) -> Vec<ListedModel> {
+    // Ollama's list is null when it is empty.
+    value["data"].as_array().into_iter().flatten().filter_map(|model| entry(provider, model)).collect()
+}
+
+fn entry(provider: &str, model: &Value) -> Option<ListedModel> {
+    let id = model["id"].as_str()?;
+    if model["active"].as_bool() == Some(false) {
+        return None;
+    }
+    let services = told(model).unwrap_or_else(|| catalog::services(provider, id));
+    let number = |value: &Value| value.as_u64().and_then(|number| u32::try_from(number).ok());
+    let context = ["context_window", "context_length", "max_model_len"].iter().find_map(|name| number(&model[*name]));
+    let max_output =
+        number(&model["max_completion_tokens"]).or_else(|| number(&model["top_provider"]["max_completion_tokens"]));
+    (!services.is_empty()).then(|| ListedModel {
+        id: id.to_owned(),
+        services,
+        context: context.or_else(|| number(&model["meta"]["n_ctx_train"])),
+        max_output,
+    })
+}
+
+/// What the list itself says that a model can do.
+fn told(model: &Value) -> Option<Vec<Service>> {
+    match model["task"].as_str() {
+        Some("automatic-speech-recognition") => return Some(vec![Service::Stt]),
+        Some("text-to-speech") => return Some(vec![Service::Tts]),
+        Some("text-generation") | None => {}
+        Some(_) => return Some(vec![]),
+    }
+    let words = |value: &Value| -> Option<Vec<String>> {
+        Some(value.as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
+    };
+    let input = words(&model["architecture"]["input_modalities"])?;
+    let output = words(&model["architecture"]["output_modalities"])?;
+    let has = |list: &[String], word: &str| list.iter().any(|found| found == word);
+    let mut services = Vec::new();
+    if has(&input, "audio") && has(&output, "transcription") {
+        services.push(Service::Stt);
+    }
+    if has(&input, "text") && has(&output, "text") {
+        services.push(Service::Llm);
+        if has(&input, "image") {
+            services.push(Service::Vlm);
+        }
+    }
+    if has(&output, "audio") || has(&output, "speech") {
+        services.push(Service::Tts);
+    }
+    Some(services)
+}
+
+/// LM Studio's own list, which tells what its OpenAI list leaves out.
+pub(in crate::providers) fn lmstudio(value: &Value) -> Vec<ListedModel> {
+    let entries = value["models"].as_array().into_iter().flatten();
+    entries
+        .filter(|model| matches!(model["type"].as_str(), Some("llm" | "vlm")))
+        .filter_map(|model| {
+            let mut services = vec![Service::Llm];
+            if model["capabilities"]["vision"].as_bool() == Some(true) || model["type"] == "vlm" {
+                services.push(Service::Vlm);
+            }
+            let context = &model["loaded_instances"][0]["config"]["context_length"];
+            let context = context.as_u64().or_else(|| model["max_context_length"].as_u64());
+            Some(ListedModel {
+                id: model["key"].as_str()?.to_owned(),
+                services,
+                context: context.and_then(|tokens| u32::try_from(tokens).ok()),
+                max_output: None,
+            })
+        })
+        .collect()
+}
+
+/// What Ollama's `api/show` adds to a listed model.
+pub(in crate::providers) fn ollama(model: &mut ListedModel, shown: &Value) {
+    if let Some(capabilities) = shown["capabilities"].as_array() {
+        let can = |what: &str| capabilities.iter().any(|capability| capability == what);
+        model.services.clear();
+        if can("completion") {
+            model.services.push(Service::Llm);
+        }
+        if can("completion") && can("vision") {
+            model.services.push(Service::Vlm);
+        }
+    }
+    let info = shown["model_info"].as_object().into_iter().flatten();
+    let context = info.filter(|(name, _)| name.ends_with(".context_length")).find_map(|(_, value)| value.as_u64());
+    model.context = context.and_then(|tokens| u32::try_from(tokens).ok()).or(model.context);
+}
+
+/// The voices of `GET audio/voices`: objects, or names alone from older servers.
+pub(in crate::providers) fn voices(value: &Value) -> Vec<ListedVoice> {
+    let list = value["voices"].as_array().or_else(|| value.as_array());
+    list.into_iter()
+        .flatten()
+        .filter_map(|voice| {
+            let name = voice["name"].as_str();
+            let id = voice.as_str().or_else(|| voice["id"].as_str()).or_else(|| voice["voice_id"].as_str()).or(name)?;
+            Some(ListedVoice { id: id.to_owned(), label: name.unwrap_or(id).to_owned() })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::providers::wire::recorded;
+
+    #[test]
+    fn every_recorded_list() {
+        use Service::*;
+        for (provider, name, expected) in [
+            (
+                "groq",
+                "groq_models.json",
+                vec![
+                    ("openai/gpt-oss-20b", vec![Llm], Some(131_072)),
+                    ("openai/gpt-oss-120b", vec![Llm], Some(131_072)),
+                    ("qwen/qwen3.8-27b", vec![Llm, Vlm], Some(131_072)),
+                    ("whisper-large-v3-turbo", vec![Stt], Some(448)),
+                    ("whisper-large-v3", vec![Stt], Some(448)),
+                    ("canopylabs/orpheus-v1-english", vec![Tts], Some(4000)),
+                ],
+            ),
+            (
+                "openai",
+                "openai_models.json",
+                vec![("gpt-6-luna", vec![Llm, Vlm], None), ("whisper-1", vec![Stt], None)],
+            ),
+            (
+                "openrouter",
+                "openrouter_models.json",
+                vec![("google/gemini-3.5-flash-lite", vec![Llm, Vlm], Some(1_048_576))],
+            ),
+            ("ollama", "ollama_models.json", vec![("qwen3-vl:8b", vec![Llm, Vlm], None)]),
+            ("ollama", "ollama_models_empty.json", vec![]),
+            ("lmstudio", "lmstudio_models.json", vec![("qwen/qwen3-vl-8b", vec![Llm, Vlm], None)]),
+            ("llamacpp", "llamacpp_models.json", vec![("gemma-3-4b", vec![Llm, Vlm], Some(131_072))]),
+            ("vllm", "vllm_models.json", vec![("Qwen/Qwen3-VL-8B-Instruct", vec![Llm, Vlm], Some(32_768))]),
+            (
+                "speaches",
+                "speaches_models.json",
+                vec![
+                    ("Systran/faster-distil-whisper-small.en", vec![Stt], None),
+                    ("speaches-ai/Kokoro-82M-v1.0-ONNX", vec![Tts], None),
+                ],
+            ),
+            (
+                "kokoro",
+                "kokoro_models.json",
+                vec![("tts-1", vec![Tts], None), ("tts-1-hd", vec![Tts], None), ("kokoro", vec![Tts], None)],
+            ),
+        ] {
+            let models = list(provider, &recorded::json(name));
+            let found: Vec<_> =
+                models.iter().map(|model| (model.id.as_str(), model.services.clone(), model.context)).collect();
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_native_lists_tell_more() {
+        let models = lmstudio(&recorded::json("lmstudio_native_models.json"));
+        let expected = ListedModel {
+            id: "qwen/qwen3-vl-8b".into(),
+            services: vec![Service::Llm, Service::Vlm],
+            context: Some(8192),
+            max_output: None,
+        };
+        assert_eq!(models, [expected]);
+
+        let mut model =
+            ListedModel { id: "my-own".into(), services: vec![Service::Llm], context: None, max_output: None };
+        ollama(&mut model, &recorded::json("ollama_show_capabilities.json"));
+        assert_eq!((model.services, model.context), (vec![Service::Llm, Service::Vlm], Some(262_144)));
+    }
+
+    #[test]
+    fn both_voice_lists() {
+        let expected = ["af_heart", "bm_george"];
+        for name in ["kokoro_voices.json", "kokoro_voices_legacy.json"] {
+            let voices = voices(&recorded::json(name));
+            assert_eq!(voices.iter().map(|voice| voice.id.as_str()).collect::<Vec<_>>(), expected, "{name}");
+        }
+    }
+}

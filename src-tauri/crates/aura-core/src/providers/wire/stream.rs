@@ -1,0 +1,105 @@
+//! From the chunks of a response body to the pieces of an answer.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use reqwest::Response;
+use secrecy::SecretString;
+
+use super::{errors, http};
+use crate::providers::Failure;
+
+/// How long the rest of a finished reply is read, so that its connection can be used again.
+const DRAIN: Duration = Duration::from_millis(250);
+
+/// Makes pieces out of bytes. Fed with recorded bytes in tests and with a response in use.
+pub(in crate::providers) trait Decoder: Send + 'static {
+    /// What it makes.
+    type Piece: Send + 'static;
+    /// Takes the next bytes. Pieces that came before a failure are still delivered.
+    fn push(&mut self, bytes: &[u8], out: &mut Vec<Self::Piece>) -> Result<(), Failure>;
+    /// The body is over: fails unless the answer is complete.
+    fn finish(&mut self, out: &mut Vec<Self::Piece>) -> Result<(), Failure>;
+    /// Whether something of the answer was made already.
+    fn has_content(&self) -> bool;
+    /// Whether nothing more is to come, though the body may not be over.
+    fn is_complete(&self) -> bool;
+}
+
+/// Pieces as they arrive; ends after the first failure.
+pub(in crate::providers) type Pieces<T> = BoxStream<'static, Result<T, Failure>>;
+
+struct Reading<D: Decoder> {
+    response: Option<Response>,
+    key: Option<SecretString>,
+    decoder: D,
+    ready: VecDeque<Result<D::Piece, Failure>>,
+}
+
+/// The pieces of a response.
+pub(in crate::providers) fn pieces<D: Decoder>(
+    response: Response,
+    key: Option<SecretString>,
+    decoder: D,
+) -> Pieces<D::Piece> {
+    let reading = Reading { response: Some(response), key, decoder, ready: VecDeque::new() };
+    stream::unfold(reading, |mut reading| async move {
+        loop {
+            if let Some(piece) = reading.ready.pop_front() {
+                return Some((piece, reading));
+            }
+            let chunk = reading.response.as_mut()?.chunk().await;
+            reading.take(chunk);
+        }
+    })
+    .boxed()
+}
+
+impl<D: Decoder> Reading<D> {
+    fn take(&mut self, chunk: reqwest::Result<Option<bytes::Bytes>>) {
+        let mut out = Vec::new();
+        let result = match chunk {
+            Ok(Some(bytes)) => self.decoder.push(&bytes, &mut out),
+            Ok(None) => {
+                self.response = None;
+                self.decoder.finish(&mut out)
+            }
+            Err(error) => Err(errors::broken(
+                self.decoder.has_content(),
+                errors::shorten(&format!("The connection broke in the middle of the answer: {}", http::cause(error))),
+            )),
+        };
+        self.ready.extend(out.into_iter().map(Ok));
+        if let Err(failure) = result {
+            self.response = None;
+            self.ready.push_back(Err(http::clean(failure, self.key.as_ref())));
+        } else if self.decoder.is_complete() {
+            drain(self.response.take());
+        }
+    }
+}
+
+/// An HTTP/1.1 connection returns to the pool only when its reply was read to the end.
+fn drain(response: Option<Response>) {
+    if let Some(mut response) = response {
+        tokio::spawn(tokio::time::timeout(DRAIN, async move { while let Ok(Some(_)) = response.chunk().await {} }));
+    }
+}
+
+/// Everything a decoder makes of some chunks, for tests: the pieces, then the failure if there was one.
+#[cfg(test)]
+pub(in crate::providers) fn decode_all<D: Decoder>(
+    mut decoder: D,
+    chunks: &[&[u8]],
+) -> (Vec<D::Piece>, Option<Failure>) {
+    let mut out = Vec::new();
+    for chunk in chunks {
+        if let Err(failure) = decoder.push(chunk, &mut out) {
+            return (out, Some(failure));
+        }
+    }
+    let failure = if decoder.is_complete() { None } else { decoder.finish(&mut out).err() };
+    (out, failure)
+}

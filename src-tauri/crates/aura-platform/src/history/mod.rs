@@ -1,0 +1,258 @@
+//! The turns, in one SQLite file.
+//!
+//! A thread owns the connection: SQLite blocks, and must not do so on the runtime. Writes are awaited, so a turn that was saved is
+//! on disk.
+
+mod file;
+
+use std::path::Path;
+use std::sync::mpsc;
+
+use async_trait::async_trait;
+use aura_core::error::{Error, Result};
+use aura_core::ports::History;
+use aura_core::record::TurnRecord;
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::oneshot;
+
+use self::file::File;
+
+type Work = Box<dyn FnOnce(&mut File) + Send>;
+
+/// The history database, `history.db` in the data folder.
+#[derive(Debug, Clone)]
+pub struct SqliteHistory {
+    work: mpsc::Sender<Work>,
+}
+
+impl SqliteHistory {
+    /// Opens the database in a folder, or starts one. A file that is damaged is moved aside, with a warning in the log.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let mut file = File::open(&folder.join("history.db"))?;
+        let (work, todo) = mpsc::channel::<Work>();
+        std::thread::Builder::new()
+            .name("aura-history".into())
+            .spawn(move || {
+                // Ends when the last handle is dropped.
+                while let Ok(job) = todo.recv() {
+                    job(&mut file);
+                }
+            })
+            .map_err(|cause| Error::storage("open the history", cause))?;
+        Ok(Self { work })
+    }
+
+    /// Turns whose question or answer hold every word, newest first. Words match by their beginning.
+    pub async fn search(&self, words: &str, limit: u32) -> Result<Vec<TurnRecord>> {
+        // Quoted, so that nothing the person types is taken for search syntax.
+        let query: Vec<String> =
+            words.split_whitespace().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
+        if query.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.run("search the history", move |db| {
+            let mut rows = db.prepare_cached(
+                "SELECT json FROM turns WHERE rowid IN (SELECT rowid FROM words WHERE words MATCH ?1) ORDER BY started_at DESC, id DESC LIMIT ?2",
+            )?;
+            rows.query_map(params![query.join(" "), limit], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
+        })
+        .await
+        .map(parse)
+    }
+
+    /// Runs one piece of work on the database's thread.
+    async fn run<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (tell, told) = oneshot::channel();
+        let job: Work = Box::new(move |file| {
+            // Nobody listens any more when the caller was dropped; the work is done all the same.
+            let _ = tell.send(file.run(doing, work));
+        });
+        self.work.send(job).map_err(|_| Error::internal("the history's thread has ended"))?;
+        told.await.map_err(|_| Error::internal("the history's thread ended early"))?
+    }
+}
+
+#[async_trait]
+impl History for SqliteHistory {
+    async fn save(&self, turn: &TurnRecord) -> Result<()> {
+        let json = serde_json::to_string(turn).map_err(Error::internal)?;
+        let (id, session, started) = (turn.id.clone(), turn.session.clone(), turn.started_at.as_microsecond());
+        let (transcript, answer) = (turn.transcript.clone(), turn.answer.clone());
+        self.run("save the turn in the history", move |db| {
+            db.prepare_cached(
+                "INSERT INTO turns (id, session, started_at, transcript, answer, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT (id) DO UPDATE SET session = ?2, started_at = ?3, transcript = ?4, answer = ?5, json = ?6",
+            )?
+            .execute(params![id, session, started, transcript, answer, json])
+            .map(drop)
+        })
+        .await
+    }
+
+    async fn recent(&self, session: Option<&str>, limit: u32) -> Result<Vec<TurnRecord>> {
+        let session = session.map(str::to_owned);
+        self.run("read the history", move |db| {
+            let mut rows = db.prepare_cached(
+                "SELECT json FROM turns WHERE ?1 IS NULL OR session = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
+            )?;
+            rows.query_map(params![session, limit], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
+        })
+        .await
+        .map(parse)
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {
+        let id = id.to_owned();
+        self.run("read the history", move |db| {
+            db.prepare_cached("SELECT json FROM turns WHERE id = ?1")?
+                .query_row([&id], |row| row.get::<_, String>(0))
+                .optional()
+        })
+        .await
+        .map(|found| parse(found).pop())
+    }
+
+    async fn delete(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.run("delete the turn from the history", move |db| {
+            db.prepare_cached("DELETE FROM turns WHERE id = ?1")?.execute([&id]).map(drop)
+        })
+        .await
+    }
+}
+
+/// The turns of some rows. One that cannot be read, perhaps written by another version, must not hide the others.
+fn parse(rows: impl IntoIterator<Item = String>) -> Vec<TurnRecord> {
+    rows.into_iter()
+        .filter_map(|row| match serde_json::from_str(&row) {
+            Ok(turn) => Some(turn),
+            Err(cause) => {
+                tracing::warn!(%cause, "a turn of the history cannot be read and is left out");
+                None
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(id: &str, session: &str, second: i64, transcript: &str, answer: &str) -> TurnRecord {
+        TurnRecord {
+            id: id.into(),
+            session: session.into(),
+            started_at: jiff::Timestamp::from_second(second).unwrap(),
+            transcript: transcript.into(),
+            answer: answer.into(),
+            spoken: answer.into(),
+            interrupted: false,
+            error: None,
+            stages: vec![],
+            notices: vec![],
+            question_audio: None,
+            answer_audio: None,
+            seen: None,
+            first_sound_ms: Some(321),
+        }
+    }
+
+    fn ids(turns: &[TurnRecord]) -> Vec<&str> {
+        turns.iter().map(|turn| turn.id.as_str()).collect()
+    }
+
+    #[tokio::test]
+    async fn saves_replaces_lists_and_deletes() {
+        let folder = tempfile::tempdir().unwrap();
+        let history = SqliteHistory::open(folder.path()).unwrap();
+        for (id, session, second) in [("a", "x", 10), ("b", "y", 30), ("c", "x", 20)] {
+            history.save(&turn(id, session, second, "question", "answer")).await.unwrap();
+        }
+        assert_eq!(ids(&history.recent(None, 10).await.unwrap()), ["b", "c", "a"]);
+        assert_eq!(ids(&history.recent(None, 2).await.unwrap()), ["b", "c"]);
+        assert_eq!(ids(&history.recent(Some("x"), 10).await.unwrap()), ["c", "a"]);
+
+        let better = turn("a", "x", 10, "question", "a better answer");
+        history.save(&better).await.unwrap();
+        assert_eq!(history.get("a").await.unwrap(), Some(better));
+        history.delete("a").await.unwrap();
+        history.delete("a").await.unwrap();
+        assert_eq!(history.get("a").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn is_there_again_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let saved = turn("a", "x", 10, "What is this?", "A lamp.");
+        SqliteHistory::open(folder.path()).unwrap().save(&saved).await.unwrap();
+        assert_eq!(SqliteHistory::open(folder.path()).unwrap().get("a").await.unwrap(), Some(saved));
+    }
+
+    #[tokio::test]
+    async fn finds_words_and_follows_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let history = SqliteHistory::open(folder.path()).unwrap();
+        history.save(&turn("a", "x", 1, "What is the weather?", "Rain in the evening.")).await.unwrap();
+        history.save(&turn("b", "x", 2, "And tomorrow?", "The weather clears.")).await.unwrap();
+        assert_eq!(ids(&history.search("weath", 10).await.unwrap()), ["b", "a"]);
+        assert_eq!(ids(&history.search("weather RAIN", 10).await.unwrap()), ["a"]);
+        assert_eq!(ids(&history.search("\"rain OR (", 10).await.unwrap()), Vec::<&str>::new());
+        assert_eq!(ids(&history.search(" ", 10).await.unwrap()), Vec::<&str>::new());
+
+        history.save(&turn("a", "x", 1, "What is the time?", "Noon.")).await.unwrap();
+        history.delete("b").await.unwrap();
+        assert_eq!(ids(&history.search("weather", 10).await.unwrap()), Vec::<&str>::new());
+        assert_eq!(ids(&history.search("noon", 10).await.unwrap()), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn moves_a_damaged_file_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("history.db"), vec![b'x'; 9000]).unwrap();
+        let history = SqliteHistory::open(folder.path()).unwrap();
+        history.save(&turn("a", "x", 1, "q", "a")).await.unwrap();
+        assert_eq!(broken(folder.path()), 1);
+    }
+
+    #[tokio::test]
+    async fn survives_damage_while_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let history = SqliteHistory::open(folder.path()).unwrap();
+        for n in 0..200 {
+            history.save(&turn(&format!("t{n}"), "x", n, "question", &"words ".repeat(200))).await.unwrap();
+        }
+        drop(history);
+        // The last handle's thread closes the file and folds the log into it.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        // The header stays whole, so that the damage is met only when the pages are read.
+        let path = folder.path().join("history.db");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[40_960..].fill(0x5a);
+        std::fs::write(&path, bytes).unwrap();
+
+        let history = SqliteHistory::open(folder.path()).unwrap();
+        assert_eq!(history.recent(None, 500).await.unwrap(), vec![]);
+        history.save(&turn("new", "x", 1, "q", "a")).await.unwrap();
+        assert_eq!(ids(&history.recent(None, 10).await.unwrap()), ["new"]);
+        assert_eq!(broken(folder.path()), 1);
+    }
+
+    #[tokio::test]
+    async fn leaves_the_file_of_a_newer_version_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.db");
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
+        let error = SqliteHistory::open(folder.path()).unwrap_err();
+        assert!(error.message.contains("newer AURA"), "{}", error.message);
+        assert_eq!(broken(folder.path()), 0);
+    }
+
+    fn broken(folder: &Path) -> usize {
+        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("history.broken-") && name.ends_with(".db")).count()
+    }
+}

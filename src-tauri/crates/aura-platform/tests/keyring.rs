@@ -1,0 +1,70 @@
+//! The real key store adapter against a real Secret Service.
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use aura_core::error::Code;
+use aura_core::ports::Secrets;
+use aura_platform::Keyring;
+use aura_tests::keyring::{Bus, freeze, with_bus};
+use aura_tests::process::run as run_program;
+use secrecy::{ExposeSecret, SecretString};
+
+fn run(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
+
+#[test]
+fn keeps_replaces_and_removes() {
+    with_bus("keeps_replaces_and_removes", Bus::with_store, || {
+        run(async {
+            Keyring.check().await.unwrap();
+            assert!(Keyring.get("groq").await.unwrap().is_none());
+            for secret in ["gsk_first", "gsk_second ü"] {
+                Keyring.set("groq", SecretString::from(secret)).await.unwrap();
+                assert_eq!(Keyring.get("groq").await.unwrap().unwrap().expose_secret(), secret);
+            }
+            Keyring.set("gemini", SecretString::from("other")).await.unwrap();
+            // Other programs see it under AURA's name.
+            let seen = run_program(
+                Command::new("secret-tool").args(["lookup", "service", "aura", "username", "groq"]),
+                "libsecret-tools",
+            );
+            assert_eq!(seen.trim(), "gsk_second ü");
+            Keyring.delete("groq").await.unwrap();
+            Keyring.delete("groq").await.unwrap();
+            assert!(Keyring.get("groq").await.unwrap().is_none());
+            assert_eq!(Keyring.get("gemini").await.unwrap().unwrap().expose_secret(), "other");
+        });
+    });
+}
+
+#[test]
+fn a_store_that_hangs_is_not_waited_for() {
+    with_bus("a_store_that_hangs_is_not_waited_for", Bus::with_store, || {
+        run(async {
+            Keyring.check().await.unwrap();
+            freeze(true);
+            let begun = Instant::now();
+            let error = Keyring.get("groq").await.unwrap_err();
+            assert_eq!(error.code, Code::Keyring);
+            assert!(begun.elapsed() < Duration::from_secs(7));
+            assert!(error.message.contains("Unlock"), "{}", error.message);
+            freeze(false);
+            assert!(Keyring.get("groq").await.unwrap().is_none());
+        });
+    });
+}
+
+#[test]
+fn no_store_is_said_plainly() {
+    with_bus("no_store_is_said_plainly", Bus::start, || {
+        run(async {
+            let error = Keyring.check().await.unwrap_err();
+            assert_eq!(error.code, Code::Keyring);
+            assert!(error.message.contains("gnome-keyring"), "{}", error.message);
+            assert!(Keyring.set("groq", SecretString::from("gsk")).await.is_err());
+        });
+    });
+}

@@ -1,0 +1,167 @@
+//! Names of fields: both spellings are accepted, unknown ones are refused.
+
+use serde_json::{Map, Value};
+
+use super::errors;
+use crate::refusal::Refusal;
+
+const TOP: &[&str] = &[
+    "model",
+    "contents",
+    "systemInstruction",
+    "generationConfig",
+    "safetySettings",
+    "tools",
+    "toolConfig",
+    "cachedContent",
+    "serviceTier",
+    "store",
+    "labels",
+    "continuationToken",
+];
+
+const GENERATION: &[&str] = &[
+    "maxOutputTokens",
+    "stopSequences",
+    "temperature",
+    "topP",
+    "topK",
+    "candidateCount",
+    "seed",
+    "responseMimeType",
+    "responseSchema",
+    "responseJsonSchema",
+    "responseFormat",
+    "responseModalities",
+    "mediaResolution",
+    "speechConfig",
+    "thinkingConfig",
+    "audioTranscriptionConfig",
+    "presencePenalty",
+    "frequencyPenalty",
+    "responseLogprobs",
+    "logprobs",
+    "enableEnhancedCivicAnswers",
+    "translationConfig",
+    "imageConfig",
+];
+
+const THINKING: &[&str] = &["thinkingLevel", "thinkingBudget", "includeThoughts"];
+
+const TRANSCRIPTION: &[&str] = &[
+    "languageCodes",
+    "languageAuto",
+    "languageHints",
+    "customVocabulary",
+    "adaptationPhrases",
+    "wordTimestamp",
+    "diarization",
+    "mode",
+    "sourceText",
+];
+
+const SPEECH: &[&str] = &["voiceConfig", "languageCode", "multiSpeakerVoiceConfig"];
+
+const PART: &[&str] = &[
+    "text",
+    "inlineData",
+    "fileData",
+    "functionCall",
+    "functionResponse",
+    "executableCode",
+    "codeExecutionResult",
+    "thought",
+    "thoughtSignature",
+    "mediaResolution",
+    "videoMetadata",
+    "audioMetadata",
+    "speechMetadata",
+    "audioTranscription",
+    "partMetadata",
+    "toolCall",
+    "toolResponse",
+    "mediaProcessing",
+];
+
+/// Below these the names are the user's own.
+const OWN: &[&str] = &[
+    "args",
+    "response",
+    "parameters",
+    "parametersJsonSchema",
+    "responseSchema",
+    "responseJsonSchema",
+    "labels",
+    "partMetadata",
+];
+
+/// The same JSON with every field of the API in lowerCamelCase.
+pub(super) fn camel(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => Value::Array(items.iter().map(camel).collect()),
+        Value::Object(fields) => {
+            let mut out = Map::new();
+            for (name, field) in fields {
+                let name = camel_name(name);
+                let field = if OWN.contains(&name.as_str()) { field.clone() } else { camel(field) };
+                out.insert(name, field);
+            }
+            Value::Object(out)
+        }
+        other => other.clone(),
+    }
+}
+
+fn camel_name(name: &str) -> String {
+    let mut words = name.split('_');
+    let mut out = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        out.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        out.push_str(letters.as_str());
+    }
+    out
+}
+
+/// Refuses fields that the API does not have. `body` is in camel case.
+pub(super) fn check(body: &Value) -> Result<(), Refusal> {
+    known(body, TOP, "")?;
+    let config = &body["generationConfig"];
+    known(config, GENERATION, "generation_config")?;
+    known(&config["thinkingConfig"], THINKING, "generation_config.thinking_config")?;
+    known(&config["speechConfig"], SPEECH, "generation_config.speech_config")?;
+    known(&config["audioTranscriptionConfig"], TRANSCRIPTION, "generation_config.audio_transcription_config")?;
+    for (content, parts) in
+        body["contents"].as_array().into_iter().flatten().map(|content| &content["parts"]).enumerate()
+    {
+        for (at, part) in parts.as_array().into_iter().flatten().enumerate() {
+            known(part, PART, &format!("contents[{content}].parts[{at}]"))?;
+        }
+    }
+    Ok(())
+}
+
+fn known(object: &Value, names: &[&str], path: &str) -> Result<(), Refusal> {
+    let unknown = object.as_object().and_then(|fields| fields.keys().find(|name| !names.contains(&name.as_str())));
+    unknown.map_or(Ok(()), |name| Err(errors::unknown_field(name, path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn both_spellings_are_one_and_own_names_stay() {
+        let body = camel(&json!({
+            "generation_config": {"max_output_tokens": 4},
+            "contents": [{"parts": [{"function_call": {"name": "f", "args": {"my_name": 1}}}]}],
+        }));
+        assert_eq!(body["generationConfig"]["maxOutputTokens"], 4);
+        assert_eq!(body["contents"][0]["parts"][0]["functionCall"]["args"]["my_name"], 1);
+        assert!(check(&body).is_ok());
+        assert!(check(&json!({"contents": [], "colour": 1})).is_err());
+        assert!(check(&json!({"generationConfig": {"audioTranscriptionConfig": {"colour": 1}}})).is_err());
+    }
+}

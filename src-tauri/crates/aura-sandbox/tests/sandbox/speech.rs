@@ -1,0 +1,83 @@
+//! Real programs: speech that is made is understood, and text in a picture is read. Where a program is missing the
+//! sandbox must say so, and nothing more can be tested.
+
+use std::io::Cursor;
+
+use aura_sandbox::SandboxConfig;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use image::{DynamicImage, GrayImage, ImageFormat, Luma};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+
+/// Rows of the letters of HELLO, five pixels wide, from the left.
+const LETTERS: [[u8; 7]; 5] = [
+    [0b10001, 0b10001, 0b10001, 0b11111, 0b10001, 0b10001, 0b10001],
+    [0b11111, 0b10000, 0b10000, 0b11110, 0b10000, 0b10000, 0b11111],
+    [0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b11111],
+    [0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b11111],
+    [0b01110, 0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b01110],
+];
+
+fn hello() -> Vec<u8> {
+    const SCALE: u32 = 8;
+    let picture = GrayImage::from_fn(60 * SCALE, 20 * SCALE, |x, y| {
+        let (x, y) = ((x / SCALE).wrapping_sub(10), (y / SCALE).wrapping_sub(6));
+        let row = LETTERS.get((x / 8) as usize).and_then(|letter| letter.get(y as usize)).filter(|_| x % 8 < 5);
+        let ink = row.is_some_and(|row| row >> (4 - x % 8) & 1 == 1);
+        Luma([if ink { 0 } else { 255 }])
+    });
+    let mut bytes = Cursor::new(Vec::new());
+    DynamicImage::ImageLuma8(picture).write_to(&mut bytes, ImageFormat::Jpeg).unwrap();
+    bytes.into_inner()
+}
+
+#[tokio::test]
+async fn what_is_spoken_is_understood() {
+    let bench = Bench::with(SandboxConfig::default()).await;
+    let body = json!({
+        "model": "canopylabs/orpheus-v1-english", "voice": "hannah", "input": "Where is the train station?",
+        "response_format": "wav",
+    });
+    let response = bench.groq("audio/speech").json(&body).send().await.unwrap();
+    if response.status() == 503 {
+        assert!(response.text().await.unwrap().contains("espeak-ng"));
+        return;
+    }
+    assert_eq!(response.headers()["content-type"], "audio/wav");
+    let wav = response.bytes().await.unwrap();
+    assert_eq!(&wav[40..44], &[0xFF; 4], "the header is sent before the length is known");
+    let part = Part::bytes(wav.to_vec()).file_name("audio.wav").mime_str("audio/wav").unwrap();
+    let form = Form::new().text("model", "whisper-large-v3-turbo").part("file", part);
+    let response = bench.groq("audio/transcriptions").multipart(form).send().await.unwrap();
+    if response.status() == 503 {
+        assert!(response.text().await.unwrap().contains("pocketsphinx"));
+        return;
+    }
+    let heard: Value = response.json().await.unwrap();
+    let heard = heard["text"].as_str().unwrap();
+    assert!(heard.contains("where") && heard.contains("train station"), "{heard}");
+}
+
+#[tokio::test]
+async fn what_is_on_the_screen_is_read() {
+    let bench = Bench::with(SandboxConfig::default()).await;
+    let url = format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(hello()));
+    let parts = json!([
+        {"type": "text", "text": "What does it say?"},
+        {"type": "image_url", "image_url": {"url": url}},
+    ]);
+    let ask = |model: &str| {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": parts}]});
+        bench.groq("chat/completions").json(&body).send()
+    };
+    let answer: Value = ask("qwen/qwen3.8-27b").await.unwrap().json().await.unwrap();
+    let answer = answer["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(answer == "The screen says: HELLO" || answer.contains("480x160"), "{answer}");
+    let record = bench.sandbox.requests().await.remove(0);
+    assert_eq!((record.images[0].width, record.images[0].height), (480, 160));
+    assert_eq!(record.images[0].format, "image/jpeg");
+    assert_eq!(ask("openai/gpt-oss-20b").await.unwrap().status(), 400, "a model without sight");
+}

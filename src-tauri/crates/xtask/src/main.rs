@@ -1,0 +1,49 @@
+//! What a contributor types: `cargo xtask run`, `cargo xtask test`, `cargo xtask bench turn`.
+
+mod bench;
+mod program;
+mod report;
+mod run;
+mod sdk;
+mod steps;
+mod system;
+mod test;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, runs, tests and measures AURA.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Installs what is missing, builds everything and opens AURA. Needs no account and no key.
+    Run(run::Run),
+    /// Installs what is missing and runs every test.
+    Test(test::Test),
+    /// Measures.
+    #[command(subcommand)]
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Run(run) => run.start(),
+        Task::Test(test) => test.start(),
+        Task::Bench(bench) => bench.start(),
+    };
+    match done {
+        Ok(code) => code,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

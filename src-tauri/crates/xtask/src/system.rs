@@ -1,0 +1,156 @@
+//! The system packages: which are needed, which are missing, and getting them.
+
+use std::collections::BTreeSet;
+use std::process::{Command, Stdio};
+
+use crate::program::{self, Result};
+
+/// To build.
+const BUILD: &[&str] = &[
+    "libasound2-dev",
+    "libayatana-appindicator3-dev",
+    "libclang-dev",
+    "libegl-dev",
+    "libgbm-dev",
+    "libpipewire-0.3-dev",
+    "librsvg2-dev",
+    "libwebkit2gtk-4.1-dev",
+    "libxdo-dev",
+    "pkg-config",
+];
+
+/// To answer with no account: speech, hearing and reading on this computer.
+const OFFLINE: &[&str] = &["espeak-ng", "pocketsphinx", "pocketsphinx-en-us", "tesseract-ocr"];
+
+/// To test: a display, a sound server and a key store without a desktop, and what drives and observes them.
+const TEST: &[&str] = &[
+    "dbus",
+    "fonts-dejavu-core",
+    "gnome-keyring",
+    "imagemagick",
+    "libasound2-plugins",
+    "libsecret-tools",
+    "openbox",
+    "pulseaudio",
+    "pulseaudio-utils",
+    "python3-venv",
+    "sox",
+    "webkit2gtk-driver",
+    "xdotool",
+    "xvfb",
+];
+
+/// What a computer without these packages' manager must offer: modules of pkg-config.
+const MODULES: &[&str] =
+    &["alsa", "ayatana-appindicator3-0.1", "egl", "gbm", "libpipewire-0.3", "librsvg-2.0", "webkit2gtk-4.1"];
+
+/// And these programs.
+const OFFLINE_PROGRAMS: &[&str] = &["espeak-ng", "pocketsphinx_continuous", "tesseract"];
+const TEST_PROGRAMS: &[&str] = &[
+    "Xvfb",
+    "WebKitWebDriver",
+    "convert",
+    "dbus-run-session",
+    "gnome-keyring-daemon",
+    "openbox",
+    "paplay",
+    "parec",
+    "pulseaudio",
+    "python3",
+    "secret-tool",
+    "sox",
+    "xdotool",
+];
+
+/// What the packages are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To test the core alone and the interface: none.
+    Nothing,
+    /// To build and run.
+    Run,
+    /// To test.
+    Test,
+}
+
+/// Installs what is missing.
+pub(crate) fn prepare(purpose: Purpose) -> Result {
+    let packages: Vec<&str> = match purpose {
+        Purpose::Nothing => return Ok(()),
+        Purpose::Run => [BUILD, OFFLINE].concat(),
+        Purpose::Test => [BUILD, OFFLINE, TEST].concat(),
+    };
+    if !cfg!(target_os = "linux") {
+        return Ok(());
+    }
+    if !program::is_there("dpkg-query") || !program::is_there("apt-get") {
+        return look_around(purpose, &packages);
+    }
+    let missing = missing(&packages)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("Installing {} system packages: {}", missing.len(), missing.join(" "));
+    run_as_root(&["update"], &missing)?;
+    run_as_root(&[&["install", "--yes", "--no-install-recommends"], missing.as_slice()].concat(), &missing)
+}
+
+fn missing(packages: &[&'static str]) -> Result<Vec<&'static str>> {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"]).args(packages).stderr(Stdio::null());
+    // It fails when one of them is unknown, and still tells of the others.
+    let output = query.output().map_err(|cause| format!("dpkg-query could not be started: {cause}"))?;
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let installed: BTreeSet<&str> = listed.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
+    let needed = |package: &&str| !installed.contains(package) && !is_there_otherwise(package);
+    Ok(packages.iter().copied().filter(needed).collect())
+}
+
+/// A Python that was not installed by the package manager brings its own `venv`.
+fn is_there_otherwise(package: &str) -> bool {
+    package == "python3-venv" && {
+        let mut python = Command::new("python3");
+        python.args(["-c", "import ensurepip, venv"]).stdout(Stdio::null()).stderr(Stdio::null());
+        python.status().is_ok_and(|status| status.success())
+    }
+}
+
+fn run_as_root(arguments: &[&str], missing: &[&str]) -> Result {
+    let user = program::output(Command::new("id").arg("-u"))?;
+    let mut command = if user.trim() == "0" {
+        Command::new("apt-get")
+    } else if program::is_there("sudo") {
+        let mut sudo = Command::new("sudo");
+        // sudo forgets the environment, so the variable goes with the command.
+        sudo.args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        sudo
+    } else {
+        return Err(format!("system packages are missing. As root, run: apt-get install {}", missing.join(" ")));
+    };
+    program::run(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
+}
+
+/// Another system: its packages have other names, so what they bring is looked for.
+fn look_around(purpose: Purpose, packages: &[&str]) -> Result {
+    println!("This is not a Debian-like system, so nothing is installed. On Debian, these packages are used:");
+    println!("  {}", packages.join(" "));
+    let has_module = |module: &&str| {
+        let mut query = Command::new("pkg-config");
+        query.args(["--exists", module]).status().is_ok_and(|status| status.success())
+    };
+    let mut missing: Vec<&str> = MODULES.iter().copied().filter(|module| !has_module(module)).collect();
+    if purpose == Purpose::Test {
+        missing.extend([OFFLINE_PROGRAMS, TEST_PROGRAMS].concat().into_iter().filter(|name| !program::is_there(name)));
+    } else {
+        for name in OFFLINE_PROGRAMS.iter().filter(|name| !program::is_there(name)) {
+            println!("Without {name}, AURA needs a key or a local model to answer.");
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "these libraries (as pkg-config names them) and programs were not found; please install them: {}",
+        missing.join(", ")
+    ))
+}

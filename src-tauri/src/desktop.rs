@@ -1,0 +1,68 @@
+//! The desktop app: windows, shortcut and door around one assistant.
+
+use aura_core::Assistant;
+use aura_core::error::{Code, Error, Result};
+use tauri::RunEvent;
+use tokio::runtime::Handle;
+
+use crate::{commands, compose, door, hotkey, windows};
+
+/// Runs the app until its main window is closed. Called on the main thread, inside a runtime.
+pub(crate) fn run(runtime: &Handle, sandbox: bool) -> Result<()> {
+    if !has_display() {
+        let message = "There is no display to open a window on. Start AURA in a desktop session, or use `aura ask` and `aura listen`.";
+        return Err(Error::new(Code::NotFound, message));
+    }
+    let data = compose::paths()?.data;
+    let Some(listener) = runtime.block_on(door::open(&data))? else {
+        runtime.block_on(door::call(&data, door::SHOW, serde_json::Value::Null))?;
+        println!("AURA is running already; its window was brought to the front.");
+        return Ok(());
+    };
+    let composed = runtime.block_on(compose::compose(sandbox))?;
+    tauri::async_runtime::set(runtime.clone());
+    let assistant = composed.assistant.clone();
+    let failed = |cause: tauri::Error| Error::new(Code::Internal, "The window could not be opened.").because(cause);
+    let app =
+        builder(tauri::Builder::default(), assistant.clone()).build(tauri::generate_context!()).map_err(failed)?;
+    let handle = app.handle().clone();
+    windows::open_main(&handle).map_err(failed)?;
+    let overlay = windows::make_overlay(&handle).map_err(failed)?;
+    runtime.spawn(windows::drive_overlay(overlay, assistant.clone()));
+    runtime.spawn(hotkey::hold(handle.clone(), assistant.clone()));
+    runtime.spawn(door::serve(listener, assistant.clone(), move || windows::show_main(&handle)));
+    runtime.spawn(async move { assistant.load_keys().await });
+    tracing::info!("AURA is ready");
+    app.run(|app, event| {
+        if let RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. } = event
+            && label == "main"
+        {
+            app.exit(0);
+        }
+    });
+    drop(composed);
+    Ok(())
+}
+
+/// Whether a window can be opened: GTK ends the program where it cannot.
+#[cfg(target_os = "linux")]
+fn has_display() -> bool {
+    let set = |variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    set("WAYLAND_DISPLAY") || (set("DISPLAY") && aura_platform::hotkey::check().is_ok())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_display() -> bool {
+    true
+}
+
+/// The commands and states of the app, for the real runtime and for tests.
+pub(crate) fn builder<R: tauri::Runtime>(builder: tauri::Builder<R>, assistant: Assistant) -> tauri::Builder<R> {
+    let builder = builder
+        .manage(assistant)
+        .manage(commands::Listeners::default())
+        .invoke_handler(tauri::generate_handler![commands::rpc, commands::subscribe, commands::cancel]);
+    #[cfg(not(target_os = "linux"))]
+    let builder = builder.plugin(tauri_plugin_global_shortcut::Builder::new().build());
+    builder
+}

@@ -1,0 +1,23 @@
+//! The shell: it composes the assistant with this machine and opens a door onto it, a window or the command line.
+
+mod cli;
+mod commands;
+mod compose;
+mod desktop;
+mod door;
+mod hotkey;
+mod windows;
+
+pub use cli::main;
+
+/// What must happen before the first thread: WebKit reads its variables once.
+pub fn prepare_process() {
+    // Without it WebKitGTK shows an empty window with several graphics drivers; whoever sets it knows better.
+    if cfg!(target_os = "linux") && std::env::var_os("WEBKIT_DISABLE_DMABUF_RENDERER").is_none() {
+        // SAFETY: called first thing in `main`, while this is the only thread.
+        #[expect(unsafe_code, reason = "set_var is unsafe because of other threads; there are none yet")]
+        unsafe {
+            std::env::set_var("WEBKIT_DISABLE_DMABUF_RENDERER", "1");
+        }
+    }
+}

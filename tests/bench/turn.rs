@@ -1,0 +1,186 @@
+//! `cargo xtask bench turn`: how long it takes from the release of the key to the first sound, and how much of that is AURA's own.
+//!
+//! The providers take fixed times, so what they need at least is known and taken off. The measured app is the real one, with its
+//! window, its microphone and its speaker, on a private sound server and display.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use aura_tests::aura::{App, Aura};
+use aura_tests::display::Display;
+use aura_tests::process::Running;
+use aura_tests::sound::{Ear, Sound, play_into_microphone};
+use aura_tests::speech::say;
+use serde_json::{Value, json};
+
+/// Set in the process that has the private machine.
+const INSIDE: &str = "AURA_BENCH_INSIDE";
+
+/// How long the providers take, in milliseconds.
+const DELAYS: &str = "stt=120,llm=150,chunk=15,tts=100";
+const CHUNK_MS: f64 = 15.0;
+
+/// What the model answers, word by word; speaking can begin when the first sentence is there.
+const ANSWER: &str = "It is going to rain today. Take a coat with you.";
+const FIRST_SENTENCE_WORDS: usize = 6;
+
+/// Louder than the chime at the start of a recording, quieter than the tone that stands for speech.
+const LOUD: f32 = 0.25;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (Some(turns), Some(programs)) =
+        (arguments.first().and_then(|turns| turns.parse::<u32>().ok()), arguments.get(1))
+    else {
+        eprintln!("usage: bench-turn TURNS FOLDER-OF-PROGRAMS; `cargo xtask bench turn` calls it");
+        return ExitCode::from(2);
+    };
+    if std::env::var_os(INSIDE).is_some() {
+        measure(turns, Path::new(programs));
+        return ExitCode::SUCCESS;
+    }
+    let (sound, display) = (Sound::start(), Display::managed(1280, 900));
+    let mut inside = Command::new(std::env::current_exe().expect("a program knows where it is"));
+    inside.args(&arguments).env(INSIDE, "1").envs(sound.environment()).envs(display.environment());
+    let done = inside.status().expect("the program can start itself");
+    if done.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The sandbox, as a program of its own: it must not share AURA's or this program's threads.
+struct Providers {
+    _running: Running,
+    url: String,
+    runtime: tokio::runtime::Runtime,
+    http: reqwest::Client,
+}
+
+impl Providers {
+    fn start(programs: &Path, folder: &Path) -> Self {
+        let script = folder.join("script.json");
+        std::fs::write(&script, json!({"rules": [{"reply": {"text": ANSWER}}]}).to_string())
+            .expect("the folder can be written");
+        let mut command = Command::new(programs.join("aura-sandbox"));
+        command.args([
+            "--delays",
+            DELAYS,
+            "--fixed-transcript",
+            "do I need a coat",
+            "--fixed-audio",
+            "tone",
+            "--fixed-audio-ms",
+            "600",
+            "--script",
+        ]);
+        let mut running = Running::start(command.arg(script).stdout(Stdio::piped()), "the workspace's own build");
+        let lines = BufReader::new(running.stdout().expect("standard output was piped")).lines().map_while(Result::ok);
+        let url = lines
+            .filter_map(|line| Some(line.strip_prefix("control ")?.trim().strip_suffix("/control")?.to_owned()))
+            .next();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
+        Self {
+            _running: running,
+            url: url.expect("the sandbox tells its addresses"),
+            runtime,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// What was received since the last time.
+    fn requests(&self) -> Vec<Value> {
+        let url = format!("{}/control/requests", self.url);
+        self.runtime.block_on(async {
+            let all = self
+                .http
+                .get(&url)
+                .send()
+                .await
+                .expect("the sandbox answers")
+                .json()
+                .await
+                .expect("a list of requests");
+            self.http.delete(&url).send().await.expect("the sandbox answers");
+            all
+        })
+    }
+}
+
+/// One turn's times, in milliseconds.
+struct Times {
+    whole: f64,
+    floor: f64,
+    own_count: f64,
+}
+
+fn measure(turns: u32, programs: &Path) {
+    let aura = Aura::of(programs.join("aura"));
+    let providers = Providers::start(programs, aura.folder());
+    let base = format!("{}/groq/openai/v1", providers.url);
+    let app = aura
+        .with("GROQ_API_KEY", "sandbox-key")
+        .with("GROQ_BASE_URL", base)
+        .settings("[appearance]\noverlay = true\n")
+        .start();
+    let question = app.aura().folder().join("question.wav");
+    say(&question, "do I need a coat");
+    let ear = Ear::open();
+    let mut all = Vec::new();
+    for number in 0..=turns as usize {
+        let times = turn(&app, &ear, &providers, &question, number + 1);
+        println!(
+            "turn {number:2}: {:6.1} ms, providers {:6.1}, own {:6.1}{}",
+            times.whole,
+            times.floor,
+            times.whole - times.floor,
+            if number == 0 { " (not counted)" } else { "" }
+        );
+        if number > 0 {
+            all.push(times);
+        }
+    }
+    let build = if programs.ends_with("release") { "optimised" } else { "debug" };
+    println!(
+        "\nfrom release to the first sound at the speaker, {build} build, {turns} turns\n{:34} {:>8} {:>8}",
+        "milliseconds", "p50", "p95"
+    );
+    let row = |name: &str, of: &dyn Fn(&Times) -> f64| {
+        let mut values: Vec<f64> = all.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |part: f64| {
+            values
+                .get(((values.len() as f64 * part).ceil() as usize).clamp(1, values.len().max(1)) - 1)
+                .copied()
+                .unwrap_or(f64::NAN)
+        };
+        println!("{name:34} {:8.1} {:8.1}", at(0.5), at(0.95));
+    };
+    row("whole", &|times| times.whole);
+    row("providers at least", &|times| times.floor);
+    row("AURA's own", &|times| times.whole - times.floor);
+    row("as the record says (first_sound_ms)", &|times| times.own_count);
+}
+
+fn turn(app: &App, ear: &Ear, providers: &Providers, question: &Path, number: usize) -> Times {
+    providers.requests();
+    app.call("press", json!({}));
+    app.wait_for_recording();
+    play_into_microphone(question).wait();
+    let released = Instant::now();
+    app.call("release", json!({}));
+    let heard = ear.onset(released, LOUD, Duration::from_secs(20)).expect("an answer is heard");
+    let record = app.turn(number);
+    assert!(record["error"].is_null(), "{record:#}");
+    let requests = providers.requests();
+    let took = |service: &str| {
+        let first = requests.iter().find(|request| request["service"] == service && request["method"] == "POST");
+        let first = first.unwrap_or_else(|| panic!("no request for {service}: {requests:#?}"));
+        first["ended_ms"].as_f64().unwrap_or_default() - first["body_ms"].as_f64().unwrap_or_default()
+    };
+    // The first sentence is there before the rest of the answer.
+    let rest = (ANSWER.split_whitespace().count() - FIRST_SENTENCE_WORDS) as f64 * CHUNK_MS;
+    let floor = took("stt") + took("llm") - rest + took("tts");
+    let whole = heard.duration_since(released).as_secs_f64() * 1_000.0;
+    Times { whole, floor, own_count: record["first_sound_ms"].as_f64().unwrap_or(f64::NAN) }
+}

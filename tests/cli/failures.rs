@@ -1,0 +1,97 @@
+//! Exit codes, and errors for people and for programs.
+
+use aura_tests::aura::{Aura, Ended};
+use aura_tests::providers::Providers;
+
+/// Exit code 1, the error's code on standard error, and a sentence.
+fn assert_failed(ended: &Ended, code: &str) {
+    let prefix = format!("error[{code}]: ");
+    let says = ended.err.lines().find_map(|line| line.strip_prefix(&prefix));
+    assert!(ended.code == 1 && says.is_some_and(|says| says.len() > 20), "{ended:?}");
+}
+
+#[test]
+fn wrong_usage() {
+    let aura = Aura::new();
+    for arguments in
+        [["ask"].as_slice(), &["ptt", "sideways"], &["ask", "a", "--image"], &["listen", "--seconds", "0"], &["dance"]]
+    {
+        let ended = aura.run(arguments);
+        assert!(
+            ended.code == 2 && ended.err.contains("Usage") || ended.err.contains("--help"),
+            "{arguments:?}: {ended:?}"
+        );
+        assert_eq!(ended.out, "");
+    }
+}
+
+#[test]
+fn nobody_to_talk_to() {
+    for edge in ["press", "release", "cancel"] {
+        assert_failed(&Aura::new().run(&["ptt", edge]), "not_running");
+    }
+}
+
+#[test]
+fn no_display() {
+    // None, and one that does not answer.
+    for display in ["", ":4242"] {
+        let ended = Aura::new().with("DISPLAY", display).with("WAYLAND_DISPLAY", "").run(&[]);
+        assert!(ended.code == 1 && ended.err.contains("display"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_sound() {
+    let aura = Aura::new();
+    let file = aura.folder().join("notes.txt");
+    assert_failed(&aura.run(&["listen", "--audio", &file.to_string_lossy(), "--json"]), "invalid_request");
+    for content in ["", "not a sound", "RIFF\0\0\0\0WAVEfmt "] {
+        std::fs::write(&file, content).expect("the folder can be written");
+        assert_failed(&aura.run(&["listen", "--audio", &file.to_string_lossy(), "--json"]), "invalid_request");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_picture() {
+    let aura = Aura::new();
+    let file = aura.folder().join("picture.png");
+    std::fs::write(&file, "not a picture").expect("the folder can be written");
+    assert_failed(&aura.run(&["ask", "What is this?", "--image", &file.to_string_lossy()]), "invalid_request");
+}
+
+#[test]
+fn an_empty_question() {
+    assert_failed(&Aura::new().run(&["ask", "  "]), "invalid_request");
+}
+
+#[test]
+fn a_file_of_silence() {
+    let aura = Aura::new();
+    let file = aura.folder().join("silence.wav");
+    aura_tests::sound::make_file(&file, 16_000, 1, "trim 0 2");
+    let ended = aura.run(&["listen", "--audio", &file.to_string_lossy(), "--json"]);
+    assert_failed(&ended, "nothing_heard");
+    assert_eq!(ended.json()["error"]["code"], "nothing_heard", "the whole turn is printed all the same");
+}
+
+#[test]
+fn a_key_that_is_refused_and_a_provider_that_is_unknown() {
+    let providers = Providers::answering("Hello.");
+    let aura = Aura::new().with_all(providers.groq()).with("GROQ_API_KEY", "gsk_a_key_that_nobody_knows");
+    let ended = aura.run(&["ask", "How are you?", "--llm", "groq", "--json"]);
+    assert_failed(&ended, "all_routes_failed");
+    assert!(ended.json()["error"]["detail"].to_string().contains("\"auth\""), "{ended:?}");
+    assert!(!format!("{ended:?}").contains("gsk_a_key"), "a key was printed: {ended:?}");
+    assert_failed(&aura.run(&["ask", "How are you?", "--llm", "nobody"]), "invalid_request");
+}
+
+#[test]
+fn a_value_in_the_settings_that_cannot_be_used() {
+    let aura = Aura::new().settings("fallback = \"perhaps\"\nshortcut = 7\n[listening]\nlongest_seconds = 30\n");
+    let ended = aura.run(&["ask", "Is anybody there?"]);
+    assert_eq!(ended.code, 0, "the other values and the defaults hold: {ended:?}");
+    let findings = aura.run(&["doctor", "--json"]).json();
+    let about = findings.as_array().into_iter().flatten().filter(|finding| finding["area"] == "settings").count();
+    assert!(about >= 2, "{findings:#}");
+}

@@ -1,0 +1,102 @@
+//! Questions, typed and spoken.
+
+use std::time::Duration;
+
+use aura_tests::aura::Aura;
+use aura_tests::machine::with_machine;
+use aura_tests::process::wait_until;
+use aura_tests::providers::Providers;
+use aura_tests::sound::play_into_microphone;
+use aura_tests::speech::say;
+use aura_tests::window::Window;
+
+const QUESTION: &str = "i think it is going to be a good year";
+const ANSWER: &str = "There are many people looking for money.";
+const ENTER: &str = "\u{e007}";
+const ESCAPE: &str = "\u{e00c}";
+
+#[test]
+fn typed_offline() {
+    with_machine("asked::typed_offline", || {
+        let window = Window::open(Aura::new());
+        window.write("textbox", "Your question", &format!("Is anybody there?{ENTER}"));
+        window.wait_for_text("I heard: \"Is anybody there?\".");
+        let record = window.app.turn(1);
+        assert!(record["error"].is_null(), "{record:#}");
+    });
+}
+
+#[test]
+fn typed() {
+    with_machine("asked::typed", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_all(providers.groq()));
+        window.write("textbox", "Your question", "How many are there?");
+        window.click("button", "Send");
+        window.wait_for_text("How many are there?");
+        window.wait_for_text(ANSWER);
+        window.app.turn(1);
+        // What is kept is there again after a reload.
+        window.script("location.reload()", &[]);
+        window.wait_for_text(ANSWER);
+    });
+}
+
+/// Holds something, speaks, lets go, and waits for the answer in the window.
+fn spoken(window: &Window, turn: usize, press: impl FnOnce(), release: impl FnOnce()) {
+    let question = window.app.aura().folder().join("question.wav");
+    say(&question, QUESTION);
+    press();
+    window.app.wait_for_recording();
+    play_into_microphone(&question).wait();
+    release();
+    let record = window.app.turn(turn);
+    assert!(record["error"].is_null(), "{record:#}");
+    let transcript = record["transcript"].as_str().unwrap_or_default();
+    assert!(transcript.to_lowercase().contains("going"), "{record:#}");
+    window.wait_for_text(transcript);
+    window.wait_for_text(ANSWER);
+}
+
+#[test]
+fn spoken_with_the_button() {
+    with_machine("asked::spoken_with_the_button", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_all(providers.groq()));
+        spoken(&window, 1, || window.press("button", "Talk"), || window.release());
+    });
+}
+
+#[test]
+fn spoken_with_space() {
+    with_machine("asked::spoken_with_space", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_all(providers.gemini()));
+        window.script("document.activeElement?.blur()", &[]);
+        spoken(&window, 1, || window.key("keyDown", " "), || window.key("keyUp", " "));
+    });
+}
+
+#[test]
+fn escape_cancels() {
+    with_machine("asked::escape_cancels", || {
+        let providers = Providers::answering(&format!("{ANSWER} ").repeat(20));
+        let window = Window::open(Aura::new().with_all(providers.groq()));
+        // While it speaks.
+        window.write("textbox", "Your question", &format!("Tell me a long story.{ENTER}"));
+        assert!(wait_until(Duration::from_secs(30), || window.app.stage() == "speaking"), "it does not speak");
+        window.key("keyDown", ESCAPE);
+        window.key("keyUp", ESCAPE);
+        let record = window.app.turn(1);
+        assert_eq!(record["interrupted"], true, "{record:#}");
+        assert!(record["spoken"].as_str().is_some_and(|spoken| spoken.len() < 800), "{record:#}");
+        assert_eq!(window.app.stage(), "idle");
+        // While it listens.
+        window.press("button", "Talk");
+        window.app.wait_for_recording();
+        window.key("keyDown", ESCAPE);
+        window.key("keyUp", ESCAPE);
+        assert!(wait_until(Duration::from_secs(10), || window.app.stage() == "idle"), "it still listens");
+        window.release();
+    });
+}

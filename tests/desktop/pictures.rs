@@ -1,0 +1,86 @@
+//! Pictures of the windows, for README and for whoever looks at a change.
+
+use std::process::Command;
+use std::time::Duration;
+
+use aura_tests::aura::Aura;
+use aura_tests::display::{make_picture, open_window, xdotool};
+use aura_tests::machine::with_machine;
+use aura_tests::process::{run, wait_until};
+use aura_tests::providers::Providers;
+use aura_tests::window::{Window, screenshots};
+use serde_json::json;
+
+/// Fails unless the picture is a picture: wide enough, and not of one colour.
+fn assert_shows_something(file: &std::path::Path, width: u32) -> f32 {
+    let picture = image::open(file).expect("the screenshot is a picture").to_luma8();
+    assert!(picture.width() >= width, "{} is {} pixels wide", file.display(), picture.width());
+    let (least, most) =
+        picture.pixels().fold((255, 0), |(least, most), pixel| (pixel.0[0].min(least), pixel.0[0].max(most)));
+    assert!(most - least > 100, "{} shows next to nothing", file.display());
+    picture.pixels().map(|pixel| f32::from(pixel.0[0])).sum::<f32>() / (picture.width() * picture.height()) as f32
+}
+
+#[test]
+fn light_and_dark() {
+    with_machine("pictures::light_and_dark", || {
+        let answer = "The error means that another program already uses port 8080. Stop that program, or start the server on another port.";
+        let providers = Providers::answering(answer);
+        let window = Window::open(Aura::new().with_all(providers.groq()).settings("[appearance]\ntheme = \"light\"\n"));
+        window.write("textbox", "Your question", "What does this error mean?\u{e007}");
+        window.wait_for_text("Stop that program");
+        window.app.turn(1);
+        let light = assert_shows_something(&window.screenshot("main-light"), 800);
+        window.app.call("change_settings", json!({"changes": {"appearance": {"theme": "dark"}}}));
+        let applied = || window.script("return document.documentElement.dataset.theme", &[]) == "dark";
+        assert!(wait_until(Duration::from_secs(10), applied), "the theme is not applied");
+        let dark = assert_shows_something(&window.screenshot("main-dark"), 800);
+        assert!(light > 180.0 && dark < 90.0, "light is {light}, dark is {dark} on average");
+
+        for (page, name) in [("#providers", "providers"), ("#settings", "settings")] {
+            window.script("location.hash = arguments[0]", &[json!(page)]);
+            window.find("heading", if name == "providers" { "Providers" } else { "Settings" });
+            assert_shows_something(&window.screenshot(name), 800);
+        }
+    });
+}
+
+/// The windows with this title that can be seen.
+fn seen(title: &str) -> Vec<String> {
+    let found = Command::new("xdotool")
+        .args(["search", "--onlyvisible", "--name", title])
+        .output()
+        .expect("this test needs xdotool: apt install xdotool");
+    String::from_utf8_lossy(&found.stdout).split_whitespace().map(str::to_owned).collect()
+}
+
+#[test]
+fn overlay() {
+    with_machine("pictures::overlay", || {
+        let app = Aura::new().start();
+        // Somebody works in another window; in front of AURA's own the overlay would say nothing new.
+        let picture = app.aura().folder().join("letter.png");
+        make_picture(&picture, &["-size", "600x300", "xc:white"]);
+        let _letter = open_window("Letter", &picture);
+        xdotool(&["search", "--onlyvisible", "--name", "^Letter$", "windowactivate", "--sync", "%1"]);
+        let focus = || run(Command::new("xdotool").args(["getwindowfocus", "getwindowname"]), "xdotool");
+        assert!(wait_until(Duration::from_secs(10), || focus().trim() == "Letter"), "`{}` has the focus", focus());
+        assert!(seen("^AURA overlay$").is_empty(), "it shows while nothing happens");
+        app.call("press", json!({}));
+        app.wait_for_recording();
+        let shown = wait_until(Duration::from_secs(10), || !seen("^AURA overlay$").is_empty());
+        assert!(shown, "it does not show while AURA listens");
+        assert_eq!(focus().trim(), "Letter", "it took the focus");
+        let file = screenshots().join("overlay.png");
+        let taken = || {
+            run(Command::new("import").args(["-window", &seen("^AURA overlay$")[0]]).arg(&file), "imagemagick");
+            let picture = image::open(&file).expect("the screenshot is a picture").to_luma8();
+            let (least, most) =
+                picture.pixels().fold((255, 0), |(least, most), pixel| (pixel.0[0].min(least), pixel.0[0].max(most)));
+            most - least > 100
+        };
+        assert!(wait_until(Duration::from_secs(10), taken), "it shows nothing: {}", file.display());
+        app.call("cancel", json!({}));
+        assert!(wait_until(Duration::from_secs(10), || seen("^AURA overlay$").is_empty()), "it stays");
+    });
+}

@@ -1,0 +1,129 @@
+//! What goes wrong is said in the window, and the next question is answered.
+
+use aura_tests::aura::Aura;
+use aura_tests::machine::with_machine;
+use aura_tests::providers::Providers;
+use aura_tests::sound::{self, pactl};
+use aura_tests::window::Window;
+use serde_json::{Value, json};
+
+const ANSWER: &str = "There are many people looking for money.";
+const NOBODY: &str = "http://127.0.0.1:9/v1";
+const ENTER: &str = "\u{e007}";
+
+/// Fails unless the window shows the turn's own message, and a typed question is answered after it.
+fn assert_shown_and_goes_on(window: &Window, record: &Value, code: &str) {
+    assert_eq!(record["error"]["code"], code, "{record:#}");
+    window.wait_for_text(record["error"]["message"].as_str().expect("an error has a message"));
+    window.find("button", "Retry");
+    goes_on(window);
+}
+
+fn goes_on(window: &Window) {
+    window.write("textbox", "Your question", &format!("And now?{ENTER}"));
+    window.wait_for_text(ANSWER);
+}
+
+fn assert_notice_shown(window: &Window, record: &Value, kind: &str) {
+    let notices = record["notices"].as_array().cloned().unwrap_or_default();
+    let notice = notices
+        .iter()
+        .find(|notice| notice["kind"] == kind)
+        .unwrap_or_else(|| panic!("no notice `{kind}`: {record:#}"));
+    window.wait_for_text(notice["message"].as_str().expect("a notice has a message"));
+    window.wait_for_text(ANSWER);
+}
+
+#[test]
+fn no_microphone() {
+    with_machine("trouble::no_microphone", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_all(providers.groq()));
+        pactl(&["unload-module", "module-remap-source"]);
+        window.press("button", "Talk");
+        let record = window.app.turn(1);
+        window.release();
+        assert_shown_and_goes_on(&window, &record, "no_microphone");
+    });
+}
+
+#[test]
+fn microphone_taken_away() {
+    with_machine("trouble::microphone_taken_away", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_all(providers.groq()));
+        window.press("button", "Talk");
+        window.app.wait_for_recording();
+        sound::crash();
+        let record = window.app.turn(1);
+        window.release();
+        let _server = sound::restart();
+        assert_shown_and_goes_on(&window, &record, "microphone_lost");
+    });
+}
+
+#[test]
+fn silence() {
+    with_machine("trouble::silence", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_all(providers.groq()));
+        let begun = std::time::Instant::now();
+        window.press("button", "Talk");
+        window.app.wait_for_recording();
+        aura_tests::process::wait_until(std::time::Duration::from_secs(1), || begun.elapsed().as_millis() > 600);
+        window.release();
+        let record = window.app.turn(1);
+        assert_shown_and_goes_on(&window, &record, "nothing_heard");
+    });
+}
+
+#[test]
+fn no_speaker() {
+    with_machine("trouble::no_speaker", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_all(providers.groq()));
+        pactl(&["load-module", "module-null-source", "source_name=silence"]);
+        for module in ["module-remap-source", "module-null-sink"] {
+            pactl(&["unload-module", module]);
+        }
+        window.write("textbox", "Your question", &format!("How are you?{ENTER}"));
+        let record = window.app.turn(1);
+        assert_notice_shown(&window, &record, "no_speaker");
+    });
+}
+
+#[test]
+fn capture_refused() {
+    with_machine("trouble::capture_refused", || {
+        let providers = Providers::answering(ANSWER);
+        let settings = "[screen]\nshare = \"always\"\ntarget = { kind = \"window\", title = \"no such window\" }\n";
+        let window = Window::open(Aura::new().with_all(providers.groq()).settings(settings));
+        window.write("textbox", "Your question", &format!("What is on my screen?{ENTER}"));
+        let record = window.app.turn(1);
+        assert_notice_shown(&window, &record, "no_screen");
+    });
+}
+
+#[test]
+fn a_provider_that_is_not_there() {
+    with_machine("trouble::a_provider_that_is_not_there", || {
+        let providers = Providers::answering(ANSWER);
+        let aura =
+            Aura::new().with_all(providers.gemini()).with("GROQ_API_KEY", "some-key").with("GROQ_BASE_URL", NOBODY);
+        let window = Window::open(aura);
+        // Somebody else answers, and the person is told.
+        window.write("textbox", "Your question", &format!("How are you?{ENTER}"));
+        let record = window.app.turn(1);
+        assert_notice_shown(&window, &record, "fallback");
+        // Nobody else may answer.
+        window
+            .app
+            .call("change_settings", json!({"changes": {"fallback": false, "routes": {"llm": {"provider": "groq"}}}}));
+        window.write("textbox", "Your question", &format!("And you?{ENTER}"));
+        let record = window.app.turn(2);
+        let code = record["error"]["code"].as_str().expect("it failed").to_owned();
+        assert!(["all_routes_failed", "no_route"].contains(&code.as_str()), "{record:#}");
+        window.app.call("change_settings", json!({"changes": {"routes": {"llm": {"provider": "gemini"}}}}));
+        assert_shown_and_goes_on(&window, &record, &code);
+    });
+}

@@ -1,0 +1,289 @@
+//! The program under test: its command line, and the running app with the door through which a test asks how it is.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::process::{Running, wait_until};
+
+/// What a program gets of the test's own variables. All others stay outside: no key and no address of the person who runs the
+/// tests may decide how they end.
+const KEPT: &[&str] = &[
+    "PATH",
+    "HOME",
+    "LANG",
+    "TMPDIR",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XDG_SESSION_TYPE",
+    "XDG_RUNTIME_DIR",
+    "PULSE_SERVER",
+    "PIPEWIRE_RUNTIME_DIR",
+    "RUST_LOG",
+    "RUST_BACKTRACE",
+];
+
+/// An app whose test was killed ends by itself after so many seconds.
+pub(crate) const LONGEST_LIFE: &str = "300";
+
+/// The folder with the built programs: that of this test's own program, one up.
+pub fn programs() -> PathBuf {
+    let this = std::env::current_exe().expect("a test knows its own program");
+    let folder = this.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "deps"));
+    folder.and_then(Path::parent).or_else(|| this.parent()).expect("a program lies in a folder").to_owned()
+}
+
+/// A built program; when it is not there, the test fails and says how to build it.
+pub fn program(name: &str) -> PathBuf {
+    let path = programs().join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run the tests with `cargo xtask test`, or `cargo build --workspace --all-targets` first",
+        path.display()
+    );
+    path
+}
+
+/// How AURA is started: its own folders, and nothing of the surroundings that is not named here.
+#[derive(Debug)]
+pub struct Aura {
+    folder: TempDir,
+    program: PathBuf,
+    variables: Vec<(String, OsString)>,
+}
+
+impl Default for Aura {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Aura {
+    /// With empty folders, no key, and no local model.
+    pub fn new() -> Self {
+        Self::of(program("aura"))
+    }
+
+    /// The same of a program somewhere else.
+    pub fn of(program: PathBuf) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for name in ["config", "data"] {
+            std::fs::create_dir(folder.path().join(name)).expect("the folder can be written");
+        }
+        let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
+        let mut aura = Self { variables: kept.collect(), program, folder };
+        for (name, value) in [
+            ("AURA_OFFLINE_LLM", "none"),
+            // Without a bus of its own, GTK would start one that stays behind.
+            ("DBUS_SESSION_BUS_ADDRESS", "disabled:"),
+            ("NO_AT_BRIDGE", "1"),
+            ("GDK_BACKEND", "x11"),
+            ("GSETTINGS_BACKEND", "memory"),
+        ] {
+            aura = aura.with(name, value);
+        }
+        let (config, data) = (aura.folder.path().join("config"), aura.data());
+        aura.with("AURA_CONFIG_DIR", config).with("AURA_DATA_DIR", data)
+    }
+
+    /// With a variable.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With the private key store of [`crate::machine::with_machine_and_store`].
+    #[must_use]
+    pub fn with_store(self) -> Self {
+        let address = std::env::var_os(crate::machine::BUS).expect("a private key store");
+        self.with("DBUS_SESSION_BUS_ADDRESS", address)
+    }
+
+    /// With several variables.
+    #[must_use]
+    pub fn with_all(self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        variables.into_iter().fold(self, |aura, (name, value)| aura.with(name, value))
+    }
+
+    /// With a settings file.
+    #[must_use]
+    pub fn settings(self, toml: &str) -> Self {
+        std::fs::write(self.folder.path().join("config/config.toml"), toml).expect("the folder can be written");
+        self
+    }
+
+    /// Where it keeps what it gathers.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder for the test's own files, gone after it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Another program with AURA's variables.
+    pub(crate) fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        self.prepared(Command::new(program), arguments)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
+        let variables = self.variables.iter().map(|(name, value)| (name, value));
+        // Not in the work tree: a `.env` file there is somebody's own.
+        command.env_clear().envs(variables).args(arguments).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs a command of the command line to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        let mut command = Command::new("timeout");
+        command.arg("100").arg(&self.program);
+        let ended = self.prepared(command, arguments).stdin(Stdio::null()).output();
+        Ended::new(&ended.expect("`timeout` of coreutils and the built program can be started"))
+    }
+
+    /// Opens the app and waits until its window is there.
+    pub fn start(self) -> App {
+        let mut command = Command::new("timeout");
+        command.args(["--kill-after=5", LONGEST_LIFE]).arg(&self.program);
+        let mut command = self.prepared(command, &[]);
+        let log = File::create(self.log()).expect("the folder can be written");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let running = Running::start(&mut command, "coreutils");
+        let mut app = App::of(running, self);
+        app.wait_until_ready();
+        app
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code.
+    pub code: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
+}
+
+impl Ended {
+    fn new(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// What it printed, as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|cause| panic!("this is not JSON ({cause}): {self:?}"))
+    }
+}
+
+/// The running app; it ends with this value.
+#[derive(Debug)]
+pub struct App {
+    running: Running,
+    aura: Aura,
+}
+
+impl App {
+    /// The app that this process is, or starts.
+    pub(crate) fn of(running: Running, aura: Aura) -> Self {
+        Self { running, aura }
+    }
+
+    pub(crate) fn wait_until_ready(&mut self) {
+        let there = wait_until(Duration::from_secs(40), || {
+            !self.running.is_alive() || self.try_call("snapshot", &json!({})).is_some()
+        });
+        assert!(there && self.running.is_alive(), "AURA did not open its door");
+        // The shortcut is taken while the window is made, which takes longer.
+        let shown = wait_until(Duration::from_secs(40), || {
+            let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^AURA$"]).output();
+            found.expect("this test needs the program `xdotool`: apt install xdotool").status.success()
+        });
+        assert!(shown, "AURA showed no window");
+    }
+
+    /// Calls an operation; panics when it fails.
+    pub fn call(&self, operation: &str, request: Value) -> Value {
+        let reply = self.try_call(operation, &request).unwrap_or_else(|| panic!("AURA does not answer `{operation}`"));
+        match reply.get("error") {
+            Some(error) => panic!("`{operation}` failed: {error}"),
+            None => reply["ok"].clone(),
+        }
+    }
+
+    fn try_call(&self, operation: &str, request: &Value) -> Option<Value> {
+        let mut stream = UnixStream::connect(self.aura.data().join("aura.sock")).ok()?;
+        let call = json!({"operation": operation, "request": request});
+        writeln!(stream, "{call}").ok()?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).ok()?;
+        serde_json::from_str(&line).ok()
+    }
+
+    /// The turns so far, newest first.
+    pub fn history(&self) -> Vec<Value> {
+        self.call("history", json!({})).as_array().cloned().unwrap_or_default()
+    }
+
+    /// Where the turn is.
+    pub fn stage(&self) -> String {
+        self.call("snapshot", json!({}))["stage"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Waits for the end of the turn with this number, counted from 1.
+    pub fn turn(&self, number: usize) -> Value {
+        let ended = wait_until(Duration::from_secs(60), || self.history().len() >= number);
+        assert!(ended, "turn {number} did not end; the stage is `{}`", self.stage());
+        self.history()[self.history().len() - number].clone()
+    }
+
+    /// Waits until sound of a question arrives on disk: now one can speak.
+    pub fn wait_for_recording(&self) {
+        let grows = || {
+            let questions = std::fs::read_dir(self.aura.data().join("recordings")).into_iter().flatten().flatten();
+            let known = self.history();
+            let mut fresh = questions.filter(|file| {
+                let name = file.file_name().to_string_lossy().into_owned();
+                name.ends_with("-question.wav")
+                    && !known.iter().any(|turn| turn["id"].as_str().is_some_and(|id| name.starts_with(id)))
+            });
+            fresh.any(|file| file.metadata().is_ok_and(|file| file.len() > 44))
+        };
+        assert!(wait_until(Duration::from_secs(20), grows), "nothing is recorded; the stage is `{}`", self.stage());
+    }
+
+    /// How it was started, and its command line.
+    pub fn aura(&self) -> &Aura {
+        &self.aura
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.running.is_alive()
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.aura.log()).unwrap_or_default();
+            eprintln!("-- AURA's log:\n{log}-- its turns: {:#?}", self.try_call("history", &json!({})));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A display of one's own, with something to see on it and someone to press keys.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::{Environment, Running, in_own_process, run, wait_until};
+
+/// A private X server without a screen.
+#[derive(Debug)]
+pub struct Display {
+    _manager: Option<Running>,
+    server: Running,
+    name: String,
+    folder: TempDir,
+}
+
+impl Display {
+    /// Starts a display of this size in pixels.
+    pub fn start(width: u32, height: u32) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new("Xvfb");
+        // The server itself picks a free number and writes it. Without -noreset it would start afresh when its last client leaves.
+        command.args([
+            "-displayfd",
+            "1",
+            "-noreset",
+            "-nolisten",
+            "tcp",
+            "-screen",
+            "0",
+            &format!("{width}x{height}x24"),
+        ]);
+        let mut server = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()), "xvfb");
+        let name = format!(":{}", server.first_line());
+        Self { _manager: None, server, name, folder }
+    }
+
+    /// The same with a window manager, which gives windows titles and focus.
+    pub fn managed(width: u32, height: u32) -> Self {
+        let mut display = Self::start(width, height);
+        let mut command = Command::new("openbox");
+        command.envs(display.environment()).env("HOME", display.folder.path());
+        display._manager = Some(Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "openbox"));
+        let there = || {
+            let asked =
+                Command::new("xprop").args(["-root", "_NET_SUPPORTING_WM_CHECK"]).envs(display.environment()).output();
+            asked.is_ok_and(|asked| String::from_utf8_lossy(&asked.stdout).contains("window id"))
+        };
+        assert!(
+            wait_until(Duration::from_secs(10), there),
+            "openbox did not start (is xprop there? apt install x11-utils)"
+        );
+        display
+    }
+
+    /// The variables by which a program uses this display and no other.
+    pub fn environment(&self) -> Environment {
+        vec![
+            ("DISPLAY", self.name.as_str().into()),
+            ("WAYLAND_DISPLAY", "".into()),
+            ("XDG_SESSION_TYPE", "x11".into()),
+            ("AURA_TEST_DISPLAY", self.server.id().to_string().into()),
+        ]
+    }
+}
+
+/// Runs a test's body in a process whose only display is a private one. See [`in_own_process`].
+pub fn with_display(test: &str, start: impl FnOnce() -> Display, body: impl FnOnce()) {
+    let prepare = || {
+        let display = start();
+        let environment = display.environment();
+        (display, environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// Makes a picture file with ImageMagick's `convert`.
+pub fn make_picture(path: &Path, arguments: &[&str]) {
+    run(Command::new("convert").args(arguments).arg(path), "imagemagick");
+}
+
+/// Shows a picture as the background of the display that this process uses.
+pub fn paint(picture: &Path) {
+    // It paints and then fails, for want of a window of its own: whether it painted is for the test to see.
+    let mut command = Command::new("display");
+    command.args(["-window", "root"]).arg(picture);
+    Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "imagemagick").wait();
+}
+
+/// Opens a window with a title and a picture on the display that this process uses, and waits until it is seen.
+pub fn open_window(title: &str, picture: &Path) -> Running {
+    let mut command = Command::new("display");
+    command.args(["-title", title]).arg(picture);
+    let window = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "imagemagick");
+    run(Command::new("xdotool").args(["search", "--sync", "--onlyvisible", "--name", title]), "xdotool");
+    window
+}
+
+/// Lets the keyboard and mouse of the display that this process uses do something, in xdotool's words.
+pub fn xdotool(arguments: &[&str]) {
+    run(Command::new("xdotool").args(arguments), "xdotool");
+}
+
+/// Ends the private display that this process uses, as if it had crashed.
+pub fn crash() {
+    let id = std::env::var("AURA_TEST_DISPLAY").expect("a private display");
+    run(Command::new("kill").args(["-9", &id]), "procps");
+}
+
+/// Makes the private display that this process uses stop answering, or answer again.
+pub fn freeze(frozen: bool) {
+    let id = std::env::var("AURA_TEST_DISPLAY").expect("a private display");
+    run(Command::new("kill").args([if frozen { "-STOP" } else { "-CONT" }, &id]), "procps");
+}

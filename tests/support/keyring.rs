@@ -1,0 +1,91 @@
+//! A key store of one's own: a private message bus with the GNOME keyring on it, and nothing else.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::process::{Environment, Running, in_own_process, run, wait_for_file};
+
+/// A bus that starts no services by itself: what is not on it is not there.
+const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>session</type>
+  <listen>unix:path=SOCKET</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+</busconfig>"#;
+
+/// A private message bus, with or without a key store.
+#[derive(Debug)]
+pub struct Bus {
+    store: Option<Running>,
+    _bus: Running,
+    folder: TempDir,
+}
+
+impl Bus {
+    /// A bus with nothing on it.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (config, socket) = (folder.path().join("bus.conf"), socket(folder.path()));
+        std::fs::write(&config, BUS.replace("SOCKET", &socket.to_string_lossy())).expect("the folder can be written");
+        let mut command = Command::new("dbus-daemon");
+        command.arg("--nofork").arg(format!("--config-file={}", config.display()));
+        let bus = Running::start(command.stdout(Stdio::null()), "dbus");
+        wait_for_file(&socket);
+        Self { store: None, _bus: bus, folder }
+    }
+
+    /// A bus with an unlocked key store on it.
+    pub fn with_store() -> Self {
+        let mut bus = Self::start();
+        let mut command = Command::new("gnome-keyring-daemon");
+        command.args(["--foreground", "--unlock", "--components=secrets"]).envs(bus.environment());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut store = Running::start(&mut command, "gnome-keyring");
+        store.feed(b"password of a test");
+        bus.store = Some(store);
+        // Waits until the store is on the bus.
+        let mut wait = Command::new("gdbus");
+        wait.args(["wait", "--session", "--timeout", "10", "org.freedesktop.secrets"]).envs(bus.environment());
+        run(&mut wait, "libglib2.0-bin");
+        bus
+    }
+
+    /// The variables by which a program uses this bus and no other.
+    pub fn environment(&self) -> Environment {
+        let folder = self.folder.path();
+        let mut environment = vec![
+            ("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", socket(folder).display()).into()),
+            ("HOME", folder.into()),
+            ("XDG_RUNTIME_DIR", folder.into()),
+            ("XDG_DATA_HOME", folder.join("data").into()),
+        ];
+        if let Some(store) = &self.store {
+            environment.push(("AURA_TEST_STORE", store.id().to_string().into()));
+        }
+        environment
+    }
+}
+
+fn socket(folder: &Path) -> PathBuf {
+    folder.join("bus")
+}
+
+/// Runs a test's body in a process whose only message bus is a private one. See [`in_own_process`].
+pub fn with_bus(test: &str, start: impl FnOnce() -> Bus, body: impl FnOnce()) {
+    let prepare = || {
+        let bus = start();
+        let environment = bus.environment();
+        (bus, environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// Makes the private store that this process uses stop answering, or answer again.
+pub fn freeze(frozen: bool) {
+    let id = std::env::var("AURA_TEST_STORE").expect("a private key store");
+    run(Command::new("kill").args([if frozen { "-STOP" } else { "-CONT" }, &id]), "procps");
+}

@@ -1,0 +1,32 @@
+//! A whole private machine: sound and display together.
+
+use crate::display::Display;
+use crate::keyring::Bus;
+use crate::process::in_own_process;
+use crate::sound::Sound;
+
+/// Runs a test's body in a process that has a private speaker, microphone, screen, keyboard and mouse. See [`in_own_process`].
+pub fn with_machine(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let (sound, display) = (Sound::start(), Display::managed(1280, 900));
+        let environment = [sound.environment(), display.environment()].concat();
+        ((sound, display), environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// The same with a key store, which [`crate::aura::Aura::with_store`] uses.
+pub fn with_machine_and_store(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let (sound, display, bus) = (Sound::start(), Display::managed(1280, 900), Bus::with_store());
+        let mut environment = [sound.environment(), display.environment()].concat();
+        // The rest of the bus's variables are folders, which the sound server has set.
+        let address = bus.environment().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS");
+        environment.extend(address.map(|(_, address)| (BUS, address)));
+        ((sound, display, bus), environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// Where the address of the private bus is found: a person's own bus is never used.
+pub(crate) const BUS: &str = "AURA_TEST_BUS";

@@ -1,0 +1,212 @@
+//! A sound server of one's own: a speaker whose sound can be measured, and a microphone that sound can be played into.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::process::{Environment, Running, in_own_process, run, wait_for_file, wait_until};
+
+/// The package of the sound server.
+const SERVER: &str = "pulseaudio";
+/// The package of its tools.
+const TOOLS: &str = "pulseaudio-utils";
+
+/// Samples per second of the private server.
+pub const RATE: u32 = 48_000;
+
+/// What the server runs. `speaker` is the default output; `microphone` is the default input and hears what is played into `cable`.
+const SCRIPT: &str = "
+load-module module-native-protocol-unix socket=SOCKET auth-anonymous=1
+load-module module-null-sink sink_name=speaker rate=48000 channels=2 sink_properties=device.description=Speaker
+load-module module-null-sink sink_name=cable rate=48000 channels=2
+load-module module-remap-source source_name=microphone master=cable.monitor source_properties=device.description=Microphone
+set-default-sink speaker
+set-default-source microphone
+";
+
+/// A private PulseAudio.
+#[derive(Debug)]
+pub struct Sound {
+    keepers: Vec<Running>,
+    server: Running,
+    folder: TempDir,
+}
+
+impl Sound {
+    /// Starts the server and waits until its devices are awake.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let server = serve(folder.path());
+        let mut sound = Self { keepers: Vec::new(), server, folder };
+        // A null sink that nobody reads sleeps, and loses or delays the first sound.
+        for source in ["speaker.monitor", "cable.monitor", "microphone"] {
+            let mut command = Command::new("parec");
+            command.args(["--latency-msec=10", "-d", source]).envs(sound.environment());
+            sound.keepers.push(Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), TOOLS));
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        sound
+    }
+
+    /// The variables by which a program uses this server and no other.
+    pub fn environment(&self) -> Environment {
+        environment(self.folder.path(), self.server.id())
+    }
+
+    /// The same, with ALSA pointed at the server; for programs that know nothing else.
+    pub fn alsa_environment(&self) -> Environment {
+        let file = self.folder.path().join("asound.conf");
+        std::fs::write(&file, "pcm.!default { type pulse }\nctl.!default { type pulse }\n")
+            .expect("the folder can be written");
+        let mut environment = self.environment();
+        environment.push(("ALSA_CONFIG_PATH", file.into()));
+        environment
+    }
+}
+
+fn socket(folder: &Path) -> PathBuf {
+    folder.join("native")
+}
+
+fn environment(folder: &Path, server: u32) -> Environment {
+    let mut address = OsString::from("unix:");
+    address.push(socket(folder));
+    vec![
+        ("PULSE_SERVER", address),
+        ("XDG_RUNTIME_DIR", folder.into()),
+        ("HOME", folder.into()),
+        ("PIPEWIRE_RUNTIME_DIR", folder.into()),
+        ("AURA_TEST_SOUND", server.to_string().into()),
+    ]
+}
+
+fn serve(folder: &Path) -> Running {
+    let script = folder.join("default.pa");
+    std::fs::write(&script, SCRIPT.replace("SOCKET", &socket(folder).to_string_lossy()))
+        .expect("the folder can be written");
+    let mut command = Command::new("pulseaudio");
+    command.args([
+        "-n",
+        "--daemonize=no",
+        "--exit-idle-time=-1",
+        "--use-pid-file=no",
+        "--disable-shm=yes",
+        "--log-target=stderr",
+        "-F",
+    ]);
+    command
+        .arg(&script)
+        .env("HOME", folder)
+        .env("XDG_RUNTIME_DIR", folder)
+        .env_remove("PULSE_SERVER")
+        .env_remove("DISPLAY");
+    let mut server = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), SERVER);
+    wait_for_file(&socket(folder));
+    assert!(server.is_alive(), "pulseaudio ended at once");
+    server
+}
+
+/// Runs a test's body in a process whose only sound server is a private one. See [`in_own_process`].
+pub fn with_sound(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let sound = Sound::start();
+        let environment = sound.environment();
+        (sound, environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// Ends the private server that this process uses, as if the sound system had crashed.
+pub fn crash() {
+    let id = std::env::var("AURA_TEST_SOUND").expect("a private sound server");
+    run(Command::new("kill").args(["-9", &id]), "procps");
+}
+
+/// Starts a server again where the crashed one was. For this process and its children.
+pub fn restart() -> Running {
+    let folder = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").expect("a private sound server"));
+    std::fs::remove_file(socket(&folder)).expect("the old socket");
+    serve(&folder)
+}
+
+/// Tells the private server that this process uses something.
+pub fn pactl(arguments: &[&str]) -> String {
+    run(Command::new("pactl").args(arguments), TOOLS)
+}
+
+/// Plays a sound file into the microphone; ends with it.
+pub fn play_into_microphone(file: &Path) -> Running {
+    let mut command = Command::new("paplay");
+    command.args(["-d", "cable", "--latency-msec=20"]).arg(file);
+    Running::start(&mut command, TOOLS)
+}
+
+/// Makes a sound file with sox; the effect is sox's own words, such as `synth 1 sine 440`. The name's ending is the format.
+pub fn make_file(path: &Path, rate: u32, channels: u8, effect: &str) {
+    let (rate, channels) = (rate.to_string(), channels.to_string());
+    let mut command = Command::new("sox");
+    command.args(["-n", "-r", &rate, "-c", &channels]).arg(path).args(effect.split_whitespace());
+    run(&mut command, "sox");
+}
+
+/// What the speaker gives, millisecond by millisecond.
+#[derive(Debug)]
+pub struct Ear {
+    heard: Arc<Mutex<Vec<(Instant, f32)>>>,
+    _reader: Running,
+}
+
+impl Ear {
+    /// Listens to the private speaker that this process uses.
+    pub fn open() -> Self {
+        let mut command = Command::new("parec");
+        command.args(["-d", "speaker.monitor", "--latency-msec=5", "--format=s16le", "--rate=48000", "--channels=1"]);
+        let mut reader = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()), TOOLS);
+        let mut sound = reader.stdout().expect("standard output was piped");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let into = heard.clone();
+        std::thread::spawn(move || {
+            // One millisecond at a time. A read waits for sound, so its end is the moment the last sample was there.
+            let mut piece = [0; 2 * RATE as usize / 1000];
+            while sound.read_exact(&mut piece).is_ok() {
+                let peak = piece
+                    .chunks_exact(2)
+                    .map(|s| f32::from(i16::from_le_bytes([s[0], s[1]])).abs() / 32768.0)
+                    .fold(0.0, f32::max);
+                into.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), peak));
+            }
+        });
+        let ear = Self { heard, _reader: reader };
+        assert!(
+            wait_until(Duration::from_secs(5), || !ear.all().is_empty()),
+            "the speaker gives no sound, not even silence"
+        );
+        std::thread::sleep(Duration::from_millis(200));
+        ear
+    }
+
+    /// Every millisecond so far: when it was there, and how loud it was at most.
+    pub fn all(&self) -> Vec<(Instant, f32)> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits for sound louder than this after a moment; gives when it began.
+    pub fn onset(&self, after: Instant, louder: f32, limit: Duration) -> Option<Instant> {
+        let mut found = None;
+        wait_until(limit, || {
+            found = self.all().into_iter().find(|(at, peak)| *at >= after && *peak > louder).map(|(at, _)| at);
+            found.is_some()
+        });
+        found
+    }
+
+    /// The last millisecond louder than this.
+    pub fn last(&self, louder: f32) -> Option<Instant> {
+        self.all().into_iter().rev().find(|(_, peak)| *peak > louder).map(|(at, _)| at)
+    }
+}

@@ -1,0 +1,227 @@
+//! The real window under WebDriver: `WebKitWebDriver` starts the app, and this is the little of its protocol that tests need.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::aura::{App, Aura, LONGEST_LIFE, program};
+use crate::process::{Running, run, wait_until};
+
+/// The name by which the protocol marks an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// The page of the main window, whose address may go without its name, and that of the overlay.
+pub const MAIN: &str = "index.html";
+/// The page of the overlay.
+pub const OVERLAY: &str = "hud.html";
+
+/// Finds the visible elements with a role and an accessible name, the way assistive technology would; the role may be empty.
+const FIND: &str = r#"
+const [role, name] = arguments;
+const implied = {BUTTON: 'button', TEXTAREA: 'textbox', SELECT: 'combobox', A: 'link', INPUT: 'textbox', H1: 'heading', H2: 'heading'};
+const roleOf = (e) => e.getAttribute('role') ?? (e.type === 'checkbox' ? 'checkbox' : implied[e.tagName] ?? '');
+const labels = (e) => (e.getAttribute('aria-labelledby') ?? '').split(/\s+/).filter(Boolean).map((id) => document.getElementById(id)?.textContent ?? '');
+const nameOf = (e) => [e.getAttribute('aria-label') ?? '', ...labels(e), ...[...(e.labels ?? [])].map((l) => l.textContent), e.textContent];
+const wanted = (e) => (role === '' || roleOf(e) === role) && nameOf(e).some((n) => n.trim().replace(/\s+/g, ' ').startsWith(name));
+return [...document.querySelectorAll('*')].filter((e) => wanted(e) && e.getClientRects().length > 0).at(-1) ?? null;
+"#;
+
+/// The app with its windows in reach.
+#[derive(Debug)]
+pub struct Window {
+    runtime: Runtime,
+    http: Client,
+    session: String,
+    /// The app behind the window.
+    pub app: App,
+    started: Option<PathBuf>,
+}
+
+impl Window {
+    /// Starts the app under WebDriver, in the main window.
+    pub fn open(aura: Aura) -> Self {
+        // A free port: nobody else takes it between here and the driver's start but by an unlikely accident.
+        let port =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let wrapper = aura.folder().join("aura-under-test");
+        let script = format!(
+            "#!/bin/sh\necho $$ > \"$0.pid\"\nexec timeout --kill-after=5 {LONGEST_LIFE} '{}'\n",
+            program("aura").display()
+        );
+        std::fs::write(&wrapper, script).expect("the folder can be written");
+        std::fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o755)).expect("the script can be made a program");
+
+        let aura = aura.with("TAURI_WEBVIEW_AUTOMATION", "true");
+        let mut driver =
+            aura.command_of(Path::new("WebKitWebDriver"), &[&format!("--port={port}"), "--host=127.0.0.1"]);
+        let log = std::fs::File::create(aura.log()).expect("the folder can be written");
+        let driver = Running::start(driver.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log), "webkit2gtk-driver");
+
+        // A client without TLS still wants to know how it would be done.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().timeout(Duration::from_secs(60)).build().expect("a client without TLS");
+        let runtime = Runtime::new().expect("threads can be started");
+        let base = format!("http://127.0.0.1:{port}");
+        let listens = || runtime.block_on(async { http.get(format!("{base}/status")).send().await.is_ok() });
+        assert!(wait_until(Duration::from_secs(20), listens), "WebKitWebDriver did not start");
+
+        let app = App::of(driver, aura);
+        let mut window = Self { runtime, http, session: base, app, started: Some(wrapper.with_extension("pid")) };
+        let options = json!({"binary": wrapper, "args": []});
+        let begun = window.command(
+            Method::POST,
+            "/session",
+            json!({"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}}),
+        );
+        window.session =
+            format!("{}/session/{}", window.session, begun["sessionId"].as_str().expect("a session has a name"));
+        window.app.wait_until_ready();
+        window.switch_to(MAIN);
+        window
+    }
+
+    fn command(&self, method: Method, path: &str, body: Value) -> Value {
+        let url = format!("{}{path}", self.session);
+        let request = self.http.request(method.clone(), url);
+        let request = if method == Method::POST { request.json(&body) } else { request };
+        let reply: Value = self.runtime.block_on(async {
+            let reply = request.send().await.expect("WebKitWebDriver answers");
+            reply.json().await.expect("WebKitWebDriver answers in JSON")
+        });
+        assert!(reply["value"]["error"].is_null(), "{path} {body}: {reply:#}");
+        reply["value"].clone()
+    }
+
+    /// Goes on in the window that shows this page.
+    pub fn switch_to(&self, page: &str) {
+        let found = wait_until(Duration::from_secs(20), || {
+            let handles = self.command(Method::GET, "/window/handles", Value::Null);
+            handles.as_array().into_iter().flatten().any(|handle| {
+                self.command(Method::POST, "/window", json!({"handle": handle}));
+                self.command(Method::GET, "/url", Value::Null)
+                    .as_str()
+                    .is_some_and(|url| url.contains(page) || (page == MAIN && !url.contains(OVERLAY)))
+            })
+        });
+        assert!(found, "no window shows {page}");
+    }
+
+    /// Runs a script in the page.
+    pub fn script(&self, script: &str, arguments: &[Value]) -> Value {
+        self.command(Method::POST, "/execute/sync", json!({"script": script, "args": arguments}))
+    }
+
+    /// The page's text. A window that was never shown has no layout yet, and so only the text of its elements.
+    pub fn text(&self) -> String {
+        self.script("return document.body.innerText || document.body.textContent", &[])
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Waits until the page shows a text.
+    pub fn wait_for_text(&self, text: &str) {
+        let shown = wait_until(Duration::from_secs(40), || self.text().contains(text));
+        assert!(shown, "“{text}” did not appear in:\n{}", self.text());
+    }
+
+    /// Waits for the element with this role and accessible name.
+    pub fn find(&self, role: &str, name: &str) -> Value {
+        let mut found = Value::Null;
+        wait_until(Duration::from_secs(20), || {
+            found = self.script(FIND, &[json!(role), json!(name)]);
+            found.is_object()
+        });
+        assert!(found.is_object(), "there is no {role} “{name}” in:\n{}", self.text());
+        found
+    }
+
+    fn on(&self, element: &Value, what: &str, body: Value) {
+        let id = element[ELEMENT].as_str().expect("an element");
+        self.command(Method::POST, &format!("/element/{id}/{what}"), body);
+    }
+
+    /// Clicks an element.
+    pub fn click(&self, role: &str, name: &str) {
+        self.on(&self.find(role, name), "click", json!({}));
+    }
+
+    /// Types into an element; `\u{e007}` is Enter.
+    pub fn write(&self, role: &str, name: &str, text: &str) {
+        self.on(&self.find(role, name), "value", json!({"text": text}));
+    }
+
+    /// Moves the pointer onto an element and presses its button down.
+    pub fn press(&self, role: &str, name: &str) {
+        let origin = self.find(role, name);
+        let to = json!({"type": "pointerMove", "duration": 0, "origin": origin, "x": 0, "y": 0});
+        self.pointer(&[to, json!({"type": "pointerDown", "button": 0})]);
+    }
+
+    /// Lets the pointer's button go.
+    pub fn release(&self) {
+        self.pointer(&[json!({"type": "pointerUp", "button": 0})]);
+    }
+
+    fn pointer(&self, actions: &[Value]) {
+        let mouse =
+            json!({"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions});
+        self.command(Method::POST, "/actions", json!({"actions": [mouse]}));
+    }
+
+    /// Presses a key down and holds it, or lets it go.
+    pub fn key(&self, edge: &str, key: &str) {
+        let keyboard = json!({"type": "key", "id": "keyboard", "actions": [{"type": edge, "value": key}]});
+        self.command(Method::POST, "/actions", json!({"actions": [keyboard]}));
+    }
+
+    /// Keeps a picture of the page among the build's results, in `screenshots`.
+    pub fn screenshot(&self, name: &str) -> PathBuf {
+        // A picture of colours that are just changing would be of neither.
+        let still = || {
+            self.script(
+                "return document.getAnimations().filter((a) => a.effect?.getTiming().iterations !== Infinity).length",
+                &[],
+            ) == 0
+        };
+        wait_until(Duration::from_secs(5), still);
+        let encoded = self.command(Method::GET, "/screenshot", Value::Null);
+        let png =
+            base64::prelude::BASE64_STANDARD.decode(encoded.as_str().unwrap_or_default()).expect("a picture in base64");
+        let file = screenshots().join(format!("{name}.png"));
+        std::fs::write(&file, png).expect("the folder can be written");
+        file
+    }
+}
+
+/// Where pictures for people are kept: beside the build's programs.
+pub fn screenshots() -> PathBuf {
+    let folder = crate::aura::programs().parent().expect("a build has a folder").join("screenshots");
+    std::fs::create_dir_all(&folder).expect("the build's folder can be written");
+    folder
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        let Some(started) = self.started.take() else { return };
+        if std::thread::panicking() {
+            let page = self.runtime.block_on(async {
+                let body = json!({"script": "return document.body.innerText", "args": []});
+                let reply = self.http.post(format!("{}/execute/sync", self.session)).json(&body).send().await.ok()?;
+                reply.text().await.ok()
+            });
+            eprintln!("-- the window: {page:?}");
+        }
+        // The app was started by the driver, so it is ended by its own process id.
+        if let Ok(id) = std::fs::read_to_string(started) {
+            run(Command::new("sh").args(["-c", "kill \"$1\" 2>/dev/null; true", "sh", id.trim()]), "dash");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What the sources may say, and how long they may be.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{files, root};
+
+/// A file that is longer does more than one thing.
+const LONGEST: usize = 600;
+
+/// A file's code without its tests, which may name anything.
+fn code<'a>(path: &Path, content: &'a str) -> &'a str {
+    let test = path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
+    if test { "" } else { content.split("#[cfg(test)]").next().unwrap_or_default() }
+}
+
+/// The code of the product.
+fn product() -> Vec<(std::path::PathBuf, String)> {
+    let ours =
+        |path: &Path| !path.starts_with("src-tauri/crates/aura-sandbox") && !path.starts_with("src-tauri/crates/xtask");
+    let all = files("src-tauri", &[".rs"]).into_iter().filter(|(path, _)| ours(path));
+    all.map(|(path, content)| (path.clone(), code(&path, &content).to_owned())).collect()
+}
+
+#[test]
+fn files_are_short() {
+    for folder in ["src-tauri", "tests", "ui/src"] {
+        for (path, content) in files(folder, &[".rs", ".ts", ".svelte"]) {
+            let lines = content.lines().count();
+            assert!(lines <= LONGEST, "{} has {lines} lines", path.display());
+        }
+    }
+}
+
+#[test]
+fn one_file_of_the_interface_knows_tauri() {
+    let naming = files("ui/src", &[".ts", ".svelte"]).into_iter().filter(|(path, content)| {
+        let import = content
+            .lines()
+            .any(|line| line.contains("@tauri-apps") && (line.contains("import") || line.contains("from")));
+        import && !path.to_string_lossy().contains(".test.")
+    });
+    let naming: Vec<_> = naming.map(|(path, _)| path).collect();
+    assert_eq!(naming, [Path::new("ui/src/backend/tauri.ts")]);
+}
+
+#[test]
+fn no_model_is_named_in_code() {
+    let catalog =
+        std::fs::read(root().join("src-tauri/crates/aura-core/src/catalog/data.json")).expect("the catalog is there");
+    let catalog: Value = serde_json::from_slice(&catalog).expect("the catalog is JSON");
+    let mut ids = BTreeSet::new();
+    collect_models(&catalog["providers"], &mut ids);
+    assert!(ids.len() > 10, "the catalog's models were not found: {ids:?}");
+    for (path, code) in product() {
+        for id in &ids {
+            assert!(!code.contains(&format!("\"{id}\"")), "{} names the model {id}", path.display());
+        }
+    }
+}
+
+/// The ids of everything that offers a service.
+fn collect_models(value: &Value, ids: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            // What the local programs go by is no model of a provider.
+            if let (Some(id), true) = (fields.get("id").and_then(Value::as_str), fields.contains_key("services"))
+                && id != "built-in"
+            {
+                ids.insert(id.to_owned());
+            }
+            fields.values().for_each(|value| collect_models(value, ids));
+        }
+        Value::Array(values) => values.iter().for_each(|value| collect_models(value, ids)),
+        _ => {}
+    }
+}
+
+#[test]
+fn a_provider_is_one_file_and_two_lines() {
+    let folder = Path::new("src-tauri/crates/aura-core/src/providers");
+    let table = std::fs::read_to_string(root().join(folder).join("mod.rs")).expect("the provider table is there");
+    let all = files(&folder.to_string_lossy(), &[".rs"]);
+    let providers: Vec<_> = all
+        .iter()
+        .filter(|(path, content)| path.parent() == Some(folder) && content.contains("static PROVIDER: Provider"))
+        .collect();
+    assert!(providers.len() >= 4, "{} providers were found", providers.len());
+    for (path, _) in providers {
+        let name = path.file_stem().expect("a file has a name").to_string_lossy();
+        let (module, entry) = (format!("mod {name};"), format!("&{name}::PROVIDER,"));
+        let lines = |wanted: &str| table.lines().filter(|line| line.trim().starts_with(wanted)).count();
+        assert_eq!((lines(&module), lines(&entry)), (1, 1), "{name} in the provider table");
+    }
+    // Nothing else in the product asks which provider it is.
+    for name in ["groq", "gemini"] {
+        for (path, code) in product() {
+            let own = path.starts_with(folder) || path.starts_with("src-tauri/crates/aura-core/src/catalog");
+            assert!(own || !code.contains(&format!("\"{name}\"")), "{} names {name}", path.display());
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! A spoken question is answered aloud.
+
+use aura_sandbox::Service;
+use aura_tests::aura::Aura;
+use aura_tests::machine::with_machine;
+use aura_tests::providers::Providers;
+use aura_tests::speech::assert_heard;
+
+use crate::talk::{ask_aloud, assert_all_by};
+
+const QUESTION: &str = "is it going to be a good year? is it going to be a good year?";
+const UNDERSTOOD: [&str; 2] = ["going", "be"];
+
+fn understood(record: &serde_json::Value) -> Vec<String> {
+    let transcript = record["transcript"].as_str().unwrap_or_default().to_lowercase();
+    transcript
+        .split_whitespace()
+        .map(|word| word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_owned())
+        .collect()
+}
+
+#[test]
+fn offline() {
+    with_machine("answered::offline", || {
+        // The recogniser's model is of American English.
+        let app = Aura::new().with("DEFAULT_TTS_VOICE", "en-us").start();
+        let heard = ask_aloud(&app, QUESTION);
+        assert_all_by(&heard.record, "offline");
+        assert_heard(&understood(&heard.record), &UNDERSTOOD);
+        // The sound check repeats what it heard.
+        assert_heard(&heard.words, &["going", "be"]);
+    });
+}
+
+#[test]
+fn groq() {
+    with_machine("answered::groq", || {
+        let providers =
+            Providers::answering("There are many people in the world. There are many people looking for money.");
+        let app = Aura::new().with_all(providers.groq()).start();
+        let heard = ask_aloud(&app, QUESTION);
+        assert_all_by(&heard.record, "groq");
+        assert_heard(&understood(&heard.record), &UNDERSTOOD);
+        assert_heard(&heard.words, &["there", "are", "people"]);
+        let asked = providers.requests(Service::Llm);
+        assert!(asked.iter().all(|request| request.status == Some(200)), "{asked:#?}");
+        let question = asked.first().and_then(|request| request.text.clone()).unwrap_or_default();
+        assert!(question.contains("going"), "the model was asked: {question}");
+        let sent = providers.requests(Service::Stt)[0].audio_seconds.unwrap_or_default();
+        assert!((2.0..8.0).contains(&sent), "{sent} seconds of speech were sent");
+    });
+}
+
+#[test]
+fn gemini() {
+    with_machine("answered::gemini", || {
+        let providers = Providers::answering("I think you are looking at many people. You are looking at many people.");
+        let app = Aura::new().with_all(providers.gemini()).start();
+        let heard = ask_aloud(&app, QUESTION);
+        assert_all_by(&heard.record, "gemini");
+        assert_heard(&understood(&heard.record), &UNDERSTOOD);
+        assert_heard(&heard.words, &["you", "are", "looking"]);
+    });
+}
+
+#[test]
+fn by_the_command_line_as_by_the_key() {
+    with_machine("answered::by_the_command_line_as_by_the_key", || {
+        let providers = Providers::answering("There are many people looking for money.");
+        let app = Aura::new().with_all(providers.groq()).start();
+        let question = crate::talk::question(&app, QUESTION);
+        assert_eq!(app.aura().run(&["ptt", "press"]).code, 0);
+        app.wait_for_recording();
+        aura_tests::sound::play_into_microphone(&question).wait();
+        assert_eq!(app.aura().run(&["ptt", "release"]).code, 0);
+        let record = app.turn(1);
+        assert_all_by(&record, "groq");
+        assert_eq!(record["spoken"], "There are many people looking for money.");
+    });
+}

@@ -1,0 +1,119 @@
+//! What is written on the screen is spoken, when the screen is shared: a window, the whole monitor, and a part of it.
+
+use std::process::Command;
+
+use aura_sandbox::{RequestRecord, Service};
+use aura_tests::aura::{App, Aura};
+use aura_tests::display::{make_picture, open_window, xdotool};
+use aura_tests::machine::with_machine;
+use aura_tests::process::{Running, run};
+use aura_tests::providers::Providers;
+use aura_tests::speech::assert_heard;
+use serde_json::Value;
+
+use crate::talk::{ask_aloud, routes};
+
+const QUESTION: &str = "what do you see here";
+const WRITTEN: &str = "It is going to be a good year\nIt is going to be a good year";
+const SIZE: (u32, u32) = (900, 300);
+
+/// Opens a window with the text in the upper left corner.
+fn write_on_screen(app: &App) -> Running {
+    let picture = app.aura().folder().join("letter.png");
+    let size = format!("{}x{}", SIZE.0, SIZE.1);
+    let text = [
+        "-size",
+        &size,
+        "-background",
+        "white",
+        "-fill",
+        "black",
+        "-font",
+        "DejaVu-Sans",
+        "-pointsize",
+        "48",
+        "-gravity",
+        "center",
+    ];
+    make_picture(&picture, &[text.as_slice(), &[&format!("label:{WRITTEN}")]].concat());
+    let window = open_window("Letter", &picture);
+    // Its title once more, in the form that programs of today use.
+    run(
+        Command::new("xprop").args(["-name", "Letter", "-f", "_NET_WM_NAME", "8u", "-set", "_NET_WM_NAME", "Letter"]),
+        "x11-utils",
+    );
+    xdotool(&[
+        "search",
+        "--name",
+        "^Letter$",
+        "windowmove",
+        "--sync",
+        "%1",
+        "0",
+        "0",
+        "windowactivate",
+        "--sync",
+        "%1",
+    ]);
+    window
+}
+
+fn assert_read(record: &Value, words: &[String], provider: &str) {
+    assert!(record["error"].is_null(), "{record:#}");
+    assert!(routes(record).contains(&("thinking".into(), provider.into())), "{record:#}");
+    let answer = record["answer"].as_str().unwrap_or_default().to_lowercase();
+    assert!(answer.matches("going to be a good year").count() == 2, "{record:#}");
+    assert_heard(words, &["going", "be"]);
+}
+
+/// The one picture that the model got: a JPEG of a plausible size.
+fn assert_received(requests: &[RequestRecord], width: u32, height: u32) {
+    let [request] = requests else { panic!("one request was expected: {requests:#?}") };
+    let [image] = request.images.as_slice() else { panic!("one picture was expected: {request:#?}") };
+    assert_eq!(image.format, "image/jpeg");
+    assert!(
+        image.width.abs_diff(width) <= 4 && image.height.abs_diff(height) <= 4,
+        "{image:?} should be {width} x {height}"
+    );
+    assert!((5_000..2_000_000).contains(&image.bytes), "{image:?}");
+}
+
+#[test]
+fn a_window_offline() {
+    with_machine("seen::a_window_offline", || {
+        let settings = "[screen]\nshare = \"always\"\ntarget = { kind = \"window\", title = \"Letter\" }\n";
+        let app = Aura::new().with("DEFAULT_TTS_VOICE", "en-us").settings(settings).start();
+        let _letter = write_on_screen(&app);
+        let heard = ask_aloud(&app, QUESTION);
+        assert_read(&heard.record, &heard.words, "offline");
+        assert_eq!(heard.record["seen"]["width"], SIZE.0, "{:#}", heard.record);
+    });
+}
+
+#[test]
+fn the_monitor_by_groq() {
+    with_machine("seen::the_monitor_by_groq", || {
+        let providers = Providers::answering("{screen_text}");
+        let app = Aura::new().with_all(providers.groq()).settings("[screen]\nshare = \"always\"\n").start();
+        // AURA's own window is not what is to be read.
+        xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowminimize", "--sync", "%1"]);
+        let _letter = write_on_screen(&app);
+        let heard = ask_aloud(&app, QUESTION);
+        assert_read(&heard.record, &heard.words, "groq");
+        assert_received(&providers.requests(Service::Vlm), 1280, 900);
+    });
+}
+
+#[test]
+fn a_region_by_gemini() {
+    with_machine("seen::a_region_by_gemini", || {
+        let providers = Providers::answering("{screen_text}");
+        let settings =
+            "[screen]\nshare = \"always\"\ntarget = { kind = \"region\", x = 0, y = 0, width = 960, height = 340 }\n";
+        let app = Aura::new().with_all(providers.gemini()).settings(settings).start();
+        let _letter = write_on_screen(&app);
+        let heard = ask_aloud(&app, QUESTION);
+        assert_read(&heard.record, &heard.words, "gemini");
+        assert_received(&providers.requests(Service::Vlm), 960, 340);
+    });
+}

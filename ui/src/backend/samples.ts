@@ -1,0 +1,209 @@
+/** Made-up data in the shapes of the contract, for tests and for the scripted backend. */
+import type { Attempt } from '../generated/Attempt'
+import type { Devices } from '../generated/Devices'
+import type { Finding } from '../generated/Finding'
+import type { ModelView } from '../generated/ModelView'
+import type { ProviderView } from '../generated/ProviderView'
+import type { Service } from '../generated/Service'
+import type { Settings } from '../generated/Settings'
+import type { Snapshot } from '../generated/Snapshot'
+import type { TurnRecord } from '../generated/TurnRecord'
+
+const everything = { audio: true, screen: true, text: true }
+const all: Service[] = ['stt', 'llm', 'vlm', 'tts']
+
+export const sampleSettings = (): Settings => ({
+  schema: 1,
+  fallback: true,
+  routes: { stt: {}, llm: {}, vlm: {}, tts: {} },
+  providers: {},
+  listening: { mode: 'auto', longest_seconds: 120 },
+  speaking: { muted: false },
+  screen: { share: 'when_asked', target: { kind: 'monitor' } },
+  shortcut: 'Ctrl+Shift+Space',
+  clocks: { first_content_ms: 8000, transcript_ms: 15000, local_first_content_ms: 60000, between_ms: 5000, whole_ms: 60000 },
+  appearance: { theme: 'system', overlay: true },
+  instructions: '',
+})
+
+export const sampleProvider = (name: string, label: string, more: Partial<ProviderView> = {}): ProviderView => ({
+  name,
+  label,
+  services: all,
+  local: false,
+  needs_key: true,
+  may_receive: { ...everything },
+  ...more,
+})
+
+export const groq = () => sampleProvider('groq', 'Groq', { key: { ends_with: 'k3Qf', place: 'keyring' } })
+export const gemini = () => sampleProvider('gemini', 'Gemini', { key: { ends_with: 'x1Ra', place: 'keyring' } })
+export const offline = () => sampleProvider('offline', 'Offline', { local: true, needs_key: false })
+
+/** As on a fresh computer: nobody but the local programs. */
+export const freshSnapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
+  version: '0.1.0',
+  sandbox: false,
+  stage: 'idle',
+  session: 'session-1',
+  settings: sampleSettings(),
+  from_environment: [],
+  settings_problems: [],
+  providers: [
+    sampleProvider('groq', 'Groq', { problem: 'Groq needs a key.' }),
+    sampleProvider('gemini', 'Gemini', { problem: 'Gemini needs a key.' }),
+    offline(),
+  ],
+  routes: [
+    { service: 'stt', routes: [{ provider: 'offline', model: 'pocketsphinx' }] },
+    { service: 'llm', routes: [{ provider: 'offline', model: 'sound-check' }] },
+    { service: 'vlm', routes: [{ provider: 'offline', model: 'tesseract' }] },
+    { service: 'tts', routes: [{ provider: 'offline', model: 'espeak-ng' }] },
+  ],
+  ...more,
+})
+
+/** Two keys and a server of one's own. */
+export function readySnapshot(more: Partial<Snapshot> = {}): Snapshot {
+  const settings = sampleSettings()
+  settings.routes.llm = { provider: 'groq', model: 'openai/gpt-oss-120b' }
+  settings.routes.tts = { provider: 'gemini', voice: 'Kore' }
+  settings.providers = { ollama: { preset: 'ollama', base_url: 'http://localhost:11434/v1', may_receive: { ...everything } } }
+  return freshSnapshot({
+    settings,
+    providers: [
+      groq(),
+      gemini(),
+      sampleProvider('ollama', 'Ollama', {
+        services: ['llm', 'vlm'],
+        local: true,
+        needs_key: false,
+        problem: 'Nothing answers at localhost:11434. Start Ollama, then try again.',
+      }),
+      offline(),
+    ],
+    routes: [
+      {
+        service: 'stt',
+        routes: [
+          { provider: 'groq', model: 'whisper-large-v3-turbo' },
+          { provider: 'gemini', model: 'gemini-3.5-flash-lite' },
+          { provider: 'offline', model: 'pocketsphinx' },
+        ],
+      },
+      {
+        service: 'llm',
+        routes: [
+          { provider: 'groq', model: 'openai/gpt-oss-120b' },
+          { provider: 'gemini', model: 'gemini-3.5-flash-lite' },
+          { provider: 'offline', model: 'sound-check' },
+        ],
+      },
+      {
+        service: 'vlm',
+        routes: [
+          { provider: 'gemini', model: 'gemini-3.5-flash-lite' },
+          { provider: 'groq', model: 'qwen/qwen3.8-27b' },
+          { provider: 'offline', model: 'tesseract' },
+        ],
+      },
+      {
+        service: 'tts',
+        routes: [
+          { provider: 'gemini', model: 'gemini-3.8-flash-lite-tts', voice: 'Kore' },
+          { provider: 'groq', model: 'canopylabs/orpheus-v1-english', voice: 'hannah' },
+          { provider: 'offline', model: 'espeak-ng' },
+        ],
+      },
+    ],
+    ...more,
+  })
+}
+
+export const sampleModels = (): ModelView[] => [
+  { name: 'whisper-large-v3-turbo', provider: 'groq', services: ['stt'], voices: [] },
+  { name: 'whisper-large-v3', provider: 'groq', services: ['stt'], voices: [] },
+  { name: 'openai/gpt-oss-120b', provider: 'groq', services: ['llm'], voices: [] },
+  { name: 'openai/gpt-oss-20b', provider: 'groq', services: ['llm'], voices: [] },
+  { name: 'qwen/qwen3.8-27b', provider: 'groq', services: ['llm', 'vlm'], voices: [] },
+  { name: 'canopylabs/orpheus-v1-english', provider: 'groq', services: ['tts'], voices: ['hannah', 'austin', 'troy'] },
+  { name: 'gemini-3.5-flash-lite', provider: 'gemini', services: ['stt', 'llm', 'vlm'], voices: [] },
+  { name: 'gemini-3.5-pro', provider: 'gemini', services: ['stt', 'llm', 'vlm'], voices: [] },
+  { name: 'gemini-3.8-flash-lite-tts', provider: 'gemini', services: ['tts'], voices: ['Kore', 'Puck', 'Charon'] },
+  { name: 'llama3.2', provider: 'ollama', services: ['llm'], voices: [] },
+]
+
+export const sampleDevices = (): Devices => ({
+  microphones: [
+    { id: 'usb', label: 'USB microphone', default: true },
+    { id: 'built-in', label: 'Built-in microphone', default: false },
+  ],
+  speakers: [{ id: 'headset', label: 'Headset', default: true }],
+  screens: [
+    { kind: 'monitor', name: 'DP-1' },
+    { kind: 'window', title: 'Terminal' },
+  ],
+})
+
+export const sampleFindings = (): Finding[] => [
+  { area: 'microphone', ok: true, message: 'USB microphone records.' },
+  { area: 'speaker', ok: true, message: 'Headset plays.' },
+  { area: 'screen', ok: true, message: 'One screen can be shared.' },
+  {
+    area: 'keyring',
+    ok: false,
+    message: 'No keyring answers.',
+    remedy: 'Install and unlock gnome-keyring or KeePassXC, or keep keys for this session only.',
+  },
+  { area: 'tesseract', ok: true, message: 'Reads the text on your screen without a network.' },
+]
+
+const attempt = (service: Service, provider: string, model: string, ms: number, more: Partial<Attempt> = {}): Attempt => ({
+  service,
+  route: { provider, model },
+  ms,
+  usage: {},
+  ...more,
+})
+
+export const sampleTurn = (id: string, more: Partial<TurnRecord> = {}): TurnRecord => ({
+  id,
+  session: 'session-1',
+  started_at: '2026-11-22T14:31:02Z',
+  transcript: 'What does the error on my screen mean?',
+  answer:
+    'Your build stops because port 8000 is already taken by another program. The process named **uvicorn**, number 4312, is using it. Close that one, or start yours with a different port.',
+  spoken: 'Your build stops because port 8000 is already taken by another program.',
+  interrupted: false,
+  stages: [
+    { stage: 'listening', start_ms: 0, ms: 3100, attempts: [] },
+    {
+      stage: 'transcribing',
+      start_ms: 3100,
+      ms: 212,
+      route: { provider: 'groq', model: 'whisper-large-v3-turbo' },
+      attempts: [attempt('stt', 'groq', 'whisper-large-v3-turbo', 212)],
+    },
+    {
+      stage: 'thinking',
+      start_ms: 3312,
+      ms: 1431,
+      route: { provider: 'gemini', model: 'gemini-3.5-flash-lite' },
+      attempts: [
+        attempt('vlm', 'groq', 'qwen/qwen3.8-27b', 1000, { class: 'timeout', message: 'No content within 1 s.' }),
+        attempt('vlm', 'gemini', 'gemini-3.5-flash-lite', 431),
+      ],
+    },
+    {
+      stage: 'speaking',
+      start_ms: 4050,
+      ms: 5200,
+      route: { provider: 'gemini', model: 'gemini-3.8-flash-lite-tts', voice: 'Kore' },
+      attempts: [],
+    },
+  ],
+  notices: [],
+  seen: { width: 1568, height: 882, bytes: 182_000 },
+  first_sound_ms: 940,
+  ...more,
+})

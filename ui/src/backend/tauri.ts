@@ -1,0 +1,26 @@
+/** The door inside the desktop app. The only file that may import from Tauri. */
+import { Channel, invoke } from '@tauri-apps/api/core'
+import { asFailure } from './failure'
+import type { AuraEvent, Backend, OperationName, Request, Response } from './types'
+
+export const tauri: Backend = {
+  async call<Name extends OperationName>(operation: Name, request: Request<Name>): Promise<Response<Name>> {
+    try {
+      return await invoke<Response<Name>>('rpc', { operation, request })
+    } catch (thrown) {
+      throw asFailure(thrown)
+    }
+  },
+
+  async subscribe(listener) {
+    const channel = new Channel<AuraEvent>()
+    channel.onmessage = listener
+    await invoke('subscribe', { channel })
+    return () => {
+      // Rust notices that the window is gone; until then nothing may reach a listener that has left.
+      channel.onmessage = () => undefined
+    }
+  },
+
+  cancel: () => invoke('cancel'),
+}

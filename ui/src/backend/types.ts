@@ -1,0 +1,56 @@
+/** The only door between the interface and the rest of AURA: what can be asked, and what is told. */
+import type { Ask } from '../generated/Ask'
+import type { ChangeSettings } from '../generated/ChangeSettings'
+import type { Devices } from '../generated/Devices'
+import type { Event as AuraEvent } from '../generated/Event'
+import type { Finding } from '../generated/Finding'
+import type { HistoryQuery } from '../generated/HistoryQuery'
+import type { Listen } from '../generated/Listen'
+import type { ModelsQuery } from '../generated/ModelsQuery'
+import type { ModelView } from '../generated/ModelView'
+import type { Nothing } from '../generated/Nothing'
+import type { Press } from '../generated/Press'
+import type { ProviderName } from '../generated/ProviderName'
+import type { SaveKey } from '../generated/SaveKey'
+import type { Snapshot } from '../generated/Snapshot'
+import type { Switch } from '../generated/Switch'
+import type { TurnId } from '../generated/TurnId'
+import type { TurnRecord } from '../generated/TurnRecord'
+
+export type { AuraEvent }
+
+type Operation<Request, Response> = { request: Request; response: Response }
+
+/** Every operation: name, what goes in, what comes out. The same list as in `aura-core/src/api`. */
+export interface Operations {
+  snapshot: Operation<Nothing, Snapshot>
+  press: Operation<Press, Nothing>
+  release: Operation<Nothing, Nothing>
+  cancel: Operation<Nothing, Nothing>
+  ask: Operation<Ask, TurnRecord>
+  listen: Operation<Listen, TurnRecord>
+  history: Operation<HistoryQuery, TurnRecord[]>
+  delete_turn: Operation<TurnId, Nothing>
+  retry: Operation<TurnId, TurnRecord>
+  new_session: Operation<Nothing, Snapshot>
+  switch: Operation<Switch, Snapshot>
+  save_key: Operation<SaveKey, Snapshot>
+  forget_key: Operation<ProviderName, Snapshot>
+  change_settings: Operation<ChangeSettings, Snapshot>
+  models: Operation<ModelsQuery, ModelView[]>
+  devices: Operation<Nothing, Devices>
+  doctor: Operation<Nothing, Finding[]>
+}
+
+export type OperationName = keyof Operations
+export type Request<Name extends OperationName> = Operations[Name]['request']
+export type Response<Name extends OperationName> = Operations[Name]['response']
+
+export interface Backend {
+  /** Asks for one operation. Rejects with a `Failure`. */
+  call<Name extends OperationName>(operation: Name, request: Request<Name>): Promise<Response<Name>>
+  /** Hears every event from now on; the returned function ends it. */
+  subscribe(listener: (event: AuraEvent) => void): Promise<() => void>
+  /** Stops whatever is going on. Its own door, so that it never waits behind another request. */
+  cancel(): Promise<void>
+}

@@ -1,0 +1,89 @@
+/** The windows with the scripted backend, to look at: demo.html?scene=conversation&theme=dark#talk. Never part of the product. */
+import { mount } from 'svelte'
+import App from './App.svelte'
+import { failing, FakeBackend, type Script } from './backend/fake'
+import { freshSnapshot, readySnapshot, sampleTurn } from './backend/samples'
+import type { AuraEvent } from './backend/types'
+import type { Theme } from './generated/Theme'
+import Hud from './hud/Hud.svelte'
+import { Aura } from './lib/aura.svelte'
+
+const query = new URLSearchParams(location.search)
+const scene = query.get('scene') ?? 'play'
+const theme = (query.get('theme') ?? 'system') as Theme
+
+const listening: AuraEvent[] = [
+  { type: 'stage', turn: 't3', stage: 'listening' },
+  { type: 'recording', turn: 't3' },
+  ...Array.from({ length: 24 }, (_, i): AuraEvent => ({
+    type: 'level',
+    level: Math.abs(Math.sin(i * 1.7)) * 0.5,
+    elapsed_ms: 700 + i * 100,
+  })),
+]
+const answering: AuraEvent[] = [
+  { type: 'stage', turn: 't3', stage: 'thinking' },
+  { type: 'transcript', turn: 't3', text: 'And how do I find a free one?' },
+  { type: 'text', turn: 't3', delta: 'Run `ss -ltn` and pick any number above 1024 that is not in the list. 8001 is free' },
+  { type: 'stage', turn: 't3', stage: 'speaking' },
+  { type: 'speaking', turn: 't3', sentence: 'Run ss -ltn and pick any number above 1024 that is not in the list.' },
+]
+const retired = {
+  kind: 'model_replaced',
+  message: 'llama-3.3-70b-versatile was retired on 16 August 2026. gpt-oss-120b answers in its place.',
+}
+const past = [sampleTurn('t1', { notices: [retired] })]
+const failed = sampleTurn('t2', {
+  transcript: 'Summarise what I am looking at.',
+  answer: '',
+  spoken: '',
+  error: {
+    code: 'all_routes_failed',
+    message:
+      'Nobody could answer: Groq timed out, Gemini has used up its allowance. Your question is kept. Check the network, then retry.',
+    detail: { attempts: [] },
+  },
+})
+
+const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
+  play: { script: { pace: 1 }, events: [] },
+  conversation: { script: { history: past }, events: answering },
+  listening: { script: { history: past }, events: listening },
+  ready: { script: { history: past }, events: listening.slice(0, 1) },
+  empty: { script: {}, events: [] },
+  fresh: {
+    script: { snapshot: freshSnapshot({ shortcut_problem: 'Another program holds Ctrl+Shift+Space. Choose another shortcut.' }) },
+    events: [],
+  },
+  error: { script: { history: [...past, failed] }, events: [] },
+  broken: {
+    script: { handlers: { snapshot: failing({ code: 'internal', message: 'The engine did not answer.' }) } },
+    events: [],
+  },
+}
+
+const { script, events } = scenes[scene] ?? scenes.play ?? { script: {}, events: [] }
+const snapshot = script.snapshot ?? readySnapshot()
+const backend = new FakeBackend({
+  ...script,
+  snapshot: { ...snapshot, settings: { ...snapshot.settings, appearance: { ...snapshot.settings.appearance, theme } } },
+})
+// Larger text, as a person may have set it.
+if (query.has('text')) document.documentElement.style.fontSize = `${query.get('text')}%`
+const target = document.getElementById('app')
+if (target && query.has('hud')) {
+  document.documentElement.dataset.theme = 'dark'
+  await import('./styles/hud.css')
+  // The size of the overlay's window; a browser's own cannot be so small.
+  Object.assign(target.style, { width: '440px', height: '108px' })
+  mount(Hud, { target, props: { backend } })
+} else if (target) {
+  await import('./styles/base.css')
+  mount(App, { target, props: { aura: new Aura(backend) } })
+}
+// After the window has loaded its history, as in life.
+setTimeout(() => {
+  backend.emit(...events)
+  // What a picture should show opened: ?click=button[aria-expanded] for example.
+  setTimeout(() => document.querySelector<HTMLElement>(query.get('click') ?? 'none')?.click(), 100)
+}, 200)

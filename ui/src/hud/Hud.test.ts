@@ -1,0 +1,62 @@
+import { render, screen } from '@testing-library/svelte'
+import { describe, expect, it } from 'vitest'
+import { FakeBackend } from '../backend/fake'
+import { readySnapshot, sampleTurn } from '../backend/samples'
+import { accessible, settle } from '../test/stage'
+import Hud from './Hud.svelte'
+import { quiet, reduceOverlay } from './overlay'
+
+async function overlay() {
+  const backend = new FakeBackend()
+  const view = render(Hud, { backend })
+  await settle()
+  return { backend, view }
+}
+
+describe('the overlay', () => {
+  it('shows nothing when nothing is going on', async () => {
+    const { view } = await overlay()
+    expect(view.container.textContent?.trim()).toBe('')
+  })
+
+  it('shows state, level, time and what to do, and asks for nothing', async () => {
+    const { backend, view } = await overlay()
+    backend.emit({ type: 'stage', turn: 'a', stage: 'listening' })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Getting ready')
+    backend.emit({ type: 'recording', turn: 'a' }, { type: 'level', level: 1, elapsed_ms: 3100 })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Listening')
+    expect(view.container.textContent).toContain('3.1 s')
+    expect(view.container.textContent).toContain('Release to send')
+    expect(view.container.textContent).toContain('Esc to cancel')
+    expect(view.container.querySelector<HTMLElement>('.wave i:last-child')?.style.height).toBe('100%')
+    await accessible()
+    expect(backend.calls).toEqual([])
+  })
+
+  it('shows the question, then the sentence that is heard, then goes away', async () => {
+    const { backend, view } = await overlay()
+    backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' }, { type: 'transcript', turn: 'a', text: 'Why?' })
+    await settle()
+    expect(view.container.textContent).toContain('Why?')
+    backend.emit({ type: 'stage', turn: 'a', stage: 'speaking' }, { type: 'speaking', turn: 'a', sentence: 'Because.' })
+    await settle()
+    expect(view.container.textContent).toContain('Because.')
+    backend.emit({ type: 'done', record: sampleTurn('a') })
+    await settle()
+    expect(view.container.textContent?.trim()).toBe('')
+  })
+
+  it('stays with the turn that followed an interrupted one, and knows the mode', () => {
+    const snapshot = readySnapshot()
+    snapshot.settings.listening.mode = 'toggle'
+    const state = [
+      { type: 'changed', snapshot } as const,
+      { type: 'stage', turn: 'a', stage: 'speaking' } as const,
+      { type: 'stage', turn: 'b', stage: 'listening' } as const,
+      { type: 'stage', turn: 'a', stage: 'idle' } as const,
+    ].reduce(reduceOverlay, quiet)
+    expect(state).toMatchObject({ turn: 'b', stage: 'listening', mode: 'toggle' })
+  })
+})

@@ -1,0 +1,170 @@
+/** What the main window knows, and what it can do. One of it per window; the panels get it as a property. */
+import { asFailure, type AuraEvent, type Backend, type Failure, type OperationName, type Request } from '../backend'
+import type { Snapshot } from '../generated/Snapshot'
+import type { Settings } from '../generated/Settings'
+import type { TurnRecord } from '../generated/TurnRecord'
+import { emptyConversation, reduce, withHistory, type Conversation } from './conversation'
+import { t } from './messages'
+
+/** A part of the settings, however deep; `null` takes a value back to its default. */
+export type Changes<T = Settings> = { [Key in keyof T]?: Change<T[Key]> | null }
+type Change<Value> = Value extends readonly unknown[] ? Value : Value extends object ? Changes<Value> : Value
+
+export interface Toast {
+  id: number
+  text: string
+  undo?: () => void
+}
+
+/** The operations that answer with a snapshot. */
+type Changing = 'new_session' | 'switch' | 'save_key' | 'forget_key' | 'change_settings'
+
+export class Aura {
+  snapshot = $state.raw<Snapshot | null>(null)
+  conversation = $state.raw<Conversation>(emptyConversation)
+  /** Why the engine could not be reached at start. */
+  unreachable = $state.raw<Failure | null>(null)
+  history = $state<'loading' | 'ready' | 'failed'>('loading')
+  /** Why the last question could not even begin. */
+  problem = $state.raw<Failure | null>(null)
+  toast = $state.raw<Toast | null>(null)
+  /** The turn that has just ended, until the next one begins; not one that was over when this window opened. */
+  finished = $state.raw<TurnRecord | null>(null)
+
+  #leave: (() => void) | null = null
+  #toasts = 0
+  #session = ''
+
+  constructor(readonly backend: Backend) {}
+
+  /** Listens, then loads: an event that comes in between is not lost. */
+  async start(): Promise<void> {
+    this.unreachable = null
+    try {
+      this.#leave ??= await this.backend.subscribe((event) => this.hear(event))
+      this.#take(await this.backend.call('snapshot', {}))
+    } catch (thrown) {
+      this.unreachable = asFailure(thrown)
+    }
+  }
+
+  stop(): void {
+    this.#leave?.()
+    this.#leave = null
+  }
+
+  hear(event: AuraEvent): void {
+    if (event.type === 'changed') this.#take(event.snapshot)
+    else {
+      this.conversation = reduce(this.conversation, event)
+      if (event.type === 'done') this.finished = event.record
+      if (event.type === 'stage' && event.stage !== 'idle') {
+        this.problem = null
+        this.finished = null
+      }
+    }
+  }
+
+  async loadHistory(): Promise<void> {
+    const session = this.#session
+    this.history = 'loading'
+    try {
+      const records = await this.backend.call('history', { session, limit: 50 })
+      if (session !== this.#session) return
+      this.conversation = withHistory(this.conversation, records)
+      this.history = 'ready'
+    } catch {
+      this.history = 'failed'
+    }
+  }
+
+  press = () => this.#say('press', {})
+  release = () => this.#say('release', {})
+
+  cancel = () => {
+    this.problem = null
+    this.backend.cancel().catch((thrown: unknown) => (this.problem = asFailure(thrown)))
+  }
+
+  /** Sends a typed question. False when it could not begin, so that the text can be given back. */
+  async ask(text: string): Promise<boolean> {
+    this.problem = null
+    this.conversation = { ...this.conversation, pending: text }
+    try {
+      const record = await this.backend.call('ask', { text, speech: this.#speech(), wishes: { fallback: false } })
+      this.hear({ type: 'done', record })
+      return true
+    } catch (thrown) {
+      const began = this.conversation.pending === null
+      this.conversation = { ...this.conversation, pending: null }
+      // A turn that began shows its own error, in its place.
+      if (!began) this.problem = asFailure(thrown)
+      return began
+    }
+  }
+
+  async retry(id: string): Promise<void> {
+    try {
+      const record = await this.backend.call('retry', { id })
+      this.hear({ type: 'done', record })
+    } catch (thrown) {
+      this.problem = asFailure(thrown)
+    }
+  }
+
+  /** Does something that answers with a snapshot, and shows what changed. Rejects with a `Failure`. */
+  async change<Name extends Changing>(operation: Name, request: Request<Name>): Promise<Snapshot> {
+    const snapshot: Snapshot = await this.backend.call(operation, request)
+    this.#take(snapshot)
+    return snapshot
+  }
+
+  set(changes: Changes): Promise<Snapshot> {
+    return this.change('change_settings', { changes })
+  }
+
+  /** Whether the environment holds a setting, so that it cannot be changed here. */
+  held(name: string): boolean {
+    return this.snapshot?.from_environment.includes(name) ?? false
+  }
+
+  say(text: string, undo?: () => Promise<unknown>): void {
+    const id = ++this.#toasts
+    this.toast = {
+      id,
+      text,
+      undo:
+        undo &&
+        (() =>
+          void undo().then(
+            () => this.say(t.providers.undone),
+            (thrown: unknown) => this.say(asFailure(thrown).message),
+          )),
+    }
+  }
+
+  /** Shows why something did not work, where there is no better place for it. */
+  fail(thrown: unknown): void {
+    this.say(asFailure(thrown).message)
+  }
+
+  #speech() {
+    return this.snapshot?.settings.speaking.muted ? ('none' as const) : ('aloud' as const)
+  }
+
+  #say<Name extends Extract<OperationName, 'press' | 'release'>>(operation: Name, request: Request<Name>): void {
+    this.backend.call(operation, request).catch((thrown: unknown) => (this.problem = asFailure(thrown)))
+  }
+
+  #take(snapshot: Snapshot): void {
+    this.snapshot = snapshot
+    if (snapshot.session === this.#session) return
+    const first = this.#session === ''
+    // The window opened in the middle of a turn: its stage is known before its next event.
+    if (first && this.conversation.active === null) this.conversation = { ...this.conversation, stage: snapshot.stage }
+    this.#session = snapshot.session
+    // Another conversation: what was shown belongs to the one before. At start, events may have brought turns already.
+    if (!first) this.conversation = { ...emptyConversation, stage: this.conversation.stage, active: this.conversation.active }
+    void this.loadHistory()
+  }
+}

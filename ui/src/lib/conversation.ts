@@ -1,0 +1,184 @@
+/** The conversation as events make it. Pure: the same events give the same conversation, whoever started the turns. */
+import type { AuraEvent } from '../backend/types'
+import type { Attempt } from '../generated/Attempt'
+import type { Notice } from '../generated/Notice'
+import type { Seen } from '../generated/Seen'
+import type { Stage } from '../generated/Stage'
+import type { TurnRecord } from '../generated/TurnRecord'
+
+/** One turn as it can be shown, from its first event to its record. */
+export interface Turn {
+  id: string
+  stage: Stage
+  question: string
+  answer: string
+  /** The sentence that is being heard. */
+  sentence: string | null
+  seen: Seen | null
+  attempts: Attempt[]
+  notices: Notice[]
+  /** All that is known, once it has ended. */
+  record: TurnRecord | null
+}
+
+export interface Conversation {
+  turns: Turn[]
+  /** The turn that is going on. */
+  active: string | null
+  stage: Stage
+  /** Whether the first real sample has come: before that, words would be lost. */
+  recording: boolean
+  level: number
+  elapsedMs: number
+  /** A typed question that was sent and has no turn yet. */
+  pending: string | null
+}
+
+export const emptyConversation: Conversation = {
+  turns: [],
+  active: null,
+  stage: 'idle',
+  recording: false,
+  level: 0,
+  elapsedMs: 0,
+  pending: null,
+}
+
+const begun = (id: string): Turn => ({
+  id,
+  stage: 'idle',
+  question: '',
+  answer: '',
+  sentence: null,
+  seen: null,
+  attempts: [],
+  notices: [],
+  record: null,
+})
+
+/** A turn from the history, or one that has just ended. */
+export const ended = (record: TurnRecord): Turn => ({
+  id: record.id,
+  stage: 'idle',
+  question: record.transcript,
+  answer: record.answer,
+  sentence: null,
+  seen: record.seen ?? null,
+  attempts: record.stages.flatMap((stage) => stage.attempts),
+  notices: record.notices,
+  record,
+})
+
+/** Stopped before anything was said or answered: nothing to show. */
+const nothingToShow = (turn: Turn) =>
+  turn.question === '' && turn.answer === '' && (turn.record === null || turn.record.error?.code === 'cancelled')
+
+/** Ids sort by time, so that a turn from the history finds its place among those that events brought. */
+const inOrder = (turns: Turn[]) => turns.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
+
+function withTurn(state: Conversation, id: string, change: (turn: Turn) => Turn): Conversation {
+  const known = state.turns.some((turn) => turn.id === id)
+  const turns = known ? state.turns : inOrder([...state.turns, begun(id)])
+  return { ...state, turns: turns.map((turn) => (turn.id === id ? change(turn) : turn)) }
+}
+
+function onStage(state: Conversation, id: string, stage: Stage): Conversation {
+  if (stage === 'idle') {
+    const turns = state.turns
+      .map((turn) => (turn.id === id ? { ...turn, stage, sentence: null } : turn))
+      .filter((turn) => turn.id !== id || !nothingToShow(turn))
+    // A late "idle" of an interrupted turn must not end the one that followed it.
+    return state.active === null || state.active === id
+      ? { ...state, turns, active: null, stage: 'idle', recording: false, level: 0, elapsedMs: 0 }
+      : { ...state, turns }
+  }
+  const moved = withTurn(state, id, (turn) => {
+    // A turn that had ended is tried again under the same name: what it asked stays, what came of it does not.
+    const fresh = turn.record === null ? turn : { ...begun(id), question: turn.question }
+    // The question was typed: it is known before any event says it.
+    const typed = fresh.question === '' && state.pending !== null && (stage === 'thinking' || stage === 'looking')
+    return { ...fresh, stage, question: typed ? (state.pending ?? '') : fresh.question }
+  })
+  const taken = state.pending !== null && moved.turns.some((turn) => turn.id === id && turn.question === state.pending)
+  const listening = stage === 'listening'
+  const same = listening && state.active === id
+  return {
+    ...moved,
+    active: id,
+    stage,
+    pending: taken ? null : state.pending,
+    recording: same && state.recording,
+    level: 0,
+    elapsedMs: same ? state.elapsedMs : 0,
+  }
+}
+
+function onDone(state: Conversation, record: TurnRecord): Conversation {
+  const done = withTurn(state, record.id, () => ended(record))
+  const pending = state.pending === record.transcript ? null : state.pending
+  const turns = done.turns.filter((turn) => turn.id !== record.id || !nothingToShow(turn))
+  return state.active === null || state.active === record.id
+    ? { ...done, turns, pending, active: null, stage: 'idle', recording: false, level: 0, elapsedMs: 0 }
+    : { ...done, turns, pending }
+}
+
+/** The conversation after an event. */
+export function reduce(state: Conversation, event: AuraEvent): Conversation {
+  // What trickles in after a turn's end belongs to what is already in its record.
+  const unlessEnded = (id: string, change: (turn: Turn) => Turn) =>
+    withTurn(state, id, (turn) => (turn.record === null ? change(turn) : turn))
+
+  switch (event.type) {
+    case 'stage':
+      return onStage(state, event.turn, event.stage)
+    case 'recording':
+      return state.active === event.turn ? { ...state, recording: true } : state
+    case 'level':
+      return state.stage === 'listening' ? { ...state, recording: true, level: event.level, elapsedMs: event.elapsed_ms } : state
+    case 'transcript': {
+      const next = unlessEnded(event.turn, (turn) => ({ ...turn, question: event.text }))
+      return state.pending === event.text ? { ...next, pending: null } : next
+    }
+    case 'seen':
+      return unlessEnded(event.turn, (turn) => ({ ...turn, seen: event.seen }))
+    case 'text':
+      return unlessEnded(event.turn, (turn) => ({ ...turn, answer: turn.answer + event.delta }))
+    case 'speaking':
+      return unlessEnded(event.turn, (turn) => ({ ...turn, sentence: event.sentence }))
+    case 'attempt':
+      return unlessEnded(event.turn, (turn) => ({ ...turn, attempts: [...turn.attempts, event.attempt] }))
+    case 'notice':
+      return unlessEnded(event.turn, (turn) => ({ ...turn, notices: [...turn.notices, event.notice] }))
+    case 'done':
+      return onDone(state, event.record)
+    case 'changed':
+      return state
+  }
+}
+
+/** The conversation with the turns that were there before this window listened. */
+export function withHistory(state: Conversation, records: TurnRecord[]): Conversation {
+  const live = new Set(state.turns.map((turn) => turn.id))
+  const earlier = records.filter((record) => !live.has(record.id)).map(ended)
+  return { ...state, turns: inOrder([...earlier.filter((turn) => !nothingToShow(turn)), ...state.turns]) }
+}
+
+/** Notices that stay true from turn to turn: said when they first come up, and not again in the same conversation. */
+const lasting = new Set(['model_replaced', 'sound_check', 'no_speaker', 'no_screen'])
+
+/** The notices to show under each turn, by its id. */
+export function noticesByTurn(turns: Turn[]): Map<string, Notice[]> {
+  const said = new Set<string>()
+  return new Map(
+    turns.map((turn) => {
+      const here = new Set<string>()
+      const fresh = turn.notices.filter((notice) => {
+        const seen = here.has(notice.message) || (lasting.has(notice.kind) && said.has(notice.message))
+        here.add(notice.message)
+        said.add(notice.message)
+        return !seen
+      })
+      return [turn.id, fresh]
+    }),
+  )
+}

@@ -1,0 +1,34 @@
+/** The fallback order as it is edited. Pure. */
+import type { ProviderView } from '../generated/ProviderView'
+import type { Service } from '../generated/Service'
+
+export interface Entry {
+  provider: ProviderView
+  /** Whether it is tried at all. */
+  tried: boolean
+}
+
+/** Everyone who could take over: first those of the saved order, then those it leaves out. */
+export function entries(
+  providers: ProviderView[],
+  service: Service,
+  first: string | undefined,
+  then: string[] | undefined,
+): Entry[] {
+  const able = providers.filter((provider) => provider.name !== first && provider.services.includes(service))
+  if (then === undefined) return able.map((provider) => ({ provider, tried: true }))
+  const named = then.flatMap((name) => able.filter((provider) => provider.name === name))
+  const others = able.filter((provider) => !then.includes(provider.name))
+  return [...named.map((provider) => ({ provider, tried: true })), ...others.map((provider) => ({ provider, tried: false }))]
+}
+
+/** The entries with one moved up (-1) or down (1). */
+export function moved(list: Entry[], index: number, by: -1 | 1): Entry[] {
+  const next = [...list]
+  const [entry] = next.splice(index, 1)
+  if (entry) next.splice(index + by, 0, entry)
+  return next
+}
+
+/** The names to be saved. */
+export const names = (list: Entry[]) => list.filter((entry) => entry.tried).map((entry) => entry.provider.name)

@@ -1,0 +1,46 @@
+/** What holds for the whole folder. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .map((name) => join('src', name))
+  .filter((name) => /\.(ts|svelte)$/.test(name) && !name.includes('generated') && !name.endsWith('.test.ts'))
+  .map((name) => ({ name, text: readFileSync(name, 'utf8') }))
+
+describe('the folder', () => {
+  it('has one door to the machine', () => {
+    expect(files.filter((file) => file.text.includes('@tauri-apps/')).map((file) => file.name)).toEqual(['src/backend/tauri.ts'])
+  })
+
+  it('keeps the fake out of the product', () => {
+    const users = files.filter((file) => /from '.*\/(fake|samples)'/.test(file.text)).map((file) => file.name)
+    expect(users.toSorted()).toEqual(['src/backend/fake.ts', 'src/demo.ts', 'src/test/stage.ts'])
+  })
+
+  it('has small files', () => {
+    expect(files.filter((file) => file.text.split('\n').length > 400).map((file) => file.name)).toEqual([])
+  })
+
+  it('has no inline style, no raw HTML and no evaluation: the content security policy allows none', () => {
+    expect(
+      files
+        .filter((file) => /\sstyle="|\{@html|\beval\(|new Function/.test(file.text.replace(/<style>[\s\S]*/, '')))
+        .map((file) => file.name),
+    ).toEqual([])
+  })
+
+  it('asks nothing from the overlay', () => {
+    expect(files.filter((file) => file.name.startsWith('src/hud') && /\.call\(|\.cancel\(/.test(file.text))).toEqual([])
+  })
+
+  it('has all its words in the catalogue', () => {
+    const loose = files
+      .filter((file) => file.name.endsWith('.svelte'))
+      .filter((file) => {
+        const markup = file.text.replace(/<script[\s\S]*?<\/script>|<style[\s\S]*?<\/style>|<!--[\s\S]*?-->/g, '')
+        return /(aria-label|title|placeholder|alt)="[A-Z][a-z]/.test(markup) || />\s*[A-Z][a-z]+ [a-z]+[^<{]*</.test(markup)
+      })
+    expect(loose.map((file) => file.name)).toEqual([])
+  })
+})

@@ -1,0 +1,28 @@
+/** What jsdom lacks of a browser. */
+import { cleanup } from '@testing-library/svelte'
+import { afterEach } from 'vitest'
+
+window.matchMedia ??= (query: string) =>
+  ({
+    matches: false,
+    media: query,
+    addEventListener: () => undefined,
+    removeEventListener: () => undefined,
+  }) as unknown as MediaQueryList
+
+afterEach(() => {
+  cleanup()
+  location.hash = ''
+})
+
+// axe asks for a canvas to measure icon fonts, of which there are none here.
+HTMLCanvasElement.prototype.getContext = () => null
+
+class Pointer extends MouseEvent {
+  readonly pointerId: number
+  constructor(type: string, init: PointerEventInit = {}) {
+    super(type, init)
+    this.pointerId = init.pointerId ?? 1
+  }
+}
+window.PointerEvent ??= Pointer as unknown as typeof PointerEvent

@@ -1,0 +1,32 @@
+/** Shared by the component tests: a window with a scripted backend, and the accessibility check. */
+import { render } from '@testing-library/svelte'
+import axe from 'axe-core'
+import { tick } from 'svelte'
+import { expect } from 'vitest'
+import App from '../App.svelte'
+import { FakeBackend, type Script } from '../backend/fake'
+import { Aura } from '../lib/aura.svelte'
+
+/** Lets every promise and effect that is due run. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 6; i++) await new Promise((resolve) => setTimeout(resolve, 0))
+  await tick()
+}
+
+export async function open(panel: string, script: Script = {}) {
+  location.hash = panel
+  const backend = new FakeBackend(script)
+  const aura = new Aura(backend)
+  const view = render(App, { aura })
+  await settle()
+  return { backend, aura, view }
+}
+
+/** No violation in either theme. Colours are measured in tokens.test.ts: jsdom paints nothing. */
+export async function accessible(element: Element = document.body): Promise<void> {
+  for (const theme of ['light', 'dark']) {
+    document.documentElement.dataset.theme = theme
+    const { violations } = await axe.run(element, { rules: { 'color-contrast': { enabled: false }, region: { enabled: false } } })
+    expect(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`)).toEqual([])
+  }
+}
