@@ -40,6 +40,8 @@ pub enum Code {
     NotFound,
     /// No running AURA could be reached.
     NotRunning,
+    /// Another program has the port of the HTTP door.
+    PortTaken,
     /// The person or the caller stopped it.
     Cancelled,
     /// A defect in AURA.
@@ -66,6 +68,7 @@ impl Code {
             Self::InvalidRequest => "invalid_request",
             Self::NotFound => "not_found",
             Self::NotRunning => "not_running",
+            Self::PortTaken => "port_taken",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }

@@ -1,10 +1,13 @@
 //! Everything a listener may want to know, as it happens. Each event has a listener in the interface, and the reverse.
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, mpsc};
 use ts_rs::TS;
 
 use crate::api::Snapshot;
+use crate::audio::Pcm;
+use crate::health::Status;
+use crate::providers::Service;
 use crate::record::{Attempt, Notice, Seen, Stage, TurnRecord};
 
 /// Something that happened.
@@ -64,7 +67,7 @@ pub enum Event {
         /// The turn.
         turn: String,
         /// The call.
-        attempt: Attempt,
+        attempt: Box<Attempt>,
     },
     /// Something the person should know.
     Notice {
@@ -77,6 +80,23 @@ pub enum Event {
     Done {
         /// All of it.
         record: Box<TurnRecord>,
+    },
+    /// A provider began to fail at a service, or works again.
+    Availability {
+        /// The provider.
+        provider: String,
+        /// The service.
+        service: Service,
+        /// How it is now.
+        status: Status,
+        /// Why, in a sentence; absent when it works.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        reason: Option<String>,
+        /// Until when it is left alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional, type = "string")]
+        until: Option<jiff::Timestamp>,
     },
     /// Routes, settings, keys or the shortcut changed.
     Changed {
@@ -106,5 +126,33 @@ impl Events {
     /// Listens from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.0.subscribe()
+    }
+}
+
+/// What one caller is told of the turn that it asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// Something that happened.
+    Event(Event),
+    /// The next piece of the answer's speech, in order.
+    Sound(Pcm),
+}
+
+/// Who is told of a turn.
+#[derive(Debug, Clone)]
+pub(crate) enum Audience {
+    /// Everyone who listens to the assistant: it is the turn on the stage.
+    Everyone(Events),
+    /// Whoever asked for it alone.
+    One(mpsc::UnboundedSender<Told>),
+}
+
+impl Audience {
+    pub(crate) fn send(&self, event: Event) {
+        match self {
+            Self::Everyone(events) => events.send(event),
+            // A caller that went away drops the turn with it.
+            Self::One(caller) => drop(caller.send(Told::Event(event))),
+        }
     }
 }

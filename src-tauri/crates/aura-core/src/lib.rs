@@ -12,12 +12,18 @@ mod assistant;
 pub mod audio;
 pub mod catalog;
 pub mod config;
+mod direct;
 pub mod error;
 pub mod event;
+pub mod health;
+pub mod intent;
 pub mod ports;
 pub mod providers;
 pub mod record;
 pub mod router;
+pub mod tally;
 mod turn;
+pub mod usage;
 
 pub use assistant::{Assistant, Setup};
+pub use turn::{Aside, Outcome, SOUND_RATE};

@@ -19,6 +19,7 @@ use ts_rs::TS;
 use crate::audio::Pcm;
 use crate::error::Result;
 use crate::record::TurnRecord;
+use crate::usage::{DaySum, Entry};
 
 /// A microphone or a loudspeaker as it can be picked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -147,6 +148,20 @@ impl Default for CaptureTarget {
     }
 }
 
+/// A rectangle of the desktop, in its pixels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Area {
+    /// Left edge.
+    pub x: i32,
+    /// Upper edge.
+    pub y: i32,
+    /// Width.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
 /// A picture of the screen, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Screenshot {
@@ -156,6 +171,8 @@ pub struct Screenshot {
     pub width: u32,
     /// Height in pixels after scaling, at most 1568.
     pub height: u32,
+    /// What of the desktop it shows.
+    pub area: Area,
 }
 
 /// Takes pictures of the screen.
@@ -186,12 +203,34 @@ pub trait Secrets: Send + Sync {
 pub trait History: Send + Sync {
     /// Saves or replaces a turn.
     async fn save(&self, turn: &TurnRecord) -> Result<()>;
-    /// The newest turns, newest first, of one session or of all.
-    async fn recent(&self, session: Option<&str>, limit: u32) -> Result<Vec<TurnRecord>>;
+    /// The turns that fit, newest first.
+    async fn find(&self, filter: &TurnFilter) -> Result<Vec<TurnRecord>>;
     /// One turn.
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>>;
     /// Removes a turn; no error when there was none.
     async fn delete(&self, id: &str) -> Result<()>;
+}
+
+/// Which turns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TurnFilter {
+    /// Only of this session.
+    pub session: Option<String>,
+    /// Only those whose question or answer hold every one of these words, each by its beginning.
+    pub words: Option<String>,
+    /// Only those that began before this turn.
+    pub before: Option<String>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// Keeps what attempts used and cost.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Adds attempts, in one write.
+    async fn add(&self, entries: &[Entry]) -> Result<()>;
+    /// What was used since the beginning of a day of this computer's time zone, per day, provider and service.
+    async fn sums(&self, from: jiff::civil::Date) -> Result<Vec<DaySum>>;
 }
 
 /// A local program to run.
@@ -263,6 +302,8 @@ pub struct Ports {
     pub secrets: Arc<dyn Secrets>,
     /// Remembers.
     pub history: Arc<dyn History>,
+    /// Keeps accounts.
+    pub ledger: Arc<dyn Ledger>,
     /// Runs local programs.
     pub programs: Arc<dyn Programs>,
     /// Looks over all of them.

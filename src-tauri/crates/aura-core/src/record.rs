@@ -7,9 +7,11 @@ use ts_rs::TS;
 
 use crate::error::Error;
 use crate::providers::{Class, Service, Usage};
+use crate::usage::Cost;
 
 /// Where a turn is. Idle → Listening → Transcribing → (Looking) → Thinking → Speaking → Idle.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Stage {
@@ -30,6 +32,7 @@ pub enum Stage {
 
 /// A provider and model, and for speech a voice, for one service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[ts(export)]
 pub struct Route {
     /// The provider's name.
@@ -44,6 +47,7 @@ pub struct Route {
 
 /// One call to one route.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[ts(export)]
 pub struct Attempt {
     /// What it was for.
@@ -52,6 +56,10 @@ pub struct Attempt {
     pub route: Route,
     /// From its start to its end, milliseconds.
     pub ms: u32,
+    /// From its start to the first content of a stream, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub first_ms: Option<u32>,
     /// How it failed; absent when it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -63,10 +71,14 @@ pub struct Attempt {
     /// What it used.
     #[serde(default)]
     pub usage: Usage,
+    /// What it cost.
+    #[serde(default)]
+    pub cost: Cost,
 }
 
 /// One stage of a turn, as it happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[ts(export)]
 pub struct StageTrace {
     /// Which stage.
@@ -86,9 +98,10 @@ pub struct StageTrace {
 
 /// Something the person should know that is not a failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[ts(export)]
 pub struct Notice {
-    /// What it is about: `fallback`, `not_ready`, `model_replaced`, `recording_limit`, `microphone_lost`, `no_speaker`,
+    /// What it is about: `fallback`, `not_ready`, `model_replaced`, `model_gone`, `recording_limit`, `microphone_lost`, `no_speaker`,
     /// `no_screen`, `not_spoken`, `not_kept`, `cut`.
     pub kind: String,
     /// One sentence.

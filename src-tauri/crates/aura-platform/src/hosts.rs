@@ -102,6 +102,18 @@ impl Hosts {
         Ok(Found { id: id(&device).unwrap_or_default(), device, config })
     }
 
+    /// Whether a microphone that is recording was taken away without a word: PulseAudio and PipeWire move the stream to another
+    /// source then, which hears somebody else or nobody. Asked over a connection of its own, because an open one keeps to the list it
+    /// has seen. Blocks.
+    pub(crate) fn is_gone(&self, id: &str) -> bool {
+        let Some(host) = self.host().map(|host| host.id()).filter(|host| host.name() != "ALSA") else { return false };
+        let fresh = cpal::host_from_id(host).ok();
+        let listed = fresh
+            .and_then(|host| Some(host.devices().ok()?.any(|device| self::id(&device).is_some_and(|it| it == id))));
+        // A server that does not answer now is noticed by the samples that stay away.
+        listed == Some(false)
+    }
+
     /// The name of the present default output. Blocks.
     pub(crate) fn default_output(&self) -> Option<String> {
         self.host()?.default_output_device().as_ref().and_then(id)

@@ -25,7 +25,7 @@ pub use doctor::MachineDoctor;
 pub use history::SqliteHistory;
 pub use keyring::Keyring;
 pub use microphone::SoundMicrophone;
-pub use paths::Paths;
+pub use paths::{Paths, documents};
 pub use programs::LocalPrograms;
 pub use screen::DesktopScreen;
 pub use speaker::SoundSpeaker;
@@ -45,5 +45,5 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
         programs: programs.clone(),
     });
     let history = Arc::new(SqliteHistory::open(&paths.data)?);
-    Ok(Ports { microphone, speaker, screen, secrets, history, programs, doctor })
+    Ok(Ports { microphone, speaker, screen, secrets, ledger: history.clone(), history, programs, doctor })
 }

@@ -46,6 +46,12 @@ impl Paths {
     }
 }
 
+/// Where the person keeps documents, if the desktop says so: there an export is found again.
+pub fn documents() -> Option<PathBuf> {
+    let dirs = directories::UserDirs::new()?;
+    dirs.document_dir().filter(|folder| folder.is_dir()).map(Path::to_owned)
+}
+
 /// Creates a folder for this person alone. One that is there already keeps its permissions: it may be shared on purpose.
 fn create(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();

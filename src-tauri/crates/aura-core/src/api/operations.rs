@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::catalog_types::*;
 use super::types::*;
 use crate::assistant::Assistant;
 use crate::error::{Code, Error, Result};
-use crate::ports::Finding;
+use crate::health::HealthReport;
+use crate::ports::{Finding, TurnFilter};
 use crate::record::TurnRecord;
-use crate::turn::{Question, Request};
+use crate::turn::{Attached, Question, Request};
+use crate::usage::UsageReport;
 
 /// Hands the list of operations, `name: Request => Response`, to a macro.
 #[macro_export]
@@ -20,7 +23,7 @@ macro_rules! with_operations {
             cancel: Nothing => Nothing,
             ask: Ask => TurnRecord,
             listen: Listen => TurnRecord,
-            retry: TurnId => TurnRecord,
+            retry: Retry => TurnRecord,
             history: HistoryQuery => Vec<TurnRecord>,
             delete_turn: TurnId => Nothing,
             new_session: Nothing => Snapshot,
@@ -29,7 +32,16 @@ macro_rules! with_operations {
             forget_key: ProviderName => Snapshot,
             change_settings: ChangeSettings => Snapshot,
             models: ModelsQuery => Vec<ModelView>,
+            voices: ModelsQuery => Vec<VoiceView>,
+            servers: Nothing => Vec<ServerView>,
+            health: Nothing => HealthReport,
+            usage: Nothing => UsageReport,
+            test: Test => TestResult,
             devices: Nothing => Devices,
+            look: Look => Preview,
+            meter: Meter => Nothing,
+            replay: TurnId => Nothing,
+            export: Export => Exported,
             doctor: Nothing => Vec<Finding>,
         }
     };
@@ -68,6 +80,8 @@ pub async fn press(assistant: &Assistant, request: Press) -> Result<Nothing> {
         session: assistant.session(),
         screen: request.screen,
         image: None,
+        context: None,
+        plans: false,
         speech: request.speech,
         wishes: request.wishes,
     });
@@ -83,6 +97,7 @@ pub async fn release(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
 /// Everything in flight stops.
 pub async fn cancel(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
     assistant.turns().cancel();
+    assistant.quiet();
     Ok(Nothing {})
 }
 
@@ -96,7 +111,9 @@ pub async fn ask(assistant: &Assistant, request: Ask) -> Result<TurnRecord> {
         question: Question::Text(text.to_owned()),
         session: request.session.unwrap_or_else(|| assistant.session()),
         screen: request.screen,
-        image: request.image,
+        image: request.image.map(Attached::File),
+        context: None,
+        plans: false,
         speech: request.speech,
         wishes: request.wishes,
     };
@@ -110,14 +127,36 @@ pub async fn listen(assistant: &Assistant, request: Listen) -> Result<TurnRecord
         session: request.session.unwrap_or_else(|| assistant.session()),
         screen: request.screen,
         image: None,
+        context: None,
+        plans: false,
         speech: request.speech,
         wishes: request.wishes,
     };
     assistant.turns().take(request).await
 }
 
+/// A picture of the screen as it would be sent with a question.
+pub async fn look(assistant: &Assistant, request: Look) -> Result<Preview> {
+    super::desk::look(assistant, request).await
+}
+
+/// Tells how loud a microphone is, by `level` events, until the time is over or everything is stopped.
+pub async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothing> {
+    super::desk::meter(assistant, request).await
+}
+
+/// Lets a turn's answer be heard once more. Returns when it was heard, or stopped.
+pub async fn replay(assistant: &Assistant, request: TurnId) -> Result<Nothing> {
+    super::desk::replay(assistant, &request.id).await
+}
+
+/// Writes the whole history into a file in the person's documents.
+pub async fn export(assistant: &Assistant, request: Export) -> Result<Exported> {
+    super::desk::export(assistant, request.format).await
+}
+
 /// Takes a turn again: from its transcript, or from its recording when it was not understood.
-pub async fn retry(assistant: &Assistant, request: TurnId) -> Result<TurnRecord> {
+pub async fn retry(assistant: &Assistant, request: Retry) -> Result<TurnRecord> {
     let turn = assistant.ports().history.get(&request.id).await?;
     let turn = turn.ok_or_else(|| Error::new(Code::NotFound, "This turn is no longer in the history."))?;
     let question = match (&turn.question_audio, turn.transcript.is_empty()) {
@@ -132,16 +171,20 @@ pub async fn retry(assistant: &Assistant, request: TurnId) -> Result<TurnRecord>
         session: turn.session,
         screen: turn.seen.is_some().then_some(true),
         image: None,
+        context: None,
+        plans: false,
         speech: Speech::Aloud,
-        wishes: Wishes::default(),
+        wishes: request.wishes,
     };
     assistant.turns().take(request).await
 }
 
 /// The newest turns, newest first.
 pub async fn history(assistant: &Assistant, request: HistoryQuery) -> Result<Vec<TurnRecord>> {
-    let limit = if request.limit == 0 { 50 } else { request.limit.min(1_000) };
-    assistant.ports().history.recent(request.session.as_deref(), limit).await
+    let HistoryQuery { session, search, before, limit } = request;
+    let limit = if limit == 0 { 50 } else { limit.min(1_000) };
+    let words = search.filter(|words| !words.trim().is_empty());
+    assistant.ports().history.find(&TurnFilter { session, words, before, limit }).await
 }
 
 /// Removes a turn and its recordings.
@@ -188,6 +231,7 @@ pub async fn switch(assistant: &Assistant, request: Switch) -> Result<Snapshot> 
 pub async fn save_key(assistant: &Assistant, request: SaveKey) -> Result<Snapshot> {
     known_provider(assistant, &request.provider)?;
     assistant.keys().save(&request.provider, request.key, request.session_only).await?;
+    assistant.router().forgive(&request.provider);
     let snapshot = assistant.changed();
     assistant.discover();
     Ok(snapshot)
@@ -197,6 +241,7 @@ pub async fn save_key(assistant: &Assistant, request: SaveKey) -> Result<Snapsho
 pub async fn forget_key(assistant: &Assistant, request: ProviderName) -> Result<Snapshot> {
     known_provider(assistant, &request.provider)?;
     assistant.keys().forget(&request.provider).await?;
+    assistant.router().forgive(&request.provider);
     Ok(assistant.changed())
 }
 
@@ -226,6 +271,34 @@ pub async fn models(assistant: &Assistant, request: ModelsQuery) -> Result<Vec<M
             && request.service.is_none_or(|service| model.services.contains(&service))
     });
     Ok(models)
+}
+
+/// The voices that can be asked for.
+pub async fn voices(assistant: &Assistant, request: ModelsQuery) -> Result<Vec<VoiceView>> {
+    if let Some(provider) = &request.provider {
+        known_provider(assistant, provider)?;
+    }
+    Ok(assistant.router().voices(request.provider.as_deref()).await)
+}
+
+/// The kinds of OpenAI-compatible servers, and which of them answer on this computer now.
+pub async fn servers(assistant: &Assistant, _: Nothing) -> Result<Vec<ServerView>> {
+    Ok(assistant.router().servers().await)
+}
+
+/// How every provider does every service, as real traffic showed.
+pub async fn health(assistant: &Assistant, _: Nothing) -> Result<HealthReport> {
+    Ok(assistant.router().health())
+}
+
+/// What was used and what it cost, today and this month.
+pub async fn usage(assistant: &Assistant, _: Nothing) -> Result<UsageReport> {
+    Ok(assistant.router().usage())
+}
+
+/// Makes one call to see whether a service works. It may be billed; nothing else in AURA makes such a call by itself.
+pub async fn test(assistant: &Assistant, request: Test) -> Result<TestResult> {
+    super::test::run(assistant, request).await
 }
 
 /// What can be picked on this computer. A kind that cannot be listed is empty: the doctor says why.

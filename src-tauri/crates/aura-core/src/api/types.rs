@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::config::{Consent, KeyPlace, Settings};
-use crate::ports::{CaptureTarget, Device};
+use crate::ports::{Area, CaptureTarget, Device};
 use crate::providers::Service;
 use crate::record::{Route, Stage};
 
@@ -45,6 +45,10 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub shortcut_problem: Option<String>,
+    /// Why the HTTP door could not be opened; absent when it could, or need not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub door_problem: Option<String>,
 }
 
 /// A provider as the interface shows it.
@@ -91,6 +95,10 @@ pub struct RouteView {
     pub service: Service,
     /// First the default route, then the fallback order; routes that are not ready are left out.
     pub routes: Vec<Route>,
+    /// Why the first one is first, in a sentence, when AURA chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub why: Option<String>,
 }
 
 /// Starts a spoken turn, or ends it when a tap toggles.
@@ -214,6 +222,12 @@ pub struct HistoryQuery {
     /// Only of this session.
     #[ts(optional)]
     pub session: Option<String>,
+    /// Only those whose question or answer hold every one of these words.
+    #[ts(optional)]
+    pub search: Option<String>,
+    /// Only those that began before this turn.
+    #[ts(optional)]
+    pub before: Option<String>,
     /// How many at most; 0 means 50.
     #[ts(as = "Option<_>", optional)]
     pub limit: u32,
@@ -225,6 +239,90 @@ pub struct HistoryQuery {
 pub struct TurnId {
     /// Its name.
     pub id: String,
+}
+
+/// Looks at the screen without asking anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Look {
+    /// What; absent: what the settings share.
+    #[ts(optional)]
+    pub target: Option<CaptureTarget>,
+}
+
+/// A picture exactly as it would be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Preview {
+    /// The JPEG, base64.
+    pub jpeg: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Size of the JPEG in bytes.
+    pub bytes: u32,
+    /// What of the desktop it shows.
+    pub area: Area,
+}
+
+/// Listens to a microphone to show how loud it is; nothing is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Meter {
+    /// Which; absent: the one that the settings name.
+    #[ts(optional)]
+    pub microphone: Option<String>,
+    /// For how long, seconds; 0 means 10, and never more than 60.
+    #[ts(as = "Option<_>", optional)]
+    pub seconds: u32,
+}
+
+/// How the history is written into a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum ExportFormat {
+    /// Everything that is known of each turn.
+    #[default]
+    Json,
+    /// Questions and answers, to be read.
+    Markdown,
+}
+
+/// Writes the history into a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Export {
+    /// How.
+    #[ts(as = "Option<_>", optional)]
+    pub format: ExportFormat,
+}
+
+/// The file that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Exported {
+    /// Where it is.
+    #[ts(type = "string")]
+    pub path: PathBuf,
+    /// Turns in it.
+    pub turns: u32,
+}
+
+/// Takes a turn again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Retry {
+    /// Its name.
+    pub id: String,
+    /// The routes, to try others than the last time.
+    #[ts(as = "Option<_>", optional)]
+    pub wishes: Wishes,
 }
 
 /// Makes another route the default.
@@ -287,31 +385,4 @@ pub struct Devices {
     pub speakers: Vec<Device>,
     /// Monitors and windows.
     pub screens: Vec<CaptureTarget>,
-}
-
-/// Which models.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export)]
-pub struct ModelsQuery {
-    /// Only those of this provider.
-    #[ts(optional)]
-    pub provider: Option<String>,
-    /// Only those for this service.
-    #[ts(optional)]
-    pub service: Option<Service>,
-}
-
-/// A model as the interface shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct ModelView {
-    /// The name to send.
-    pub name: String,
-    /// Whose it is.
-    pub provider: String,
-    /// What it does.
-    pub services: Vec<Service>,
-    /// Its voices, for `tts`.
-    pub voices: Vec<String>,
 }

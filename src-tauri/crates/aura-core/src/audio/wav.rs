@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Cursor};
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hound::{SampleFormat, WavSpec, WavWriter};
@@ -12,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// A header longer than this holds no audio that we want; providers send at most a few hundred bytes before the samples.
 const HEADER_LIMIT: usize = 64 * 1024;
+/// A size above this is no promise but a way to say "unknown", in bytes: six hours of speech.
+const PROMISE: u64 = 1 << 30;
 
 fn spec(rate: u32) -> WavSpec {
     WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: SampleFormat::Int }
@@ -117,6 +120,17 @@ impl WavDecoder {
             return Err(Error::invalid("This is not a WAV file, or it ends inside its header."));
         }
         Ok(self.take_samples())
+    }
+
+    /// How much of the promised sound has not come. Nothing where the header promises nothing: streamed speech often claims sizes
+    /// that no speech has.
+    pub fn missing(&self) -> Duration {
+        let (Some(format), Some(left)) = (self.format, self.left.filter(|left| *left < PROMISE)) else {
+            return Duration::ZERO;
+        };
+        let left = left.saturating_sub(self.pending.len() as u64);
+        let bytes_a_second = (format.bytes * format.channels) as f64 * f64::from(format.rate);
+        Duration::from_secs_f64(left as f64 / bytes_a_second)
     }
 
     fn take_samples(&mut self) -> Option<Pcm> {

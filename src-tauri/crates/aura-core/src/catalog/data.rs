@@ -81,6 +81,8 @@ pub struct Model {
     pub shutdown_on: Option<Date>,
     /// What the provider recommends instead.
     pub replaced_by: Option<String>,
+    /// How capable it is among the models of its kind, 1 to 5: the provider's own ranking of its models, and its price class.
+    pub quality: Option<u8>,
     /// A remark for the person.
     pub note: Option<String>,
 }

@@ -141,6 +141,25 @@ pub fn voices(provider: &str, id: &str) -> &'static [Voice] {
     set.and_then(|set| DATA.voices.get(set)).map(Vec::as_slice).unwrap_or_default()
 }
 
+/// How capable a model is, 1 to 5, where it was rated.
+pub fn quality(provider: &str, id: &str) -> Option<u8> {
+    model(provider, id)?.quality
+}
+
+/// What the catalog knows of one model.
+pub fn find(provider: &str, id: &str) -> Option<&'static Model> {
+    model(provider, id)
+}
+
+/// The models that may stand in for one that is gone: the recorded replacement, the default, then the others of its service.
+pub fn substitutes(provider: &str, service: Service, gone: &str) -> impl Iterator<Item = &'static str> {
+    let recorded = model(provider, gone).and_then(|model| model.replaced_by.as_deref());
+    let others = models(provider).iter().filter(move |model| model.services.contains(&service));
+    let all = recorded.into_iter().chain(default_model(provider, service)).chain(others.map(|model| model.id.as_str()));
+    let gone = gone.to_owned();
+    all.filter(move |id| *id != gone)
+}
+
 /// The price of a model on a day.
 pub fn price(provider: &str, id: &str, day: Date) -> Option<&'static Price> {
     model(provider, id)?.price.iter().rfind(|price| price.from.is_none_or(|from| from <= day))

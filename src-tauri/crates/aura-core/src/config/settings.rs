@@ -17,6 +17,13 @@ pub struct Settings {
     pub schema: u32,
     /// Whether another provider may answer when the first one fails.
     pub fallback: bool,
+    /// Whether another provider may answer what the first one blocked for its content.
+    pub fallback_when_blocked: bool,
+    /// Whether the next route is started as well when the first takes longer than it usually does. The faster one answers; both
+    /// may be billed.
+    pub hedge: bool,
+    /// How the first route is chosen where no provider is.
+    pub choose: Preference,
     /// Who does what.
     pub routes: Routes,
     /// Per provider: where it is and what it may receive. Entries that are no built-in provider are OpenAI-compatible servers.
@@ -34,6 +41,8 @@ pub struct Settings {
     pub clocks: Clocks,
     /// How AURA looks.
     pub appearance: Appearance,
+    /// The HTTP door.
+    pub door: Door,
     /// What AURA is told about how to answer, in addition to its own instructions.
     pub instructions: String,
 }
@@ -43,6 +52,9 @@ impl Default for Settings {
         Self {
             schema: 1,
             fallback: true,
+            fallback_when_blocked: false,
+            hedge: false,
+            choose: Preference::default(),
             routes: Routes::default(),
             providers: BTreeMap::new(),
             listening: Listening::default(),
@@ -51,8 +63,45 @@ impl Default for Settings {
             shortcut: "Ctrl+Shift+Space".into(),
             clocks: Clocks::default(),
             appearance: Appearance::default(),
+            door: Door::default(),
             instructions: String::new(),
         }
+    }
+}
+
+/// How the first route is chosen where no provider is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Preference {
+    /// The first provider that is ready, in the order of the fallback.
+    #[default]
+    Order,
+    /// The one that answers soonest, as measured.
+    Speed,
+    /// Speed, quality and cost alike.
+    Balanced,
+    /// The most capable model.
+    Quality,
+    /// The cheapest.
+    Cost,
+}
+
+/// The HTTP door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Door {
+    /// Whether the desktop app opens it.
+    pub open: bool,
+    /// The port on the loopback.
+    pub port: u16,
+}
+
+impl Default for Door {
+    /// The port of the multi-provider guide.
+    fn default() -> Self {
+        Self { open: false, port: 8000 }
     }
 }
 

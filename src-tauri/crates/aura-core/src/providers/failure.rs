@@ -5,8 +5,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+use super::Usage;
+
 /// The error classes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Class {
@@ -38,6 +41,27 @@ pub enum Class {
     Cancelled,
 }
 
+impl Class {
+    /// The class as it is written in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::RateLimited => "rate_limited",
+            Self::Quota => "quota",
+            Self::ModelGone => "model_gone",
+            Self::Overloaded => "overloaded",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Interrupted => "interrupted",
+            Self::Empty => "empty",
+            Self::Unsupported => "unsupported",
+            Self::Blocked => "blocked",
+            Self::InvalidRequest => "invalid_request",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// How a call failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
@@ -50,11 +74,15 @@ pub struct Failure {
     pub status: Option<u16>,
     /// How long to leave this route alone, when the provider said so.
     pub retry_after: Option<Duration>,
+    /// The token limit was reached before anything was said: thinking took all the room.
+    pub no_room: bool,
+    /// What the call used all the same.
+    pub usage: Option<Box<Usage>>,
 }
 
 impl Failure {
     /// A failure with neither status nor delay.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), status: None, retry_after: None }
+        Self { class, message: message.into(), status: None, retry_after: None, no_room: false, usage: None }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::wire::http::{KeyHeader, Link, Reply};
+use super::wire::http::{self, KeyHeader, Link, Reply};
 use super::wire::json_events::JsonEvents;
-use super::wire::{gemini_audio, gemini_generate, gemini_models, openai_audio};
+use super::wire::{gemini_audio, gemini_generate, gemini_models, gemini_request, openai_audio};
 use super::{
     Account, Chat, ChatRequest, ChatStream, Class, Connection, Failure, ListedModel, Provider, Service, Services,
     SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
@@ -111,7 +111,7 @@ impl SpeechToText for Gemini {
         let reply = self
             .call_thinking(&request.model, "generateContent", |params| gemini_audio::transcription(request, params))
             .await?;
-        gemini_audio::transcript(&reply.json().await?, request)
+        reply.read(|body| gemini_audio::transcript(&http::parse(body)?, request)).await
     }
 }
 
@@ -119,7 +119,7 @@ impl SpeechToText for Gemini {
 impl Chat for Gemini {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
         let reply = self
-            .call_thinking(&request.model, "streamGenerateContent", |params| gemini_generate::request(request, params))
+            .call_thinking(&request.model, "streamGenerateContent", |params| gemini_request::request(request, params))
             .await?;
         Ok(reply.stream(JsonEvents::new(gemini_generate::Answer::default())))
     }

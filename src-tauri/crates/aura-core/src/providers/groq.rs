@@ -7,17 +7,17 @@ use async_trait::async_trait;
 use super::wire::http::{KeyHeader, Link};
 use super::wire::json_events::JsonEvents;
 use super::wire::speech::Speech;
-use super::wire::{openai_audio, openai_chat, openai_models};
+use super::wire::{openai_audio, openai_chat, openai_models, openai_request};
 use super::{
-    Account, Chat, ChatRequest, ChatStream, Class, Connection, Failure, ListedModel, Provider, Service, Services,
-    SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
+    Account, AnswerFormat, Chat, ChatRequest, ChatStream, Class, Connection, Failure, ListedModel, Provider, Service,
+    Services, SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
 };
 use crate::catalog;
 
 /// The largest upload on a free account, in bytes.
 const MAX_UPLOAD: usize = 25_000_000;
-/// The largest picture inside a request, in bytes: 4 MB of base64.
-const MAX_IMAGE: usize = 3_000_000;
+/// The largest pictures inside a request, in bytes: 4 MB of base64 in all.
+const MAX_IMAGES: usize = 3_000_000;
 /// Orpheus takes 200 characters; a margin for what it counts differently.
 const MAX_CHARS: usize = 190;
 /// The only format Orpheus has. It must be named: the default is one that it refuses.
@@ -59,7 +59,7 @@ impl SpeechToText for Groq {
         let (content_type, body) = openai_audio::transcription_form(request, "verbose_json");
         let reply = link.post(link.url(&["audio", "transcriptions"]), &content_type, body).await?;
         let rate_limit = reply.rate_limit();
-        let mut transcript = openai_audio::transcript(&reply.body().await?, request)?;
+        let mut transcript = reply.read(|body| openai_audio::transcript(body, request)).await?;
         transcript.usage.rate_limit = rate_limit;
         transcript.usage.model = Some(request.model.clone());
         Ok(transcript)
@@ -70,15 +70,24 @@ impl SpeechToText for Groq {
 impl Chat for Groq {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
         let link = self.link()?;
-        if request.image.as_ref().is_some_and(|image| image.len() > MAX_IMAGE) {
-            return Err(Failure::new(Class::Unsupported, "The picture is larger than Groq takes: 4 MB in base64."));
+        if request.images().map(|image| image.len()).sum::<usize>() > MAX_IMAGES {
+            return Err(Failure::new(Class::Unsupported, "The pictures are larger than Groq takes: 4 MB in base64."));
         }
-        let shape = openai_chat::Shape {
+        let shape = openai_request::Shape {
             max_tokens_field: "max_completion_tokens",
             stream_options: false, // usage always comes
+            penalties: false,
             params: catalog::reasoning(PROVIDER.id, &request.model),
         };
-        let reply = link.post_json(link.url(&["chat", "completions"]), &openai_chat::request(request, shape)).await?;
+        let mut body = openai_request::request(request, shape);
+        if request.format != AnswerFormat::Text {
+            if !request.tools.is_empty() {
+                let why = "Groq does not write JSON and call tools in one answer.";
+                return Err(Failure::new(Class::Unsupported, why));
+            }
+            body["stream"] = false.into(); // nor does it stream JSON reliably
+        }
+        let reply = link.post_json(link.url(&["chat", "completions"]), &body).await?;
         let answer = openai_chat::Answer::new(reply.rate_limit());
         Ok(reply.stream(JsonEvents::new(answer)))
     }

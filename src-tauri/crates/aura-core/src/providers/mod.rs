@@ -5,6 +5,7 @@
 
 pub mod wire;
 
+mod chat;
 mod failure;
 mod gemini;
 mod groq;
@@ -19,12 +20,16 @@ use std::sync::Arc;
 use reqwest::Url;
 use secrecy::SecretString;
 
+pub use chat::{
+    AnswerFormat, ChatPiece, ChatRequest, ChatStream, Finish, Message, Part, Role, Sampling, Tool, ToolCall, ToolChoice,
+};
 pub use failure::{Class, Failure};
 pub use openai_compatible::{Preset, preset, presets};
 pub use service::{
-    Account, Chat, ChatPiece, ChatRequest, ChatStream, Finish, ListedModel, ListedVoice, Message, RateLimit, Role,
-    Service, SpeechPiece, SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest, Usage,
+    Account, Chat, ListedModel, ListedVoice, RateLimit, Segment, Service, SpeechPiece, SpeechStream, SpeechToText,
+    SttRequest, TextToSpeech, Transcript, TtsRequest, Usage,
 };
+pub use wire::http::Http;
 
 use crate::ports::Programs;
 
@@ -61,8 +66,8 @@ pub struct Provider {
 pub struct Connection {
     /// The configured name: `groq`, `gemini`, `offline`, or the name the person gave a server.
     pub name: String,
-    /// The shared HTTP client; see [`wire::http::client`].
-    pub http: reqwest::Client,
+    /// The shared connections.
+    pub http: Http,
     /// Where it is, always with a trailing slash. Absent for `offline`.
     pub base_url: Option<Url>,
     /// Its key.

@@ -16,11 +16,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
-use reqwest::Client;
 
 use super::wire::errors;
 use super::{
-    Account, Chat, ChatRequest, ChatStream, Class, Connection, Failure, ListedModel, Provider, Service, Services,
+    Account, Chat, ChatRequest, ChatStream, Class, Connection, Failure, Http, ListedModel, Provider, Service, Services,
     SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
 };
 use crate::catalog;
@@ -68,7 +67,7 @@ impl Surroundings {
 }
 
 struct Offline {
-    http: Client,
+    http: Http,
     programs: Arc<dyn Programs>,
     surroundings: Surroundings,
 }
@@ -149,8 +148,9 @@ impl SpeechToText for Offline {
 #[async_trait]
 impl Chat for Offline {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
-        if let Some(image) = &request.image {
-            return look::read(self, image.clone()).await;
+        let images: Vec<Bytes> = request.images().cloned().collect();
+        if !images.is_empty() {
+            return look::read(self, images).await;
         }
         answer::answer(self, request).await
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::wire::http::{KeyHeader, Link};
 use super::wire::json_events::JsonEvents;
 use super::wire::speech::Speech;
-use super::wire::{openai_audio, openai_chat, openai_models};
+use super::wire::{openai_audio, openai_chat, openai_models, openai_request};
 use super::{
     Account, Chat, ChatRequest, ChatStream, Class, Connection, Failure, ListedModel, ListedVoice, Provider, Service,
     Services, SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
@@ -208,7 +208,7 @@ impl SpeechToText for Server {
             }
         };
         let rate_limit = reply.rate_limit();
-        let mut transcript = openai_audio::transcript(&reply.body().await?, request)?;
+        let mut transcript = reply.read(|body| openai_audio::transcript(body, request)).await?;
         transcript.usage.rate_limit = rate_limit;
         Ok(transcript)
     }
@@ -218,12 +218,14 @@ impl SpeechToText for Server {
 impl Chat for Server {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
         let link = self.link()?;
-        let shape = openai_chat::Shape {
+        let shape = openai_request::Shape {
             max_tokens_field: &self.preset.max_tokens_field,
             stream_options: self.preset.stream_options,
+            penalties: true,
             params: catalog::reasoning(&self.preset.id, &request.model),
         };
-        let reply = link.post_json(link.url(&["chat", "completions"]), &openai_chat::request(request, shape)).await?;
+        let reply =
+            link.post_json(link.url(&["chat", "completions"]), &openai_request::request(request, shape)).await?;
         let answer = openai_chat::Answer::new(reply.rate_limit());
         Ok(reply.stream(JsonEvents::new(answer)))
     }

@@ -8,11 +8,12 @@ use futures::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::Failure;
+use super::{ChatRequest, ChatStream, Failure};
 use crate::audio::Pcm;
 
 /// What a provider can do for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 #[ts(export)]
 pub enum Service {
@@ -53,6 +54,7 @@ impl std::str::FromStr for Service {
 
 /// What a call used, as far as the provider told. Absent numbers are unknown, never zero.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[ts(export)]
 pub struct Usage {
     /// Tokens read.
@@ -71,6 +73,10 @@ pub struct Usage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub characters: Option<u32>,
+    /// What it cost in US dollars, when the provider says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub cost_usd: Option<f64>,
     /// The model that really answered, when the provider names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -83,6 +89,7 @@ pub struct Usage {
 
 /// A provider's allowance, as the headers of its replies tell it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 #[ts(export)]
 pub struct RateLimit {
@@ -126,10 +133,25 @@ pub struct Transcript {
     pub text: String,
     /// Highest `no_speech_prob` of the segments, where the provider reports it.
     pub no_speech: Option<f32>,
+    /// Its parts with their times, where the provider tells them.
+    pub segments: Vec<Segment>,
+    /// The language that was heard, in the provider's own words.
+    pub language: Option<String>,
     /// Lowest `avg_logprob` of the segments, where the provider reports it.
     pub log_prob: Option<f32>,
     /// What it used.
     pub usage: Usage,
+}
+
+/// A part of a transcript.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Segment {
+    /// When it begins, seconds.
+    pub start: f64,
+    /// When it ends, seconds.
+    pub end: f64,
+    /// The words, trimmed.
+    pub text: String,
 }
 
 /// Turns speech into text.
@@ -138,69 +160,6 @@ pub trait SpeechToText: Send + Sync {
     /// One call.
     async fn transcribe(&self, request: &SttRequest) -> Result<Transcript, Failure>;
 }
-
-/// Who said something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The person.
-    User,
-    /// AURA.
-    Assistant,
-}
-
-/// One thing said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// By whom.
-    pub role: Role,
-    /// What.
-    pub text: String,
-}
-
-/// A question, with what was said before. Cheap enough to clone for another attempt.
-#[derive(Debug, Clone)]
-pub struct ChatRequest {
-    /// The model.
-    pub model: String,
-    /// How to behave.
-    pub system: String,
-    /// The conversation; the question is last.
-    pub messages: Vec<Message>,
-    /// A JPEG or PNG that belongs to the question.
-    pub image: Option<Bytes>,
-    /// The longest answer, in tokens.
-    pub max_tokens: u32,
-}
-
-/// Why an answer ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    /// It is complete.
-    Stop,
-    /// The token limit cut it.
-    Length,
-    /// The model wants a tool.
-    ToolCalls,
-}
-
-/// A piece of an answer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ChatPiece {
-    /// Text for the person. Reasoning never arrives here.
-    Text(String),
-    /// The model is working but has nothing to say yet; keeps the clocks from running out.
-    Thinking,
-    /// The end. A stream without it was interrupted.
-    End {
-        /// Why.
-        finish: Finish,
-        /// What it used.
-        usage: Usage,
-    },
-}
-
-/// An answer as it is written. It ends after [`ChatPiece::End`] or the first failure.
-pub type ChatStream = BoxStream<'static, Result<ChatPiece, Failure>>;
 
 /// Answers questions, with or without a picture.
 #[async_trait]
@@ -243,7 +202,7 @@ pub trait TextToSpeech: Send + Sync {
 }
 
 /// A model as a provider lists it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListedModel {
     /// The name to send.
     pub id: String,

@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod traps;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,7 +31,7 @@ impl Programs for Bare {
 fn at(provider: &str, base: &str, key: Option<&str>, preset: Option<&str>) -> Services {
     let connection = Connection {
         name: provider.to_owned(),
-        http: wire::http::client().unwrap(),
+        http: Http::new().unwrap(),
         base_url: Some(base.parse().unwrap()),
         key: key.map(SecretString::from),
         programs: Arc::new(Bare),
@@ -51,8 +52,14 @@ fn recording() -> SttRequest {
 }
 
 fn question(model: &str) -> ChatRequest {
-    let messages = vec![Message { role: Role::User, text: "hi".into() }];
-    ChatRequest { model: model.into(), system: "You are AURA.".into(), messages, image: None, max_tokens: 64 }
+    let messages = vec![Message::new(Role::User, "hi")];
+    ChatRequest {
+        model: model.into(),
+        system: "You are AURA.".into(),
+        messages,
+        max_tokens: Some(64),
+        ..ChatRequest::default()
+    }
 }
 
 /// The text, the pieces in all, and how it went.
@@ -65,7 +72,7 @@ async fn collect(stream: Result<ChatStream, Failure>) -> (String, Result<Usage, 
     loop {
         match stream.try_next().await {
             Ok(Some(ChatPiece::Text(piece))) => text.push_str(&piece),
-            Ok(Some(ChatPiece::Thinking)) => {}
+            Ok(Some(ChatPiece::Thinking | ChatPiece::ToolCall(_))) => {}
             Ok(Some(ChatPiece::End { usage, .. })) => {
                 assert!(stream.try_next().await.unwrap().is_none(), "a piece after the end");
                 return (text, Ok(usage));

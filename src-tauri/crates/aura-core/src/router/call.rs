@@ -1,37 +1,34 @@
-//! Works a plan off, for each of the three kinds of call.
+//! The three kinds of call: a transcript, an answer, speech. Each begins by [`Course::begin`] and is followed to its end here.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::policy::{self, BUDGET, Situation, Step};
-use super::{Candidate, Plan, Router};
+use super::course::{Call, Came, Course, Observer};
+use super::{Plan, Router};
 use crate::audio::Pcm;
-use crate::catalog;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::ports::Speaker;
 use crate::providers::{
-    ChatPiece, ChatRequest, ChatStream, Class, Failure, Finish, Message, Role, Service, SpeechPiece, SpeechStream,
-    SttRequest, Transcript, TtsRequest, Usage,
+    ChatPiece, ChatRequest, ChatStream, Class, Failure, Finish, Message, Role, SpeechPiece, SpeechStream, SttRequest,
+    ToolCall, Transcript, TtsRequest, Usage,
 };
-use crate::record::{Attempt, Notice, Route};
+use crate::record::Route;
+use crate::usage::Measured;
 
-/// Is told of each attempt when it ends and of what the person should know.
-pub trait Observer: Send + Sync {
-    /// An attempt ended.
-    fn attempt(&self, attempt: &Attempt);
-    /// Something to know.
-    fn notice(&self, notice: Notice);
-}
+/// How much more a model may write when thinking took all the room.
+const MORE_ROOM: u32 = 4;
+/// Characters that a voice says in a second: on the slow side, so that a sentence that broke off is continued with a word too many
+/// rather than one too few.
+const CHARACTERS_A_SECOND: f32 = 13.0;
 
 /// A result and the route it came by.
 #[derive(Debug, Clone)]
 pub struct Answered<T> {
     /// The result.
     pub value: T,
-    /// By whom.
+    /// By whom. Of an answer that was continued: the one that ended it.
     pub route: Route,
 }
 
@@ -40,157 +37,20 @@ pub struct Answered<T> {
 pub struct Said {
     /// The whole text.
     pub text: String,
+    /// The tools that the model wants called.
+    pub calls: Vec<ToolCall>,
     /// Whether the token limit cut it.
     pub cut: bool,
-}
-
-/// The work on one plan: which attempts there were, and what comes next.
-struct Course<'a> {
-    router: &'a Router,
-    plan: &'a Plan,
-    observer: &'a dyn Observer,
-    attempts: Vec<Attempt>,
-    at: usize,
-    tries: u32,
-    /// Replaces the model of the current candidate.
-    model: Option<String>,
-    deadline: Instant,
-}
-
-impl<'a> Course<'a> {
-    fn new(router: &'a Router, plan: &'a Plan, observer: &'a dyn Observer) -> Self {
-        for notice in &plan.notices {
-            observer.notice(notice.clone());
-        }
-        let deadline = Instant::now() + Duration::from_millis(plan.clocks.whole_ms.into());
-        Self { router, plan, observer, attempts: Vec::new(), at: 0, tries: 0, model: None, deadline }
-    }
-
-    /// The route to try now.
-    fn route(&self) -> (&'a Candidate, Route) {
-        let candidate = &self.plan.candidates[self.at];
-        let mut route = candidate.route.clone();
-        if let Some(model) = &self.model {
-            route.model.clone_from(model);
-        }
-        (candidate, route)
-    }
-
-    fn first_content(&self, candidate: &Candidate) -> Instant {
-        (Instant::now() + self.plan.first_content(candidate)).min(self.deadline)
-    }
-
-    fn succeeded(&mut self, route: &Route, began: Instant, usage: Usage) {
-        self.router.0.circuits.succeeded(&route.provider, self.plan.service);
-        self.record(route, began, None, usage);
-        if let Some(first) = self.attempts.first().filter(|first| first.route.provider != route.provider) {
-            let message =
-                format!("{} did not answer ({}). {} did.", first.route.provider, plain(first.class), route.provider);
-            self.observer.notice(Notice { kind: "fallback".into(), message });
-        }
-    }
-
-    /// Notes a failure and moves to what the table says. An error when nothing is left to try.
-    async fn failed(&mut self, route: &Route, began: Instant, failure: &Failure) -> Result<()> {
-        let service = self.plan.service;
-        self.router.0.circuits.failed(&route.provider, service, failure.class, policy::pause(failure));
-        self.record(route, began, Some(failure), Usage::default());
-        self.tries += 1;
-        let alone = self.plan.candidates.len() == 1;
-        let step = policy::step(failure, Situation { tries: self.tries, alone });
-        if self.attempts.len() >= BUDGET || Instant::now() >= self.deadline {
-            return Err(self.error(failure));
-        }
-        match step {
-            Step::Stop => Err(self.error(failure)),
-            Step::Again(wait) if Instant::now() + wait < self.deadline => {
-                tokio::time::sleep(wait).await;
-                Ok(())
-            }
-            Step::OtherModel => match catalog::default_model(&self.plan.candidates[self.at].known_as, service)
-                .filter(|model| *model != route.model)
-            {
-                Some(model) => {
-                    let message = format!("{} is no longer served. {model} answers in its place.", route.model);
-                    self.observer.notice(Notice { kind: "model_replaced".into(), message });
-                    self.model = Some(model.to_owned());
-                    Ok(())
-                }
-                None => self.next(failure),
-            },
-            Step::Again(_) | Step::Next => self.next(failure),
-        }
-    }
-
-    fn next(&mut self, failure: &Failure) -> Result<()> {
-        self.at += 1;
-        self.tries = 0;
-        self.model = None;
-        if self.at < self.plan.candidates.len() { Ok(()) } else { Err(self.error(failure)) }
-    }
-
-    fn record(&mut self, route: &Route, began: Instant, failure: Option<&Failure>, usage: Usage) {
-        let attempt = Attempt {
-            service: self.plan.service,
-            route: route.clone(),
-            ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
-            class: failure.map(|failure| failure.class),
-            message: failure.map(|failure| failure.message.clone()),
-            usage,
-        };
-        self.observer.attempt(&attempt);
-        self.attempts.push(attempt);
-    }
-
-    /// The error when everything failed: every attempt with its class and message.
-    fn error(&self, last: &Failure) -> Error {
-        let doing = match self.plan.service {
-            Service::Stt => "understand you",
-            Service::Llm => "answer",
-            Service::Vlm => "look at the picture",
-            Service::Tts => "speak",
-        };
-        let (code, message) = match last.class {
-            Class::Blocked => (Code::Blocked, format!("The provider refused this: {}", last.message)),
-            Class::Cancelled => (Code::Cancelled, "Stopped.".into()),
-            Class::InvalidRequest => {
-                (Code::InvalidRequest, format!("The provider did not take the request: {}", last.message))
-            }
-            _ => {
-                let why: Vec<String> =
-                    self.attempts.iter().map(|a| format!("{} {}", a.route.provider, plain(a.class))).collect();
-                (
-                    Code::AllRoutesFailed,
-                    format!("AURA could not {doing}: {}. Try again, or choose another provider.", why.join(", ")),
-                )
-            }
-        };
-        Error { code, message, detail: serde_json::to_value(&self.attempts).ok() }
-    }
-}
-
-/// A class in words that end "the provider …".
-fn plain(class: Option<Class>) -> &'static str {
-    match class {
-        None => "answered",
-        Some(Class::Auth) => "refused the key",
-        Some(Class::RateLimited) => "had too many requests",
-        Some(Class::Quota) => "has no allowance left",
-        Some(Class::ModelGone) => "no longer serves the model",
-        Some(Class::Overloaded) => "was overloaded",
-        Some(Class::Unreachable) => "could not be reached",
-        Some(Class::Timeout) => "took too long",
-        Some(Class::Interrupted) => "broke off",
-        Some(Class::Empty) => "gave an empty answer",
-        Some(Class::Unsupported) => "cannot take this request",
-        Some(Class::Blocked) => "blocked it",
-        Some(Class::InvalidRequest) => "did not understand the request",
-        Some(Class::Cancelled) => "was stopped",
-    }
+    /// What the last route used.
+    pub usage: Usage,
 }
 
 fn timed_out(what: &str) -> Failure {
     Failure::new(Class::Timeout, format!("No {what} in the time that the settings allow."))
+}
+
+fn count(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
 }
 
 impl Router {
@@ -203,36 +63,20 @@ impl Router {
         observer: &dyn Observer,
     ) -> Result<Answered<Transcript>> {
         let mut course = Course::new(self, plan, observer);
-        loop {
-            let (candidate, route) = course.route();
-            let began = Instant::now();
-            let request = SttRequest { model: route.model.clone(), ..wav.clone() };
-            let result = match &candidate.services.stt {
-                Some(stt) => timeout_at(course.first_content(candidate), stt.transcribe(&request))
-                    .await
-                    .unwrap_or_else(|_| Err(timed_out("transcript"))),
-                None => Err(Failure::new(Class::Unsupported, "This provider does not transcribe.")),
-            };
-            let result = match result {
-                Ok(transcript) if voiced && transcript.text.is_empty() => {
-                    Err(Failure::new(Class::Empty, "An empty transcript of a recording with speech."))
-                }
-                other => other,
-            };
-            match result {
-                Ok(value) => {
-                    course.succeeded(&route, began, value.usage.clone());
-                    return Ok(Answered { value, route });
-                }
-                Err(failure) => match course.failed(&route, began, &failure).await {
-                    Ok(()) => {}
-                    // Everyone heard nothing: that is an answer, not a failure.
-                    Err(_) if course.attempts.iter().all(|attempt| attempt.class == Some(Class::Empty)) => {
-                        return Ok(Answered { value: Transcript::default(), route });
-                    }
-                    Err(error) => return Err(error),
-                },
+        let start = |call: Call| listen(call, wav.clone(), voiced).boxed();
+        match course.begin(&start).await {
+            Ok((transcript, under)) => {
+                let measured = Measured { asked: 0, said: count(&transcript.text) };
+                course.succeeded(&under, Came { usage: transcript.usage.clone(), measured, first_ms: None });
+                Ok(Answered { value: transcript, route: under.route })
             }
+            // Everyone heard nothing: that is an answer, not a failure.
+            Err(error) => match course.attempts().last() {
+                Some(last) if course.attempts().iter().all(|attempt| attempt.class == Some(Class::Empty)) => {
+                    Ok(Answered { value: Transcript::default(), route: last.route.clone() })
+                }
+                _ => Err(error),
+            },
         }
     }
 
@@ -246,32 +90,32 @@ impl Router {
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Answered<Said>> {
         let mut course = Course::new(self, plan, observer);
+        let asked =
+            count(&question.system) + question.messages.iter().map(|message| count(&message.text())).sum::<u32>();
         let mut said = String::new();
         loop {
-            let (candidate, route) = course.route();
-            let began = Instant::now();
-            let request = continued(ChatRequest { model: route.model.clone(), ..question.clone() }, &said);
-            let stream = match &candidate.services.chat {
-                Some(chat) => timeout_at(course.first_content(candidate), chat.chat(&request))
-                    .await
-                    .unwrap_or_else(|_| Err(timed_out("answer"))),
-                None => Err(Failure::new(Class::Unsupported, "This provider does not answer.")),
-            };
-            let result = match stream {
-                Ok(stream) => follow(&course, candidate, stream, &mut said, on_text).await,
-                Err(failure) => Err(failure),
-            };
+            let before = said.clone();
+            let start = |call: Call| answer(call, question.clone(), before.clone()).boxed();
+            let (begun, under) = course.begin(&start).await?;
+            observer.begun(&under.route);
+            let first_ms = Some(under.ms());
+            let result = follow(&course, begun, &mut said, on_text).await;
+            let measured = Measured { asked, said: count(&said[before.len()..]) };
             match result {
-                Ok((finish, usage)) => {
-                    course.succeeded(&route, began, usage);
-                    return Ok(Answered { value: Said { text: said, cut: finish == Finish::Length }, route });
+                Ok((finish, usage, calls)) => {
+                    course.succeeded(&under, Came { usage: usage.clone(), measured, first_ms });
+                    let said = Said { text: said, calls, cut: finish == Finish::Length, usage };
+                    return Ok(Answered { value: said, route: under.route });
                 }
-                Err(failure) => course.failed(&route, began, &failure).await?,
+                Err(failure) => {
+                    course.failed(&under, &failure, Came { usage: Usage::default(), measured, first_ms }).await?;
+                }
             }
         }
     }
 
-    /// Speech for a text that is at most as long as every route of the plan takes. Pieces arrive in order.
+    /// Speech for a text that is at most as long as every route of the plan takes. Pieces arrive in order. What breaks off is
+    /// continued by the next route from about the word that was said last.
     pub async fn speak(
         &self,
         plan: &Plan,
@@ -281,36 +125,85 @@ impl Router {
         on_sound: &mut (dyn FnMut(Pcm) + Send),
     ) -> Result<Answered<()>> {
         let mut course = Course::new(self, plan, observer);
+        let mut rest = text.to_owned();
         loop {
-            let (candidate, route) = course.route();
-            let began = Instant::now();
-            let request = TtsRequest {
-                model: route.model.clone(),
-                voice: route.voice.clone().unwrap_or_default(),
-                text: text.to_owned(),
-            };
-            let stream = match &candidate.services.tts {
-                Some(tts) => timeout_at(course.first_content(candidate), tts.speak(&request))
-                    .await
-                    .unwrap_or_else(|_| Err(timed_out("speech"))),
-                None => Err(Failure::new(Class::Unsupported, "This provider does not speak.")),
-            };
-            let result = match stream {
-                Ok(stream) => play(&course, candidate, stream, speaker, on_sound).await,
-                Err(failure) => Err(failure),
-            };
+            let start = |call: Call| speech(call, rest.clone(), speaker.clone()).boxed();
+            let (begun, under) = course.begin(&start).await?;
+            observer.begun(&under.route);
+            let first_ms = Some(under.ms());
+            let mut seconds = 0.0;
+            let result = play(&course, begun, speaker, &mut seconds, on_sound).await;
+            let usage = Usage { characters: Some(count(&rest)), audio_seconds: Some(seconds), ..Usage::default() };
+            let came = Came { usage, measured: Measured { asked: count(&rest), said: count(&rest) }, first_ms };
             match result {
-                Ok(seconds) => {
-                    let usage = Usage {
-                        characters: u32::try_from(text.chars().count()).ok(),
-                        audio_seconds: Some(seconds),
-                        ..Usage::default()
-                    };
-                    course.succeeded(&route, began, usage);
-                    return Ok(Answered { value: (), route });
+                Ok(()) => {
+                    course.succeeded(&under, came);
+                    return Ok(Answered { value: (), route: under.route });
                 }
-                Err(failure) => course.failed(&route, began, &failure).await?,
+                Err(failure) => {
+                    rest = unsaid(&rest, seconds).to_owned();
+                    if rest.is_empty() {
+                        course.succeeded(&under, came);
+                        return Ok(Answered { value: (), route: under.route });
+                    }
+                    course.failed(&under, &failure, came).await?;
+                }
             }
+        }
+    }
+}
+
+/// One transcription.
+async fn listen(call: Call, request: SttRequest, voiced: bool) -> Result<Transcript, Failure> {
+    let Some(stt) = &call.services.stt else {
+        return Err(Failure::new(Class::Unsupported, "This provider does not transcribe."));
+    };
+    let request = SttRequest { model: call.route.model.clone(), ..request };
+    let transcript =
+        timeout_at(call.due(), stt.transcribe(&request)).await.unwrap_or_else(|_| Err(timed_out("transcript")))?;
+    if voiced && transcript.text.is_empty() {
+        let usage = Some(Box::new(transcript.usage));
+        return Err(Failure { usage, ..Failure::new(Class::Empty, "An empty transcript of a recording with speech.") });
+    }
+    Ok(transcript)
+}
+
+/// An answer whose first words are there.
+struct Begun {
+    first: String,
+    stream: ChatStream,
+}
+
+/// One answer, to its first words.
+async fn answer(call: Call, question: ChatRequest, said: String) -> Result<Begun, Failure> {
+    let Some(chat) = &call.services.chat else {
+        return Err(Failure::new(Class::Unsupported, "This provider does not answer."));
+    };
+    let more = if call.more_room { MORE_ROOM } else { 1 };
+    let room = question.max_tokens.map(|room| room.saturating_mul(more));
+    let request = continued(ChatRequest { model: call.route.model.clone(), max_tokens: room, ..question }, &said);
+    let mut due = call.due();
+    let mut stream = timeout_at(due, chat.chat(&request)).await.unwrap_or_else(|_| Err(timed_out("answer")))?;
+    loop {
+        match timeout_at(due, stream.next()).await.map_err(|_| timed_out("answer"))? {
+            Some(Ok(ChatPiece::Text(text))) if !text.is_empty() => return Ok(Begun { first: text, stream }),
+            Some(Ok(ChatPiece::Text(_) | ChatPiece::Thinking)) => due = call.due(),
+            // Who only calls tools has said something, though not in words.
+            Some(Ok(tool @ ChatPiece::ToolCall(_))) => {
+                let stream = futures::stream::iter([Ok(tool)]).chain(stream).boxed();
+                return Ok(Begun { first: String::new(), stream });
+            }
+            // What was continued may have been complete: then there is nothing to add.
+            Some(Ok(end @ ChatPiece::End { finish: Finish::Stop, .. })) if !said.trim().is_empty() => {
+                return Ok(Begun { first: String::new(), stream: futures::stream::iter([Ok(end)]).boxed() });
+            }
+            Some(Ok(ChatPiece::End { finish, usage })) => {
+                let no_room = finish == Finish::Length;
+                let why = if no_room { "All the room went into thinking." } else { "An empty answer." };
+                return Err(Failure { no_room, usage: Some(Box::new(usage)), ..Failure::new(Class::Empty, why) });
+            }
+            Some(Err(failure)) => return Err(failure),
+            None => return Err(Failure::new(Class::Empty, "The connection closed without an answer.")),
         }
     }
 }
@@ -319,11 +212,11 @@ impl Router {
 fn continued(mut request: ChatRequest, said: &str) -> ChatRequest {
     if !said.is_empty() {
         // Said as a question: not every model takes the beginning of its own answer.
-        request.messages.push(Message { role: Role::Assistant, text: said.to_owned() });
-        request.messages.push(Message {
-            role: Role::User,
-            text: "Your answer was cut off by the connection. Continue exactly where it stops, without repeating or commenting.".into(),
-        });
+        request.messages.push(Message::new(Role::Assistant, said));
+        request.messages.push(Message::new(
+            Role::User,
+            "Your answer was cut off by the connection. Continue exactly where it stops, without repeating or commenting.",
+        ));
     }
     request
 }
@@ -331,70 +224,165 @@ fn continued(mut request: ChatRequest, said: &str) -> ChatRequest {
 /// Passes an answer on as it comes. It ends well only with the stream's own end.
 async fn follow(
     course: &Course<'_>,
-    candidate: &Candidate,
-    mut stream: ChatStream,
+    begun: Begun,
     said: &mut String,
     on_text: &mut (dyn FnMut(&str) + Send),
-) -> Result<(Finish, Usage), Failure> {
-    let between = Duration::from_millis(course.plan.clocks.between_ms.into());
-    let mut due = course.first_content(candidate);
-    let before = said.len();
-    loop {
-        let piece = match timeout_at(due, stream.next()).await {
-            Ok(piece) => piece,
-            Err(_) if said.len() > before => return Err(Failure::new(Class::Interrupted, "The answer stalled.")),
-            Err(_) => return Err(timed_out("answer")),
-        };
-        match piece {
-            Some(Ok(ChatPiece::Text(text))) if !text.is_empty() => {
-                said.push_str(&text);
-                on_text(&text);
-                due = (Instant::now() + between).min(course.deadline);
-            }
-            Some(Ok(ChatPiece::Text(_) | ChatPiece::Thinking)) => due = course.first_content(candidate),
-            Some(Ok(ChatPiece::End { .. })) if said.trim().is_empty() => {
-                return Err(Failure::new(Class::Empty, "An empty answer."));
-            }
-            Some(Ok(ChatPiece::End { finish, usage })) => return Ok((finish, usage)),
-            Some(Err(failure)) if said.len() > before && failure.class != Class::Blocked => {
-                return Err(Failure { class: Class::Interrupted, ..failure });
-            }
-            Some(Err(failure)) => return Err(failure),
-            None if said.len() > before => return Err(Failure::new(Class::Interrupted, "The answer broke off.")),
-            None => return Err(Failure::new(Class::Empty, "The connection closed without an answer.")),
+) -> Result<(Finish, Usage, Vec<ToolCall>), Failure> {
+    let Begun { first, mut stream } = begun;
+    let mut calls = Vec::new();
+    let mut joint = Joint::new(said);
+    let mut pass = |text: &str, said: &mut String| {
+        let text = joint.take(text);
+        if !text.is_empty() {
+            said.push_str(&text);
+            on_text(&text);
         }
+    };
+    pass(&first, said);
+    loop {
+        match timeout_at(course.next_due(), stream.next()).await {
+            Err(_) => return Err(Failure::new(Class::Interrupted, "The answer stalled.")),
+            Ok(Some(Ok(ChatPiece::Text(text)))) => pass(&text, said),
+            Ok(Some(Ok(ChatPiece::Thinking))) => {}
+            Ok(Some(Ok(ChatPiece::ToolCall(call)))) => calls.push(call),
+            Ok(Some(Ok(ChatPiece::End { finish, usage }))) => return Ok((finish, usage, calls)),
+            Ok(Some(Err(failure))) if failure.class == Class::Blocked => return Err(failure),
+            Ok(Some(Err(failure))) => return Err(Failure { class: Class::Interrupted, ..failure }),
+            Ok(None) => return Err(Failure::new(Class::Interrupted, "The answer broke off.")),
+        }
+    }
+}
+
+/// The place where one route's words meet another's: a space where one is missing, none where there are two.
+struct Joint {
+    open: bool,
+    ends_with_space: bool,
+    ends_a_sentence: bool,
+}
+
+impl Joint {
+    fn new(said: &str) -> Self {
+        Self {
+            open: !said.is_empty(),
+            ends_with_space: said.ends_with(char::is_whitespace),
+            ends_a_sentence: said.trim_end().ends_with(['.', '!', '?', ':', ',', ';']),
+        }
+    }
+
+    fn take(&mut self, text: &str) -> String {
+        if !self.open {
+            return text.to_owned();
+        }
+        if text.trim().is_empty() {
+            return String::new();
+        }
+        self.open = false;
+        if self.ends_with_space {
+            text.trim_start().to_owned()
+        } else if self.ends_a_sentence && text.starts_with(char::is_alphanumeric) {
+            format!(" {text}")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Speech whose first sound is there.
+struct Sounding {
+    first: Pcm,
+    stream: SpeechStream,
+}
+
+/// One piece of speech, to its first sound.
+async fn speech(call: Call, text: String, speaker: Arc<dyn Speaker>) -> Result<Sounding, Failure> {
+    let Some(tts) = &call.services.tts else {
+        return Err(Failure::new(Class::Unsupported, "This provider does not speak."));
+    };
+    let Route { model, voice, .. } = call.route.clone();
+    let request = TtsRequest { model, voice: voice.unwrap_or_default(), text };
+    let due = call.due();
+    let mut stream = timeout_at(due, tts.speak(&request)).await.unwrap_or_else(|_| Err(timed_out("speech")))?;
+    loop {
+        match next_sound(&mut stream, due, &speaker).await.map_err(|stalled| stalled.unwrap_or(timed_out("speech")))? {
+            Some(first) if !first.samples.is_empty() => return Ok(Sounding { first, stream }),
+            Some(_) => {}
+            None => return Err(Failure::new(Class::Empty, "Speech without any sound.")),
+        }
+    }
+}
+
+/// The next sound of a stream; an error without a failure when it did not come in time.
+async fn next_sound(
+    stream: &mut SpeechStream,
+    due: Instant,
+    speaker: &Arc<dyn Speaker>,
+) -> Result<Option<Pcm>, Option<Failure>> {
+    match timeout_at(due, stream.next()).await.map_err(|_| None)? {
+        Some(Ok(SpeechPiece::Pcm(pcm))) => Ok(Some(pcm)),
+        Some(Ok(SpeechPiece::File(file))) => {
+            let speaker = speaker.clone();
+            let decoded = tokio::task::spawn_blocking(move || speaker.decode(file)).await.map_err(Error::internal);
+            let decoded = decoded.and_then(|decoded| decoded);
+            decoded.map(Some).map_err(|error| Some(Failure::new(Class::Empty, error.message)))
+        }
+        Some(Err(failure)) => Err(Some(failure)),
+        None => Ok(None),
     }
 }
 
 /// Passes speech on as it comes and counts its seconds.
 async fn play(
     course: &Course<'_>,
-    candidate: &Candidate,
-    mut stream: SpeechStream,
+    begun: Sounding,
     speaker: &Arc<dyn Speaker>,
+    seconds: &mut f32,
     on_sound: &mut (dyn FnMut(Pcm) + Send),
-) -> Result<f32, Failure> {
-    let between = Duration::from_millis(course.plan.clocks.between_ms.into());
-    let mut due = course.first_content(candidate);
-    let mut seconds = 0.0;
-    loop {
-        let piece = match timeout_at(due, stream.next()).await {
-            Ok(piece) => piece.transpose()?,
-            Err(_) if seconds > 0.0 => return Err(Failure::new(Class::Interrupted, "The speech stalled.")),
-            Err(_) => return Err(timed_out("speech")),
-        };
-        let pcm = match piece {
-            Some(SpeechPiece::Pcm(pcm)) => pcm,
-            Some(SpeechPiece::File(file)) => {
-                let speaker = speaker.clone();
-                let decoded = tokio::task::spawn_blocking(move || speaker.decode(file)).await.map_err(Error::internal);
-                decoded.and_then(|decoded| decoded).map_err(|error| Failure::new(Class::Empty, error.message))?
-            }
-            None if seconds > 0.0 => return Ok(seconds),
-            None => return Err(Failure::new(Class::Empty, "Speech without any sound.")),
-        };
-        seconds += pcm.duration().as_secs_f32();
+) -> Result<(), Failure> {
+    let Sounding { first, mut stream } = begun;
+    let mut next = Some(first);
+    while let Some(pcm) = next {
+        *seconds += pcm.duration().as_secs_f32();
         on_sound(pcm);
-        due = (Instant::now() + between).min(course.deadline);
+        next = next_sound(&mut stream, course.next_due(), speaker)
+            .await
+            .map_err(|stalled| stalled.unwrap_or_else(|| Failure::new(Class::Interrupted, "The speech stalled.")))
+            .map_err(|failure| Failure { class: Class::Interrupted, ..failure })?;
+    }
+    Ok(())
+}
+
+/// The part of a text that was probably not said in so many seconds, from the beginning of a word.
+fn unsaid(text: &str, seconds: f32) -> &str {
+    let said = (seconds * CHARACTERS_A_SECOND) as usize;
+    let Some((cut, _)) = text.char_indices().nth(said) else { return "" };
+    let word = text[..cut].rfind(char::is_whitespace).map_or(0, |at| at + 1);
+    text[word..].trim_start()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_continued_from_a_word() {
+        let text = "It is going to be a good year for everyone.";
+        assert_eq!(unsaid(text, 0.0), text);
+        assert_eq!(unsaid(text, 1.0), "to be a good year for everyone.", "after 13 characters the word is `to`");
+        assert_eq!(unsaid(text, 60.0), "");
+    }
+
+    #[test]
+    fn words_of_two_routes_meet_with_one_space() {
+        let join = |said: &str, text: &str| format!("{said}{}", Joint::new(said).take(text));
+        assert_eq!(join("One two.", "Three"), "One two. Three");
+        assert_eq!(join("One two ", " three"), "One two three");
+        assert_eq!(join("One tw", "o three"), "One two three");
+        assert_eq!(join("One two", " three"), "One two three");
+        assert_eq!(join("", " three"), " three");
+        let mut joint = Joint::new("One ");
+        assert_eq!(
+            (joint.take(" "), joint.take(" two"), joint.take(" three")),
+            ("".into(), "two".into(), " three".into())
+        );
     }
 }

@@ -4,28 +4,39 @@
 //! the next step by the table in [`policy`]. It is the only place that retries.
 
 mod call;
+mod choice;
 mod circuit;
+mod course;
+mod lists;
 pub mod policy;
 mod world;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::time::Instant;
 
-pub use call::{Answered, Observer, Said};
+pub use call::{Answered, Said};
+pub use course::Observer;
+use lists::{List, Lists};
 use world::World;
 pub use world::{Candidate, Plan};
 
-use crate::api::{ModelView, ProviderView, RouteView, Wishes};
+use crate::api::{ModelView, ProviderView, RouteView, ServerView, VoiceView, Wishes};
 use crate::config::{Keys, Store};
 use crate::error::Result;
+use crate::event::{Event, Events};
+use crate::health::{self, Health, HealthReport, ProviderHealth, Status};
 use crate::ports::Programs;
-use crate::providers::{ListedModel, Service};
+use crate::providers::{Class, Failure, Http, Service};
+use crate::record::{Attempt, Route};
+use crate::tally::{Tallies, Tally};
+use crate::usage::{Accounts, UsageReport};
 
-/// How long a server may take to list its models.
-const LIST_WAIT: Duration = Duration::from_secs(3);
+/// How long a provider may take to list its models.
+const LIST_WAIT: Duration = Duration::from_secs(5);
 
 /// Chooses routes and works them off. Cheap to clone.
 #[derive(Clone)]
@@ -34,40 +45,83 @@ pub struct Router(Arc<Inner>);
 struct Inner {
     store: Arc<Store>,
     keys: Arc<Keys>,
-    http: reqwest::Client,
+    http: Http,
     programs: Arc<dyn Programs>,
     world: ArcSwap<World>,
+    building: Mutex<()>,
     circuits: circuit::Circuits,
-    listed: ArcSwap<Listed>,
+    lists: Lists,
+    health: Health,
+    accounts: Accounts,
+    tallies: Tallies,
+    events: Events,
 }
 
-/// What servers said about their models, by their name.
-type Listed = BTreeMap<String, Vec<ListedModel>>;
+/// The settings, keys and connections of one moment.
+pub(crate) struct Moment(Arc<World>);
+
+/// Which providers are asked for their models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// The person's own servers that were never asked: without a list no model of theirs is known.
+    Unknown,
+    /// All whose list is missing or old.
+    Stale,
+    /// All.
+    All,
+}
 
 impl Router {
-    /// A router over these settings and keys.
-    pub fn new(store: Arc<Store>, keys: Arc<Keys>, programs: Arc<dyn Programs>) -> Result<Self> {
-        let http = crate::providers::wire::http::client()?;
-        let world = ArcSwap::from_pointee(World::build(&store, &keys, &http, &programs, &Listed::new()));
-        let circuits = circuit::Circuits::default();
-        Ok(Self(Arc::new(Inner { store, keys, http, programs, world, circuits, listed: ArcSwap::default() })))
+    /// A router over these settings and keys. `lists` is the file in which model lists are kept for the next start.
+    pub(crate) fn new(
+        store: Arc<Store>,
+        keys: Arc<Keys>,
+        programs: Arc<dyn Programs>,
+        events: Events,
+        accounts: Accounts,
+        lists: Option<PathBuf>,
+    ) -> Result<Self> {
+        let http = Http::new()?;
+        let lists = Lists::open(lists);
+        let world = ArcSwap::from_pointee(World::build(&store, &keys, &http, &programs, lists.known()));
+        let (circuits, health, tallies, building) = Default::default();
+        let inner =
+            Inner { store, keys, http, programs, world, building, circuits, lists, health, accounts, tallies, events };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Takes changed settings or keys over: the next request sees them, one under way does not.
     pub fn refresh(&self) {
         let inner = &self.0;
-        inner.world.store(Arc::new(World::build(
-            &inner.store,
-            &inner.keys,
-            &inner.http,
-            &inner.programs,
-            &inner.listed.load(),
-        )));
+        // Two at once could leave the older world in place.
+        let _building = inner.building.lock().unwrap_or_else(PoisonError::into_inner);
+        let world = World::build(&inner.store, &inner.keys, &inner.http, &inner.programs, inner.lists.known());
+        inner.world.store(Arc::new(world));
+    }
+
+    /// A provider has another key, or none: what it said to the old one no longer counts.
+    pub(crate) fn forgive(&self, provider: &str) {
+        // From here on nobody uses the old one.
+        self.refresh();
+        self.0.circuits.forgive(provider);
+    }
+
+    /// The settings, keys and connections as they are now, for a request that uses several services.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment(self.0.world.load_full())
     }
 
     /// The routes for a service, in the order they will be tried.
     pub fn plan(&self, service: Service, wishes: &Wishes) -> Result<Plan> {
-        let mut plan = self.0.world.load().plan(service, wishes)?;
+        self.plan_at(&self.moment(), service, wishes)
+    }
+
+    /// The same from the settings and keys of a moment.
+    pub(crate) fn plan_at(&self, Moment(world): &Moment, service: Service, wishes: &Wishes) -> Result<Plan> {
+        let mut plan = world.plan(service, wishes)?;
+        if let Some(preference) = world.preference(service, wishes) {
+            plan.why = choice::order(preference, &mut plan.candidates, service, &self.0.health);
+        }
         self.0.circuits.order(&mut plan.candidates, service);
         Ok(plan)
     }
@@ -90,45 +144,169 @@ impl Router {
         futures::future::join_all(accounts.iter().map(|account| account.warm())).await;
     }
 
-    /// Asks the person's own servers for their models, because no catalog knows them. A server that does not answer in
-    /// time keeps what it said before. True when something new was learnt; [`Router::refresh`] then uses it.
-    pub async fn discover(&self) -> bool {
-        let servers = self.0.world.load().servers();
-        let asked = servers.into_iter().map(async |(name, account)| {
-            let listed = tokio::time::timeout(LIST_WAIT, account.models()).await;
-            listed.ok().and_then(Result::ok).map(|models| (name, models))
+    /// Asks providers for their models. One that does not answer in time keeps what it said before. True when something new was
+    /// learnt; [`Router::refresh`] then uses it.
+    pub(crate) async fn discover(&self, which: Ask) -> bool {
+        let now = jiff::Timestamp::now();
+        let known = self.0.lists.known();
+        let mut asked = self.0.world.load().listers();
+        asked.retain(|lister| match which {
+            Ask::Unknown => lister.own_server && known.models(&lister.name, &lister.address).is_none(),
+            Ask::Stale => known.is_stale(&lister.name, &lister.address, now),
+            Ask::All => true,
         });
-        let answers: Listed = futures::future::join_all(asked).await.into_iter().flatten().collect();
-        let known = self.0.listed.load();
-        let news = answers.iter().any(|(name, models)| known.get(name) != Some(models));
-        if news {
-            let mut all = Listed::clone(&known);
-            all.extend(answers);
-            self.0.listed.store(Arc::new(all));
-        }
-        news
+        let asked = asked.into_iter().map(async |lister| {
+            let (at, began) = (jiff::Timestamp::now(), Instant::now());
+            let listed = tokio::time::timeout(LIST_WAIT, lister.account.models()).await;
+            let models = listed.ok()?.inspect_err(|failure| self.was_refused(&lister.name, began, failure)).ok()?;
+            Some((lister.name, List { address: lister.address, at, models }))
+        });
+        let answers = futures::future::join_all(asked).await.into_iter().flatten().collect();
+        self.0.lists.learn(answers)
     }
 
-    /// The models that can be asked for: the catalog's and those that servers list.
+    /// A key that cannot even list the models is wrong: better told now than at the first question.
+    fn was_refused(&self, provider: &str, began: Instant, failure: &Failure) {
+        if failure.class == Class::Auth && !self.0.circuits.is_forgiven_since(provider, began) {
+            for service in Service::ALL {
+                self.0.circuits.failed(provider, service, Class::Auth, policy::pause(failure));
+            }
+        }
+    }
+
+    /// A model answered that it is gone: the next requests go by it.
+    fn model_gone(&self, route: &Route) {
+        if self.0.lists.gone(&route.provider, &route.model) {
+            tracing::warn!(provider = route.provider, model = route.model, "the model is gone; others stand in");
+            self.refresh();
+        }
+    }
+
+    /// Writes an attempt into every book.
+    fn note(&self, attempt: &Attempt, failure: Option<&Failure>) {
+        let (provider, service) = (&attempt.route.provider, attempt.service);
+        let circuits = &self.0.circuits;
+        let began = Instant::now() - Duration::from_millis(attempt.ms.into());
+        let changed = match failure {
+            None => circuits.succeeded(provider, service),
+            Some(failure) if failure.class == Class::Auth && circuits.is_forgiven_since(provider, began) => false,
+            // A refused key is refused for everything.
+            Some(failure) if failure.class == Class::Auth => Service::ALL
+                .map(|service| circuits.failed(provider, service, failure.class, policy::pause(failure)))
+                .contains(&true),
+            Some(failure) => circuits.failed(provider, service, failure.class, policy::pause(failure)),
+        };
+        self.0.health.note(attempt, attempt.first_ms);
+        self.0.accounts.note(attempt);
+        self.0.tallies.note(attempt);
+        if changed {
+            let of = self.service_health(provider, service);
+            self.0.events.send(Event::Availability {
+                provider: provider.clone(),
+                service,
+                status: of.status,
+                reason: of.reason,
+                until: of.cooldown_until,
+            });
+        }
+    }
+
+    fn service_health(&self, provider: &str, service: Service) -> health::ServiceHealth {
+        let (circuit, left) = self.0.circuits.state(provider, service);
+        self.0.health.figures(provider, service).health(service, circuit, left)
+    }
+
+    /// How everything is, as real traffic showed.
+    pub fn health(&self) -> HealthReport {
+        let providers: Vec<ProviderHealth> =
+            self.providers().into_iter().map(|view| self.provider_health(view)).collect();
+        HealthReport { status: health::overall(&providers), fallbacks: self.0.health.fallbacks(), providers }
+    }
+
+    fn provider_health(&self, view: ProviderView) -> ProviderHealth {
+        let services: Vec<_> = view.services.iter().map(|service| self.service_health(&view.name, *service)).collect();
+        let worst = services.iter().max_by_key(|of| of.status);
+        let (status, reason) = match (view.problem, worst) {
+            (Some(problem), _) => (Status::Unavailable, Some(problem)),
+            (None, Some(worst)) => (worst.status, worst.reason.clone()),
+            (None, None) => (Status::Unavailable, None),
+        };
+        ProviderHealth { name: view.name, label: view.label, status, reason, services }
+    }
+
+    /// What was used and what it cost, today and this month.
+    pub fn usage(&self) -> UsageReport {
+        self.0.accounts.report()
+    }
+
+    /// What was done since the start.
+    pub(crate) fn tallies(&self) -> Vec<Tally> {
+        self.0.tallies.list()
+    }
+
+    /// Whether a provider serves a model for a service, under this name or in its place. `None`: it does not say which it has.
+    pub(crate) fn serves(&self, provider: &str, service: Service, model: &str) -> Option<bool> {
+        self.0.world.load().serves(provider, service, model)
+    }
+
+    /// The models that can be asked for: the catalog's and those that providers list.
     pub fn models(&self) -> Vec<ModelView> {
         self.0.world.load().models()
     }
 
+    /// The voices of a provider, or of all: the catalog's, and those that servers list.
+    pub async fn voices(&self, provider: Option<&str>) -> Vec<VoiceView> {
+        let (mut voices, servers) = {
+            let world = self.0.world.load();
+            (world.voices(provider), world.voice_listers(provider))
+        };
+        let listed = servers.into_iter().map(async |(name, model, account)| {
+            let listed = tokio::time::timeout(LIST_WAIT, account.voices()).await;
+            let listed = listed.ok().and_then(Result::ok).unwrap_or_default();
+            listed.into_iter().map(move |voice| VoiceView {
+                name: voice.id,
+                provider: name.clone(),
+                model: model.clone(),
+                language: None,
+                gender: None,
+            })
+        });
+        for voice in futures::future::join_all(listed).await.into_iter().flatten() {
+            let same = |known: &VoiceView| known.provider == voice.provider && known.name == voice.name;
+            if !voices.iter().any(same) {
+                voices.push(voice);
+            }
+        }
+        voices
+    }
+
+    /// The kinds of OpenAI-compatible servers, and which of them answer on this computer now.
+    pub async fn servers(&self) -> Vec<ServerView> {
+        world::servers(&self.0.http, &self.0.programs).await
+    }
+
     /// Every provider as the interface shows it.
     pub fn providers(&self) -> Vec<ProviderView> {
-        self.0.world.load().views(&self.0.keys)
+        let mut views = self.0.world.load().views(&self.0.keys);
+        for view in &mut views {
+            if view.problem.is_none() && self.0.circuits.is_refused(&view.name) {
+                view.problem = Some("Its key was refused. Save a new one.".into());
+            }
+        }
+        views
     }
 
     /// Who would do each service now.
     pub fn routes(&self) -> Vec<RouteView> {
         Service::ALL
             .into_iter()
-            .map(|service| RouteView {
-                service,
-                routes: self
-                    .plan(service, &Wishes::default())
-                    .map(|plan| plan.candidates.into_iter().map(|c| c.route).collect())
-                    .unwrap_or_default(),
+            .map(|service| match self.plan(service, &Wishes::default()) {
+                Ok(plan) => RouteView {
+                    service,
+                    routes: plan.candidates.into_iter().map(|candidate| candidate.route).collect(),
+                    why: plan.why,
+                },
+                Err(_) => RouteView { service, routes: Vec::new(), why: None },
             })
             .collect()
     }

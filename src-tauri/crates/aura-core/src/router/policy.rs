@@ -10,6 +10,8 @@ pub const BUDGET: usize = 4;
 const SHORT_PAUSE: Duration = Duration::from_secs(10);
 /// When a provider says "too many" without saying for how long.
 const RATE_PAUSE: Duration = Duration::from_secs(10);
+/// When a key was refused: only another key helps, and saving one ends the pause.
+const AUTH_PAUSE: Duration = Duration::from_secs(3_600);
 /// When a provider says that an allowance is used up without saying until when.
 const QUOTA_PAUSE: Duration = Duration::from_secs(3_600);
 
@@ -33,12 +35,15 @@ pub struct Situation {
     pub tries: u32,
     /// Whether no other route is left.
     pub alone: bool,
+    /// Whether the person wants another provider's answer when one blocks the question.
+    pub past_blocks: bool,
 }
 
 /// The step after a failure.
 pub fn step(failure: &Failure, now: Situation) -> Step {
-    let Situation { tries, alone } = now;
+    let Situation { tries, alone, past_blocks } = now;
     match failure.class {
+        Class::Blocked if past_blocks => Step::Next,
         Class::InvalidRequest | Class::Blocked | Class::Cancelled => Step::Stop,
         Class::ModelGone if tries == 1 => Step::OtherModel,
         Class::Empty if tries == 1 => Step::Again(Duration::ZERO),
@@ -46,7 +51,11 @@ pub fn step(failure: &Failure, now: Situation) -> Step {
             pause if pause < SHORT_PAUSE => Step::Again(pause),
             _ => Step::Next,
         },
-        Class::Overloaded if alone && tries <= 2 => Step::Again(Duration::from_millis(500) * 2_u32.pow(tries - 1)),
+        Class::Overloaded if alone && tries <= 2 => {
+            let pause = Duration::from_millis(500) * 2_u32.pow(tries - 1);
+            // Half of it by chance, so that callers who failed together do not return together.
+            Step::Again(pause.mul_f64(0.5 + 0.5 * f64::from(chance()) / f64::from(u16::MAX)))
+        }
         _ => Step::Next,
     }
 }
@@ -55,10 +64,17 @@ pub fn step(failure: &Failure, now: Situation) -> Step {
 pub fn pause(failure: &Failure) -> Option<Duration> {
     match failure.class {
         Class::RateLimited => Some(failure.retry_after.unwrap_or(RATE_PAUSE)),
+        Class::Auth => Some(AUTH_PAUSE),
         Class::Quota => Some(failure.retry_after.unwrap_or(QUOTA_PAUSE)),
         Class::Overloaded => failure.retry_after,
         _ => None,
     }
+}
+
+/// A number that is different each time. Not for secrets.
+fn chance() -> u16 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0_u8) as u16
 }
 
 #[cfg(test)]
@@ -66,7 +82,7 @@ mod tests {
     use super::*;
 
     fn after(class: Class, tries: u32, alone: bool) -> Step {
-        step(&Failure::new(class, ""), Situation { tries, alone })
+        step(&Failure::new(class, ""), Situation { tries, alone, past_blocks: false })
     }
 
     #[test]
@@ -86,8 +102,12 @@ mod tests {
             assert_eq!(after(Class::Empty, 2, alone), Step::Next);
         }
         assert_eq!(after(Class::Overloaded, 1, false), Step::Next);
-        assert_eq!(after(Class::Overloaded, 1, true), Step::Again(Duration::from_millis(500)));
-        assert_eq!(after(Class::Overloaded, 2, true), Step::Again(Duration::from_secs(1)));
+        for (tries, most) in [(1, 500), (2, 1_000)] {
+            let Step::Again(pause) = after(Class::Overloaded, tries, true) else { panic!("it is tried again") };
+            assert!((most / 2..=most).contains(&u64::try_from(pause.as_millis()).unwrap()), "{pause:?}");
+        }
+        let opted_in = Situation { tries: 1, alone: false, past_blocks: true };
+        assert_eq!(step(&Failure::new(Class::Blocked, ""), opted_in), Step::Next);
         assert_eq!(after(Class::Overloaded, 3, true), Step::Next);
     }
 
@@ -97,10 +117,13 @@ mod tests {
             retry_after: Some(Duration::from_secs(seconds)),
             ..Failure::new(Class::RateLimited, "")
         };
-        assert_eq!(step(&limited(3), Situation { tries: 1, alone: true }), Step::Again(Duration::from_secs(3)));
-        assert_eq!(step(&limited(3), Situation { tries: 2, alone: true }), Step::Next);
-        assert_eq!(step(&limited(30), Situation { tries: 1, alone: true }), Step::Next);
-        assert_eq!(step(&limited(3), Situation { tries: 1, alone: false }), Step::Next);
+        assert_eq!(
+            step(&limited(3), Situation { tries: 1, alone: true, past_blocks: false }),
+            Step::Again(Duration::from_secs(3))
+        );
+        assert_eq!(step(&limited(3), Situation { tries: 2, alone: true, past_blocks: false }), Step::Next);
+        assert_eq!(step(&limited(30), Situation { tries: 1, alone: true, past_blocks: false }), Step::Next);
+        assert_eq!(step(&limited(3), Situation { tries: 1, alone: false, past_blocks: false }), Step::Next);
         assert_eq!(pause(&limited(30)), Some(Duration::from_secs(30)));
     }
 }

@@ -1,17 +1,20 @@
 //! The settings and connections of one moment, and the plan that a request makes from them.
 
+mod views;
+
+pub(super) use views::servers;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Url;
 
-use super::Listed;
-use crate::api::{ModelView, ProviderView, Wishes};
+use super::lists::Known;
+use crate::api::Wishes;
 use crate::catalog;
-use crate::config::{Clocks, Config, Consent, Keys, RouteChoice, Store};
+use crate::config::{Clocks, Config, Consent, Keys, Preference, RouteChoice, Store};
 use crate::error::{Code, Error, Result};
 use crate::ports::Programs;
-use crate::providers::{Account, Connection, ListedModel, PROVIDERS, Provider, Service, Services, find};
+use crate::providers::{Account, Connection, Http, ListedModel, PROVIDERS, Provider, Service, Services, find};
 use crate::record::{Notice, Route};
 
 /// The provider kind that serves every configured server which is no built-in provider.
@@ -21,6 +24,7 @@ const SERVER_KIND: &str = "openai_compatible";
 pub(super) struct World {
     config: Arc<Config>,
     connected: Vec<Connected>,
+    known: Arc<Known>,
 }
 
 struct Connected {
@@ -32,17 +36,17 @@ struct Connected {
     consent: Consent,
     /// Why it is not used.
     problem: Option<String>,
-    /// The models it says it has.
-    listed: Vec<ListedModel>,
+    /// Where it is; empty for programs on this computer.
+    address: String,
 }
 
-impl Connected {
-    /// The model for a service when none is chosen: the catalog's, else the first that the server lists for it.
-    fn default_model(&self, service: Service) -> Option<&str> {
-        let first =
-            || self.listed.iter().find(|model| model.services.contains(&service)).map(|model| model.id.as_str());
-        catalog::default_model(&self.known_as, service).or_else(first)
-    }
+/// A provider that can be asked for its models.
+pub(super) struct Lister {
+    pub(super) name: String,
+    pub(super) address: String,
+    /// Whether it is a server that the person added.
+    pub(super) own_server: bool,
+    pub(super) account: Arc<dyn Account>,
 }
 
 /// One route that may be tried.
@@ -69,28 +73,21 @@ pub struct Plan {
     pub clocks: Clocks,
     /// What the person should know about the choice: a retired model was replaced.
     pub notices: Vec<Notice>,
-}
-
-impl Plan {
-    /// How long the first content of a candidate may take.
-    pub fn first_content(&self, candidate: &Candidate) -> Duration {
-        let clocks = self.clocks;
-        let ms = match (self.service, candidate.local) {
-            (Service::Stt, false) => clocks.transcript_ms,
-            (_, true) => clocks.local_first_content_ms,
-            _ => clocks.first_content_ms,
-        };
-        Duration::from_millis(ms.into())
-    }
+    /// Whether the next route is started as well when one takes longer than it usually does.
+    pub hedge: bool,
+    /// Whether another provider may answer what one blocked.
+    pub past_blocks: bool,
+    /// Why the first candidate is first, when AURA chose it.
+    pub why: Option<String>,
 }
 
 impl World {
     pub(super) fn build(
         store: &Store,
         keys: &Keys,
-        http: &reqwest::Client,
+        http: &Http,
         programs: &Arc<dyn Programs>,
-        listed: &Listed,
+        known: Arc<Known>,
     ) -> Self {
         let config = store.get();
         let built_in = PROVIDERS.iter().filter(|kind| kind.id != SERVER_KIND).map(|kind| (kind.id.to_owned(), *kind));
@@ -123,6 +120,7 @@ impl World {
                         .ok()
                 });
                 let known_as = settings.preset.clone().unwrap_or_else(|| name.clone());
+                let address = base_url.as_ref().map(Url::to_string).unwrap_or_default();
                 let services = (kind.connect)(Connection {
                     name: name.clone(),
                     http: http.clone(),
@@ -133,11 +131,10 @@ impl World {
                 });
                 let consent =
                     if kind.local { Consent { audio: true, screen: true, text: true } } else { settings.may_receive };
-                let listed = listed.get(&name).cloned().unwrap_or_default();
-                Connected { name, known_as, kind, services, consent, problem, listed }
+                Connected { name, known_as, kind, services, consent, problem, address }
             })
             .collect();
-        Self { config, connected }
+        Self { config, connected, known }
     }
 
     /// The routes a request may try.
@@ -155,7 +152,15 @@ impl World {
             Some(_) => wishes.fallback,
             None => settings.fallback || wishes.fallback,
         };
-        let mut plan = Plan { service, candidates: Vec::new(), clocks: settings.clocks, notices: Vec::new() };
+        let mut plan = Plan {
+            service,
+            candidates: Vec::new(),
+            clocks: settings.clocks,
+            notices: Vec::new(),
+            hedge: settings.hedge,
+            past_blocks: settings.fallback_when_blocked,
+            why: None,
+        };
         let mut reasons = Vec::new();
         for (place, name) in self.order(choice, wish.map(|(name, _)| name)).into_iter().enumerate() {
             let Some(connected) = self.connected.iter().find(|connected| connected.name == name) else { continue };
@@ -237,9 +242,9 @@ impl World {
                         message: format!("{} was retired{when}. {} answers in its place.", replaced.from, replaced.by),
                     });
                 }
-                resolved.model
+                self.unless_gone(connected, service, resolved.model, notices)
             }
-            None => connected.default_model(service).map(str::to_owned).ok_or("it needs a model to be chosen.")?,
+            None => self.model(connected, service, wishes).ok_or("it needs a model to be chosen.")?.to_owned(),
         };
         let voice = (service == Service::Tts).then(|| {
             let wanted = wishes.voice.clone().filter(|_| wish.is_none() || wished.is_some());
@@ -257,50 +262,65 @@ impl World {
         })
     }
 
-    /// The person's own servers, to be asked for their models.
-    pub(super) fn servers(&self) -> Vec<(String, Arc<dyn Account>)> {
-        let own =
-            self.connected.iter().filter(|connected| connected.kind.id == SERVER_KIND && connected.problem.is_none());
-        own.filter_map(|connected| Some((connected.name.clone(), connected.services.account.clone()?))).collect()
-    }
-
-    /// The models that can be asked for: the catalog's, then what a server lists beyond them.
-    pub(super) fn models(&self) -> Vec<ModelView> {
-        let mut models: Vec<ModelView> = Vec::new();
-        for Connected { name, known_as, listed, .. } in &self.connected {
-            let catalogued = catalog::models(known_as);
-            let known = catalogued.iter().map(|model| (&model.id, &model.services));
-            let beyond = listed.iter().filter(|model| catalogued.iter().all(|known| known.id != model.id));
-            models.extend(known.chain(beyond.map(|model| (&model.id, &model.services))).map(|(id, services)| {
-                ModelView {
-                    name: id.clone(),
-                    provider: name.clone(),
-                    services: services.clone(),
-                    voices: catalog::voices(known_as, id).iter().map(|voice| voice.id.clone()).collect(),
-                }
-            }));
+    /// The named model, or what stands in for it while it is gone.
+    fn unless_gone(&self, of: &Connected, service: Service, model: String, notices: &mut Vec<Notice>) -> String {
+        if !self.known.is_gone(&of.name, &model) {
+            return model;
         }
-        models
+        let stands_in =
+            catalog::substitutes(&of.known_as, service, &model).find(|id| !self.known.is_gone(&of.name, id));
+        let Some(by) = stands_in else { return model };
+        let message = format!("{model} is no longer served. {by} answers in its place.");
+        notices.push(Notice { kind: "model_gone".into(), message });
+        by.to_owned()
     }
 
-    pub(super) fn views(&self, keys: &Keys) -> Vec<ProviderView> {
-        self.connected
-            .iter()
-            .map(|connected| ProviderView {
-                name: connected.name.clone(),
-                label: if connected.kind.id == SERVER_KIND {
-                    connected.name.clone()
-                } else {
-                    connected.kind.label.into()
-                },
-                services: connected.kind.services.to_vec(),
-                local: connected.kind.local,
-                needs_key: connected.kind.key_env.is_some(),
-                key: keys.view(&connected.name),
-                may_receive: connected.consent,
-                problem: connected.problem.clone(),
+    /// The model for a service when none is named. The provider's own list overrules the catalog: a default that is not listed,
+    /// or answered "gone", is passed over for the next one of the catalog, and at last for the first that is listed.
+    fn model<'a>(&'a self, of: &'a Connected, service: Service, wishes: &Wishes) -> Option<&'a str> {
+        let listed = self.listed(of);
+        let served = |id: &str| {
+            !self.known.is_gone(&of.name, id)
+                && listed.is_none_or(|listed| listed.iter().any(|model| model.id.eq_ignore_ascii_case(id)))
+        };
+        let known = || catalog::models(&of.known_as).iter().filter(|model| model.services.contains(&service));
+        let not_by_chance = |id: &str| catalog::find(&of.known_as, id).is_some_and(|model| model.note.is_none());
+        let preferred = match self.preference(service, wishes) {
+            Some(Preference::Quality) => {
+                known().filter(|model| served(&model.id) && not_by_chance(&model.id)).max_by_key(|model| model.quality)
+            }
+            Some(Preference::Cost) => known()
+                .filter(|model| served(&model.id) && not_by_chance(&model.id))
+                .filter_map(|model| {
+                    Some((super::choice::typical_cost(&of.known_as, &model.id, service, false)?, model))
+                })
+                .min_by(|(a, _), (b, _)| a.total_cmp(b))
+                .map(|(_, model)| model),
+            _ => None,
+        };
+        let default = catalog::default_model(&of.known_as, service);
+        preferred
+            .map(|model| model.id.as_str())
+            .or_else(|| default.filter(|id| served(id)))
+            .or_else(|| known().map(|model| model.id.as_str()).find(|id| served(id)))
+            .or_else(|| {
+                let does = |model: &&ListedModel| model.services.contains(&service);
+                listed?.iter().filter(does).map(|model| model.id.as_str()).find(|id| served(id))
             })
-            .collect()
+            // A list that holds nothing of use says less than the catalog.
+            .or(default)
+    }
+
+    /// The models that it says it has.
+    fn listed<'a>(&'a self, of: &Connected) -> Option<&'a [ListedModel]> {
+        self.known.models(&of.name, &of.address)
+    }
+
+    /// How the first route is chosen, when the person named none.
+    pub(super) fn preference(&self, service: Service, wishes: &Wishes) -> Option<Preference> {
+        let settings = &self.config.settings;
+        let open = wishes.get(service).is_none() && settings.routes.get(service).provider.is_none();
+        (open && settings.choose != Preference::Order).then_some(settings.choose)
     }
 }
 

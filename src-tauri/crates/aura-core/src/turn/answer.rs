@@ -73,7 +73,8 @@ impl Turn {
     /// Whether the answer is spoken, and where to.
     pub(super) fn speech(&self) -> Speech {
         match self.request.speech {
-            Speech::Aloud if self.config.settings.speaking.muted => Speech::None,
+            // Muting is for the loudspeaker; whoever takes a turn aside asked for the sound.
+            Speech::Aloud if self.config.settings.speaking.muted && self.room.recordings.is_some() => Speech::None,
             speech => speech,
         }
     }
@@ -95,12 +96,15 @@ impl Turn {
             let (screen, target) = (ports.screen.clone(), self.config.settings.screen.target.clone());
             AbortOnDropHandle::new(tokio::spawn(async move { screen.capture(&target).await }))
         });
-        let (router, wishes) = (self.room.router.clone(), self.request.wishes.clone());
-        background.push(spawn(async move {
-            let services = [Service::Stt, Service::Llm, Service::Tts];
-            let with_eyes = [Service::Stt, Service::Llm, Service::Vlm, Service::Tts];
-            router.warm(if look { &with_eyes } else { &services }, &wishes).await;
-        }));
+        // A turn aside has its question already: the first call opens the connection as soon.
+        if self.room.recordings.is_some() {
+            let (router, wishes) = (self.room.router.clone(), self.request.wishes.clone());
+            background.push(spawn(async move {
+                let services = [Service::Stt, Service::Llm, Service::Tts];
+                let with_eyes = [Service::Stt, Service::Llm, Service::Vlm, Service::Tts];
+                router.warm(if look { &with_eyes } else { &services }, &wishes).await;
+            }));
+        }
         Prepared { output, shot: Mutex::new(shot), _background: background }
     }
 

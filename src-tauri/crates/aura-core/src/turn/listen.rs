@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::answer::Prepared;
@@ -49,10 +50,10 @@ impl Turn {
     pub(super) async fn listen(&self, prepared: &Prepared) -> Result<Heard> {
         let _stage = self.enter(Stage::Listening);
         let settings = &self.config.settings.listening;
-        let path = self.room.recordings.join(format!("{}-question.wav", self.id));
-        let disk = Disk::create(path.clone(), SPEECH_RATE);
+        let path = self.keep("question");
+        let disk = path.clone().map(|path| Disk::create(path, SPEECH_RATE));
         let mut recording = self.room.ports.microphone.record(settings.microphone.as_deref()).await?;
-        self.edit(|record| record.question_audio = Some(path));
+        self.edit(|record| record.question_audio = path);
 
         let longest = settings.longest_seconds as usize * SPEECH_RATE as usize;
         let mut samples: Vec<i16> = Vec::new();
@@ -75,7 +76,9 @@ impl Turn {
                         self.room.events.send(Event::Recording { turn: self.id.clone() });
                         prepared.chime();
                     }
-                    disk.write(block.clone());
+                    if let Some(disk) = &disk {
+                        disk.write(block.clone());
+                    }
                     samples.extend(block);
                 }
                 Some(Err(error)) if voiced(&samples) >= Duration::from_millis(500) => {
@@ -102,7 +105,7 @@ impl Turn {
             }
         }
         self.stopped_listening();
-        Heard::new(samples, Some(disk))
+        Heard::new(samples, disk)
     }
 
     /// A recording from a file, as if it had been spoken.
@@ -119,22 +122,38 @@ impl Turn {
         let file = tokio::fs::read(path)
             .await
             .map_err(|cause| Error::invalid(format!("The sound file {shown} cannot be read.")).because(cause))?;
+        let heard = self.decode(file.into(), &format!("The sound file {shown}")).await?;
+        self.edit(|record| record.question_audio = Some(path.to_owned()));
+        Ok(heard)
+    }
+
+    /// A recording that came with the request.
+    pub(super) async fn take_recording(&self, file: Bytes) -> Result<Heard> {
+        let _stage = self.enter(Stage::Listening);
+        self.decode(file, "The recording").await
+    }
+
+    /// Where this turn keeps a recording of its own, if it keeps any.
+    pub(super) fn keep(&self, what: &str) -> Option<PathBuf> {
+        Some(self.room.recordings.as_ref()?.join(format!("{}-{what}.wav", self.id)))
+    }
+
+    async fn decode(&self, file: Bytes, shown: &str) -> Result<Heard> {
         if file.is_empty() {
-            return Err(Error::invalid(format!("The sound file {shown} is empty.")));
+            return Err(Error::invalid(format!("{shown} is empty.")));
         }
         let speaker = self.room.ports.speaker.clone();
         let longest = self.config.settings.listening.longest_seconds;
         let decoded = tokio::task::spawn_blocking(move || {
-            let pcm = if file.starts_with(b"RIFF") { read_wav(&file) } else { speaker.decode(file.into()) }?;
+            let pcm = if file.starts_with(b"RIFF") { read_wav(&file) } else { speaker.decode(file) }?;
             Ok::<_, Error>(to_speech(&pcm))
         });
         let samples = decoded.await.map_err(Error::internal)??;
         if samples.len() > longest as usize * SPEECH_RATE as usize {
             return Err(Error::invalid(format!(
-                "The sound file {shown} is longer than {longest} seconds, the longest recording in the settings."
+                "{shown} is longer than {longest} seconds, the longest recording in the settings."
             )));
         }
-        self.edit(|record| record.question_audio = Some(path.to_owned()));
         Heard::new(samples, None)
     }
 }
@@ -147,7 +166,7 @@ fn to_speech(pcm: &Pcm) -> Vec<i16> {
 }
 
 /// How much of a recording stands out of its own noise.
-fn voiced(samples: &[i16]) -> Duration {
+pub(crate) fn voiced(samples: &[i16]) -> Duration {
     const FRAME: usize = SPEECH_RATE as usize / 50;
     let mut levels: Vec<f32> = samples.chunks_exact(FRAME).map(rms).collect();
     let frames = levels.clone();

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::Attached;
 use super::answer::Prepared;
 use super::trace::Turn;
 use crate::config::Share;
@@ -52,9 +53,12 @@ impl Turn {
 
     /// The picture that is sent with this question.
     pub(super) async fn look(&self, prepared: &Prepared, question: &str) -> Result<Option<Bytes>> {
-        if let Some(path) = &self.request.image {
+        if let Some(image) = &self.request.image {
             let _stage = self.enter(Stage::Looking);
-            let picture = read_picture(path).await?;
+            let picture = match image {
+                Attached::File(path) => read_picture(path).await?,
+                Attached::Bytes(picture) => picture.clone(),
+            };
             self.saw(Seen { width: 0, height: 0, bytes: u32::try_from(picture.len()).unwrap_or(u32::MAX) });
             return Ok(Some(picture));
         }

@@ -4,6 +4,7 @@
 //! a press always wins, and one cancellation token goes through all of a turn.
 
 mod answer;
+mod aside;
 mod listen;
 mod look;
 mod sentences;
@@ -16,6 +17,7 @@ mod transcribe;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -24,12 +26,16 @@ use tokio_util::sync::CancellationToken;
 use crate::api::{Speech, Wishes};
 use crate::config::{Config, Store};
 use crate::error::{Error, Result};
-use crate::event::{Event, Events};
+use crate::event::{Audience, Event};
 use crate::ports::Ports;
 use crate::record::{Stage, TurnRecord};
 use crate::router::Router;
+pub(crate) use aside::take as take_aside;
+pub use aside::{Aside, Outcome, SOUND_RATE};
+pub(crate) use listen::voiced;
+pub(crate) use sentences::split_to;
 use talk_key::{Doing, OnPress, OnRelease};
-pub(crate) use trace::Turn;
+pub(crate) use trace::{Turn, lock};
 
 /// What turns need, made once.
 #[derive(Clone)]
@@ -37,9 +43,9 @@ pub(crate) struct Room {
     pub(crate) ports: Ports,
     pub(crate) router: Router,
     pub(crate) store: Arc<Store>,
-    pub(crate) events: Events,
-    /// Where recordings are kept.
-    pub(crate) recordings: PathBuf,
+    pub(crate) events: Audience,
+    /// Where recordings are kept; `None`: the turn is taken aside and leaves no file behind.
+    pub(crate) recordings: Option<PathBuf>,
 }
 
 /// How a question comes in.
@@ -49,8 +55,19 @@ pub(crate) enum Question {
     Microphone,
     /// From a sound file.
     File(PathBuf),
+    /// From a sound file that is in memory already.
+    Sound(Bytes),
     /// As text.
     Text(String),
+}
+
+/// A picture that goes with a question.
+#[derive(Debug, Clone)]
+pub(crate) enum Attached {
+    /// A file on this computer.
+    File(PathBuf),
+    /// A file that is in memory already.
+    Bytes(Bytes),
 }
 
 /// A turn to be taken.
@@ -60,8 +77,12 @@ pub(crate) struct Request {
     pub(crate) session: String,
     /// Whether the screen goes with it; `None`: as the settings say.
     pub(crate) screen: Option<bool>,
-    /// A picture file that goes with it.
-    pub(crate) image: Option<PathBuf>,
+    /// A picture that goes with it.
+    pub(crate) image: Option<Attached>,
+    /// What else the model should know of where the question was asked.
+    pub(crate) context: Option<String>,
+    /// Whether the model is asked what the person wants done on the computer.
+    pub(crate) plans: bool,
     pub(crate) speech: Speech,
     pub(crate) wishes: Wishes,
 }
@@ -231,6 +252,10 @@ impl Turn {
             }
             Question::File(path) => {
                 let heard = self.open_recording(path).await?;
+                self.transcribe(heard).await?
+            }
+            Question::Sound(file) => {
+                let heard = self.take_recording(file.clone()).await?;
                 self.transcribe(heard).await?
             }
             Question::Text(text) => text.clone(),

@@ -183,7 +183,7 @@ fn is_picture(c: char) -> bool {
 }
 
 /// Splits a piece for a voice that takes at most so many characters: at clauses, else at words, else anywhere.
-pub(super) fn split_to(text: &str, most: usize) -> Vec<String> {
+pub(crate) fn split_to(text: &str, most: usize) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
     while rest.chars().count() > most {

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::Opening;
 use super::listen::Disk;
@@ -36,7 +37,8 @@ pub(crate) struct Voice {
     given: AtomicU64,
     /// Milliseconds of sound made, at any rate.
     made_ms: AtomicU64,
-    done: AtomicBool,
+    /// Cancelled when all was played.
+    done: CancellationToken,
 }
 
 struct Mark {
@@ -58,7 +60,7 @@ impl Voice {
             marks: Mutex::default(),
             given: AtomicU64::new(0),
             made_ms: AtomicU64::new(0),
-            done: AtomicBool::new(false),
+            done: CancellationToken::new(),
         }
     }
 
@@ -97,6 +99,9 @@ impl Voice {
 
 impl Mark {
     fn heard(&self, played: u64, rate: u32) -> String {
+        if self.to == Some(self.from) {
+            return String::new(); // no voice could say it
+        }
         if self.to.is_some_and(|to| played >= to) {
             return self.sentence.clone();
         }
@@ -121,7 +126,7 @@ impl Turn {
         }
         let Some(first) = sentences.recv().await else { return Ok(()) };
         let stage = self.time(Stage::Speaking);
-        let plan = self.room.router.plan(Service::Tts, &self.request.wishes)?;
+        let plan = self.plan(Service::Tts)?;
         let output = match opening {
             Some(opening) => match opening.output().await {
                 Ok(output) => Some(output),
@@ -148,7 +153,7 @@ impl Turn {
         };
         let play = async {
             let result = self.play(sounds, &voice).await;
-            voice.done.store(true, Ordering::Release);
+            voice.done.cancel();
             result
         };
         let (made, played, ()) = tokio::join!(make, play, self.follow(&voice));
@@ -195,7 +200,7 @@ impl Turn {
 
     /// Plays the sound and keeps it as a file. A speaker that fails ends the playing, not the file.
     async fn play(&self, mut sounds: mpsc::UnboundedReceiver<Sound>, voice: &Voice) -> Result<()> {
-        let mut kept: Option<(Disk, u32)> = None;
+        let mut kept: Option<(Option<Disk>, u32)> = None;
         let mut to_file = Resampler::new(0, 0);
         let mut to_output = Resampler::new(0, 0);
         let mut rate = 0;
@@ -212,9 +217,9 @@ impl Turn {
                 }
                 Sound::Piece(pcm) => {
                     let (_, file_rate) = kept.get_or_insert_with(|| {
-                        let path = self.room.recordings.join(format!("{}-answer.wav", self.id));
-                        self.edit(|record| record.answer_audio = Some(path.clone()));
-                        (Disk::create(path, pcm.rate), pcm.rate)
+                        let path = self.keep("answer");
+                        self.edit(|record| record.answer_audio = path.clone());
+                        (path.map(|path| Disk::create(path, pcm.rate)), pcm.rate)
                     });
                     if pcm.rate != rate {
                         rate = pcm.rate;
@@ -224,7 +229,7 @@ impl Turn {
                     (to_output.push(&pcm.samples), to_file.push(&pcm.samples))
                 }
             };
-            if let Some((disk, _)) = &kept {
+            if let Some((Some(disk), _)) = &kept {
                 disk.write(file.into_iter().map(to_i16).collect());
             }
             if result.is_ok() {
@@ -237,7 +242,7 @@ impl Turn {
         if let Some(last) = lock(&voice.marks).last_mut() {
             last.to.get_or_insert(voice.given.load(Ordering::Acquire));
         }
-        if let Some((disk, _)) = kept {
+        if let Some((Some(disk), _)) = kept {
             disk.write(to_file.finish().into_iter().map(to_i16).collect());
             if let Err(error) = disk.close().await {
                 self.tell_error("not_kept", &error);
@@ -255,6 +260,8 @@ impl Turn {
         let Some(output) = &voice.output else { return };
         let mut said = 0;
         loop {
+            // Looked at first: what was played last is still told.
+            let done = voice.done.is_cancelled();
             let played = output.played();
             if played > 0 && said == 0 {
                 let first_sound_ms = self.since_asked();
@@ -270,10 +277,12 @@ impl Turn {
                 self.room.events.send(Event::Speaking { turn: self.id.clone(), sentence: sentence.clone() });
             }
             said = said.max(heard.len());
-            if voice.done.load(Ordering::Acquire) {
+            if done {
                 return;
             }
-            tokio::time::sleep(if said == 0 { FOLLOW_FIRST } else { FOLLOW }).await;
+            let pause = if said == 0 { FOLLOW_FIRST } else { FOLLOW };
+            // An error only says that the time is over.
+            let _ = tokio::time::timeout(pause, voice.done.cancelled()).await;
         }
     }
 }

@@ -5,8 +5,10 @@ use tokio::sync::mpsc;
 
 use super::sentences::Sentences;
 use super::trace::Turn;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::event::Event;
+use crate::intent;
+use crate::ports::TurnFilter;
 use crate::providers::{ChatRequest, Message, Role, Service};
 use crate::record::Stage;
 
@@ -31,13 +33,20 @@ impl Turn {
     ) -> Result<()> {
         let service = if picture.is_some() { Service::Vlm } else { Service::Llm };
         let stage = self.enter(Stage::Thinking);
-        let plan = self.room.router.plan(service, &self.request.wishes)?;
+        let plan = self.plan(service)?;
         let own = self.config.settings.instructions.trim();
-        let system = if own.is_empty() { INSTRUCTIONS.to_owned() } else { format!("{INSTRUCTIONS}\n\n{own}") };
+        let planning = if self.request.plans { intent::INSTRUCTIONS } else { "" };
+        let system =
+            [INSTRUCTIONS, planning, own].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
+        let question = match &self.request.context {
+            Some(context) => format!("{question}\n\nWhere the question was asked:\n{context}"),
+            None => question.to_owned(),
+        };
         let mut messages = self.memory().await;
-        messages.push(Message { role: Role::User, text: question.to_owned() });
+        messages.push(Message::new(Role::User, question).showing(picture));
+        let tools = if self.request.plans { vec![intent::tool()] } else { Vec::new() };
         let request =
-            ChatRequest { model: String::new(), system, messages, image: picture, max_tokens: LONGEST_ANSWER };
+            ChatRequest { system, messages, tools, max_tokens: Some(LONGEST_ANSWER), ..ChatRequest::default() };
         let mut sentences = Sentences::new(self.config.settings.listening.language.as_deref().unwrap_or("en"));
 
         let mut on_text = |text: &str| {
@@ -48,12 +57,25 @@ impl Turn {
                 let _ = to_speak.send(sentence);
             }
         };
-        let answered = self.room.router.chat(&plan, &request, self, &mut on_text).await;
+        let mut answered = self.room.router.chat(&plan, &request, self, &mut on_text).await;
+        // Not every model can call tools, and some do it wrong: a plain answer is better than none.
+        if !request.tools.is_empty() && answered.as_ref().is_err_and(|error| error.code == Code::InvalidRequest) {
+            let plain = ChatRequest { tools: Vec::new(), ..request };
+            answered = self.room.router.chat(&plan, &plain, self, &mut on_text).await;
+        }
+        // Who only plans may still have something to say about it.
+        if let Ok(answered) = &answered
+            && answered.value.text.trim().is_empty()
+            && let Some(planned) = intent::plan(&answered.value.calls)
+        {
+            on_text(&planned.said());
+        }
         for sentence in sentences.finish() {
             let _ = to_speak.send(sentence);
         }
         let answered = answered?;
         stage.by(&answered.route);
+        self.wants(answered.value.calls);
         if answered.value.cut {
             self.tell("cut", "The answer reached its longest length and was cut.");
         }
@@ -62,7 +84,9 @@ impl Turn {
 
     /// What was said before in this session: the answers as far as they were heard or read.
     async fn memory(&self) -> Vec<Message> {
-        let turns = self.room.ports.history.recent(Some(&self.request.session), MEMORY).await.unwrap_or_else(|error| {
+        let session = Some(self.request.session.clone());
+        let filter = TurnFilter { session, limit: MEMORY, ..TurnFilter::default() };
+        let turns = self.room.ports.history.find(&filter).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "the session's earlier turns could not be read");
             Vec::new()
         });
@@ -72,8 +96,8 @@ impl Turn {
             if heard.trim().is_empty() {
                 continue;
             }
-            messages.push(Message { role: Role::User, text: turn.transcript });
-            messages.push(Message { role: Role::Assistant, text: heard });
+            messages.push(Message::new(Role::User, turn.transcript));
+            messages.push(Message::new(Role::Assistant, heard));
         }
         messages
     }

@@ -1,7 +1,7 @@
 //! A turn while it runs: its record as it grows, its clock, and what listeners are told.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -12,9 +12,9 @@ use super::{Question, Request, Room};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::event::Event;
-use crate::providers::Service;
+use crate::providers::{Service, ToolCall};
 use crate::record::{Attempt, Notice, Route, Seen, Stage, StageTrace, TurnRecord};
-use crate::router::Observer;
+use crate::router::{Moment, Observer, Plan};
 
 /// One turn under way.
 pub(crate) struct Turn {
@@ -33,6 +33,10 @@ pub(crate) struct Turn {
     superseded: AtomicBool,
     asked_at: Mutex<Instant>,
     record: Mutex<TurnRecord>,
+    /// What its routes are chosen from, from its first call on.
+    moment: OnceLock<Moment>,
+    /// The tools that the model wanted called.
+    calls: Mutex<Vec<ToolCall>>,
     show: Arc<watch::Sender<Stage>>,
 }
 
@@ -81,6 +85,8 @@ impl Turn {
             superseded: AtomicBool::new(false),
             asked_at: Mutex::new(now),
             record: Mutex::new(record),
+            moment: OnceLock::new(),
+            calls: Mutex::default(),
             show,
         }
     }
@@ -88,6 +94,22 @@ impl Turn {
     /// Changes the record.
     pub(crate) fn edit(&self, change: impl FnOnce(&mut TurnRecord)) {
         change(&mut lock(&self.record));
+    }
+
+    /// The routes for a service. All services of a turn are planned from one moment: a switch meanwhile is for the next turn.
+    pub(crate) fn plan(&self, service: Service) -> Result<Plan> {
+        let moment = self.moment.get_or_init(|| self.room.router.moment());
+        self.room.router.plan_at(moment, service, &self.request.wishes)
+    }
+
+    /// Keeps what the model wanted called.
+    pub(crate) fn wants(&self, calls: Vec<ToolCall>) {
+        *lock(&self.calls) = calls;
+    }
+
+    /// What the model wanted called.
+    pub(crate) fn wanted(&self) -> Vec<ToolCall> {
+        std::mem::take(&mut *lock(&self.calls))
     }
 
     /// Moves to a stage and times it until the guard is dropped.
@@ -218,7 +240,7 @@ impl Observer for Turn {
                 trace.attempts.push(attempt.clone());
             }
         });
-        self.room.events.send(Event::Attempt { turn: self.id.clone(), attempt: attempt.clone() });
+        self.room.events.send(Event::Attempt { turn: self.id.clone(), attempt: Box::new(attempt.clone()) });
     }
 
     fn notice(&self, notice: Notice) {

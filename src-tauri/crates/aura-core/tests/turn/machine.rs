@@ -11,6 +11,7 @@ use aura_core::audio::Pcm;
 use aura_core::error::{Code, Error, Result};
 use aura_core::ports::*;
 use aura_core::record::TurnRecord;
+use aura_core::usage::{DaySum, Entry};
 use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -157,7 +158,7 @@ impl Screen for FakeScreen {
             return Err(Error::new(Code::CaptureRefused, "The screen cannot be captured here."));
         }
         let jpeg = Bytes::from_static(include_bytes!("screen.jpg"));
-        Ok(Screenshot { jpeg, width: 320, height: 80 })
+        Ok(Screenshot { jpeg, width: 320, height: 80, area: Area { x: 0, y: 0, width: 320, height: 80 } })
     }
 
     async fn targets(&self) -> Result<Vec<CaptureTarget>> {
@@ -217,10 +218,10 @@ impl History for FakeHistory {
         Ok(())
     }
 
-    async fn recent(&self, session: Option<&str>, limit: u32) -> Result<Vec<TurnRecord>> {
+    async fn find(&self, filter: &TurnFilter) -> Result<Vec<TurnRecord>> {
         let turns = self.0.lock().unwrap();
-        let of_session = turns.iter().rev().filter(|turn| session.is_none_or(|session| turn.session == session));
-        Ok(of_session.take(limit as usize).cloned().collect())
+        let fits = |turn: &&TurnRecord| filter.session.as_ref().is_none_or(|session| turn.session == *session);
+        Ok(turns.iter().rev().filter(fits).take(filter.limit as usize).cloned().collect())
     }
 
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {
@@ -230,6 +231,22 @@ impl History for FakeHistory {
     async fn delete(&self, id: &str) -> Result<()> {
         self.0.lock().unwrap().retain(|turn| turn.id != id);
         Ok(())
+    }
+}
+
+/// A ledger in memory.
+#[derive(Default)]
+pub(crate) struct FakeLedger(pub(crate) Mutex<Vec<Entry>>);
+
+#[async_trait]
+impl Ledger for FakeLedger {
+    async fn add(&self, entries: &[Entry]) -> Result<()> {
+        self.0.lock().unwrap().extend_from_slice(entries);
+        Ok(())
+    }
+
+    async fn sums(&self, _: jiff::civil::Date) -> Result<Vec<DaySum>> {
+        Ok(Vec::new())
     }
 }
 
@@ -263,6 +280,7 @@ pub(crate) struct Machine {
     pub(crate) screen: Arc<FakeScreen>,
     pub(crate) secrets: Arc<FakeSecrets>,
     pub(crate) history: Arc<FakeHistory>,
+    pub(crate) ledger: Arc<FakeLedger>,
 }
 
 impl Default for Machine {
@@ -273,6 +291,7 @@ impl Default for Machine {
             screen: Arc::default(),
             secrets: Arc::default(),
             history: Arc::default(),
+            ledger: Arc::default(),
         }
     }
 }
@@ -285,6 +304,7 @@ impl Machine {
             screen: self.screen.clone(),
             secrets: self.secrets.clone(),
             history: self.history.clone(),
+            ledger: self.ledger.clone(),
             programs: Arc::new(NoPrograms),
             doctor: Arc::new(NoDoctor),
         }

@@ -8,7 +8,7 @@ mod machine;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aura_core::api::{self, Ask, Nothing, Press, ProviderName, SaveKey, Speech, Switch, TurnId, Wishes};
+use aura_core::api::{self, Ask, Nothing, Press, ProviderName, Retry, SaveKey, Speech, Switch, TurnId, Wishes};
 use aura_core::error::Code;
 use aura_core::event::Event;
 use aura_core::providers::{Class, Service};
@@ -287,7 +287,7 @@ async fn a_turn_that_failed_can_be_taken_again_from_its_recording() {
     assert!(failed.question_audio.as_ref().unwrap().exists(), "nothing that fails later can lose what was said");
     house.sandbox.clear_faults();
     // The circuits are open for a moment; the probe is the retry itself.
-    let record = api::retry(&house.assistant, TurnId { id: failed.id.clone() }).await.unwrap();
+    let record = api::retry(&house.assistant, Retry { id: failed.id.clone(), ..Retry::default() }).await.unwrap();
     assert_eq!((record.error, record.transcript.as_str()), (None, "what time is it"));
     let path = failed.question_audio.unwrap();
     api::delete_turn(&house.assistant, TurnId { id: failed.id }).await.unwrap();

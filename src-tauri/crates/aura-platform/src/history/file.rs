@@ -7,7 +7,9 @@ use aura_core::error::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode};
 
 /// One step per version, in order; `user_version` counts the steps that were taken. Steps are never changed, only added.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[TURNS, LEDGER];
+
+const TURNS: &str = "
     CREATE TABLE turns (
         id         TEXT PRIMARY KEY NOT NULL,
         session    TEXT NOT NULL,
@@ -30,7 +32,18 @@ const STEPS: &[&str] = &["
         INSERT INTO words (words, rowid, transcript, answer) VALUES ('delete', old.rowid, old.transcript, old.answer);
         INSERT INTO words (rowid, transcript, answer) VALUES (new.rowid, new.transcript, new.answer);
     END;
-"];
+";
+
+const LEDGER: &str = "
+    CREATE TABLE attempts (
+        id       INTEGER PRIMARY KEY,
+        day      TEXT NOT NULL,    -- of this computer's time zone, YYYY-MM-DD
+        provider TEXT NOT NULL,
+        service  TEXT NOT NULL,
+        json     TEXT NOT NULL     -- the whole entry
+    );
+    CREATE INDEX attempts_by_day ON attempts (day);
+";
 
 /// The window and the command line may use the file at the same time; one waits this long for the other.
 const BUSY: Duration = Duration::from_secs(3);

@@ -1,17 +1,21 @@
-//! The turns, in one SQLite file.
+//! The turns, and what they used, in one SQLite file.
 //!
 //! A thread owns the connection: SQLite blocks, and must not do so on the runtime. Writes are awaited, so a turn that was saved is
 //! on disk.
 
 mod file;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc;
 
 use async_trait::async_trait;
 use aura_core::error::{Error, Result};
-use aura_core::ports::History;
+use aura_core::ports::{History, Ledger, TurnFilter};
+use aura_core::providers::Service;
 use aura_core::record::TurnRecord;
+use aura_core::usage::{DaySum, Entry, Sum};
+use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::oneshot;
 
@@ -40,24 +44,6 @@ impl SqliteHistory {
             })
             .map_err(|cause| Error::storage("open the history", cause))?;
         Ok(Self { work })
-    }
-
-    /// Turns whose question or answer hold every word, newest first. Words match by their beginning.
-    pub async fn search(&self, words: &str, limit: u32) -> Result<Vec<TurnRecord>> {
-        // Quoted, so that nothing the person types is taken for search syntax.
-        let query: Vec<String> =
-            words.split_whitespace().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
-        if query.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.run("search the history", move |db| {
-            let mut rows = db.prepare_cached(
-                "SELECT json FROM turns WHERE rowid IN (SELECT rowid FROM words WHERE words MATCH ?1) ORDER BY started_at DESC, id DESC LIMIT ?2",
-            )?;
-            rows.query_map(params![query.join(" "), limit], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
-        })
-        .await
-        .map(parse)
     }
 
     /// Runs one piece of work on the database's thread.
@@ -93,13 +79,24 @@ impl History for SqliteHistory {
         .await
     }
 
-    async fn recent(&self, session: Option<&str>, limit: u32) -> Result<Vec<TurnRecord>> {
-        let session = session.map(str::to_owned);
+    async fn find(&self, filter: &TurnFilter) -> Result<Vec<TurnRecord>> {
+        let TurnFilter { session, words, before, limit } = filter.clone();
+        let query = words.as_deref().map(as_query);
+        if query.as_deref() == Some("") {
+            return Ok(Vec::new());
+        }
         self.run("read the history", move |db| {
-            let mut rows = db.prepare_cached(
-                "SELECT json FROM turns WHERE ?1 IS NULL OR session = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
-            )?;
-            rows.query_map(params![session, limit], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
+            // A session's turns are found by their index, which a condition that may not hold would hide from the planner.
+            let of_session = if session.is_some() { "session = ?1" } else { "?1 IS NULL" };
+            let mut rows = db.prepare_cached(&format!(
+                "SELECT json FROM turns
+                 WHERE {of_session}
+                   AND (?2 IS NULL OR rowid IN (SELECT rowid FROM words WHERE words MATCH ?2))
+                   AND (?3 IS NULL OR (started_at, id) < (SELECT started_at, id FROM turns WHERE id = ?3))
+                 ORDER BY started_at DESC, id DESC LIMIT ?4"
+            ))?;
+            let found = rows.query_map(params![session, query, before, limit], |row| row.get::<_, String>(0))?;
+            found.collect::<Result<Vec<_>, _>>()
         })
         .await
         .map(parse)
@@ -122,6 +119,61 @@ impl History for SqliteHistory {
             db.prepare_cached("DELETE FROM turns WHERE id = ?1")?.execute([&id]).map(drop)
         })
         .await
+    }
+}
+
+/// Every word by its beginning; quoted, so that nothing the person types is taken for search syntax.
+fn as_query(words: &str) -> String {
+    let quoted: Vec<String> =
+        words.split_whitespace().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
+    quoted.join(" ")
+}
+
+#[async_trait]
+impl Ledger for SqliteHistory {
+    async fn add(&self, entries: &[Entry]) -> Result<()> {
+        let rows: Vec<_> = entries
+            .iter()
+            .map(|entry| {
+                let day = entry.at.to_zoned(jiff::tz::TimeZone::system()).date().to_string();
+                let json = serde_json::to_string(entry).map_err(Error::internal)?;
+                Ok((day, entry.attempt.route.provider.clone(), entry.attempt.service.as_str(), json))
+            })
+            .collect::<Result<_>>()?;
+        self.run("write what was used", move |db| {
+            let change = db.unchecked_transaction()?;
+            {
+                let mut insert = change
+                    .prepare_cached("INSERT INTO attempts (day, provider, service, json) VALUES (?1, ?2, ?3, ?4)")?;
+                for (day, provider, service, json) in &rows {
+                    insert.execute(params![day, provider, service, json])?;
+                }
+            }
+            change.commit()
+        })
+        .await
+    }
+
+    async fn sums(&self, from: Date) -> Result<Vec<DaySum>> {
+        let from = from.to_string();
+        let rows = self
+            .run("read what was used", move |db| {
+                let mut rows = db.prepare_cached("SELECT day, json FROM attempts WHERE day >= ?1")?;
+                let mut sums: BTreeMap<(String, String, Service), Sum> = BTreeMap::new();
+                let found = rows.query_map([&from], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+                for row in found {
+                    let (day, json) = row?;
+                    // An entry of another version must not hide the others.
+                    let Ok(Entry { attempt, .. }) = serde_json::from_str(&json) else { continue };
+                    sums.entry((day, attempt.route.provider.clone(), attempt.service)).or_default().add(&attempt);
+                }
+                Ok(sums)
+            })
+            .await?;
+        let of = |((day, provider, service), sum): ((String, String, Service), Sum)| {
+            Some(DaySum { day: day.parse().ok()?, provider, service, sum })
+        };
+        Ok(rows.into_iter().filter_map(of).collect())
     }
 }
 
@@ -161,6 +213,14 @@ mod tests {
         }
     }
 
+    fn newest(limit: u32) -> TurnFilter {
+        TurnFilter { limit, ..TurnFilter::default() }
+    }
+
+    fn holding(words: &str) -> TurnFilter {
+        TurnFilter { words: Some(words.into()), ..newest(10) }
+    }
+
     fn ids(turns: &[TurnRecord]) -> Vec<&str> {
         turns.iter().map(|turn| turn.id.as_str()).collect()
     }
@@ -172,9 +232,16 @@ mod tests {
         for (id, session, second) in [("a", "x", 10), ("b", "y", 30), ("c", "x", 20)] {
             history.save(&turn(id, session, second, "question", "answer")).await.unwrap();
         }
-        assert_eq!(ids(&history.recent(None, 10).await.unwrap()), ["b", "c", "a"]);
-        assert_eq!(ids(&history.recent(None, 2).await.unwrap()), ["b", "c"]);
-        assert_eq!(ids(&history.recent(Some("x"), 10).await.unwrap()), ["c", "a"]);
+        assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["b", "c", "a"]);
+        assert_eq!(ids(&history.find(&newest(2)).await.unwrap()), ["b", "c"]);
+        assert_eq!(
+            ids(&history.find(&TurnFilter { session: Some("x".into()), ..newest(10) }).await.unwrap()),
+            ["c", "a"]
+        );
+
+        let before = |id: &str| TurnFilter { before: Some(id.into()), ..newest(10) };
+        assert_eq!(ids(&history.find(&before("b")).await.unwrap()), ["c", "a"]);
+        assert_eq!(ids(&history.find(&before("a")).await.unwrap()), Vec::<&str>::new());
 
         let better = turn("a", "x", 10, "question", "a better answer");
         history.save(&better).await.unwrap();
@@ -198,15 +265,53 @@ mod tests {
         let history = SqliteHistory::open(folder.path()).unwrap();
         history.save(&turn("a", "x", 1, "What is the weather?", "Rain in the evening.")).await.unwrap();
         history.save(&turn("b", "x", 2, "And tomorrow?", "The weather clears.")).await.unwrap();
-        assert_eq!(ids(&history.search("weath", 10).await.unwrap()), ["b", "a"]);
-        assert_eq!(ids(&history.search("weather RAIN", 10).await.unwrap()), ["a"]);
-        assert_eq!(ids(&history.search("\"rain OR (", 10).await.unwrap()), Vec::<&str>::new());
-        assert_eq!(ids(&history.search(" ", 10).await.unwrap()), Vec::<&str>::new());
+        assert_eq!(ids(&history.find(&holding("weath")).await.unwrap()), ["b", "a"]);
+        assert_eq!(ids(&history.find(&holding("weather RAIN")).await.unwrap()), ["a"]);
+        assert_eq!(ids(&history.find(&holding("\"rain OR (")).await.unwrap()), Vec::<&str>::new());
+        assert_eq!(ids(&history.find(&holding(" ")).await.unwrap()), Vec::<&str>::new());
 
         history.save(&turn("a", "x", 1, "What is the time?", "Noon.")).await.unwrap();
         history.delete("b").await.unwrap();
-        assert_eq!(ids(&history.search("weather", 10).await.unwrap()), Vec::<&str>::new());
-        assert_eq!(ids(&history.search("noon", 10).await.unwrap()), ["a"]);
+        assert_eq!(ids(&history.find(&holding("weather")).await.unwrap()), Vec::<&str>::new());
+        assert_eq!(ids(&history.find(&holding("noon")).await.unwrap()), ["a"]);
+    }
+
+    #[tokio::test]
+    async fn adds_up_what_was_used() {
+        use aura_core::providers::{Class, Usage};
+        use aura_core::record::{Attempt, Route};
+        use aura_core::usage::{Basis, Cost};
+
+        let folder = tempfile::tempdir().unwrap();
+        let attempt = |provider: &str, class| Attempt {
+            service: Service::Llm,
+            route: Route { provider: provider.into(), model: "m".into(), voice: None },
+            ms: 1,
+            first_ms: None,
+            class,
+            message: None,
+            usage: Usage { input_tokens: Some(10), ..Usage::default() },
+            cost: Cost { usd: Some(0.5), basis: Basis::Priced },
+        };
+        let entry = |at: &str, attempt| Entry { at: at.parse().unwrap(), attempt };
+        let history = SqliteHistory::open(folder.path()).unwrap();
+        let entries = [
+            entry("2026-10-31T12:00:00Z", attempt("groq", None)),
+            entry("2026-11-02T12:00:00Z", attempt("groq", None)),
+            entry("2026-11-02T12:00:01Z", attempt("groq", Some(Class::Timeout))),
+            entry("2026-11-02T12:00:02Z", attempt("gemini", None)),
+        ];
+        history.add(&entries).await.unwrap();
+        drop(history);
+        let history = SqliteHistory::open(folder.path()).unwrap();
+        let sums = history.sums("2026-11-01".parse().unwrap()).await.unwrap();
+        let figures: Vec<_> = sums
+            .iter()
+            .map(|line| {
+                (line.provider.as_str(), line.sum.attempts, line.sum.failed, line.sum.input_tokens, line.sum.usd)
+            })
+            .collect();
+        assert_eq!(figures, [("gemini", 1, 0, 10, 0.5), ("groq", 2, 1, 20, 1.0)]);
     }
 
     #[tokio::test]
@@ -235,9 +340,9 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
 
         let history = SqliteHistory::open(folder.path()).unwrap();
-        assert_eq!(history.recent(None, 500).await.unwrap(), vec![]);
+        assert_eq!(history.find(&newest(500)).await.unwrap(), vec![]);
         history.save(&turn("new", "x", 1, "q", "a")).await.unwrap();
-        assert_eq!(ids(&history.recent(None, 10).await.unwrap()), ["new"]);
+        assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["new"]);
         assert_eq!(broken(folder.path()), 1);
     }
 

@@ -9,6 +9,8 @@ mod pump;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aura_core::error::{Code, Error, Result};
@@ -21,6 +23,9 @@ use crate::off::{Stuck, off_runtime};
 
 /// Blocks that may wait for the listener: more than two seconds.
 const WAITING: usize = 256;
+
+/// How often it is looked whether the microphone is still connected while it records.
+const LOOK_AFTER: Duration = Duration::from_secs(1);
 
 /// The microphones that the sound system offers.
 #[derive(Default)]
@@ -94,7 +99,7 @@ struct Owner {
 impl Owner {
     fn run(self, tell: oneshot::Sender<Result<std::thread::Thread>>) {
         let opened = self.open();
-        let (stream, feed) = match opened {
+        let (stream, feed, id) = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 let _ = tell.send(Err(error));
@@ -124,7 +129,11 @@ impl Owner {
             shared.fail(cause);
         }
         // The pump ends at stop, at loss, or when nobody listens; its end of the channel closes with it.
-        let _ = end.recv();
+        while end.recv_timeout(LOOK_AFTER) == Err(RecvTimeoutError::Timeout) {
+            if self.hosts.is_gone(&id) {
+                shared.fail(cpal::ErrorKind::DeviceNotAvailable.into());
+            }
+        }
         drop(stream);
         if shared.lost.load(Ordering::Acquire) {
             self.hosts.forget();
@@ -132,10 +141,11 @@ impl Owner {
     }
 
     /// Opens the device; when that fails, once more with everything looked up anew.
-    fn open(&self) -> Result<(cpal::Stream, capture::Feed)> {
+    fn open(&self) -> Result<(cpal::Stream, capture::Feed, String)> {
         let attempt = || {
             let found: Found = self.hosts.find(Way::In, self.name.as_deref())?;
-            capture::open(&found).map_err(Missing::Refused)
+            let (stream, feed) = capture::open(&found).map_err(Missing::Refused)?;
+            Ok((stream, feed, found.id))
         };
         attempt()
             .or_else(|_| {

@@ -55,7 +55,11 @@ impl DesktopScreen {
 impl Screen for DesktopScreen {
     async fn capture(&self, target: &CaptureTarget) -> Result<Screenshot> {
         let target = target.clone();
-        self.ask(move || picture::encode(&target::capture(&target)?)).await
+        self.ask(move || {
+            let (image, area) = target::capture(&target)?;
+            picture::encode(&image, area)
+        })
+        .await
     }
 
     async fn targets(&self) -> Result<Vec<CaptureTarget>> {

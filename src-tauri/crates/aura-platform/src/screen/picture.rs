@@ -1,7 +1,7 @@
 //! From the screen's pixels to a JPEG file that can be sent.
 
 use aura_core::error::{Error, Result};
-use aura_core::ports::Screenshot;
+use aura_core::ports::{Area, Screenshot};
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x4;
 use fast_image_resize::{ResizeOptions, Resizer};
@@ -14,8 +14,8 @@ const LONGEST: u32 = 1568;
 /// Below this, small text becomes hard to read; above, the file only grows.
 const QUALITY: u8 = 80;
 
-/// Scales and encodes.
-pub(super) fn encode(image: &RgbaImage) -> Result<Screenshot> {
+/// Scales and encodes a picture of this part of the desktop.
+pub(super) fn encode(image: &RgbaImage, area: Area) -> Result<Screenshot> {
     let (width, height) = fit(image.width(), image.height());
     let mut jpeg = Vec::with_capacity(512 * 1024);
     if (width, height) == image.dimensions() {
@@ -31,7 +31,7 @@ pub(super) fn encode(image: &RgbaImage) -> Result<Screenshot> {
         Resizer::new().resize_typed(&source, &mut target, &options).map_err(Error::internal)?;
         write(&mut jpeg, &scaled, width, height)?;
     }
-    Ok(Screenshot { jpeg: jpeg.into(), width, height })
+    Ok(Screenshot { jpeg: jpeg.into(), width, height, area })
 }
 
 fn write(into: &mut Vec<u8>, pixels: &[u8], width: u32, height: u32) -> Result<()> {
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn writes_a_jpeg_of_that_size_and_colour() {
         let image = RgbaImage::from_pixel(1920, 1080, xcap::image::Rgba([200, 30, 60, 255]));
-        let shot = encode(&image).unwrap();
+        let shot = encode(&image, Area::default()).unwrap();
         assert_eq!((shot.width, shot.height), (1568, 882));
         let read = image::load_from_memory(&shot.jpeg).unwrap().to_rgb8();
         assert_eq!(read.dimensions(), (1568, 882));

@@ -1,17 +1,27 @@
 //! What is captured: a monitor, a window, or a part of the desktop.
 
 use aura_core::error::{Code, Error, Result};
-use aura_core::ports::CaptureTarget;
+use aura_core::ports::{self, CaptureTarget};
 use xcap::image::{RgbaImage, imageops};
 use xcap::{Monitor, Window};
 
 use super::refused;
 
-/// Takes the picture. Blocks.
-pub(super) fn capture(target: &CaptureTarget) -> Result<RgbaImage> {
+/// Takes the picture, and says what of the desktop it shows. Blocks.
+pub(super) fn capture(target: &CaptureTarget) -> Result<(RgbaImage, ports::Area)> {
     match target {
-        CaptureTarget::Monitor { name } => monitor(name.as_deref())?.capture_image().map_err(refused),
-        CaptureTarget::Window { title } => window(title.as_deref())?.capture_image().map_err(refused),
+        CaptureTarget::Monitor { name } => {
+            let monitor = monitor(name.as_deref())?;
+            let shown = area(&monitor).map(Area::into).unwrap_or_default();
+            Ok((monitor.capture_image().map_err(refused)?, shown))
+        }
+        CaptureTarget::Window { title } => {
+            let window = window(title.as_deref())?;
+            let place = || -> xcap::XCapResult<ports::Area> {
+                Ok(ports::Area { x: window.x()?, y: window.y()?, width: window.width()?, height: window.height()? })
+            };
+            Ok((window.capture_image().map_err(refused)?, place().unwrap_or_default()))
+        }
         CaptureTarget::Region { x, y, width, height } => {
             region(Area { x: (*x).into(), y: (*y).into(), width: (*width).into(), height: (*height).into() })
         }
@@ -108,7 +118,7 @@ fn old_title(_window: u32) -> Option<String> {
 
 /// A part of the desktop, from the monitor that shows most of it. The whole monitor is captured and cut here: what desktops make of
 /// a part differs where monitors have different scales.
-fn region(wanted: Area) -> Result<RgbaImage> {
+fn region(wanted: Area) -> Result<(RgbaImage, ports::Area)> {
     let best = monitors()?
         .into_iter()
         .filter_map(|monitor| {
@@ -124,7 +134,7 @@ fn region(wanted: Area) -> Result<RgbaImage> {
         ));
     };
     let image = monitor.capture_image().map_err(refused)?;
-    Ok(cut(&image, area, shared))
+    Ok((cut(&image, area, shared), shared.into()))
 }
 
 /// Cuts a part of a monitor out of its picture, which may have more pixels than the desktop counts.
@@ -146,6 +156,14 @@ struct Area {
     y: i64,
     width: i64,
     height: i64,
+}
+
+impl From<Area> for ports::Area {
+    fn from(area: Area) -> Self {
+        let place = |value: i64| i32::try_from(value).unwrap_or_default();
+        let size = |value: i64| u32::try_from(value).unwrap_or_default();
+        Self { x: place(area.x), y: place(area.y), width: size(area.width), height: size(area.height) }
+    }
 }
 
 impl Area {

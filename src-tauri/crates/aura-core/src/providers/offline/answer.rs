@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use super::Offline;
 use crate::providers::openai_compatible::{Server, preset};
 use crate::providers::{
-    Account, Chat, ChatPiece, ChatRequest, ChatStream, Connection, Failure, Finish, ListedModel, Role, Service, Usage,
+    Account, Chat, ChatPiece, ChatRequest, ChatStream, Class, Connection, Failure, Finish, ListedModel, Role, Service,
+    Usage,
 };
 
 /// How long a server on this computer may take to accept a connection. A refusal takes no time at all.
@@ -27,6 +28,10 @@ pub(super) async fn answer(offline: &Offline, request: &ChatRequest) -> Result<C
         if let Ok(Ok(model)) = timeout(LIST, server.first_chat_model(&request.model)).await {
             return server.chat(&ChatRequest { model, ..request.clone() }).await;
         }
+    }
+    if request.is_for_programs() {
+        let message = "Without a local model this computer can neither call tools nor write JSON.";
+        return Err(Failure::new(Class::Unsupported, message));
     }
     Ok(sound_check(request))
 }
@@ -99,7 +104,8 @@ fn sound_check(request: &ChatRequest) -> ChatStream {
         .iter()
         .rev()
         .find(|message| message.role == Role::User)
-        .map_or("", |message| message.text.trim());
+        .map(|message| message.text().trim().to_owned())
+        .unwrap_or_default();
     let advice = "A key for Groq or Gemini, or a local model, gives real answers.";
     stream(&format!("I heard: \"{heard}\". {advice}"), "sound check")
 }

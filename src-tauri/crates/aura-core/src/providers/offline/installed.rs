@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::*;
 use crate::audio::{Resampler, SPEECH_RATE, speech_wav, to_i16};
-use crate::providers::SpeechPiece;
+use crate::providers::{Message, Role, SpeechPiece};
 
 /// Programs on `PATH`.
 struct Installed;
@@ -45,7 +45,7 @@ impl Programs for Installed {
 
 fn offline() -> Offline {
     let surroundings = Surroundings { no_model: true, ..Surroundings::default() };
-    Offline { http: crate::providers::wire::http::client().unwrap(), programs: Arc::new(Installed), surroundings }
+    Offline { http: crate::providers::Http::new().unwrap(), programs: Arc::new(Installed), surroundings }
 }
 
 #[tokio::test]
@@ -85,11 +85,9 @@ async fn tesseract_reads_a_picture() {
     let mut image = b"P5 64 64 255\n".to_vec();
     image.extend([255; 64 * 64]);
     let request = ChatRequest {
-        model: String::new(),
-        system: String::new(),
-        messages: Vec::new(),
-        image: Some(image.into()),
-        max_tokens: 10,
+        messages: vec![Message::new(Role::User, "").showing(Some(image.into()))],
+        max_tokens: Some(10),
+        ..ChatRequest::default()
     };
     let pieces: Vec<_> = offline.chat(&request).await.unwrap().try_collect().await.unwrap();
     assert!(pieces.len() > 1);

@@ -14,15 +14,20 @@ pub(super) fn program(offline: &Offline) -> Option<PathBuf> {
     offline.programs.find("tesseract")
 }
 
-pub(super) async fn read(offline: &Offline, image: Bytes) -> Result<ChatStream, Failure> {
+pub(super) async fn read(offline: &Offline, images: Vec<Bytes>) -> Result<ChatStream, Failure> {
     let Some(program) = program(offline) else {
         return Err(Failure::new(
             Class::Unsupported,
             "Nothing on this computer can read the screen. Install tesseract.",
         ));
     };
-    let output = offline.run(program, args(["stdin", "stdout"]), image).await?;
-    Ok(answer::stream(&said(&String::from_utf8_lossy(&output.stdout)), "tesseract"))
+    let mut found = String::new();
+    for image in images {
+        let output = offline.run(program.clone(), args(["stdin", "stdout"]), image).await?;
+        found.push_str(&String::from_utf8_lossy(&output.stdout));
+        found.push('\n');
+    }
+    Ok(answer::stream(&said(&found), "tesseract"))
 }
 
 fn said(found: &str) -> String {

@@ -40,7 +40,7 @@ fn ok(stdout: impl Into<Bytes>) -> JobOutput {
 
 fn offline(known: Vec<(&'static str, JobOutput)>, surroundings: Surroundings) -> (Arc<Scripted>, Offline) {
     let programs = Arc::new(Scripted { known, ..Scripted::default() });
-    let http = crate::providers::wire::http::client().unwrap();
+    let http = crate::providers::Http::new().unwrap();
     (programs.clone(), Offline { http, programs, surroundings })
 }
 
@@ -58,8 +58,8 @@ fn recording() -> SttRequest {
 }
 
 fn question(text: &str) -> ChatRequest {
-    let messages = vec![Message { role: Role::User, text: text.into() }];
-    ChatRequest { model: "built-in".into(), system: String::new(), messages, image: None, max_tokens: 100 }
+    let messages = vec![Message::new(Role::User, text)];
+    ChatRequest { model: "built-in".into(), messages, max_tokens: Some(100), ..ChatRequest::default() }
 }
 
 async fn said(offline: &Offline, request: &ChatRequest) -> (String, Finish) {
@@ -68,7 +68,7 @@ async fn said(offline: &Offline, request: &ChatRequest) -> (String, Finish) {
     for piece in pieces {
         match piece {
             ChatPiece::Text(piece) => text.push_str(&piece),
-            ChatPiece::Thinking => {}
+            ChatPiece::Thinking | ChatPiece::ToolCall(_) => {}
             ChatPiece::End { finish, .. } => return (text, finish),
         }
     }
@@ -111,7 +111,7 @@ async fn what_is_missing_is_named() {
     let stt = offline.transcribe(&recording()).await.unwrap_err();
     assert!(stt.class == Class::Unsupported && stt.message.contains("pocketsphinx"));
     let mut look = question("what?");
-    look.image = Some(Bytes::from_static(b"\x89PNG"));
+    look.messages.push(Message::new(Role::User, "").showing(Some(Bytes::from_static(b"\x89PNG"))));
     assert!(offline.chat(&look).await.err().unwrap().message.contains("tesseract"));
     let say = TtsRequest { model: "built-in".into(), voice: String::new(), text: "hi".into() };
     assert!(offline.speak(&say).await.err().unwrap().message.contains("espeak-ng"));
@@ -145,7 +145,7 @@ async fn the_sound_check_is_honest() {
 async fn the_screen_is_read_aloud() {
     let (programs, offline) = offline(vec![("tesseract", ok("Save changes?\n\x0c"))], alone());
     let mut look = question("what is this?");
-    look.image = Some(Bytes::from_static(b"\x89PNG"));
+    look.messages.push(Message::new(Role::User, "").showing(Some(Bytes::from_static(b"\x89PNG"))));
     assert_eq!(said(&offline, &look).await.0, "The screen says: Save changes?");
     let job = programs.calls.lock().unwrap()[0].clone();
     assert_eq!(

@@ -9,6 +9,7 @@ fn body(request: &str) -> Value {
     serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
 }
 
+/// Trap 1: without a User-Agent Groq's gate answers 403.
 #[tokio::test]
 async fn groq_transcribes() {
     let headers = "content-type: application/json\r\nx-ratelimit-remaining-audio-seconds: 7190\r\n";
@@ -43,6 +44,7 @@ async fn groq_answers_byte_by_byte() {
     assert!(sent.get("stream_options").is_none() && sent.get("max_tokens").is_none());
 }
 
+/// Trap 9: at most 190 characters, as WAV, with a voice that is still there.
 #[tokio::test]
 async fn groq_speaks_and_replaces_a_retired_voice() {
     let wav = recorded::bytes("speech_streamed_header_24k.wav");
@@ -69,6 +71,9 @@ async fn groq_lists_its_models() {
     assert_eq!(account.models().await.unwrap().len(), 6, "the inactive one is left out");
 }
 
+/// Trap 28: what `-latest` means moves; the model that really answered is kept.
+/// Trap 30: the dialect that stores by default is not spoken.
+/// Trap 31: a key in an address would be in every message about it.
 #[tokio::test]
 async fn gemini_keeps_its_key_out_of_the_address() {
     let server = scripted::start(vec![scripted::events(&recorded::bytes("gemini_stream.sse"))]).await;
@@ -82,6 +87,7 @@ async fn gemini_keeps_its_key_out_of_the_address() {
     assert!(request.contains(&format!("x-goog-api-key: {KEY}")));
 }
 
+/// Trap 24: the newest models refuse `minimal`.
 #[tokio::test]
 async fn gemini_learns_that_a_model_thinks_at_least_a_little() {
     let refused = || scripted::reply("400 Bad Request", "", &recorded::bytes("gemini_error_400_thinking_level.json"));
@@ -99,6 +105,7 @@ async fn gemini_learns_that_a_model_thinks_at_least_a_little() {
     assert_eq!(levels, ["minimal", "low", "low"], "trap 24: once more, then remembered");
 }
 
+/// Trap 27: models that speak refuse a system instruction.
 #[tokio::test]
 async fn gemini_transcribes_and_speaks() {
     let server = scripted::start(vec![

@@ -125,6 +125,7 @@ async fn keys_that_are_missing_or_cannot_be_sent() {
     }
 }
 
+/// Trap 38: pages of proxies are cut, and no key is in them.
 #[tokio::test]
 async fn error_bodies_are_bounded_in_size_and_time() {
     let long = vec![b'x'; 300_000];
@@ -149,6 +150,7 @@ async fn pages_of_somebody_else() {
     assert_eq!(account.models().await.unwrap_err().class, Class::Unreachable);
 }
 
+/// Trap 37: errors with status 200, and in every dialect of its own.
 #[tokio::test]
 async fn a_server_that_says_200_to_everything() {
     let nothing = || scripted::json(&recorded::text("lmstudio_200_unexpected_endpoint.json"));
@@ -161,6 +163,7 @@ async fn a_server_that_says_200_to_everything() {
     assert_eq!(classes, [Class::Unsupported; 3]);
 }
 
+/// Trap 36: dropping the answer closes the stream.
 #[tokio::test]
 async fn dropping_the_answer_ends_the_call() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";

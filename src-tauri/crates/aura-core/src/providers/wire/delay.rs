@@ -142,6 +142,7 @@ mod tests {
         assert_eq!(retry_after(&header("retry-after", "whenever"), now), None);
     }
 
+    /// Trap 7: waits come as seconds, as Go durations and in words.
     #[test]
     fn waits_in_words() {
         assert_eq!(in_text("Please try again in 1m23.45s. Need more?"), ms(83_450));

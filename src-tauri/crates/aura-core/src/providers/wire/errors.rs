@@ -51,7 +51,7 @@ fn failure_at(status: u16, headers: &HeaderMap, body: &str, now: Timestamp) -> F
             .or(if class == Class::RateLimited && said.google { Some(Duration::from_secs(10)) } else { None }),
         _ => None,
     };
-    Failure { class, message: shorten(&verdict::advice(class, &said)), status: Some(status), retry_after }
+    Failure { status: Some(status), retry_after, ..Failure::new(class, shorten(&verdict::advice(class, &said))) }
 }
 
 /// The failure that arrived inside a reply with status 200.
@@ -70,7 +70,7 @@ pub(crate) fn in_success(value: &Value) -> Option<Failure> {
         Class::RateLimited | Class::Quota | Class::Overloaded => said.retry.or_else(|| delay::in_text(&said.message)),
         _ => None,
     };
-    Some(Failure { class, message: shorten(&verdict::advice(class, &said)), status: said.status, retry_after })
+    Some(Failure { status: said.status, retry_after, ..Failure::new(class, shorten(&verdict::advice(class, &said))) })
 }
 
 /// A failure of a stream that has begun: after content it is an interruption whatever the reason, except a refusal.
@@ -231,6 +231,8 @@ mod tests {
     }
 
     /// The class of every recorded error; the status is in its name.
+    /// Trap 8: a retired model is 400 `model_decommissioned` or 404 `model_not_found`.
+    /// Trap 19: a bad key of Gemini's is a 400.
     #[test]
     fn every_recorded_error_has_its_class() {
         use Class::*;
@@ -256,7 +258,7 @@ mod tests {
             ("groq_error_400_audio_too_short.json", InvalidRequest),
             ("groq_error_400_invalid_media.json", Unsupported),
             ("groq_error_400_model_decommissioned.json", ModelGone),
-            ("groq_error_400_model_terms_required.json", Auth),
+            ("groq_error_400_model_terms_required.json", ModelGone),
             ("groq_error_400_too_many_images.json", Unsupported),
             ("groq_error_400_tool_use_failed.json", InvalidRequest),
             ("groq_error_400_tts_format.json", Unsupported),
@@ -316,6 +318,8 @@ mod tests {
         );
     }
 
+    /// Trap 6: 413 with `rate_limit_exceeded` is not waited out, 429 is.
+    /// Trap 20: Google tells the wait in the body, by the day or the minute, or not at all.
     #[test]
     fn waits_come_from_where_they_are_told() {
         assert_eq!(of("gemini_error_429.json", 429).retry_after, Some(Duration::from_secs(36)));
@@ -351,6 +355,7 @@ mod tests {
         assert_eq!(failure(529, &HeaderMap::new(), "[]").class, Class::Overloaded);
     }
 
+    /// Trap 29: the newest models answer 503 "high demand" often; that is overload, and the next route answers.
     #[test]
     fn a_list_of_one_is_unwrapped() {
         let failure = failure(503, &HeaderMap::new(), &recorded::text("gemini_stream_array_error.json"));

@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::gemini_generate::{configure, finish, inline, parts, read_usage};
+use super::gemini_generate::{finish, parts, read_usage};
+use super::gemini_request::{configure, inline};
 use super::json_events::Dialect;
 use super::{errors, openai_audio, speech};
 use crate::audio::WavDecoder;
@@ -45,13 +46,21 @@ pub(in crate::providers) fn transcript(value: &Value, request: &SttRequest) -> R
         .filter(spoken)
         .filter_map(|part| part["text"].as_str().or_else(|| part["audioTranscription"]["text"].as_str()))
         .collect();
-    let text = text.trim();
+    // For silence some models repeat what they were asked.
+    let text = Some(text.trim()).filter(|text| !repeats_instruction(text)).unwrap_or_default();
     if text.is_empty() && ended == Some(Finish::Length) {
         return Err(Failure::new(Class::Empty, "Gemini thought so long that no room was left for the transcript."));
     }
     let mut usage = Usage { audio_seconds: Some(request.duration.as_secs_f32()), ..Usage::default() };
     read_usage(&mut usage, value);
     Ok(Transcript { text: text.to_owned(), usage, ..Transcript::default() })
+}
+
+fn repeats_instruction(text: &str) -> bool {
+    let plain =
+        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let (text, asked) = (plain(text), plain(INSTRUCTION));
+    text.len() > 20 && asked.starts_with(&text)
 }
 
 /// The body of a request to speak. No system instruction and no temperature: these models refuse the one and trip over the other.
@@ -64,13 +73,14 @@ pub(in crate::providers) fn speech(request: &TtsRequest, params: Option<&Map<Str
     json!({ "contents": [{ "role": "user", "parts": [{ "text": request.text }] }], "generationConfig": config })
 }
 
+#[derive(Debug)]
 enum Format {
     Raw(speech::Raw),
     Wav(WavDecoder),
 }
 
 /// Reads spoken audio, streamed or whole, raw or as a WAV file.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(in crate::providers) struct Speech {
     format: Option<Format>,
     finish: Option<Finish>,
@@ -198,6 +208,24 @@ mod tests {
         assert!(recorded::json("gemini_transcribe_interactions_request.json")["contents"].is_null());
     }
 
+    /// Trap 4: for silence a prompt may come back word for word. Whisper is given none, and Gemini's is known.
+    #[test]
+    fn the_instruction_is_no_transcript() {
+        let request = asked("gemini_stt_request.json", None);
+        let said = |text: &str| {
+            let parts = json!([{ "text": text }]);
+            let value = json!({ "candidates": [{ "content": { "parts": parts }, "finishReason": "STOP" }] });
+            transcript(&value, &request).unwrap().text
+        };
+        assert_eq!(said(INSTRUCTION), "");
+        assert_eq!(said("Transcribe the speech in this audio, verbatim\n"), "");
+        for spoken in ["Transcribe the speech in this audio for me.", "transcribe"] {
+            assert_eq!(said(spoken), spoken);
+        }
+        let (_, form) = openai_audio::transcription_form(&request, "json");
+        assert!(!String::from_utf8_lossy(&form).contains("name=\"prompt\""));
+    }
+
     fn samples(name: &str) -> (Vec<f32>, Option<Failure>) {
         let bytes = recorded::bytes(name);
         let chunks: Vec<&[u8]> = bytes.chunks(7).collect();
@@ -212,6 +240,7 @@ mod tests {
         (samples.collect(), failure)
     }
 
+    /// Trap 26: WAV or bare samples, by the model; a second header would click.
     #[test]
     fn raw_samples_wav_and_an_odd_byte_sound_the_same() {
         let (expected, failure) = samples("gemini_tts_wav.json");
@@ -224,6 +253,7 @@ mod tests {
         assert_eq!(streamed, expected);
     }
 
+    /// Trap 25: a success without sound, though billed.
     #[test]
     fn billed_silence_is_empty_and_a_cut_is_no_end() {
         assert_eq!(samples("gemini_tts_no_audio.json").1.unwrap().class, Class::Empty);

@@ -1,60 +1,10 @@
-//! Gemini's `generateContent`: the request, and the stream of its answers.
+//! The answers of Gemini's `generateContent`.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::errors;
 use super::json_events::Dialect;
-use super::openai_chat::image_type;
-use crate::providers::{ChatPiece, ChatRequest, Class, Failure, Finish, Role, Usage};
-
-/// The categories that can be set. Only what is surely harmful is blocked: a desktop is full of words that look so.
-const CATEGORIES: [&str; 4] = [
-    "HARM_CATEGORY_HARASSMENT",
-    "HARM_CATEGORY_HATE_SPEECH",
-    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
-    "HARM_CATEGORY_DANGEROUS_CONTENT",
-];
-
-/// The body of a question. `params` goes into `generationConfig`: how much the model should think, from the catalog.
-pub(in crate::providers) fn request(request: &ChatRequest, params: Option<&Map<String, Value>>) -> Value {
-    let question = request.messages.iter().rposition(|message| message.role == Role::User);
-    let contents: Vec<Value> = request
-        .messages
-        .iter()
-        .enumerate()
-        .map(|(index, message)| {
-            let mut parts = Vec::new();
-            if let Some(image) = request.image.as_ref().filter(|_| Some(index) == question) {
-                parts.push(inline(image_type(image), image));
-            }
-            parts.push(json!({ "text": message.text }));
-            json!({ "role": if message.role == Role::User { "user" } else { "model" }, "parts": parts })
-        })
-        .collect();
-    let safety: Vec<Value> =
-        CATEGORIES.iter().map(|category| json!({ "category": category, "threshold": "BLOCK_ONLY_HIGH" })).collect();
-    let mut config = json!({ "maxOutputTokens": request.max_tokens });
-    configure(&mut config, params);
-    let mut body = json!({ "contents": contents, "generationConfig": config, "safetySettings": safety });
-    if !request.system.is_empty() {
-        body["systemInstruction"] = json!({ "parts": [{ "text": request.system }] });
-    }
-    body
-}
-
-/// Adds the catalog's parameters.
-pub(super) fn configure(config: &mut Value, params: Option<&Map<String, Value>>) {
-    for (name, value) in params.into_iter().flatten() {
-        config[name] = value.clone();
-    }
-}
-
-/// Data in a part.
-pub(super) fn inline(mime: &str, bytes: &[u8]) -> Value {
-    json!({ "inlineData": { "mimeType": mime, "data": STANDARD.encode(bytes) } })
-}
+use crate::providers::{ChatPiece, Class, Failure, Finish, ToolCall, Usage};
 
 /// The parts of the first candidate, in whatever state it is.
 pub(super) fn parts(value: &Value) -> &[Value] {
@@ -112,6 +62,24 @@ pub(in crate::providers) struct Answer {
     usage: Usage,
     finish: Option<Finish>,
     content: bool,
+    /// They come whole, but count only when the answer is complete.
+    calls: Vec<ToolCall>,
+    /// An event was lost. Words can bear that; of tool calls one may be missing.
+    missed: bool,
+    /// What they hold, bytes.
+    call_bytes: usize,
+}
+
+impl Answer {
+    fn tool(&mut self, part: &Value) {
+        let call = &part["functionCall"];
+        self.call_bytes += part.to_string().len();
+        let word = |value: &Value| value.as_str().filter(|word| !word.is_empty()).map(str::to_owned);
+        let Some(name) = word(&call["name"]) else { return };
+        let args = if call["args"].is_object() { call["args"].to_string() } else { "{}".to_owned() };
+        let id = word(&call["id"]).unwrap_or_else(super::new_call_id);
+        self.calls.push(ToolCall { id, name, arguments: args, signature: word(&part["thoughtSignature"]) });
+    }
 }
 
 impl Dialect for Answer {
@@ -127,38 +95,47 @@ impl Dialect for Answer {
                     self.content = true;
                     out.push(ChatPiece::Text(text.to_owned()));
                 }
-                None if part["functionCall"].is_object() => self.finish = Some(Finish::ToolCalls),
+                None if part["functionCall"].is_object() => {
+                    self.tool(part);
+                    out.push(ChatPiece::Thinking);
+                }
                 None => {} // the empty part that carries the signature of a thought
             }
         }
-        match finish(value)? {
-            Some(Finish::Stop) if self.finish == Some(Finish::ToolCalls) => {} // a call ends with STOP
-            Some(finish) => self.finish = Some(finish),
-            None => {}
+        if self.call_bytes > super::MAX_CALL_BYTES {
+            return Err(errors::broken(self.content, "The model called tools without end."));
         }
+        self.finish = finish(value)?.or(self.finish);
         Ok(())
     }
 
     fn end(&mut self, _said_done: bool, out: &mut Vec<ChatPiece>) -> Result<(), Failure> {
-        match self.finish {
-            Some(finish) => out.push(ChatPiece::End { finish, usage: std::mem::take(&mut self.usage) }),
+        if self.missed && !self.calls.is_empty() {
+            return Err(errors::broken(self.content, "A part of the tool calls could not be read."));
+        }
+        let finish = match self.finish {
+            Some(Finish::Stop) if !self.calls.is_empty() => Finish::ToolCalls, // a call ends with STOP
+            Some(finish) => finish,
             None if self.content => return Err(errors::broken(true, "The answer broke off.")),
             None => return Err(errors::broken(false, "The connection closed before an answer came.")),
-        }
+        };
+        out.extend(std::mem::take(&mut self.calls).into_iter().map(ChatPiece::ToolCall));
+        out.push(ChatPiece::End { finish, usage: std::mem::take(&mut self.usage) });
         Ok(())
     }
 
     fn has_content(&self) -> bool {
         self.content
     }
+
+    fn missed(&mut self) {
+        self.missed = true;
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-    use crate::providers::Message;
     use crate::providers::wire::json_events::JsonEvents;
     use crate::providers::wire::{recorded, stream::decode_all};
 
@@ -172,13 +149,14 @@ mod tests {
         for piece in pieces {
             match piece {
                 ChatPiece::Text(piece) => text.push_str(&piece),
-                ChatPiece::Thinking => {}
+                ChatPiece::Thinking | ChatPiece::ToolCall(_) => {}
                 ChatPiece::End { finish, usage } => end = Some((finish, usage)),
             }
         }
         (text, end, failure)
     }
 
+    /// Trap 17: content without parts, without content, or missing.
     #[test]
     fn complete_answers() {
         for (name, words, finish, tokens) in [
@@ -199,6 +177,7 @@ mod tests {
         }
     }
 
+    /// Trap 18: a blocked question is a success without candidates.
     #[test]
     fn answers_that_failed() {
         for (name, words, class, says) in [
@@ -219,6 +198,7 @@ mod tests {
         }
     }
 
+    /// Trap 23: thoughts are not spoken.
     #[test]
     fn thoughts_are_a_sign_of_life_and_nothing_else() {
         let pieces =
@@ -236,27 +216,40 @@ mod tests {
     }
 
     #[test]
-    fn the_request_is_the_recorded_one() {
-        let say = |role, text: &str| Message { role, text: text.into() };
-        let mut asked = ChatRequest {
-            model: String::new(),
-            system: "You are AURA.".into(),
-            messages: vec![
-                say(Role::User, "What is on this screen?"),
-                say(Role::Assistant, "A settings window."),
-                say(Role::User, "Which tab is open?"),
-            ],
-            image: None,
-            max_tokens: 1024,
+    fn tool_calls_come_with_the_end_alone() {
+        let bytes = recorded::bytes("gemini_stream_function_call.sse");
+        let (pieces, failure) = decode_all(JsonEvents::new(Answer::default()), &[&bytes]);
+        let call = ToolCall {
+            id: "call_1".into(),
+            name: "open_app".into(),
+            arguments: r#"{"name":"Notes"}"#.into(),
+            signature: Some("b3BhcXVlLXRob3VnaHQtc2lnbmF0dXJl".into()),
         };
-        let params = json!({ "thinkingConfig": { "thinkingLevel": "low", "includeThoughts": false } });
-        let mut expected = recorded::json("gemini_generate_request.json");
-        // The picture of an earlier question is not sent again: it is large and no longer what is on the screen.
-        let picture = expected["contents"][0]["parts"].as_array_mut().unwrap().remove(0);
-        assert_eq!(request(&asked, params.as_object()), expected);
+        assert_eq!((&pieces[..2], failure), (&[ChatPiece::Thinking, ChatPiece::ToolCall(call)][..], None));
+        assert!(matches!(pieces[2], ChatPiece::End { finish: Finish::ToolCalls, .. }), "{pieces:?}");
 
-        asked.image = Some(Bytes::from_static(b"\xff\xd8\xff\xe0\x00\x10JFIF"));
-        expected["contents"][2]["parts"].as_array_mut().unwrap().insert(0, picture);
-        assert_eq!(request(&asked, params.as_object()), expected);
+        let cut = String::from_utf8_lossy(&bytes).replace(r#""finishReason":"STOP","#, "");
+        let (pieces, failure) = decode_all(JsonEvents::new(Answer::default()), &[cut.as_bytes()]);
+        assert_eq!(
+            (pieces, failure.map(|failure| failure.class)),
+            (vec![ChatPiece::Thinking], Some(Class::Unreachable))
+        );
+    }
+
+    /// Gemini 2 gives calls no name of their own; their results must be told apart all the same.
+    #[test]
+    fn calls_without_a_name_get_one() {
+        let part = serde_json::json!({ "functionCall": { "name": "list_windows" } });
+        let value =
+            serde_json::json!({ "candidates": [{ "content": { "parts": [part, part] }, "finishReason": "STOP" }] });
+        let (pieces, _) = decode_all(JsonEvents::new(Answer::default()), &[format!("data: {value}\n\n").as_bytes()]);
+        let ids: Vec<&str> = pieces
+            .iter()
+            .filter_map(|piece| match piece {
+                ChatPiece::ToolCall(call) if call.arguments == "{}" => Some(call.id.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert!(ids.len() == 2 && ids[0] != ids[1] && ids[0].starts_with("call_"), "{ids:?}");
     }
 }

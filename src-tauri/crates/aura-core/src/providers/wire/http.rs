@@ -2,12 +2,14 @@
 //!
 //! Here a broken connection gets its class, bodies get their bounds, and every message loses the key should it hold it.
 
+use std::collections::HashSet;
 use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, Response, Url, redirect};
+use reqwest::{Client, Method, Request, RequestBuilder, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -27,10 +29,54 @@ const ERROR_BODY: (usize, Duration) = (64 * 1024, Duration::from_secs(3));
 /// The longest reply that is read whole. OpenRouter's model list is close to a megabyte.
 const WHOLE_BODY: usize = 16 * 1024 * 1024;
 
-/// The client that all providers share: one pool of connections, no total timeout, no redirects, no compression.
+/// What all providers share: one pool of connections, no total timeout, no redirects, no compression.
 ///
 /// The clocks of a request belong to the router, redirects could carry a key elsewhere, and compression delays streams.
-pub fn client() -> Result<Client, Error> {
+#[derive(Debug, Clone)]
+pub struct Http {
+    pooled: Client,
+    /// For one more try when a pooled connection turned out to be dead: it keeps none, so each of its is new.
+    fresh: Client,
+    /// Hosts that have answered, so that a pooled connection to them may exist.
+    answered: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Http {
+    /// The clients; nothing is opened.
+    pub fn new() -> Result<Self, Error> {
+        Ok(Self { pooled: client(usize::MAX)?, fresh: client(0)?, answered: Arc::default() })
+    }
+
+    fn has_answered(&self, host: &str) -> bool {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).contains(host)
+    }
+
+    fn answers(&self, host: &str) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if !answered.contains(host) {
+            answered.insert(host.to_owned());
+        }
+    }
+
+    /// Sends a request. When a pooled connection breaks before a byte of the reply came, it is sent once more on a new one: a
+    /// laptop that slept, or a gate that closes idle connections, is no failure of the provider's.
+    async fn send(&self, request: Request) -> reqwest::Result<Response> {
+        let place = request.url().authority().to_owned();
+        let again = if self.has_answered(&place) { request.try_clone() } else { None };
+        let result = match (self.pooled.execute(request).await, again) {
+            (Err(error), Some(again)) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+                self.fresh.execute(again).await
+            }
+            (result, _) => result,
+        };
+        if result.is_ok() {
+            self.answers(&place);
+        }
+        result
+    }
+}
+
+fn client(idle: usize) -> Result<Client, Error> {
     // Another part of the program may have installed a provider already; one is as good as the other.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = || {
@@ -40,6 +86,7 @@ pub fn client() -> Result<Client, Error> {
             .tcp_nodelay(true)
             .tcp_keepalive(Duration::from_secs(30))
             .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(idle)
             .http2_keep_alive_interval(PING.0)
             .http2_keep_alive_timeout(PING.1)
             .http2_keep_alive_while_idle(true)
@@ -65,7 +112,7 @@ pub(in crate::providers) enum KeyHeader {
 /// One provider's address and key.
 #[derive(Clone)]
 pub(in crate::providers) struct Link {
-    http: Client,
+    http: Http,
     base: Url,
     key: Option<SecretString>,
     header: KeyHeader,
@@ -73,7 +120,7 @@ pub(in crate::providers) struct Link {
 
 impl Link {
     /// A link to `base`, which ends with a slash.
-    pub(in crate::providers) fn new(http: Client, base: Url, key: Option<SecretString>, header: KeyHeader) -> Self {
+    pub(in crate::providers) fn new(http: Http, base: Url, key: Option<SecretString>, header: KeyHeader) -> Self {
         let key = key.filter(|key| !key.expose_secret().trim().is_empty());
         Self { http, base, key, header }
     }
@@ -97,7 +144,7 @@ impl Link {
 
     /// Reads from an address.
     pub(in crate::providers) async fn get(&self, url: Url) -> Result<Reply, Failure> {
-        self.send(self.http.request(Method::GET, url)).await
+        self.send(self.http.pooled.request(Method::GET, url)).await
     }
 
     /// Sends JSON and returns when the headers of a success are there.
@@ -107,24 +154,25 @@ impl Link {
 
     /// Sends a body and returns when the headers of a success are there.
     pub(in crate::providers) async fn post(&self, url: Url, content_type: &str, body: Bytes) -> Result<Reply, Failure> {
-        self.send(self.http.request(Method::POST, url).header(CONTENT_TYPE, content_type).body(body)).await
+        self.send(self.http.pooled.request(Method::POST, url).header(CONTENT_TYPE, content_type).body(body)).await
     }
 
     /// Opens a connection and leaves it in the pool. Whatever is answered does not matter.
     pub(in crate::providers) async fn warm(&self) {
-        let request = self.http.request(Method::HEAD, self.base.clone()).timeout(CONNECT);
+        let request = self.http.pooled.request(Method::HEAD, self.base.clone()).timeout(CONNECT);
         drop(request.send().await);
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Reply, Failure> {
         let request = self.authorise(request.header(ACCEPT, "*/*"))?;
-        let response = request.send().await.map_err(|error| self.clean(transport(error, &self.base)))?;
+        let failed = |error| self.clean(transport(error, &self.base));
+        let response = self.http.send(request.build().map_err(failed)?).await.map_err(failed)?;
         let status = response.status();
         if status.is_success() {
             return Ok(Reply { response, key: self.key.clone() });
         }
         let headers = response.headers().clone();
-        let body = error_body(response).await;
+        let body = without_key(error_body(response).await, self.key.as_ref());
         Err(self.clean(errors::failure(status.as_u16(), &headers, &body)))
     }
 
@@ -170,7 +218,7 @@ impl Reply {
     }
 
     /// The whole body.
-    pub(in crate::providers) async fn body(mut self) -> Result<Bytes, Failure> {
+    async fn body(mut self) -> Result<Bytes, Failure> {
         let mut body = BytesMut::new();
         loop {
             match self.response.chunk().await {
@@ -190,11 +238,19 @@ impl Reply {
         }
     }
 
-    /// The whole body as JSON, unless it is an error in a success's clothes.
-    pub(in crate::providers) async fn json(self) -> Result<Value, Failure> {
+    /// What a reader makes of the whole body.
+    pub(in crate::providers) async fn read<T>(
+        self,
+        reader: impl FnOnce(&[u8]) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let key = self.key.clone();
         let body = self.body().await?;
-        parse(&body).map_err(|failure| clean(failure, key.as_ref()))
+        reader(&body).map_err(|failure| clean(failure, key.as_ref()))
+    }
+
+    /// The whole body as JSON, unless it is an error in a success's clothes.
+    pub(in crate::providers) async fn json(self) -> Result<Value, Failure> {
+        self.read(parse).await
     }
 
     /// The body as pieces, decoded as they arrive.
@@ -204,7 +260,7 @@ impl Reply {
 }
 
 /// A JSON reply, or the failure it holds.
-pub(super) fn parse(body: &[u8]) -> Result<Value, Failure> {
+pub(in crate::providers) fn parse(body: &[u8]) -> Result<Value, Failure> {
     let value: Value = serde_json::from_slice(body).map_err(|_| {
         // A sign-in page of a hotel network, or an address that belongs to something else.
         Failure::new(Class::Unreachable, "The reply is not JSON. Check the provider's address and the network.")
@@ -257,16 +313,23 @@ pub(super) fn cause(error: reqwest::Error) -> String {
 /// The failure without the key, should a provider repeat it.
 pub(super) fn clean(mut failure: Failure, key: Option<&SecretString>) -> Failure {
     if let Some(key) = key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty()) {
-        if failure.message.contains(key) {
-            failure.message = failure.message.replace(key, "…");
-        } else if key.len() > 16 {
-            // The message may have been cut in the middle of the key.
-            let start = &key[..key.ceil_char_boundary(12)];
-            if let Some(at) = failure.message.find(start) {
-                failure.message.truncate(at);
-                failure.message.push('…');
-            }
-        }
+        let message = failure.message.replace(key, "…");
+        // The message may have been cut in the middle of the key.
+        let parts: Vec<&str> = message.split('…').map(|part| without_beginning_of(key, part)).collect();
+        failure.message = parts.join("…");
     }
     failure
+}
+
+fn without_key(body: String, key: Option<&SecretString>) -> String {
+    match key.map(|key| key.expose_secret().trim()).filter(|key| !key.is_empty()) {
+        Some(key) if body.contains(key) => body.replace(key, "…"),
+        _ => body,
+    }
+}
+
+/// A text without the first letters of the key at its end. Three of them tell nothing, and every key of a provider may have them.
+fn without_beginning_of<'a>(key: &str, text: &'a str) -> &'a str {
+    let lengths = (4..key.len()).rev().filter(|length| key.is_char_boundary(*length));
+    lengths.filter_map(|length| text.strip_suffix(&key[..length])).next().unwrap_or(text)
 }

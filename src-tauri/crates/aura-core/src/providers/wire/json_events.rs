@@ -7,6 +7,10 @@ use super::stream::Decoder;
 use super::{errors, http};
 use crate::providers::{Class, Failure};
 
+/// Events that cannot be read and are passed over before a stream counts as broken. One can be the work of a proxy; the end tells
+/// whether the answer is complete.
+const DAMAGED: u32 = 3;
+
 /// What the values of one dialect mean.
 pub(in crate::providers) trait Dialect: Send + 'static {
     /// What they become.
@@ -17,13 +21,17 @@ pub(in crate::providers) trait Dialect: Send + 'static {
     fn end(&mut self, said_done: bool, out: &mut Vec<Self::Piece>) -> Result<(), Failure>;
     /// Whether something of the answer was made already.
     fn has_content(&self) -> bool;
+    /// A value could not be read and is missing from now on.
+    fn missed(&mut self) {}
 }
 
 /// Decodes a stream of one dialect.
+#[derive(Debug)]
 pub(in crate::providers) struct JsonEvents<D> {
     events: sse::Decoder,
     raw: RawJson,
     dialect: D,
+    damaged: u32,
     complete: bool,
 }
 
@@ -39,6 +47,7 @@ impl<D: Dialect> JsonEvents<D> {
             events: sse::Decoder::with_limit(limit),
             raw: RawJson { limit, ..RawJson::default() },
             dialect,
+            damaged: 0,
             complete: false,
         }
     }
@@ -59,10 +68,14 @@ impl<D: Dialect> JsonEvents<D> {
                         return Err(self.failed(Failure::new(Class::Overloaded, errors::shorten(&event.data))));
                     }
                     Err(_) if event.data.trim_start().starts_with(['{', '[']) => {
-                        return Err(errors::broken(
-                            self.dialect.has_content(),
-                            "The provider sent an event that cannot be read.",
-                        ));
+                        self.damaged += 1;
+                        self.dialect.missed();
+                        if self.damaged > DAMAGED {
+                            return Err(errors::broken(
+                                self.dialect.has_content(),
+                                "The provider sent events that cannot be read.",
+                            ));
+                        }
                     }
                     Err(_) => {} // a ping in words
                 },

@@ -29,6 +29,7 @@ mod tests {
     use super::*;
     use crate::providers::wire::recorded;
 
+    /// Trap 16: others spend from the same allowance; what is left is what the headers say, never a count of our own.
     #[test]
     fn recorded_headers() {
         let limit = read(&recorded::head("groq_headers_ok.txt").1).unwrap();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{errors, multipart};
-use crate::providers::{Class, Failure, SttRequest, Transcript, TtsRequest, Usage};
+use crate::providers::{Class, Failure, Segment, SttRequest, Transcript, TtsRequest, Usage};
 
 /// Shorter recordings are refused by every server: the header of a WAV file and a hundredth of a second.
 const SHORTEST_WAV: usize = 44 + 320;
@@ -63,6 +63,10 @@ pub(in crate::providers) fn transcript(body: &[u8], request: &SttRequest) -> Res
         Ok(value @ Value::Object(_)) => value,
         _ => {
             let text = String::from_utf8_lossy(body);
+            // Half a JSON reply is not what somebody said.
+            if text.trim_start().starts_with(['{', '[']) {
+                return Err(errors::broken(false, "The reply broke off, or something on the way damaged it."));
+            }
             if text.trim_start().starts_with('<') {
                 return Err(Failure::new(
                     Class::Unreachable,
@@ -85,6 +89,8 @@ pub(in crate::providers) fn transcript(body: &[u8], request: &SttRequest) -> Res
     let reported = value["duration"].as_f64().or_else(|| usage["seconds"].as_f64()).filter(|seconds| *seconds > 0.0);
     Ok(Transcript {
         text: text.trim().to_owned(),
+        segments: segments.iter().filter_map(segment).collect(),
+        language: value["language"].as_str().filter(|language| !language.is_empty()).map(str::to_owned),
         no_speech: numbers("no_speech_prob").reduce(f64::max).map(|number| number as f32),
         log_prob: numbers("avg_logprob").reduce(f64::min).map(|number| number as f32),
         usage: Usage {
@@ -94,6 +100,13 @@ pub(in crate::providers) fn transcript(body: &[u8], request: &SttRequest) -> Res
             ..Usage::default()
         },
     })
+}
+
+/// A part of the transcript, if it tells when it was said.
+fn segment(value: &Value) -> Option<Segment> {
+    let (start, end) = (value["start"].as_f64()?, value["end"].as_f64()?);
+    let text = value["text"].as_str()?.trim().to_owned();
+    (end >= start).then_some(Segment { start, end, text })
 }
 
 /// The body of `POST audio/speech`. `stream` is Kokoro's: its default of true is named so that it stays so.
@@ -122,6 +135,7 @@ mod tests {
         }
     }
 
+    /// Trap 3: no words with status 200 are no error.
     #[test]
     fn every_recorded_transcription() {
         for (name, text, seconds) in [
@@ -138,10 +152,15 @@ mod tests {
             let found = transcript(&recorded::bytes(name), &asked(b"", None)).unwrap();
             assert_eq!((found.text.as_str(), found.usage.audio_seconds), (text, Some(seconds)), "{name}");
         }
+        let verbose = transcript(&recorded::bytes("groq_transcription_verbose.json"), &asked(b"", None)).unwrap();
+        let joined: Vec<&str> = verbose.segments.iter().map(|segment| segment.text.as_str()).collect();
+        assert_eq!((joined.join(" "), verbose.segments[0].start), (verbose.text.clone(), 0.0));
+        assert!(verbose.segments.last().unwrap().end > 1.0 && verbose.language.is_some());
         let tokens = transcript(&recorded::bytes("openai_transcription_json.json"), &asked(b"", None)).unwrap().usage;
         assert_eq!((tokens.input_tokens, tokens.output_tokens), (Some(36), Some(7)));
     }
 
+    /// Trap 2: for silence Whisper invents words; these numbers tell.
     #[test]
     fn the_numbers_of_a_hallucination_are_returned() {
         let found =
@@ -156,6 +175,7 @@ mod tests {
         let class = |body: &[u8]| transcript(body, &asked(b"", None)).unwrap_err().class;
         assert_eq!(class(&recorded::bytes("lmstudio_200_unexpected_endpoint.json")), Class::Unsupported);
         assert_eq!(class(b"<html>"), Class::Unreachable);
+        assert_eq!(class(b"{\"text\": \"Open the wi"), Class::Unreachable);
         assert_eq!(class(b"{}"), Class::Unsupported);
     }
 
@@ -211,6 +231,7 @@ mod tests {
         assert_eq!(speech(&say("kokoro", "af_heart", "Good morning."), "wav"), kokoro);
     }
 
+    /// Trap 5: a header without sound is refused by every server.
     #[test]
     fn recordings_that_no_server_takes_stay_here() {
         assert_eq!(check(&asked(&[0; 44], None), 1_000_000).unwrap_err().class, Class::InvalidRequest);

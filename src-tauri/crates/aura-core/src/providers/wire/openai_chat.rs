@@ -1,67 +1,11 @@
-//! Chat completions in OpenAI's dialect: the request, and the answer as a stream or whole.
+//! The answer of a chat completion in OpenAI's dialect, as a stream or whole.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::errors;
 use super::json_events::Dialect;
 use super::think;
-use crate::providers::{ChatPiece, ChatRequest, Class, Failure, Finish, RateLimit, Role, Usage};
-
-/// What differs from server to server.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::providers) struct Shape<'a> {
-    /// `max_completion_tokens`, or `max_tokens` for servers that ignore the new name.
-    pub(in crate::providers) max_tokens_field: &'a str,
-    /// Whether usage must be asked for.
-    pub(in crate::providers) stream_options: bool,
-    /// More fields, from the catalog: how much the model should reason.
-    pub(in crate::providers) params: Option<&'a Map<String, Value>>,
-}
-
-/// The body of `POST chat/completions`. Fields that would be null are left out: some servers refuse them.
-pub(in crate::providers) fn request(request: &ChatRequest, shape: Shape<'_>) -> Value {
-    let mut messages = Vec::with_capacity(request.messages.len() + 1);
-    if !request.system.is_empty() {
-        messages.push(json!({ "role": "system", "content": request.system }));
-    }
-    let question = request.messages.iter().rposition(|message| message.role == Role::User);
-    for (index, message) in request.messages.iter().enumerate() {
-        let image = request.image.as_ref().filter(|_| Some(index) == question);
-        let content = match image {
-            Some(image) => json!([
-                { "type": "text", "text": message.text },
-                { "type": "image_url", "image_url": { "url": data_url(image) } },
-            ]),
-            None => json!(message.text),
-        };
-        let role = match message.role {
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        };
-        messages.push(json!({ "role": role, "content": content }));
-    }
-    let mut body = json!({ "model": request.model, "messages": messages, "stream": true });
-    body[shape.max_tokens_field] = json!(request.max_tokens);
-    if shape.stream_options {
-        body["stream_options"] = json!({ "include_usage": true });
-    }
-    for (name, value) in shape.params.into_iter().flatten() {
-        body[name] = value.clone();
-    }
-    body
-}
-
-/// A picture as every server takes it; a web address is refused by most local ones.
-fn data_url(image: &[u8]) -> String {
-    format!("data:{};base64,{}", image_type(image), STANDARD.encode(image))
-}
-
-/// The media type of a PNG or a JPEG.
-pub(in crate::providers) fn image_type(image: &[u8]) -> &'static str {
-    if image.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" }
-}
+use crate::providers::{ChatPiece, Class, Failure, Finish, RateLimit, ToolCall, Usage};
 
 /// Reads the chunks of an answer, or a whole one from a server that does not stream.
 #[derive(Debug, Default)]
@@ -70,6 +14,18 @@ pub(in crate::providers) struct Answer {
     usage: Usage,
     finish: Option<Finish>,
     content: bool,
+    calls: Vec<Growing>,
+    /// What came of them, bytes.
+    call_bytes: usize,
+    /// An event was lost. Words can bear that; a tool call may have become another one.
+    missed: bool,
+}
+
+/// A tool call that is still being written.
+#[derive(Debug, Default)]
+struct Growing {
+    index: Option<u64>,
+    call: ToolCall,
 }
 
 impl Answer {
@@ -92,8 +48,65 @@ impl Answer {
         }
     }
 
+    /// Adds what a chunk says of tool calls: a server sends them whole, or the arguments letter by letter under the call's index.
+    fn tool(&mut self, said: &Value) {
+        let function = &said["function"];
+        let word = |value: &Value| value.as_str().filter(|word| !word.is_empty()).map(str::to_owned);
+        let (index, id) = (said["index"].as_u64(), word(&said["id"]));
+        let same = |growing: &Growing| match (index, &id) {
+            (Some(_), _) => growing.index == index,
+            (None, Some(id)) => growing.call.id == *id,
+            (None, None) => true, // servers with one call at a time leave both out
+        };
+        let at = self.calls.iter().rposition(same).unwrap_or_else(|| {
+            self.calls.push(Growing { index, ..Growing::default() });
+            self.calls.len() - 1
+        });
+        let call = &mut self.calls[at].call;
+        self.call_bytes += said.to_string().len();
+        call.id = id.unwrap_or_else(|| std::mem::take(&mut call.id));
+        call.name = word(&function["name"]).unwrap_or_else(|| std::mem::take(&mut call.name));
+        match &function["arguments"] {
+            Value::String(piece) => call.arguments.push_str(piece),
+            Value::Object(whole) => call.arguments = Value::Object(whole.clone()).to_string(),
+            _ => {}
+        }
+        let signature = &said["extra_content"]["google"]["thought_signature"];
+        call.signature = word(signature).or_else(|| call.signature.take());
+    }
+
+    /// The calls, now that the answer is complete. One that the token limit cut is left out; one that is no JSON is the model's
+    /// failure and nobody can carry it out.
+    fn finish_tools(&mut self, finish: Finish, out: &mut Vec<ChatPiece>) -> Result<bool, Failure> {
+        let mut called = false;
+        if self.missed && (finish == Finish::ToolCalls || !self.calls.is_empty()) {
+            return Err(errors::broken(self.content, "A part of the tool calls could not be read."));
+        }
+        let cut = finish == Finish::Length;
+        for Growing { mut call, .. } in std::mem::take(&mut self.calls) {
+            if call.arguments.trim().is_empty() {
+                call.arguments = "{}".into();
+            }
+            let readable = serde_json::from_str::<Value>(&call.arguments).is_ok_and(|value| value.is_object());
+            if call.name.is_empty() || !readable {
+                if cut {
+                    continue;
+                }
+                let failure = Failure::new(Class::Empty, "The model called a tool in a way that cannot be read.");
+                return Err(errors::mid_stream(failure, self.content));
+            }
+            if call.id.is_empty() {
+                call.id = super::new_call_id();
+            }
+            called = true;
+            out.push(ChatPiece::ToolCall(call));
+        }
+        Ok(called)
+    }
+
     fn read_usage(&mut self, usage: &Value) {
         let number = |name: &str| usage[name].as_u64().and_then(|number| u32::try_from(number).ok());
+        self.usage.cost_usd = usage["cost"].as_f64().or(self.usage.cost_usd); // OpenRouter
         self.usage.input_tokens = number("prompt_tokens").or(self.usage.input_tokens);
         self.usage.output_tokens = number("completion_tokens").or(self.usage.output_tokens);
     }
@@ -125,7 +138,12 @@ impl Dialect for Answer {
             .iter()
             .any(|name| delta[*name].as_str().is_some_and(|text| !text.is_empty()));
         let has_text = delta["content"].as_str().is_some_and(|text| !text.is_empty());
-        if reasoning || (analysis && has_text) {
+        let tools = delta["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+        tools.iter().for_each(|said| self.tool(said));
+        if self.call_bytes > super::MAX_CALL_BYTES {
+            return Err(errors::broken(self.content, "The model called tools without end."));
+        }
+        if reasoning || (analysis && has_text) || !tools.is_empty() {
             out.push(ChatPiece::Thinking);
         }
         if !analysis {
@@ -160,30 +178,38 @@ impl Dialect for Answer {
     fn end(&mut self, said_done: bool, out: &mut Vec<ChatPiece>) -> Result<(), Failure> {
         let rest = self.thoughts.finish();
         self.say(rest, false, out);
-        match self.finish {
-            Some(finish) => out.push(ChatPiece::End { finish, usage: std::mem::take(&mut self.usage) }),
+        let finish = match self.finish {
+            Some(finish) => finish,
             // Some servers leave the reason out but do say that they are done.
-            None if said_done && self.content => {
-                out.push(ChatPiece::End { finish: Finish::Stop, usage: std::mem::take(&mut self.usage) });
-            }
+            None if said_done && (self.content || !self.calls.is_empty()) => Finish::Stop,
             None if said_done => return Err(Failure::new(Class::Empty, "The provider answered without a word.")),
             None if self.content => return Err(errors::broken(true, "The answer broke off.")),
             None => return Err(errors::broken(false, "The connection closed before an answer came.")),
-        }
+        };
+        // Several servers end a call with `stop`.
+        let called = self.finish_tools(finish, out)?;
+        let finish = match finish {
+            Finish::Stop if called => Finish::ToolCalls,
+            // A call that is announced and not there: the words, if there are any, are the answer.
+            Finish::ToolCalls if !called => Finish::Stop,
+            finish => finish,
+        };
+        out.push(ChatPiece::End { finish, usage: std::mem::take(&mut self.usage) });
         Ok(())
     }
 
     fn has_content(&self) -> bool {
         self.content
     }
+
+    fn missed(&mut self) {
+        self.missed = true;
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-    use crate::providers::Message;
     use crate::providers::wire::json_events::JsonEvents;
     use crate::providers::wire::{recorded, stream::decode_all};
 
@@ -209,6 +235,7 @@ mod tests {
         }
     }
 
+    /// Trap 11: older models count only in `x_groq.usage`.
     #[test]
     fn complete_streams_of_every_server() {
         for (name, words, model, tokens) in [
@@ -252,6 +279,7 @@ mod tests {
         assert_eq!(end(&run("groq_chat_stream_tool.sse").0).0, Finish::ToolCalls);
     }
 
+    /// Trap 10: three forms of an error inside a success.
     #[test]
     fn errors_inside_a_success_in_all_their_forms() {
         for (name, words, class, says) in [
@@ -300,53 +328,79 @@ mod tests {
         assert_eq!((failure, end(&pieces).0), (None, Finish::Stop));
     }
 
-    fn question() -> ChatRequest {
-        ChatRequest {
-            model: "openai/gpt-oss-20b".into(),
-            system: "You are AURA.".into(),
-            messages: vec![Message { role: Role::User, text: "Say hello.".into() }],
-            image: None,
-            max_tokens: 256,
+    fn calls(pieces: &[ChatPiece]) -> Vec<(&str, &str, &str)> {
+        let call = |piece| match piece {
+            &ChatPiece::ToolCall(ToolCall { ref id, ref name, ref arguments, .. }) => {
+                Some((id.as_str(), name.as_str(), arguments.as_str()))
+            }
+            _ => None,
+        };
+        pieces.iter().filter_map(call).collect()
+    }
+
+    #[test]
+    fn tool_calls_are_put_together_and_delivered_whole() {
+        let (pieces, failure) = run("groq_chat_stream_tool.sse");
+        let id = "fc_00000000-0000-4000-8000-00000000aaaa";
+        assert_eq!((calls(&pieces), failure), (vec![(id, "open_app", r#"{"name":"Notes"}"#)], None));
+        assert_eq!(end(&pieces).0, Finish::ToolCalls);
+
+        let (pieces, failure) = run("openai_chat_stream_tools.sse");
+        assert_eq!(failure, None);
+        assert_eq!(text(&pieces), "Opening both.");
+        assert_eq!(
+            calls(&pieces),
+            [
+                ("call_00000000000000000000test1", "open_app", r#"{"name":"Notes"}"#),
+                ("call_00000000000000000000test2", "list_windows", "{}")
+            ]
+        );
+        let (finish, usage) = end(&pieces);
+        assert_eq!((finish, usage.output_tokens), (Finish::ToolCalls, Some(31)));
+
+        let (pieces, failure) = run("openai_chat_tools.json");
+        assert_eq!(failure, None);
+        assert_eq!(calls(&pieces), [("call_00000000000000000000test1", "open_app", r#"{"name":"Notes"}"#)]);
+    }
+
+    /// Wherever a stream is cut: no call, not even one whose arguments happen to be complete already.
+    #[test]
+    fn half_a_tool_call_is_never_delivered() {
+        let bytes = recorded::bytes("openai_chat_stream_tools.sse");
+        let told = String::from_utf8_lossy(&bytes).find("\"finish_reason\":\"tool_calls\"").unwrap();
+        for cut in 0..told {
+            let (pieces, failure) = decode_all(JsonEvents::new(Answer::default()), &[&bytes[..cut]]);
+            assert!(failure.is_some() && calls(&pieces).is_empty(), "complete at {cut}: {pieces:?}");
+        }
+    }
+
+    /// A lost piece of the arguments could leave a call that can be read and says something else.
+    #[test]
+    fn a_tool_call_with_an_event_lost_is_none() {
+        let stream = recorded::text("openai_chat_stream_tools.sse");
+        let events: Vec<&str> = stream.split_inclusive("\n\n").collect();
+        for damaged in 3..events.len() - 3 {
+            let mut events = events.clone();
+            events[damaged] = "data: {\"choices\":[{\"del\n\n";
+            let (pieces, failure) = decode_all(JsonEvents::new(Answer::default()), &[events.concat().as_bytes()]);
+            let class = failure.map(|failure| failure.class);
+            assert_eq!((calls(&pieces).len(), class), (0, Some(Class::Interrupted)), "event {damaged}");
         }
     }
 
     #[test]
-    fn the_request_is_the_recorded_one() {
-        let params = json!({ "reasoning_effort": "low", "include_reasoning": false });
-        let shape =
-            Shape { max_tokens_field: "max_completion_tokens", stream_options: false, params: params.as_object() };
-        let mut expected = recorded::json("groq_chat_request.json");
-        let fields = expected.as_object_mut().unwrap();
-        // Not sent: the provider's own defaults are what AURA wants.
-        fields.remove("temperature");
-        fields.remove("service_tier");
-        assert_eq!(request(&question(), shape), expected);
-    }
-
-    #[test]
-    fn the_request_with_a_picture_is_the_recorded_one() {
-        let asked = ChatRequest {
-            model: "qwen/qwen3.8-27b".into(),
-            system: String::new(),
-            messages: vec![Message { role: Role::User, text: "What is on this screen?".into() }],
-            image: Some(Bytes::from_static(b"\xff\xd8\xff\xe0\x00\x10JFIF")),
-            max_tokens: 512,
+    fn tool_calls_that_nobody_can_carry_out() {
+        let of = |arguments: &str, finish: &str| {
+            let call = json!([{ "index": 0, "id": "c", "function": { "name": "open_app", "arguments": arguments } }]);
+            let chunk = json!({ "choices": [{ "delta": { "tool_calls": call }, "finish_reason": finish }] });
+            decode_all(JsonEvents::new(Answer::default()), &[format!("data: {chunk}\n\n").as_bytes()])
         };
-        let params = json!({ "reasoning_effort": "none" });
-        let shape =
-            Shape { max_tokens_field: "max_completion_tokens", stream_options: false, params: params.as_object() };
-        assert_eq!(request(&asked, shape), recorded::json("groq_chat_request_vision.json"));
-    }
-
-    #[test]
-    fn the_picture_belongs_to_the_last_question() {
-        let mut asked = question();
-        asked.messages.push(Message { role: Role::Assistant, text: "Hello.".into() });
-        asked.messages.push(Message { role: Role::User, text: "And now?".into() });
-        asked.image = Some(Bytes::from_static(b"\x89PNG"));
-        let body = request(&asked, Shape { max_tokens_field: "max_tokens", stream_options: true, params: None });
-        assert_eq!(body["messages"][1]["content"], "Say hello.");
-        assert_eq!(body["messages"][3]["content"][1]["image_url"]["url"], "data:image/png;base64,iVBORw==");
-        assert_eq!((&body["max_tokens"], &body["stream_options"]["include_usage"]), (&json!(256), &json!(true)));
+        let (pieces, failure) = of("{\"name\": \"No", "tool_calls");
+        assert_eq!((calls(&pieces).len(), failure.map(|failure| failure.class)), (0, Some(Class::Empty)));
+        let (pieces, failure) = of("{\"name\": \"No", "length");
+        assert_eq!((calls(&pieces).len(), failure, end(&pieces).0), (0, None, Finish::Length));
+        let (pieces, failure) = of("", "stop");
+        assert_eq!((calls(&pieces), failure), (vec![("c", "open_app", "{}")], None));
+        assert_eq!(end(&pieces).0, Finish::ToolCalls);
     }
 }

@@ -1,5 +1,7 @@
 //! Spoken audio as it arrives: raw samples, a WAV file whose header may lie, or a compressed file.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::errors;
@@ -11,6 +13,8 @@ use crate::providers::{Class, Failure, SpeechPiece};
 const RAW_RATE: u32 = 24_000;
 /// The longest compressed file that is kept, in bytes: twenty minutes of MP3.
 const MAX_FILE: usize = 32 * 1024 * 1024;
+/// Sound that may be missing at the end of a file without anyone noticing.
+const SHORT: Duration = Duration::from_millis(50);
 /// The longest error in a success's clothes.
 const MAX_WORDS: usize = 64 * 1024;
 
@@ -53,6 +57,7 @@ fn sample(low: u8, high: u8) -> f32 {
     f32::from(i16::from_le_bytes([low, high])) / 32768.0
 }
 
+#[derive(Debug)]
 enum Format {
     Wav(WavDecoder),
     Raw(Raw),
@@ -61,6 +66,7 @@ enum Format {
 }
 
 /// Decodes the body of a speech reply.
+#[derive(Debug)]
 pub(in crate::providers) struct Speech {
     content_type: String,
     asked_for: String,
@@ -158,12 +164,16 @@ impl Decoder for Speech {
     fn finish(&mut self, out: &mut Vec<SpeechPiece>) -> Result<(), Failure> {
         match self.format.take() {
             Some(Format::Wav(decoder)) => {
+                let missing = decoder.missing();
                 // An error here means that the body ended inside its header.
                 let last =
                     decoder.finish().map_err(|error| if self.content { unreadable(true, &error) } else { silent() })?;
                 if let Some(pcm) = last.filter(|pcm| !pcm.samples.is_empty()) {
                     self.content = true;
                     out.push(SpeechPiece::Pcm(pcm));
+                }
+                if self.content && missing > SHORT {
+                    return Err(errors::broken(true, "The speech is shorter than its header says."));
                 }
             }
             Some(Format::File(file)) if !file.is_empty() => {
@@ -174,6 +184,12 @@ impl Decoder for Speech {
                 let said = serde_json::from_slice(&words).ok().and_then(|value| errors::in_success(&value));
                 return Err(said.unwrap_or_else(|| {
                     let words = String::from_utf8_lossy(&words);
+                    if words.trim_start().starts_with('<') {
+                        return errors::broken(
+                            false,
+                            "The reply is a web page. Check the provider's address and the network.",
+                        );
+                    }
                     Failure::new(
                         Class::Unsupported,
                         errors::shorten(&format!("The provider sent text instead of audio: {words}")),
@@ -230,6 +246,14 @@ mod tests {
     }
 
     #[test]
+    fn sound_that_is_shorter_than_promised_broke_off() {
+        let good = recorded::bytes("speech_ok_24k.wav");
+        let (pieces, failure) = run("audio/wav", "wav", &[&good[..good.len() / 2]]);
+        assert_eq!((samples(&pieces).len(), failure.unwrap().class), (1189, Class::Interrupted));
+        assert_eq!(run("audio/wav", "wav", &[&good[..good.len() - 480]]).1, None, "10 ms less are no loss");
+    }
+
+    #[test]
     fn sound_is_there_before_the_body_ends() {
         let mut decoder = Speech::new("audio/wav".into(), "wav");
         let mut out = Vec::new();
@@ -255,7 +279,8 @@ mod tests {
         let failure = run("application/json", "wav", &[&body]).1.unwrap();
         assert_eq!(failure.class, Class::Unsupported);
         assert!(failure.message.starts_with("Unexpected endpoint"));
-        assert_eq!(run("audio/wav", "wav", &[b"<html>hello</html>"]).1.unwrap().class, Class::Unsupported);
+        assert_eq!(run("audio/wav", "wav", &[b"<html>hello</html>"]).1.unwrap().class, Class::Unreachable);
+        assert_eq!(run("text/plain", "wav", &[b"hello"]).1.unwrap().class, Class::Unsupported);
     }
 
     #[test]

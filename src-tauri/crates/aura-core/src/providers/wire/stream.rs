@@ -89,7 +89,7 @@ fn drain(response: Option<Response>) {
 }
 
 /// Everything a decoder makes of some chunks, for tests: the pieces, then the failure if there was one.
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(in crate::providers) fn decode_all<D: Decoder>(
     mut decoder: D,
     chunks: &[&[u8]],

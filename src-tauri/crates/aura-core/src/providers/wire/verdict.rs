@@ -39,6 +39,7 @@ const GONE: &[&str] = &[
     "model_not_found",
     "model_not_active",
     "model_permission_blocked",
+    "model_terms_required", // of this model alone; the key is fine
     "invalid_model",
     "decommissioned",
 ];
@@ -48,7 +49,6 @@ const AUTH: &[&str] = &[
     "authentication_error",
     "unauthenticated",
     "permission_denied",
-    "model_terms_required",
     "consumer_suspended",
 ];
 const BLOCKED: &[&str] = &["content_filter", "content_policy", "moderation_blocked", "flagged", "safety_violation"];
