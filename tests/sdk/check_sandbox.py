@@ -44,6 +44,11 @@ TOOL = {
 }
 
 
+LIST_TOOL = {"type": "function", "function": {"name": "list_windows", "description": "Lists the windows."}}
+CALLS = [{"name": "open_app", "arguments": {"name": "Notes"}}, {"name": "list_windows"}]
+CALLED = [("open_app", {"name": "Notes"}), ("list_windows", {})]
+
+
 def control(method, path, body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{URL}/control/{path}", data=data, method=method)
@@ -67,6 +72,45 @@ def groq_client():
 @pytest.fixture
 def openai_client():
     return openai.OpenAI(api_key=KEY, base_url=f"{URL}/openai/v1", max_retries=0)
+
+
+def calls_in(client, model, stream):
+    """Text and two calls at once, as the script orders them; then their results are sent back."""
+    script = {"rules": [{"reply": {"text": "At once.", "tool_calls": CALLS}, "times": 1}, {"reply": {"text": "Done."}}]}
+    control("PUT", "script", script)
+    ask = {"model": model, "tools": [TOOL, LIST_TOOL]}
+    messages = [{"role": "user", "content": "Notes"}]
+    answer = client.chat.completions.create(messages=messages, stream=stream, **ask)
+    if stream:
+        text, calls, finish = "", {}, None
+        for chunk in answer:
+            for choice in chunk.choices:
+                text += choice.delta.content or ""
+                finish = choice.finish_reason or finish
+                for piece in choice.delta.tool_calls or []:
+                    call = calls.setdefault(piece.index, {"id": "", "name": "", "arguments": ""})
+                    call["id"] += piece.id or ""
+                    call["name"] += piece.function.name or ""
+                    call["arguments"] += piece.function.arguments or ""
+        calls = [calls[index] for index in sorted(calls)]
+    else:
+        choice = answer.choices[0]
+        text, finish = choice.message.content, choice.finish_reason
+        calls = [{"id": call.id, **call.function.model_dump()} for call in choice.message.tool_calls]
+    assert (text, finish) == ("At once.", "tool_calls")
+    assert [(call["name"], json.loads(call["arguments"])) for call in calls] == CALLED
+    sent = [{"id": call.pop("id"), "type": "function", "function": call} for call in calls]
+    messages += [{"role": "assistant", "content": text, "tool_calls": sent}]
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "{}"} for call in sent]
+    answer = client.chat.completions.create(messages=messages + results, **ask)
+    assert answer.choices[0].message.content == "Done."
+    # Half of the results is the caller's mistake.
+    with pytest.raises((openai.BadRequestError, groq.BadRequestError)):
+        client.chat.completions.create(messages=messages + results[:1], **ask)
+    # A request that offers no tool gets none.
+    control("PUT", "script", script)
+    answer = client.chat.completions.create(model=model, messages=messages[:1])
+    assert (answer.choices[0].message.content, answer.choices[0].message.tool_calls) == ("At once.", None)
 
 
 def gemini(key=KEY, version="v1beta"):
@@ -192,6 +236,11 @@ def test_groq_tools(groq_client):
     ]
     answer = groq_client.chat.completions.create(model=GROQ_CHAT, messages=messages, tools=[TOOL])
     assert answer.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_groq_tools_by_script(groq_client, stream):
+    calls_in(groq_client, GROQ_CHAT, stream)
 
 
 def test_groq_transcription(groq_client, speech):
@@ -322,6 +371,45 @@ def test_gemini_tools(gemini_client):
     )
     answer = gemini_client.models.generate_content(model=GEMINI_CHAT, contents="Notes", config=config)
     assert [(call.name, call.args) for call in answer.function_calls] == [("open_app", {"name": "Notes"})]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_gemini_tools_by_script(gemini_client, stream):
+    rules = [{"reply": {"text": "At once.", "tool_calls": CALLS}, "times": 1}, {"reply": {"text": "Done."}}]
+    control("PUT", "script", {"rules": rules})
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    functions = [
+        types.FunctionDeclaration(name="open_app", description="Opens an application.", parameters_json_schema=schema),
+        types.FunctionDeclaration(name="list_windows", description="Lists the windows."),
+    ]
+    config = types.GenerateContentConfig(tools=[types.Tool(function_declarations=functions)])
+    contents = [types.Content(role="user", parts=[types.Part(text="Notes")])]
+    ask = {"model": GEMINI_CHAT, "config": config}
+    if stream:
+        chunks = list(gemini_client.models.generate_content_stream(contents=contents, **ask))
+        parts = [part for chunk in chunks for part in chunk.candidates[0].content.parts or []]
+    else:
+        parts = gemini_client.models.generate_content(contents=contents, **ask).candidates[0].content.parts
+    assert "".join(part.text for part in parts if part.text) == "At once."
+    calls = [part for part in parts if part.function_call]
+    assert [(call.function_call.name, call.function_call.args) for call in calls] == CALLED
+    assert [bool(call.thought_signature) for call in calls] == [True, False]
+    results = [
+        types.Part(function_response=types.FunctionResponse(
+            id=call.function_call.id, name=call.function_call.name, response={"output": "ok"}
+        ))
+        for call in calls
+    ]
+    called = types.Content(role="model", parts=calls)
+    answered = types.Content(role="user", parts=results)
+    answer = gemini_client.models.generate_content(contents=[*contents, called, answered], **ask)
+    assert answer.text == "Done."
+    with pytest.raises(genai_errors.ClientError, match="number of function response parts"):
+        half = types.Content(role="user", parts=results[:1])
+        gemini_client.models.generate_content(contents=[*contents, called, half], **ask)
+    calls[0].thought_signature = None
+    with pytest.raises(genai_errors.ClientError, match="thought_signature"):
+        gemini_client.models.generate_content(contents=[*contents, called, answered], **ask)
 
 
 def test_gemini_transcription(gemini_client, speech):
@@ -468,6 +556,11 @@ def test_openai_tools_in_a_stream(openai_client):
         for call in chunk.choices[0].delta.tool_calls or []:
             name, arguments = name + (call.function.name or ""), arguments + (call.function.arguments or "")
     assert (name, json.loads(arguments)) == ("open_app", {"name": "Notes"})
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_openai_tools_by_script(openai_client, stream):
+    calls_in(openai_client, OPENAI_CHAT, stream)
 
 
 def test_openai_transcription(openai_client, speech):

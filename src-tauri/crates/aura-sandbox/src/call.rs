@@ -158,6 +158,12 @@ impl Call {
         since.unwrap_or_default().as_secs()
     }
 
+    /// The key that was sent, however it was.
+    fn key(&self) -> &str {
+        let bearer = self.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        bearer.or_else(|| self.header("x-goog-api-key")).unwrap_or_default()
+    }
+
     /// Checks `Authorization: Bearer …`.
     pub(crate) fn check_bearer(&self) -> Result<(), Refusal> {
         match self.header("authorization") {
@@ -222,7 +228,7 @@ impl Call {
         self.fault = Some(fault);
         match kind {
             FaultKind::Status { code, body, headers } => {
-                Err(Refusal::ordered(self.provider, &self.model, code, &body, &headers))
+                Err(Refusal::ordered(self.provider, &self.model, code, &body, &headers).quoting(self.key()))
             }
             FaultKind::RefuseAuth => Err(self.refuse(&Cause::BadKey)),
             FaultKind::ModelGone { form } => Err(self.refuse(&Cause::Gone(form))),

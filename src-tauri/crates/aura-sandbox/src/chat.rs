@@ -32,6 +32,7 @@ pub(crate) fn read(body: &Value) -> Result<ChatRequest, String> {
     for (index, message) in messages.iter().enumerate() {
         read_message(&mut request, index, message)?;
     }
+    check_results(messages)?;
     request.stream = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
     let options = body.get("stream_options").and_then(|options| options.get("include_usage"));
     request.include_usage = options.and_then(Value::as_bool).unwrap_or(false);
@@ -90,10 +91,42 @@ fn read_message(request: &mut ChatRequest, index: usize, message: &Value) -> Res
         }
     }
     request.question.prompt_tokens += tokens(&text) + 4;
+    request.question.prefilled = role == "assistant";
     if role == "user" {
         request.question.heard = text;
     }
     Ok(())
+}
+
+/// Every call has its result right after it, and every result its call.
+fn check_results(messages: &[Value]) -> Result<(), String> {
+    let mut open: Vec<&str> = Vec::new();
+    for (index, message) in messages.iter().enumerate() {
+        if message["role"] == "tool" {
+            let id = message["tool_call_id"].as_str().unwrap_or_default();
+            let at = open.iter().position(|call| *call == id).ok_or(format!(
+                "'messages.{index}' : messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
+            ))?;
+            open.remove(at);
+            continue;
+        }
+        if !open.is_empty() {
+            break;
+        }
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            let function = &call["function"];
+            let (id, arguments) = (call["id"].as_str(), function["arguments"].as_str());
+            let (Some(id), Some(_), Some("function")) = (id, arguments, call["type"].as_str()) else {
+                return Err(format!("'messages.{index}.tool_calls' : 'id', 'type' or 'function' is missing"));
+            };
+            open.push(id);
+        }
+    }
+    if open.is_empty() {
+        return Ok(());
+    }
+    Err("An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'."
+        .to_owned())
 }
 
 fn read_tools(question: &mut Question, body: &Value) -> Result<(), String> {

@@ -27,6 +27,8 @@ pub(crate) struct Question {
     pub(crate) json: bool,
     /// The user asked the model to think, so a script's reasoning is used.
     pub(crate) reasoning: bool,
+    /// The last message is the assistant's: the answer is to go on from there.
+    pub(crate) prefilled: bool,
 }
 
 /// A function that the model may call.
@@ -52,7 +54,7 @@ pub(crate) enum Finish {
 pub(crate) struct Answer {
     pub(crate) pieces: Vec<String>,
     pub(crate) reasoning: Vec<String>,
-    pub(crate) tool_call: Option<ToolCall>,
+    pub(crate) tool_calls: Vec<ToolCall>,
     pub(crate) finish: Finish,
     pub(crate) usage: Usage,
     first: Duration,
@@ -81,18 +83,27 @@ pub(crate) async fn compose(call: &Call, question: &Question) -> Result<Answer, 
         record.text = Some(question.heard.clone());
         record.images = question.pictures.iter().map(|picture| picture.record.clone()).collect();
     });
+    if question.prefilled && call.fault() == Some(&FaultKind::RefusePrefill) {
+        return Err(call.invalid(
+            "This model does not support assistant message prefill. The conversation must end with a user message.",
+        ));
+    }
     let scripted = call.state.script().reply(call.provider, call.service, &call.model, &question.heard);
     let reply = match scripted {
         Some(reply) => reply,
         None => default_reply(call, question),
     };
     let text = fill(call, question, &reply.text).await?;
-    let tool_call = reply.tool_call.clone().or_else(|| forced_call(question));
+    let offered = |call: &&ToolCall| question.tools.iter().any(|tool| tool.name == call.name);
+    let mut tool_calls: Vec<ToolCall> = reply.tool_calls.iter().filter(offered).cloned().collect();
+    if tool_calls.is_empty() {
+        tool_calls.extend(forced_call(question));
+    }
     let delays = call.state.delays();
     let mut answer = Answer {
         pieces: Vec::new(),
         reasoning: Vec::new(),
-        tool_call,
+        tool_calls,
         finish: Finish::Stop,
         usage: Usage::default(),
         first: Duration::from_millis(reply.first_ms.unwrap_or(delays.llm_first_ms)),
@@ -101,10 +112,13 @@ pub(crate) async fn compose(call: &Call, question: &Question) -> Result<Answer, 
     if question.reasoning {
         answer.reasoning = pieces(reply.reasoning.as_deref().unwrap_or_default(), 4);
     }
-    if answer.tool_call.is_some() {
-        answer.finish = Finish::Tool;
-    } else {
+    let calls = !answer.tool_calls.is_empty();
+    // A model that is made to call has nothing to say; one that calls by its script says what the script says.
+    if !calls || !reply.tool_calls.is_empty() {
         write(&mut answer, question, text, &reply);
+    }
+    if calls {
+        answer.finish = Finish::Tool;
     }
     spoil(call, &mut answer);
     answer.usage = reply.usage.unwrap_or(Usage {
@@ -174,12 +188,12 @@ fn spoil(call: &Call, answer: &mut Answer) {
     match call.fault() {
         Some(FaultKind::EmptyAnswer { finish }) => {
             answer.pieces.clear();
-            answer.tool_call = None;
+            answer.tool_calls.clear();
             answer.finish = finish.clone().map_or(Finish::Stop, Finish::Other);
         }
         Some(FaultKind::ContentFilter { form: FilterForm::Answer }) => {
             answer.pieces.truncate(1);
-            answer.tool_call = None;
+            answer.tool_calls.clear();
             answer.finish = Finish::Filtered;
         }
         _ => {}

@@ -184,6 +184,8 @@ pub enum FaultKind {
     },
     /// The request's body is larger than allowed.
     BodyTooLarge,
+    /// A request whose last message is the assistant's is refused; any other is answered.
+    RefusePrefill,
 }
 
 impl FaultKind {
@@ -211,6 +213,7 @@ impl FaultKind {
             Self::ContextTooLong => "context_too_long",
             Self::ContentFilter { .. } => "content_filter",
             Self::BodyTooLarge => "body_too_large",
+            Self::RefusePrefill => "refuse_prefill",
         }
     }
 }
@@ -230,9 +233,9 @@ pub enum ErrorBody {
     Empty,
     /// A proxy's HTML page.
     Html,
-    /// This JSON.
+    /// This JSON. In its strings `{key}` is the key that was sent: some servers repeat it in their errors.
     Json(Value),
-    /// This plain text.
+    /// This plain text, with the same placeholder.
     Text(String),
 }
 

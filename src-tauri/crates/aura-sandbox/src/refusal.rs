@@ -93,6 +93,16 @@ impl Refusal {
         refusal
     }
 
+    /// The same with the key in place of `{key}`.
+    pub(crate) fn quoting(mut self, key: &str) -> Self {
+        if let Ok(text) = std::str::from_utf8(&self.body)
+            && text.contains("{key}")
+        {
+            self.body = text.replace("{key}", key).into();
+        }
+        self
+    }
+
     pub(crate) fn response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -38,6 +38,11 @@ impl Rule {
     pub fn reply(text: impl Into<String>) -> Self {
         Self { reply: Reply { text: text.into(), ..Reply::default() }, ..Self::default() }
     }
+
+    /// Answers every text request that offers these tools with calls to them, once; then the next rule holds.
+    pub fn calling(calls: Vec<ToolCall>) -> Self {
+        Self { reply: Reply { tool_calls: calls, ..Reply::default() }, times: Some(1), ..Self::default() }
+    }
 }
 
 /// Which requests a rule answers: all that is given must hold.
@@ -82,9 +87,10 @@ pub struct Reply {
     /// What a reasoning model thinks first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
-    /// A call to one of the request's tools, in place of text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tool_call: Option<ToolCall>,
+    /// Calls to the request's tools, after the text if there is one. Tools that a request does not offer are not called: it is
+    /// answered with the text alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
     /// Milliseconds before the first content, in place of the sandbox's own delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_ms: Option<u64>,
@@ -107,9 +113,13 @@ pub struct Reply {
 pub struct ToolCall {
     /// The function.
     pub name: String,
-    /// Its arguments.
-    #[serde(default)]
+    /// Its arguments, an object.
+    #[serde(default = "no_arguments")]
     pub arguments: Value,
+}
+
+fn no_arguments() -> Value {
+    Value::Object(serde_json::Map::new())
 }
 
 /// Tokens of one request.

@@ -68,6 +68,7 @@ async fn generate(call: &mut Call, id: &str, form: Form) -> Result<Reply, Refusa
     } else if !body["systemInstruction"].is_null() {
         return Err(call.invalid("Developer instruction is not enabled for this model"));
     }
+    request::check_calls(model, &body).map_err(|message| call.invalid(message))?;
     request::check_modalities(model, config).map_err(|message| call.invalid(message))?;
     if call.filter() == Some(FilterForm::Prompt) {
         return Ok(blocked(call, model, form));
@@ -197,21 +198,27 @@ fn text(call: &Call, model: &Model, request: &Generate, answer: &Answer, form: F
     if request.include_thoughts {
         parts.extend(answer.reasoning.iter().map(|thought| json!({"text": thought, "thought": true})));
     }
-    if let Some(tool) = &answer.tool_call {
-        let id = format!("call_{}", call.entry.id());
-        let function = json!({"name": tool.name, "args": tool.arguments, "id": id});
-        parts.push(json!({"functionCall": function, "thoughtSignature": SIGNATURE}));
-    }
+    let calls = answer.tool_calls.iter().enumerate().map(|(at, tool)| {
+        let id = format!("call_{}x{at}", call.entry.id());
+        let mut part = json!({"functionCall": {"name": tool.name, "args": tool.arguments, "id": id}});
+        // Of calls made together only the first is signed.
+        if at == 0 {
+            part["thoughtSignature"] = Value::from(SIGNATURE);
+        }
+        part
+    });
     let all = usage(request, used.prompt, used.completion, used.reasoning);
     if form == Form::Whole {
         if !answer.pieces.is_empty() {
             parts.push(json!({"text": answer.text()}));
         }
+        parts.extend(calls);
         let content = content(parts, answer);
         let body = candidate(call, model, content, Some(finish(answer)), all);
         return Reply::json(answer.complete(), &body);
     }
     parts.extend(answer.pieces.iter().map(|piece| json!({"text": piece})));
+    parts.extend(calls);
     let mut pieces = Vec::new();
     for (n, part) in parts.into_iter().enumerate() {
         let so_far = usage(request, used.prompt, (n as u64 + 1).min(used.completion), used.reasoning);

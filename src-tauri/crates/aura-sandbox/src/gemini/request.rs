@@ -97,6 +97,7 @@ fn read_content(request: &mut Generate, index: usize, content: &Value) -> Result
         }
     }
     request.text_tokens += tokens(&text);
+    request.question.prefilled = role == "model";
     // A function's result is a turn of the user's, but nothing the user said.
     if role == "user" && parts.iter().any(|part| part["functionResponse"].is_null()) {
         request.question.heard = text;
@@ -145,6 +146,35 @@ pub(super) fn check_thinking(model: &Model, config: &Value) -> Result<(), String
         return Err(format!(
             "Thinking level {level} is not supported for this model. Please retry with other thinking level."
         ));
+    }
+    Ok(())
+}
+
+/// Whether every call that is sent back is signed, as models with levels of thinking want it, and has its result; `Err` is
+/// Gemini's message.
+pub(super) fn check_calls(model: &Model, body: &Value) -> Result<(), String> {
+    let contents = body["contents"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let parts = |content: &Value, name: &str| -> Vec<Value> {
+        content["parts"].as_array().into_iter().flatten().filter(|part| part[name].is_object()).cloned().collect()
+    };
+    for (index, content) in contents.iter().enumerate() {
+        let calls = parts(content, "functionCall");
+        let Some(first) = calls.first() else { continue };
+        if !model.levels.is_empty() && first["thoughtSignature"].as_str().is_none_or(str::is_empty) {
+            return Err(
+                "Function call is missing a thought_signature in functionCall parts. This is required for tools to \
+                        work correctly."
+                    .to_owned(),
+            );
+        }
+        let results = contents.get(index + 1).map(|next| parts(next, "functionResponse")).unwrap_or_default();
+        if results.len() != calls.len() {
+            return Err(
+                "Please ensure that the number of function response parts is equal to the number of function call \
+                        parts of the function call turn."
+                    .to_owned(),
+            );
+        }
     }
     Ok(())
 }

@@ -193,13 +193,17 @@ fn usage(answer: &Answer) -> Value {
     usage
 }
 
-fn tool_call(answer: &Answer, number: u64) -> Option<Value> {
-    let tool = answer.tool_call.as_ref()?;
-    Some(json!({
-        "id": format!("fc_{number:08}-0000-4000-8000-000000000000"),
-        "type": "function",
-        "function": {"name": tool.name, "arguments": tool.arguments.to_string()},
-    }))
+fn tool_calls(answer: &Answer, number: u64) -> Vec<Value> {
+    let calls = answer.tool_calls.iter().enumerate();
+    calls
+        .map(|(at, tool)| {
+            json!({
+                "id": format!("fc_{number:08}-0000-4000-8000-{at:012}"),
+                "type": "function",
+                "function": {"name": tool.name, "arguments": tool.arguments.to_string()},
+            })
+        })
+        .collect()
 }
 
 fn whole(call: &Call, answer: &Answer) -> Reply {
@@ -208,9 +212,12 @@ fn whole(call: &Call, answer: &Answer) -> Reply {
     if !answer.reasoning.is_empty() {
         message["reasoning"] = Value::from(answer.reasoning.concat());
     }
-    if let Some(tool) = tool_call(answer, number) {
-        message["content"] = Value::Null;
-        message["tool_calls"] = json!([tool]);
+    let tools = tool_calls(answer, number);
+    if !tools.is_empty() {
+        message["tool_calls"] = json!(tools);
+        if answer.pieces.is_empty() {
+            message["content"] = Value::Null;
+        }
     }
     let body = json!({
         "id": format!("chatcmpl-sandbox-{number}"),
@@ -257,8 +264,8 @@ fn streamed(call: &Call, model: &Model, request: &ChatRequest, answer: &Answer) 
         frames.push(event(Part::Content, at, &chunk(json!({"content": piece}), Value::Null)));
     }
     let end = answer.complete();
-    if let Some(mut tool) = tool_call(answer, number) {
-        tool["index"] = Value::from(0);
+    for (index, mut tool) in tool_calls(answer, number).into_iter().enumerate() {
+        tool["index"] = Value::from(index);
         frames.push(event(Part::Content, end, &chunk(json!({"tool_calls": [tool]}), Value::Null)));
     }
     let used = usage(answer);

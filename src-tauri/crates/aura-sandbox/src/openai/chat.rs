@@ -48,13 +48,17 @@ fn usage(answer: &Answer) -> Value {
     })
 }
 
-fn tool_call(call: &Call, answer: &Answer) -> Option<Value> {
-    let tool = answer.tool_call.as_ref()?;
-    Some(json!({
-        "id": format!("call_sandbox{}", call.entry.id()),
-        "type": "function",
-        "function": {"name": tool.name, "arguments": tool.arguments.to_string()},
-    }))
+fn tool_calls(call: &Call, answer: &Answer) -> Vec<Value> {
+    let calls = answer.tool_calls.iter().enumerate();
+    calls
+        .map(|(at, tool)| {
+            json!({
+                "id": format!("call_sandbox{}x{at}", call.entry.id()),
+                "type": "function",
+                "function": {"name": tool.name, "arguments": tool.arguments.to_string()},
+            })
+        })
+        .collect()
 }
 
 fn whole(call: &Call, answer: &Answer) -> Reply {
@@ -63,9 +67,12 @@ fn whole(call: &Call, answer: &Answer) -> Reply {
         // As the local servers name it; OpenAI's own models do not show theirs.
         message["reasoning_content"] = Value::from(answer.reasoning.concat());
     }
-    if let Some(tool) = tool_call(call, answer) {
-        message["content"] = Value::Null;
-        message["tool_calls"] = json!([tool]);
+    let tools = tool_calls(call, answer);
+    if !tools.is_empty() {
+        message["tool_calls"] = json!(tools);
+        if answer.pieces.is_empty() {
+            message["content"] = Value::Null;
+        }
     }
     let body = json!({
         "id": format!("chatcmpl-{}", call.entry.id()),
@@ -109,9 +116,9 @@ fn streamed(call: &Call, request: &ChatRequest, answer: &Answer) -> Reply {
         frames.push(event(Part::Content, at, &chunk(json!({"content": piece}), Value::Null)));
     }
     let end = answer.complete();
-    if let Some(tool) = tool_call(call, answer) {
-        frames
-            .extend(tool_events(&tool).into_iter().map(|delta| event(Part::Content, end, &chunk(delta, Value::Null))));
+    for (index, tool) in tool_calls(call, answer).iter().enumerate() {
+        let deltas = tool_events(index, tool).into_iter();
+        frames.extend(deltas.map(|delta| event(Part::Content, end, &chunk(delta, Value::Null))));
     }
     frames.push(event(Part::Finish, end, &chunk(json!({}), Value::from(finish(answer)))));
     if request.include_usage {
@@ -125,13 +132,13 @@ fn streamed(call: &Call, request: &ChatRequest, answer: &Answer) -> Reply {
 }
 
 /// A tool call arrives in pieces: its name first, its arguments in two halves.
-fn tool_events(tool: &Value) -> Vec<Value> {
+fn tool_events(index: usize, tool: &Value) -> Vec<Value> {
     let arguments = tool["function"]["arguments"].as_str().unwrap_or_default();
     let middle = arguments.char_indices().nth(arguments.chars().count() / 2).map_or(0, |(at, _)| at);
     let (start, end) = arguments.split_at(middle);
     let mut first = tool.clone();
-    first["index"] = Value::from(0);
+    first["index"] = Value::from(index);
     first["function"]["arguments"] = Value::from("");
-    let piece = |text: &str| json!({"tool_calls": [{"index": 0, "function": {"arguments": text}}]});
+    let piece = |text: &str| json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]});
     vec![json!({"tool_calls": [first]}), piece(start), piece(end)]
 }

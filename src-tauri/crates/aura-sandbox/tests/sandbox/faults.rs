@@ -161,6 +161,34 @@ async fn delays_fall_where_they_were_ordered() {
 }
 
 #[tokio::test]
+async fn a_beginning_of_the_answer_is_refused_when_ordered() {
+    let bench = Bench::start().await;
+    bench.sandbox.add_fault(Fault::new(FaultKind::RefusePrefill));
+    let question = serde_json::json!({"role": "user", "content": "Good morning"});
+    let begun = serde_json::json!({"role": "assistant", "content": "Good"});
+    for (messages, status) in [(vec![&question], 200), (vec![&question, &begun], 400), (vec![&begun, &question], 200)] {
+        let body = serde_json::json!({"model": "openai/gpt-oss-20b", "messages": messages});
+        assert_eq!(bench.groq("chat/completions").json(&body).send().await.unwrap().status(), status, "{body}");
+    }
+    let said = |role: &str| serde_json::json!({"role": role, "parts": [{"text": "Good morning"}]});
+    for (last, status) in [("user", 200), ("model", 400)] {
+        let body = serde_json::json!({"contents": [said("user"), said(last)]});
+        let response = bench.gemini("gemini-3.5-flash-lite:generateContent", &body).send().await.unwrap();
+        assert_eq!(response.status(), status);
+    }
+}
+
+#[tokio::test]
+async fn an_ordered_body_can_repeat_the_key() {
+    let bench = Bench::start().await;
+    bench.sandbox.add_fault(Fault::status(401).body(ErrorBody::Text("Who is {key}?".into())));
+    for request in [bench.ask_groq(true), bench.ask_gemini()] {
+        let text = request.send().await.unwrap().text().await.unwrap();
+        assert_eq!(text, format!("Who is {}?", bench.sandbox.key()));
+    }
+}
+
+#[tokio::test]
 async fn stopping_refuses_connections_and_ends_those_that_wait() {
     let bench = Bench::start().await;
     bench.sandbox.add_fault(Fault::new(FaultKind::Silent));
