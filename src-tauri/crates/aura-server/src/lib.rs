@@ -1,15 +1,95 @@
-//! The HTTP door onto the assistant. It offers its health so far; the guide's routes come next.
+//! The HTTP door onto the assistant: the guide's routes, OpenAI's format, events and metrics, behind a guard that lets in the person
+//! who started AURA and nobody else.
 #![forbid(unsafe_code)]
 
-use axum::routing::get;
-use axum::{Json, Router};
-use serde_json::{Value, json};
+mod body;
+pub mod compose;
+mod error;
+mod extract;
+mod guard;
+mod metrics;
+mod names;
+pub(crate) mod openai;
+mod openapi;
+mod program;
+pub(crate) mod routes;
+mod serve;
 
-/// The routes of the door.
-pub fn router() -> Router {
-    Router::new().route("/health", get(health))
+use std::sync::Arc;
+use std::time::Instant;
+
+use aura_core::Assistant;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
+use tokio_util::sync::CancellationToken;
+
+pub use error::{Problem, ProblemBody, ProblemFields};
+pub use guard::Token;
+pub use program::run;
+pub use serve::{listen, serve};
+
+/// The guide's port.
+pub const PORT: u16 = 8000;
+
+/// What every request is answered from. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    /// The assistant behind it.
+    pub assistant: Assistant,
+    token: Arc<Token>,
+    metrics: Arc<metrics::Metrics>,
+    places: guard::Places,
+    opened: Instant,
+    /// Cancelled when the door closes: streams that have no end of their own end then.
+    closing: CancellationToken,
 }
 
-async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }))
+impl Door {
+    /// A door onto an assistant, which opens with this token.
+    pub fn new(assistant: Assistant, token: Token) -> Self {
+        Self {
+            assistant,
+            token: Arc::new(token),
+            metrics: Arc::default(),
+            places: guard::Places::default(),
+            opened: Instant::now(),
+            closing: CancellationToken::new(),
+        }
+    }
+}
+
+/// The routes of the door, behind its guard.
+pub fn router(door: Door) -> Router {
+    routes::routes()
+        .merge(openai::routes())
+        .merge(openapi::routes())
+        .fallback(not_there)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(door.clone(), guard::check))
+        .layer(from_fn_with_state(door.clone(), guard::hold))
+        .layer(map_response(private))
+        .with_state(door)
+}
+
+/// Answers are for the caller alone: neither kept on the way nor guessed at.
+async fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+async fn not_there(request: Request) -> Problem {
+    let path: String = request.uri().path().chars().take(100).collect();
+    let message = format!("There is nothing at {path}. GET /docs shows what there is.");
+    Problem::new(StatusCode::NOT_FOUND, aura_core::error::Code::NotFound.as_str(), message)
+}
+
+async fn wrong_method(request: Request) -> Problem {
+    let message =
+        format!("{} does not take {}. GET /docs shows what it takes.", request.uri().path(), request.method());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }

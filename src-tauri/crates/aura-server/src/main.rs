@@ -1,27 +1,38 @@
 //! The HTTP door without a window: it links no web view.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 
-use tokio::net::TcpListener;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
-/// The guide's port.
-const PORT: u16 = 8000;
+/// Opens AURA's HTTP door on the loopback.
+#[derive(Debug, Parser)]
+#[command(name = "aura-server", version)]
+struct Arguments {
+    /// The port; 0 takes a free one.
+    #[arg(long, default_value_t = aura_server::PORT)]
+    port: u16,
+    /// Use the sandbox providers on this computer instead of the real ones.
+    #[arg(long)]
+    sandbox: bool,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, PORT));
-    let served = async {
-        let listener = TcpListener::bind(address).await?;
-        eprintln!("AURA listens on http://{address}");
-        axum::serve(listener, aura_server::router())
-            .with_graceful_shutdown(async { drop(tokio::signal::ctrl_c().await) })
-            .await
-    };
-    match served.await {
+    let Arguments { port, sandbox } = Arguments::parse();
+    let level = std::env::var("RUST_LOG").or_else(|_| std::env::var("LOG_LEVEL")).unwrap_or_else(|_| "warn".into());
+    let filter = EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    if sandbox {
+        eprintln!("The sandbox answers: no real provider is called.");
+    }
+    match aura_server::run(sandbox, port).await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(cause) => {
-            eprintln!("error: AURA cannot listen on http://{address}: {cause}. Stop the program that uses the port.");
+        Err(error) => {
+            eprintln!("error[{}]: {}", error.code.as_str(), error.message);
+            if let Some(serde_json::Value::String(detail)) = &error.detail {
+                eprintln!("  {detail}");
+            }
             ExitCode::FAILURE
         }
     }

@@ -1,0 +1,36 @@
+//! The guide's routes.
+
+pub(crate) mod chat;
+pub(crate) mod configuration;
+pub(crate) mod events;
+pub(crate) mod process;
+pub(crate) mod providers;
+pub(crate) mod sessions;
+pub(crate) mod state;
+mod turn;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::Door;
+pub(crate) use turn::wav;
+
+/// All of them.
+pub(crate) fn routes() -> Router<Door> {
+    Router::new()
+        .route("/", get(state::root))
+        .route("/health", get(state::health))
+        .route("/metrics", get(state::metrics))
+        .route("/events", get(events::events))
+        .route("/chat", post(chat::chat))
+        .route("/process", post(process::process))
+        .route("/providers/health", get(providers::health))
+        .route("/providers/info", get(providers::info))
+        .route("/providers/models", get(providers::models))
+        .route("/providers/voices", get(providers::voices))
+        .route("/providers/test", post(providers::test))
+        .route("/providers/switch", post(configuration::switch))
+        .route("/providers/config/{service}", get(configuration::config))
+        .route("/providers/config/{service}/model", post(configuration::set_model))
+        .route("/session/{id}/history", get(sessions::history).delete(sessions::forget))
+}
