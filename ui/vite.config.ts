@@ -2,11 +2,17 @@ import { fileURLToPath } from 'node:url'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { svelteTesting } from '@testing-library/svelte/vite'
 import { defineConfig } from 'vitest/config'
+import { budget } from './budget.ts'
 
 const page = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 
 export default defineConfig(({ mode }) => ({
-  plugins: [svelte(), ...(mode === 'test' ? [svelteTesting()] : [])],
+  plugins: [
+    svelte(),
+    ...(mode === 'test' ? [svelteTesting()] : []),
+    // JavaScript that a window loads, gzipped: small windows open fast.
+    ...(mode === 'production' ? [budget({ index: 120_000, hud: 25_000 })] : []),
+  ],
   clearScreen: false,
   server: { port: 1420, strictPort: true },
   build: {

@@ -1,11 +1,16 @@
 //! The desktop app: windows, shortcut and door around one assistant.
 
+use std::time::Duration;
+
 use aura_core::Assistant;
 use aura_core::error::{Code, Error, Result};
 use tauri::RunEvent;
 use tokio::runtime::Handle;
 
-use crate::{commands, compose, door, hotkey, windows};
+use crate::{commands, compose, door, hotkey, http, windows};
+
+/// How long the program stays to write down what was used.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// Runs the app until its main window is closed. Called on the main thread, inside a runtime.
 pub(crate) fn run(runtime: &Handle, sandbox: bool) -> Result<()> {
@@ -31,9 +36,17 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool) -> Result<()> {
     runtime.spawn(windows::drive_overlay(overlay, assistant.clone()));
     runtime.spawn(hotkey::hold(handle.clone(), assistant.clone()));
     runtime.spawn(door::serve(listener, assistant.clone(), move || windows::show_main(&handle)));
-    runtime.spawn(async move { assistant.load_keys().await });
+    runtime.spawn(http::follow(assistant.clone(), data));
+    let reader = assistant.clone();
+    runtime.spawn(async move { reader.load_keys().await });
     tracing::info!("AURA is ready");
-    app.run(|app, event| {
+    let at_the_end = runtime.clone();
+    app.run(move |app, event| {
+        if let RunEvent::Exit = event {
+            // Longer than this the person does not wait for a disk.
+            let written = tokio::time::timeout(LAST_WRITES, assistant.close());
+            let _ = at_the_end.block_on(async { written.await });
+        }
         if let RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. } = event
             && label == "main"
         {

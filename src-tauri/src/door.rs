@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-/// A request longer than this is none of ours: 1 MB.
-const LONGEST_REQUEST: u64 = 1024 * 1024;
+/// A request longer than this is none of ours: 25 MB of sound in base64, for a test of listening.
+const LONGEST_REQUEST: u64 = 36 * 1024 * 1024;
 
 /// Called for a second `aura`: the window comes to the front.
 pub(crate) const SHOW: &str = "show";

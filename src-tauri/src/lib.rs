@@ -6,6 +6,7 @@ mod compose;
 mod desktop;
 mod door;
 mod hotkey;
+mod http;
 mod windows;
 
 pub use cli::main;

@@ -1,4 +1,4 @@
-/** The windows with the scripted backend, to look at: demo.html?scene=conversation&theme=dark#talk. Never part of the product. */
+/** The windows with the scripted backend, to look at: demo.html?scene=conversation&theme=dark&prefer=de#talk. Never part of the product. */
 import { mount } from 'svelte'
 import App from './App.svelte'
 import { failing, FakeBackend, type Script } from './backend/fake'
@@ -7,6 +7,7 @@ import type { AuraEvent } from './backend/types'
 import type { Theme } from './generated/Theme'
 import Hud from './hud/Hud.svelte'
 import { Aura } from './lib/aura.svelte'
+import { prefer } from './lib/preferences.svelte'
 
 const query = new URLSearchParams(location.search)
 const scene = query.get('scene') ?? 'play'
@@ -33,6 +34,7 @@ const retired = {
   message: 'llama-3.3-70b-versatile was retired on 16 August 2026. gpt-oss-120b answers in its place.',
 }
 const past = [sampleTurn('t1', { notices: [retired] })]
+
 const failed = sampleTurn('t2', {
   transcript: 'Summarise what I am looking at.',
   answer: '',
@@ -67,6 +69,11 @@ const snapshot = script.snapshot ?? readySnapshot()
 const backend = new FakeBackend({
   ...script,
   snapshot: { ...snapshot, settings: { ...snapshot.settings, appearance: { ...snapshot.settings.appearance, theme } } },
+})
+prefer({
+  language: query.get('prefer') === 'de' ? 'de' : 'en',
+  contrast: query.get('contrast') === 'more' ? 'more' : 'system',
+  welcomed: false,
 })
 // Larger text, as a person may have set it.
 if (query.has('text')) document.documentElement.style.fontSize = `${query.get('text')}%`

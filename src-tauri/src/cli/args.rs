@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use aura_core::api::Wishes;
+use aura_core::providers::Service;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Hold a key, speak, and the computer answers aloud. Without a command the desktop app starts.
@@ -22,10 +23,32 @@ pub(super) enum Command {
     Ask(Ask),
     /// Take one spoken turn: from the microphone, or from a file.
     Listen(Listen),
+    /// Open the HTTP door on the loopback, without a window.
+    Serve {
+        /// The port; 0 takes a free one.
+        #[arg(long, default_value_t = aura_server::PORT)]
+        port: u16,
+    },
     /// Drive the running app: for Wayland, window managers, foot pedals and scripts.
     Ptt {
         /// What the talk key does.
         edge: Edge,
+    },
+    /// Look after the providers: how they are, what they offer, which one is the default.
+    Providers {
+        #[command(subcommand)]
+        what: Option<Providers>,
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Look through what was asked and answered.
+    History {
+        #[command(subcommand)]
+        what: Option<History>,
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
     },
     /// Say what works on this machine and what to do about what does not.
     Doctor {
@@ -33,6 +56,81 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Providers {
+    /// How each provider does each service, as real traffic showed. Costs nothing.
+    Health,
+    /// The models, with context, price and shutdown date.
+    Models {
+        /// Only for this service: stt, llm, vlm or tts.
+        #[arg(long)]
+        service: Option<Service>,
+        /// Only of this provider.
+        #[arg(long)]
+        provider: Option<String>,
+    },
+    /// The voices.
+    Voices {
+        /// Only of this provider.
+        #[arg(long)]
+        provider: Option<String>,
+    },
+    /// Make another route the default for a service.
+    Switch {
+        /// stt, llm, vlm or tts.
+        service: Service,
+        /// The provider.
+        provider: String,
+        /// Its model; without one the catalog's.
+        model: Option<String>,
+        /// Its voice, for tts.
+        #[arg(long)]
+        voice: Option<String>,
+    },
+    /// Make one call to see whether a service works. It may be billed.
+    Test {
+        /// stt, llm, vlm or tts.
+        service: Service,
+        /// By whom; without one the default route.
+        #[arg(long)]
+        provider: Option<String>,
+        /// With which model.
+        #[arg(long)]
+        model: Option<String>,
+        /// With which voice, for tts.
+        #[arg(long)]
+        voice: Option<String>,
+        /// What to answer or to speak, for llm and tts.
+        #[arg(long, conflicts_with = "file")]
+        text: Option<String>,
+        /// A sound file for stt, a picture for vlm.
+        #[arg(long)]
+        file: Option<PathBuf>,
+        /// Let the speech be heard, for tts.
+        #[arg(long)]
+        aloud: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum History {
+    /// Turns whose question or answer hold every word.
+    Search {
+        /// The words; each matches by its beginning.
+        #[arg(required = true)]
+        words: Vec<String>,
+    },
+    /// Take a turn again: from its transcript, or from its recording when it was not understood.
+    Retry {
+        /// The turn's name, as the list shows it.
+        id: String,
+        #[command(flatten)]
+        routes: Routes,
+    },
+    /// Every turn as one JSON list, the oldest first.
+    Export,
 }
 
 #[derive(Debug, Args)]

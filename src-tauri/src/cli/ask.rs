@@ -26,5 +26,6 @@ pub(super) async fn run(sandbox: bool, ask: args::Ask) -> Result<ExitCode> {
         wishes: ask.routes.into(),
     };
     let record = api::ask(&composed.assistant, request).await?;
+    composed.assistant.close().await;
     output::turn(&record, ask.json)
 }

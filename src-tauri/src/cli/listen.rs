@@ -29,6 +29,7 @@ pub(super) async fn run(sandbox: bool, listen: args::Listen) -> Result<ExitCode>
             speak(&composed.assistant, press, listen.seconds).await?
         }
     };
+    composed.assistant.close().await;
     if !listen.json && !record.transcript.is_empty() {
         eprintln!("heard: {}", record.transcript);
     }

@@ -1,10 +1,15 @@
-//! The command line: `aura`, `ask`, `listen`, `ptt`, `doctor`.
+//! The command line: `aura`, `ask`, `listen`, `serve`, `ptt`, `providers`, `history`, `doctor`.
 
 mod args;
 mod ask;
 mod doctor;
+mod history;
 mod listen;
+mod operations;
 mod output;
+mod providers;
+mod serve;
+mod table;
 
 use std::process::ExitCode;
 
@@ -14,6 +19,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{compose, desktop, door};
 use args::{Arguments, Command, Edge};
+use operations::Operations;
 
 /// Reads the arguments and does what they say. 0: done; 1: it failed; 2: wrong usage.
 pub fn main() -> ExitCode {
@@ -38,7 +44,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         None => desktop::run(runtime.handle(), sandbox).map(|()| ExitCode::SUCCESS),
         Some(Command::Ask(ask)) => runtime.block_on(ask::run(sandbox, ask)),
         Some(Command::Listen(listen)) => runtime.block_on(listen::run(sandbox, listen)),
+        Some(Command::Serve { port }) => runtime.block_on(serve::run(sandbox, port)),
         Some(Command::Ptt { edge }) => runtime.block_on(ptt(edge)),
+        Some(Command::Providers { what, json }) => runtime.block_on(providers::run(sandbox, what, json)),
+        Some(Command::History { what, json }) => runtime.block_on(history::run(sandbox, what, json)),
         Some(Command::Doctor { json }) => runtime.block_on(doctor::run(sandbox, json)),
     };
     // A thread that waits for a sound server must not keep the program.

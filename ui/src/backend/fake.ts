@@ -4,7 +4,19 @@ import type { Settings } from '../generated/Settings'
 import type { Snapshot } from '../generated/Snapshot'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { Failure } from './failure'
-import { readySnapshot, sampleDevices, sampleFindings, sampleModels, sampleTurn } from './samples'
+import {
+  readySnapshot,
+  sampleDevices,
+  sampleFindings,
+  sampleHealth,
+  sampleModels,
+  samplePreview,
+  sampleServers,
+  sampleTest,
+  sampleTurn,
+  sampleUsage,
+  sampleVoices,
+} from './samples'
 import type { AuraEvent, Backend, OperationName, Request, Response } from './types'
 
 type Handlers = { [Name in OperationName]: (request: Request<Name>) => Response<Name> | Promise<Response<Name>> }
@@ -109,7 +121,12 @@ export class FakeBackend implements Backend {
       cancel: () => ({}),
       ask: ({ text }) => this.#answer(text),
       listen: () => this.#answer('A spoken question'),
-      history: ({ session }) => this.history.filter((turn) => session === undefined || turn.session === session),
+      history: ({ session, search, before, limit }) =>
+        this.history
+          .filter((turn) => session === undefined || turn.session === session)
+          .filter((turn) => (search ?? '').split(/\s+/).every((word) => `${turn.transcript} ${turn.answer}`.includes(word)))
+          .filter((turn) => before === undefined || turn.id < before)
+          .slice(0, limit ?? 50),
       delete_turn: ({ id }) => {
         this.history = this.history.filter((turn) => turn.id !== id)
         return {}
@@ -135,8 +152,23 @@ export class FakeBackend implements Backend {
         provider(name, { ends_with: key.slice(-4), place: session_only ? 'session' : 'keyring' }),
       forget_key: ({ provider: name }) => provider(name, undefined),
       change_settings: ({ changes }) => this.#settings(changes),
-      models: () => sampleModels(),
+      models: ({ provider: of, service }) =>
+        sampleModels().filter(
+          (model) => (of === undefined || model.provider === of) && (service === undefined || model.services.includes(service)),
+        ),
+      voices: () => sampleVoices(),
+      servers: () => sampleServers(),
+      health: () => sampleHealth(),
+      usage: () => sampleUsage(),
+      test: ({ service, provider, model, voice }) => sampleTest(service, provider, model, voice),
       devices: () => sampleDevices(),
+      look: ({ target }) => samplePreview(target ?? this.snapshot.settings.screen.target),
+      meter: () => new Promise(() => undefined),
+      replay: () => ({}),
+      export: ({ format }) => ({
+        path: `/home/me/aura-history.${format === 'markdown' ? 'md' : 'json'}`,
+        turns: this.history.length,
+      }),
       doctor: () => sampleFindings(),
     }
   }

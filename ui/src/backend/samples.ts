@@ -1,13 +1,16 @@
 /** Made-up data in the shapes of the contract, for tests and for the scripted backend. */
 import type { Attempt } from '../generated/Attempt'
+import type { CaptureTarget } from '../generated/CaptureTarget'
 import type { Devices } from '../generated/Devices'
 import type { Finding } from '../generated/Finding'
-import type { ModelView } from '../generated/ModelView'
+import type { Preview } from '../generated/Preview'
 import type { ProviderView } from '../generated/ProviderView'
 import type { Service } from '../generated/Service'
 import type { Settings } from '../generated/Settings'
 import type { Snapshot } from '../generated/Snapshot'
 import type { TurnRecord } from '../generated/TurnRecord'
+
+export * from './samples-report'
 
 const everything = { audio: true, screen: true, text: true }
 const all: Service[] = ['stt', 'llm', 'vlm', 'tts']
@@ -15,6 +18,9 @@ const all: Service[] = ['stt', 'llm', 'vlm', 'tts']
 export const sampleSettings = (): Settings => ({
   schema: 1,
   fallback: true,
+  fallback_when_blocked: false,
+  hedge: false,
+  choose: 'order',
   routes: { stt: {}, llm: {}, vlm: {}, tts: {} },
   providers: {},
   listening: { mode: 'auto', longest_seconds: 120 },
@@ -23,6 +29,7 @@ export const sampleSettings = (): Settings => ({
   shortcut: 'Ctrl+Shift+Space',
   clocks: { first_content_ms: 8000, transcript_ms: 15000, local_first_content_ms: 60000, between_ms: 5000, whole_ms: 60000 },
   appearance: { theme: 'system', overlay: true },
+  door: { open: false, port: 8000 },
   instructions: '',
 })
 
@@ -120,19 +127,6 @@ export function readySnapshot(more: Partial<Snapshot> = {}): Snapshot {
   })
 }
 
-export const sampleModels = (): ModelView[] => [
-  { name: 'whisper-large-v3-turbo', provider: 'groq', services: ['stt'], voices: [] },
-  { name: 'whisper-large-v3', provider: 'groq', services: ['stt'], voices: [] },
-  { name: 'openai/gpt-oss-120b', provider: 'groq', services: ['llm'], voices: [] },
-  { name: 'openai/gpt-oss-20b', provider: 'groq', services: ['llm'], voices: [] },
-  { name: 'qwen/qwen3.8-27b', provider: 'groq', services: ['llm', 'vlm'], voices: [] },
-  { name: 'canopylabs/orpheus-v1-english', provider: 'groq', services: ['tts'], voices: ['hannah', 'austin', 'troy'] },
-  { name: 'gemini-3.5-flash-lite', provider: 'gemini', services: ['stt', 'llm', 'vlm'], voices: [] },
-  { name: 'gemini-3.5-pro', provider: 'gemini', services: ['stt', 'llm', 'vlm'], voices: [] },
-  { name: 'gemini-3.8-flash-lite-tts', provider: 'gemini', services: ['tts'], voices: ['Kore', 'Puck', 'Charon'] },
-  { name: 'llama3.2', provider: 'ollama', services: ['llm'], voices: [] },
-]
-
 export const sampleDevices = (): Devices => ({
   microphones: [
     { id: 'usb', label: 'USB microphone', default: true },
@@ -144,6 +138,19 @@ export const sampleDevices = (): Devices => ({
     { kind: 'window', title: 'Terminal' },
   ],
 })
+
+/** A small JPEG, wide as a screen. */
+const picture =
+  '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDACgcHiMeGSgjISMtKygwPGRBPDc3PHtYXUlkkYCZlo+AjIqgtObDoKrarYqMyP/L2u71////m8H////6/+b9//j/2wBDASstLTw1PHZBQXb4pYyl+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj/wAARCAAbADADASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAP/xAAVEAEBAAAAAAAAAAAAAAAAAAAAEv/EABYBAQEBAAAAAAAAAAAAAAAAAAACAf/EABQRAQAAAAAAAAAAAAAAAAAAAAD/2gAMAwEAAhEDEQA/AFFJ0UpKlFJ0UClFJ0UCVFJg1SikwFKKTAf/2Q=='
+
+/** As it would be sent: a screen of 1920 by 1080 made smaller, or a region as it is. */
+export const samplePreview = (target: CaptureTarget): Preview => {
+  const area =
+    target.kind === 'region'
+      ? { x: target.x, y: target.y, width: target.width, height: target.height }
+      : { x: 0, y: 0, width: 1920, height: 1080 }
+  return { jpeg: picture, width: Math.min(1568, area.width), height: Math.min(882, area.height), bytes: 182_000, area }
+}
 
 export const sampleFindings = (): Finding[] => [
   { area: 'microphone', ok: true, message: 'USB microphone records.' },
@@ -163,6 +170,7 @@ const attempt = (service: Service, provider: string, model: string, ms: number, 
   route: { provider, model },
   ms,
   usage: {},
+  cost: { basis: 'unknown' },
   ...more,
 })
 
@@ -182,7 +190,7 @@ export const sampleTurn = (id: string, more: Partial<TurnRecord> = {}): TurnReco
       start_ms: 3100,
       ms: 212,
       route: { provider: 'groq', model: 'whisper-large-v3-turbo' },
-      attempts: [attempt('stt', 'groq', 'whisper-large-v3-turbo', 212)],
+      attempts: [attempt('stt', 'groq', 'whisper-large-v3-turbo', 212, { cost: { usd: 0.0001, basis: 'priced' } })],
     },
     {
       stage: 'thinking',
@@ -191,7 +199,7 @@ export const sampleTurn = (id: string, more: Partial<TurnRecord> = {}): TurnReco
       route: { provider: 'gemini', model: 'gemini-3.5-flash-lite' },
       attempts: [
         attempt('vlm', 'groq', 'qwen/qwen3.8-27b', 1000, { class: 'timeout', message: 'No content within 1 s.' }),
-        attempt('vlm', 'gemini', 'gemini-3.5-flash-lite', 431),
+        attempt('vlm', 'gemini', 'gemini-3.5-flash-lite', 431, { first_ms: 180, cost: { usd: 0.0004, basis: 'priced' } }),
       ],
     },
     {
@@ -199,7 +207,7 @@ export const sampleTurn = (id: string, more: Partial<TurnRecord> = {}): TurnReco
       start_ms: 4050,
       ms: 5200,
       route: { provider: 'gemini', model: 'gemini-3.8-flash-lite-tts', voice: 'Kore' },
-      attempts: [],
+      attempts: [attempt('tts', 'gemini', 'gemini-3.8-flash-lite-tts', 298, { cost: { usd: 0.0001, basis: 'priced' } })],
     },
   ],
   notices: [],

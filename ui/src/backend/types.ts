@@ -3,19 +3,31 @@ import type { Ask } from '../generated/Ask'
 import type { ChangeSettings } from '../generated/ChangeSettings'
 import type { Devices } from '../generated/Devices'
 import type { Event as AuraEvent } from '../generated/Event'
+import type { Export } from '../generated/Export'
+import type { Exported } from '../generated/Exported'
 import type { Finding } from '../generated/Finding'
+import type { HealthReport } from '../generated/HealthReport'
 import type { HistoryQuery } from '../generated/HistoryQuery'
 import type { Listen } from '../generated/Listen'
+import type { Look } from '../generated/Look'
+import type { Meter } from '../generated/Meter'
 import type { ModelsQuery } from '../generated/ModelsQuery'
 import type { ModelView } from '../generated/ModelView'
 import type { Nothing } from '../generated/Nothing'
 import type { Press } from '../generated/Press'
+import type { Preview } from '../generated/Preview'
 import type { ProviderName } from '../generated/ProviderName'
+import type { Retry } from '../generated/Retry'
 import type { SaveKey } from '../generated/SaveKey'
+import type { ServerView } from '../generated/ServerView'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Switch } from '../generated/Switch'
+import type { Test } from '../generated/Test'
+import type { TestResult } from '../generated/TestResult'
 import type { TurnId } from '../generated/TurnId'
 import type { TurnRecord } from '../generated/TurnRecord'
+import type { UsageReport } from '../generated/UsageReport'
+import type { VoiceView } from '../generated/VoiceView'
 
 export type { AuraEvent }
 
@@ -31,14 +43,23 @@ export interface Operations {
   listen: Operation<Listen, TurnRecord>
   history: Operation<HistoryQuery, TurnRecord[]>
   delete_turn: Operation<TurnId, Nothing>
-  retry: Operation<TurnId, TurnRecord>
+  retry: Operation<Retry, TurnRecord>
   new_session: Operation<Nothing, Snapshot>
   switch: Operation<Switch, Snapshot>
   save_key: Operation<SaveKey, Snapshot>
   forget_key: Operation<ProviderName, Snapshot>
   change_settings: Operation<ChangeSettings, Snapshot>
   models: Operation<ModelsQuery, ModelView[]>
+  voices: Operation<ModelsQuery, VoiceView[]>
+  servers: Operation<Nothing, ServerView[]>
+  health: Operation<Nothing, HealthReport>
+  usage: Operation<Nothing, UsageReport>
+  test: Operation<Test, TestResult>
   devices: Operation<Nothing, Devices>
+  look: Operation<Look, Preview>
+  meter: Operation<Meter, Nothing>
+  replay: Operation<TurnId, Nothing>
+  export: Operation<Export, Exported>
   doctor: Operation<Nothing, Finding[]>
 }
 

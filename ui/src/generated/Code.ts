@@ -3,4 +3,4 @@
 /**
  * What kind of failure this is. Programs branch on it, never on the message.
  */
-export type Code = "no_microphone" | "microphone_lost" | "microphone_denied" | "nothing_heard" | "no_speaker" | "speaker_lost" | "capture_refused" | "no_route" | "all_routes_failed" | "blocked" | "keyring" | "storage" | "shortcut" | "invalid_request" | "not_found" | "not_running" | "cancelled" | "internal";
+export type Code = "no_microphone" | "microphone_lost" | "microphone_denied" | "nothing_heard" | "no_speaker" | "speaker_lost" | "capture_refused" | "no_route" | "all_routes_failed" | "blocked" | "keyring" | "storage" | "shortcut" | "invalid_request" | "not_found" | "not_running" | "port_taken" | "cancelled" | "internal";

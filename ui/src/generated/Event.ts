@@ -2,8 +2,10 @@
 import type { Attempt } from "./Attempt";
 import type { Notice } from "./Notice";
 import type { Seen } from "./Seen";
+import type { Service } from "./Service";
 import type { Snapshot } from "./Snapshot";
 import type { Stage } from "./Stage";
+import type { Status } from "./Status";
 import type { TurnRecord } from "./TurnRecord";
 
 /**
@@ -81,7 +83,27 @@ notice: Notice, } | { "type": "done",
 /**
  * All of it.
  */
-record: TurnRecord, } | { "type": "changed", 
+record: TurnRecord, } | { "type": "availability", 
+/**
+ * The provider.
+ */
+provider: string, 
+/**
+ * The service.
+ */
+service: Service, 
+/**
+ * How it is now.
+ */
+status: Status, 
+/**
+ * Why, in a sentence; absent when it works.
+ */
+reason?: string, 
+/**
+ * Until when it is left alone.
+ */
+until?: string, } | { "type": "changed", 
 /**
  * All that the interface shows.
  */

@@ -9,6 +9,14 @@ export type HistoryQuery = {
  */
 session?: string, 
 /**
+ * Only those whose question or answer hold every one of these words.
+ */
+search?: string, 
+/**
+ * Only those that began before this turn.
+ */
+before?: string, 
+/**
  * How many at most; 0 means 50.
  */
 limit?: number, };

@@ -2,7 +2,7 @@
 import type { Service } from "./Service";
 
 /**
- * Which models.
+ * Which models, or which voices.
  */
 export type ModelsQuery = { 
 /**

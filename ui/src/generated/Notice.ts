@@ -5,7 +5,7 @@
  */
 export type Notice = { 
 /**
- * What it is about: `fallback`, `not_ready`, `model_replaced`, `recording_limit`, `microphone_lost`, `no_speaker`,
+ * What it is about: `fallback`, `not_ready`, `model_replaced`, `model_gone`, `recording_limit`, `microphone_lost`, `no_speaker`,
  * `no_screen`, `not_spoken`, `not_kept`, `cut`.
  */
 kind: string, 

@@ -13,4 +13,8 @@ service: Service,
 /**
  * First the default route, then the fallback order; routes that are not ready are left out.
  */
-routes: Array<Route>, };
+routes: Array<Route>, 
+/**
+ * Why the first one is first, in a sentence, when AURA chose it.
+ */
+why?: string, };

@@ -51,4 +51,8 @@ keyring_problem?: string,
 /**
  * Why the global shortcut does not work; absent when it does.
  */
-shortcut_problem?: string, };
+shortcut_problem?: string, 
+/**
+ * Why the HTTP door could not be opened; absent when it could, or need not be.
+ */
+door_problem?: string, };

@@ -22,6 +22,10 @@ audio_seconds?: number,
  */
 characters?: number, 
 /**
+ * What it cost in US dollars, when the provider says so.
+ */
+cost_usd?: number, 
+/**
  * The model that really answered, when the provider names it.
  */
 model?: string, 

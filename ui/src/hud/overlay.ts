@@ -56,6 +56,7 @@ export function reduceOverlay(state: Overlay, event: AuraEvent): Overlay {
     case 'text':
     case 'attempt':
     case 'notice':
+    case 'availability':
       return state
   }
 }

@@ -1,10 +1,13 @@
 /** What the main window knows, and what it can do. One of it per window; the panels get it as a property. */
 import { asFailure, type AuraEvent, type Backend, type Failure, type OperationName, type Request } from '../backend'
+import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Settings } from '../generated/Settings'
 import type { TurnRecord } from '../generated/TurnRecord'
+import type { Wishes } from '../generated/Wishes'
 import { emptyConversation, reduce, withHistory, type Conversation } from './conversation'
 import { t } from './messages'
+import { Pulse } from './pulse.svelte'
 
 /** A part of the settings, however deep; `null` takes a value back to its default. */
 export type Changes<T = Settings> = { [Key in keyof T]?: Change<T[Key]> | null }
@@ -14,6 +17,8 @@ export interface Toast {
   id: number
   text: string
   undo?: () => void
+  /** What happens when it goes away and nobody took it back. */
+  settle?: () => void
 }
 
 /** The operations that answer with a snapshot. */
@@ -30,12 +35,20 @@ export class Aura {
   toast = $state.raw<Toast | null>(null)
   /** The turn that has just ended, until the next one begins; not one that was over when this window opened. */
   finished = $state.raw<TurnRecord | null>(null)
+  /** What the microphone hears while it is tried, 0 to 1. */
+  meter = $state(0)
+  /** Who was left alone for what, the latest first, until it works again. */
+  paused = $state.raw<{ provider: string; service: Service }[]>([])
+  /** How the providers are and what they cost. */
+  readonly pulse: Pulse
 
   #leave: (() => void) | null = null
   #toasts = 0
   #session = ''
 
-  constructor(readonly backend: Backend) {}
+  constructor(readonly backend: Backend) {
+    this.pulse = new Pulse(backend)
+  }
 
   /** Listens, then loads: an event that comes in between is not lost. */
   async start(): Promise<void> {
@@ -49,13 +62,22 @@ export class Aura {
   }
 
   stop(): void {
+    this.dismiss()
     this.#leave?.()
     this.#leave = null
   }
 
   hear(event: AuraEvent): void {
+    this.pulse.stir(event)
     if (event.type === 'changed') this.#take(event.snapshot)
-    else {
+    else if (event.type === 'availability') {
+      const { provider, service, status } = event
+      const others = this.paused.filter((one) => one.provider !== provider || one.service !== service)
+      this.paused = status === 'unhealthy' ? [{ provider, service }, ...others] : others
+      void this.#look()
+    } else {
+      // A level without a recording is that of the microphone's test.
+      if (event.type === 'level' && this.conversation.stage !== 'listening') this.meter = event.level
       this.conversation = reduce(this.conversation, event)
       if (event.type === 'done') this.finished = event.record
       if (event.type === 'stage' && event.stage !== 'idle') {
@@ -103,13 +125,22 @@ export class Aura {
     }
   }
 
-  async retry(id: string): Promise<void> {
+  /** Asks a question again, by the routes of the settings or by others. True when it could begin. */
+  async retry(id: string, wishes?: Wishes): Promise<boolean> {
+    this.problem = null
     try {
-      const record = await this.backend.call('retry', { id })
+      const record = await this.backend.call('retry', wishes === undefined ? { id } : { id, wishes })
       this.hear({ type: 'done', record })
+      return true
     } catch (thrown) {
       this.problem = asFailure(thrown)
+      return false
     }
+  }
+
+  /** A turn was deleted: it goes from the conversation too. */
+  forget(id: string): void {
+    this.conversation = { ...this.conversation, turns: this.conversation.turns.filter((turn) => turn.id !== id) }
   }
 
   /** Does something that answers with a snapshot, and shows what changed. Rejects with a `Failure`. */
@@ -128,19 +159,31 @@ export class Aura {
     return this.snapshot?.from_environment.includes(name) ?? false
   }
 
-  say(text: string, undo?: () => Promise<unknown>): void {
+  /** Changes settings, says so, and offers the way back. */
+  async setWithUndo(changes: Changes, text: string, back: Changes): Promise<void> {
+    await this.set(changes)
+    this.say(text, () => this.set(back))
+  }
+
+  /** Says something in passing. What was said before is settled by it. */
+  say(text: string, undo?: () => Promise<unknown>, settle?: () => void): void {
+    this.dismiss()
     const id = ++this.#toasts
-    this.toast = {
-      id,
-      text,
-      undo:
-        undo &&
-        (() =>
-          void undo().then(
-            () => this.say(t.providers.undone),
-            (thrown: unknown) => this.say(asFailure(thrown).message),
-          )),
+    const takeBack = () => {
+      if (this.toast?.id === id) this.toast = null
+      undo?.().then(
+        () => this.say(t.app.undone),
+        (thrown: unknown) => this.fail(thrown),
+      )
     }
+    this.toast = { id, text, undo: undo && takeBack, settle }
+  }
+
+  /** Nobody wants it back. */
+  dismiss(): void {
+    const settle = this.toast?.settle
+    this.toast = null
+    settle?.()
   }
 
   /** Shows why something did not work, where there is no better place for it. */
@@ -156,8 +199,20 @@ export class Aura {
     this.backend.call(operation, request).catch((thrown: unknown) => (this.problem = asFailure(thrown)))
   }
 
+  /** Who is next has changed without a setting having changed. */
+  async #look(): Promise<void> {
+    try {
+      this.#take(await this.backend.call('snapshot', {}))
+    } catch {
+      // The next event brings it.
+    }
+  }
+
   #take(snapshot: Snapshot): void {
     this.snapshot = snapshot
+    // Who was taken away, or got another key, is no trouble any more.
+    const ready = snapshot.providers.filter((known) => known.problem === undefined).map((known) => known.name)
+    this.paused = this.paused.filter((one) => ready.includes(one.provider))
     if (snapshot.session === this.#session) return
     const first = this.#session === ''
     // The window opened in the middle of a turn: its stage is known before its next event.

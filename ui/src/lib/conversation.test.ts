@@ -47,7 +47,13 @@ describe('a turn', () => {
 
   it('keeps attempts, notices and what was seen', () => {
     const notice = { kind: 'fallback', message: 'Groq timed out. Gemini took over.' }
-    const attempt = { service: 'llm' as const, route: { provider: 'groq', model: 'm' }, ms: 9, usage: {} }
+    const attempt = {
+      service: 'llm' as const,
+      route: { provider: 'groq', model: 'm' },
+      ms: 9,
+      usage: {},
+      cost: { basis: 'unknown' as const },
+    }
     const seen = { width: 4, height: 3, bytes: 2 }
     const { turns } = after([
       stage('a', 'thinking'),

@@ -151,6 +151,8 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
       return unlessEnded(event.turn, (turn) => ({ ...turn, notices: [...turn.notices, event.notice] }))
     case 'done':
       return onDone(state, event.record)
+    // How providers are belongs to other panels.
+    case 'availability':
     case 'changed':
       return state
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { prose, type Block } from './prose'
+import { plainText, prose, type Block } from './prose'
 
 const spoken = (blocks: Block[]) =>
   blocks
@@ -39,4 +39,8 @@ describe('prose', () => {
     expect(spoken(prose('Nothing here.', 'Something else.'))).toBe('')
     expect(spoken(prose('Is it (really) so?', 'Is it (really) so?'))).toBe('Is it (really) so?')
   })
+})
+
+it('without its marks stands on one line', () => {
+  expect(plainText('## Ports\n\nUse **8001**:\n\n- `one`\n- two\n\n```\nss -ltn\n```')).toBe('Ports Use 8001: one two ss -ltn')
 })

@@ -98,3 +98,13 @@ export function prose(answer: string, sentence: string | null): Block[] {
   flush()
   return blocks
 }
+
+/** The answer without its marks, on one line. */
+export const plainText = (answer: string) =>
+  prose(answer, null)
+    .map((block) => {
+      if (block.kind === 'code') return block.text
+      const lines = block.kind === 'list' ? block.items : [block.inlines]
+      return lines.map((line) => line.map((part) => part.text).join('')).join(' ')
+    })
+    .join(' ')

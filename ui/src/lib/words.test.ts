@@ -1,7 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { freshSnapshot, readySnapshot, sampleTurn } from '../backend/samples'
 import { ended } from './conversation'
-import { clock, duration, hasAccount, seconds, shortModel, stageWords, standing } from './words'
+import {
+  clock,
+  costOf,
+  costWords,
+  duration,
+  hasAccount,
+  money,
+  moment,
+  percent,
+  seconds,
+  shortModel,
+  stageWords,
+  standing,
+  tokens,
+} from './words'
 
 describe('numbers', () => {
   it('are what people can feel', () => {
@@ -37,4 +51,46 @@ describe('the foot of the rail', () => {
     expect(hasAccount(freshSnapshot())).toBe(false)
     expect(hasAccount(readySnapshot())).toBe(true)
   })
+})
+
+describe('money', () => {
+  it('has as many decimals as say something', () => {
+    expect([0, 0.00001, 0.0006, 0.016, 0.53, 12.5].map(money)).toEqual([
+      'free',
+      'under $0.0001',
+      '$0.0006',
+      '$0.016',
+      '$0.53',
+      '$12.50',
+    ])
+  })
+
+  it('says how sure it is', () => {
+    expect(costWords({ basis: 'unknown' })).toBe('cost unknown')
+    expect(costWords({ usd: 0.01, basis: 'estimated' })).toBe('about $0.01')
+    const call = (usd: number | undefined, basis: 'priced' | 'estimated' | 'unknown') => ({
+      service: 'llm' as const,
+      route: { provider: 'groq', model: 'm' },
+      ms: 1,
+      usage: {},
+      cost: usd === undefined ? { basis } : { usd, basis },
+    })
+    expect(costOf([])).toBe('')
+    expect(costOf([call(0.01, 'priced'), call(0.02, 'estimated')])).toBe('about $0.03')
+    expect(costOf([call(0.01, 'priced'), call(undefined, 'unknown')])).toBe('at least $0.01')
+    expect(costOf([call(undefined, 'unknown')])).toBe('cost unknown')
+    // A call that failed and cost nobody knows what does not blur the sum.
+    expect(costOf([call(0.01, 'priced'), { ...call(undefined, 'unknown'), class: 'timeout' }])).toBe('$0.01')
+  })
+})
+
+it('large and small numbers are short', () => {
+  expect([512, 131_072, 1_048_576].map(tokens)).toEqual(['512', '131 k', '1 M'])
+  expect(percent(0.184)).toBe('18 %')
+})
+
+it('a time of another day has its day', () => {
+  const at = new Date(2026, 10, 22, 14, 31, 2)
+  expect(moment(at.toISOString(), at.getTime())).toBe('14:31:02')
+  expect(moment(at.toISOString(), at.getTime() + 86_400_000)).toBe('22 Nov 14:31:02')
 })

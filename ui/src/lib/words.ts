@@ -1,19 +1,87 @@
 /** Numbers and names as people read them. */
+import type { Attempt } from '../generated/Attempt'
+import type { Cost } from '../generated/Cost'
 import type { Route } from '../generated/Route'
 import type { Snapshot } from '../generated/Snapshot'
 import type { StageTrace } from '../generated/StageTrace'
 import type { Service } from '../generated/Service'
 import type { Conversation, Turn } from './conversation'
-import { t } from './messages'
+import { locale, t } from './messages'
+
+/** A number with a fixed count of decimals, in the person's notation. */
+export const number = (value: number, decimals = 0) =>
+  value.toLocaleString(locale(), { minimumFractionDigits: decimals, maximumFractionDigits: decimals })
 
 /** 940 → "0.94 s", 3100 → "3.1 s". */
-export function seconds(ms: number): string {
-  const value = ms / 1000
-  return `${value < 1 ? value.toFixed(2) : value.toFixed(1)} s`
-}
+export const seconds = (ms: number) => `${number(ms / 1000, ms < 1000 ? 2 : 1)} s`
 
 /** 212 → "212 ms", 3100 → "3.1 s". */
-export const duration = (ms: number) => (ms < 1000 ? `${ms} ms` : seconds(ms))
+export const duration = (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : seconds(ms))
+
+/** 0.18 → "18 %". */
+export const percent = (part: number) => `${number(part * 100)} %`
+
+/** 131072 → "131 k", 1048576 → "1 M": tokens, whose exact number nobody needs. */
+export const tokens = (count: number) =>
+  count >= 1_000_000 ? `${number(count / 1_000_000)} M` : count >= 1000 ? `${number(count / 1000)} k` : number(count)
+
+/** 0.0006 → "$0.0006", 12.5 → "$12.50": as many decimals as say something. */
+export function money(usd: number): string {
+  if (usd === 0) return t.app.free
+  if (usd < 0.00005) return t.app.under(money(0.0001))
+  const decimals = usd < 0.01 ? 4 : usd < 1 ? 3 : 2
+  return usd.toLocaleString(locale(), {
+    style: 'currency',
+    currency: 'USD',
+    currencyDisplay: 'narrowSymbol',
+    minimumFractionDigits: 2,
+    maximumFractionDigits: decimals,
+  })
+}
+
+/** What one call cost, and how sure that is. */
+export function costWords(cost: Cost): string {
+  if (cost.usd === undefined) return t.app.costUnknown
+  return cost.basis === 'estimated' && cost.usd > 0 ? t.app.about(money(cost.usd)) : money(cost.usd)
+}
+
+/** What several calls cost together: "$0.0006", "about $0.01", "at least $0.01"; empty where there were none. */
+export function costOf(attempts: Attempt[]): string {
+  // A call that failed before anything came costs nothing, or nobody knows; it would only blur the sum.
+  const costs = attempts
+    .filter((attempt) => attempt.class === undefined || attempt.cost.usd !== undefined)
+    .map((attempt) => attempt.cost)
+  if (costs.length === 0) return ''
+  const usd = costs.reduce((sum, cost) => sum + (cost.usd ?? 0), 0)
+  if (costs.some((cost) => cost.usd === undefined)) return usd === 0 ? t.app.costUnknown : t.app.atLeast(money(usd))
+  return costWords({ usd, basis: costs.some((cost) => cost.basis === 'estimated') ? 'estimated' : 'priced' })
+}
+
+/** "31 January 2027" of "2027-01-31". */
+export const day = (date: string) =>
+  new Date(`${date}T12:00:00`).toLocaleDateString(locale(), { day: 'numeric', month: 'long', year: 'numeric' })
+
+/** "14:31" of a time. */
+export const timeOfDay = (at: string) =>
+  new Date(at).toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit', hour12: false })
+
+/** The day of a time, near ones by their name. */
+export function dayOf(at: string, now = new Date()): string {
+  const then = new Date(at)
+  const yesterday = new Date(now)
+  yesterday.setDate(now.getDate() - 1)
+  if (then.toDateString() === now.toDateString()) return t.history.today
+  if (then.toDateString() === yesterday.toDateString()) return t.history.yesterday
+  return then.toLocaleDateString(locale(), { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
+}
+
+/** "14:31:02" of a time, with its day when that is not today. */
+export function moment(at: string, now = Date.now()): string {
+  const time = new Date(at)
+  const clock = time.toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
+  if (time.toDateString() === new Date(now).toDateString()) return clock
+  return `${time.toLocaleDateString(locale(), { day: 'numeric', month: 'short' })} ${clock}`
+}
 
 /** 63000 → "1:03". */
 export const clock = (ms: number) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}`
@@ -65,12 +133,25 @@ export function stateWords(conversation: Conversation): string {
 export type Tone = 'ok' | 'warn' | 'bad' | 'quiet'
 
 /** One line at the foot of the rail: who would answer now, or what is wrong; and where that can be changed. */
-export function standing(snapshot: Snapshot): { tone: Tone; text: string; panel: 'providers' | 'settings' } {
+export function standing(
+  snapshot: Snapshot,
+  paused: { provider: string; service: Service }[] = [],
+): { tone: Tone; text: string; panel: 'providers' | 'settings' | 'health' } {
   const first = (service: Service) => snapshot.routes.find((view) => view.service === service)?.routes[0]
   const answers = first('llm')
   if (!answers) return { tone: 'bad', text: t.rail.nobodyAnswers, panel: 'providers' }
   if (!first('stt')) return { tone: 'warn', text: t.rail.nobodyHears, panel: 'providers' }
   if (snapshot.shortcut_problem !== undefined) return { tone: 'warn', text: t.rail.shortcutBroken, panel: 'settings' }
+  const trouble = paused[0]
+  if (trouble) {
+    const instead = first(trouble.service)?.provider
+    const who = labelOf(snapshot, trouble.provider)
+    const text =
+      instead === undefined || instead === trouble.provider
+        ? t.rail.fails(who)
+        : t.rail.standsIn(who, labelOf(snapshot, instead), t.services[trouble.service].verb)
+    return { tone: 'warn', text, panel: 'health' }
+  }
   if (!hasAccount(snapshot) && answers.provider === snapshot.providers.at(-1)?.name) {
     return { tone: 'quiet', text: t.rail.offlineAnswers, panel: 'providers' }
   }

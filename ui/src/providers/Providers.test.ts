@@ -1,5 +1,5 @@
 import { fireEvent, screen, within } from '@testing-library/svelte'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { failing } from '../backend/fake'
 import { freshSnapshot, groq, offline, readySnapshot } from '../backend/samples'
 import { accessible, open, settle } from '../test/stage'
@@ -129,6 +129,43 @@ describe('the order', () => {
     expect(backend.snapshot.settings.routes.llm.then).toEqual(['ollama', 'offline'])
   })
 
+  it('is changed by dragging, and Esc puts it back', async () => {
+    const { backend, view } = await open('providers')
+    await press(/^Edit the order of who answers/)
+    const rows = () => [...view.container.querySelectorAll<HTMLElement>('ol > li')]
+    // jsdom lays nothing out: rows of 40 pixels, one under the other.
+    const layout = vi.spyOn(HTMLElement.prototype, 'getBoundingClientRect').mockImplementation(function (this: HTMLElement) {
+      const place = rows().indexOf(this)
+      return { top: place * 40, bottom: place * 40 + 40 } as DOMRect
+    })
+    const named = () => rows().map((row) => row.dataset.name)
+    const grip = (name: string) => view.container.querySelector<HTMLElement>(`[data-name="${name}"] .grip`) ?? document.body
+    expect(named()).toEqual(['gemini', 'ollama', 'offline'])
+
+    await fireEvent.pointerDown(grip('gemini'), { button: 0 })
+    await fireEvent.pointerMove(window, { clientY: 60 })
+    expect(named()).toEqual(['ollama', 'gemini', 'offline'])
+    await fireEvent.keyDown(window, { key: 'Escape' })
+    expect(named()).toEqual(['gemini', 'ollama', 'offline'])
+    expect(backend.cancelled).toBe(0)
+
+    await fireEvent.pointerDown(grip('gemini'), { button: 0 })
+    await fireEvent.pointerMove(window, { clientY: 500 })
+    await fireEvent.pointerUp(window)
+    await settle()
+    layout.mockRestore()
+    expect(backend.asked('change_settings')).toEqual([
+      { changes: { routes: { llm: { then: ['ollama', 'offline', 'gemini'] } } } },
+    ])
+    expect(screen.getByText('Then Ollama, then Offline, then Gemini. In effect with your next question.')).toBeTruthy()
+  })
+
+  it('that the environment holds cannot be changed', async () => {
+    await open('providers', { snapshot: readySnapshot({ from_environment: ['routes.llm.then'] }) })
+    await press(/^Edit the order of who answers/)
+    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Move Ollama up' }).disabled).toBe(true)
+  })
+
   it('as data', () => {
     const list = entries([groq(), offline()], 'llm', undefined, ['offline'])
     expect(list.map((entry) => [entry.provider.name, entry.tried])).toEqual([
@@ -224,11 +261,57 @@ describe('an account', () => {
     expect(screen.getByText('The disk is full.')).toBeTruthy()
   })
 
-  it('that is a server can be removed', async () => {
+  it('that is a server can be removed, and comes back', async () => {
     const { backend } = await open('providers')
+    const before = backend.snapshot.settings.providers.ollama
     await press('Remove Ollama')
     await press('Remove')
+    await settle()
     expect(backend.asked('change_settings')).toEqual([{ changes: { providers: { ollama: null } } }])
+    await press('Undo')
+    await settle()
+    expect(backend.snapshot.settings.providers.ollama).toEqual(before)
+  })
+
+  it('shows what was seen of it, counts its pause down, and what it cost today', async () => {
+    const { view, aura } = await open('providers')
+    const row = (name: string) => [...view.container.querySelectorAll('.account')].find((one) => one.textContent?.includes(name))
+    expect(row('Groq')?.textContent).toMatch(/paused 0:2[34]/)
+    expect(row('Groq')?.textContent).toContain('$0.012 today')
+    expect(row('Gemini')?.textContent).toContain('at least $0.004 today')
+    const now = Date.now()
+    aura.pulse.now = now + 10_000
+    await settle()
+    expect(row('Groq')?.textContent).toMatch(/paused 0:1[34]/)
+  })
+
+  it('is tested per service, and says what came of it', async () => {
+    const { backend } = await open('providers')
+    await press('Test Groq')
+    const group = screen.getByRole('group', { name: 'Test Groq' })
+    expect(within(group).getByText(/It may cost a fraction of a cent/)).toBeTruthy()
+    await accessible()
+    await fireEvent.click(within(group).getByRole('button', { name: 'Speech to text' }))
+    await settle()
+    expect(backend.asked('test')).toEqual([{ service: 'stt', provider: 'groq' }])
+    expect(screen.getByText('“It is going to be a good year.”')).toBeTruthy()
+    expect(screen.getByText('took 640 ms, $0.0001')).toBeTruthy()
+  })
+})
+
+describe('the automatic choice', () => {
+  it('is made by what the person cares about, says why, and is undone', async () => {
+    const snapshot = readySnapshot()
+    const llm = snapshot.routes[1]
+    if (llm) llm.why = 'Groq is the fastest: 310 ms in the middle of 24 calls.'
+    const { backend } = await open('providers', { snapshot })
+    expect(screen.getByText(/^Groq is the fastest/)).toBeTruthy()
+    await pick('Where you chose nobody, AURA picks', 'speed')
+    await settle()
+    expect(backend.asked('change_settings')).toEqual([{ changes: { choose: 'speed' } }])
+    await press('Undo')
+    await settle()
+    expect(backend.snapshot.settings.choose).toBe('order')
   })
 })
 
@@ -238,11 +321,35 @@ describe('a server', () => {
     await press('Add a server')
     await accessible()
     await pick('Kind', 'lmstudio')
-    expect(screen.getByRole<HTMLInputElement>('textbox', { name: 'Address' }).value).toBe('http://localhost:1234/v1')
+    expect(screen.getByRole<HTMLInputElement>('textbox', { name: 'Address' }).value).toBe('http://127.0.0.1:1234/v1/')
     await press('Add')
     await settle()
     expect(backend.asked('change_settings')).toEqual([
-      { changes: { providers: { lmstudio: { preset: 'lmstudio', base_url: 'http://localhost:1234/v1' } } } },
+      { changes: { providers: { lmstudio: { preset: 'lmstudio', base_url: 'http://127.0.0.1:1234/v1/' } } } },
+    ])
+  })
+
+  it('that runs here is offered, and used with one click', async () => {
+    const { backend } = await open('providers')
+    expect(screen.getByText('LM Studio was found on this computer.')).toBeTruthy()
+    await press('Use LM Studio')
+    await settle()
+    expect(backend.asked('change_settings')).toEqual([
+      { changes: { providers: { lmstudio: { preset: 'lmstudio', base_url: 'http://127.0.0.1:1234/v1/' } } } },
+    ])
+    await press('Undo')
+    await settle()
+    expect(backend.snapshot.settings.providers.lmstudio).toBeUndefined()
+  })
+
+  it('can be added by address although nobody knows the kinds', async () => {
+    const { backend } = await open('providers', { handlers: { servers: failing({ code: 'internal', message: 'No.' }) } })
+    await press('Add a server')
+    await fireEvent.input(screen.getByRole('textbox', { name: 'Name' }), { target: { value: 'mine' } })
+    await fireEvent.input(screen.getByRole('textbox', { name: 'Address' }), { target: { value: 'http://10.0.0.2:9000/v1' } })
+    await press('Add')
+    expect(backend.asked('change_settings')).toEqual([
+      { changes: { providers: { mine: { preset: 'custom', base_url: 'http://10.0.0.2:9000/v1' } } } },
     ])
   })
 

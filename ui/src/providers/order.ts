@@ -32,3 +32,11 @@ export function moved(list: Entry[], index: number, by: -1 | 1): Entry[] {
 
 /** The names to be saved. */
 export const names = (list: Entry[]) => list.filter((entry) => entry.tried).map((entry) => entry.provider.name)
+
+/** The entries with one at another place. */
+export function movedTo(list: Entry[], name: string, place: number): Entry[] {
+  const entry = list.find((candidate) => candidate.provider.name === name)
+  if (!entry) return list
+  const rest = list.filter((candidate) => candidate !== entry)
+  return [...rest.slice(0, place), entry, ...rest.slice(place)]
+}

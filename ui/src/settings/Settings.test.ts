@@ -30,6 +30,50 @@ describe('settings', () => {
     expect(backend.asked('change_settings')).toEqual([{ changes }])
   })
 
+  it.each([
+    ['Ask two when one is slow', { hedge: true }],
+    ['Ask another when one refuses', { fallback_when_blocked: true }],
+    ['Let programs on this computer ask', { door: { open: true } }],
+  ])('%s is ticked', async (name, changes) => {
+    const { backend } = await open('settings')
+    await fireEvent.click(screen.getByRole('checkbox', { name }))
+    await settle()
+    expect(backend.asked('change_settings')).toEqual([{ changes }])
+  })
+
+  it('take times in seconds, within bounds', async () => {
+    const { backend } = await open('settings')
+    const field = screen.getByRole<HTMLInputElement>('spinbutton', { name: 'For the first word or sound', hidden: true })
+    expect(field.value).toBe('8')
+    await fireEvent.change(field, { target: { value: '2.5' } })
+    await fireEvent.change(field, { target: { value: '601' } })
+    await settle()
+    expect(backend.asked('change_settings')).toEqual([{ changes: { clocks: { first_content_ms: 2500 } } }])
+    expect(screen.getByText('Between 0.1 and 600 seconds.')).toBeTruthy()
+  })
+
+  it('show the address of the door when it is open, and take no port that is none', async () => {
+    const { backend } = await open('settings')
+    expect(screen.queryByText('http://127.0.0.1:8000')).toBeNull()
+    await fireEvent.change(screen.getByRole('spinbutton', { name: 'Port' }), { target: { value: '80' } })
+    expect(screen.getByText('Between 1024 and 65535.')).toBeTruthy()
+    await fireEvent.change(screen.getByRole('spinbutton', { name: 'Port' }), { target: { value: '8123' } })
+    await fireEvent.click(screen.getByRole('checkbox', { name: /^Let programs/ }))
+    await settle()
+    expect(backend.snapshot.settings.door).toEqual({ open: true, port: 8123 })
+    expect(screen.getByText('http://127.0.0.1:8123')).toBeTruthy()
+    await accessible()
+  })
+
+  it('raise the contrast and keep it', async () => {
+    await open('settings')
+    expect(document.documentElement.dataset.contrast).toBe('usual')
+    await fireEvent.change(list('Contrast'), { target: { value: 'more' } })
+    await settle()
+    expect(document.documentElement.dataset.contrast).toBe('more')
+    expect(localStorage.getItem('aura.preferences')).toContain('"contrast":"more"')
+  })
+
   it('puts the colours on the page', async () => {
     await open('settings')
     await fireEvent.change(list('Colours'), { target: { value: 'dark' } })
@@ -123,6 +167,46 @@ describe('the shortcut', () => {
     await open('settings', { snapshot: readySnapshot({ shortcut_problem: 'Another program holds it.' }) })
     expect(screen.getByText(/Another program holds it\..*aura ptt press/)).toBeTruthy()
     await accessible()
+  })
+})
+
+describe('the microphone', () => {
+  it('is tried: its level shows, and no question is asked', async () => {
+    const { backend } = await open('settings')
+    await fireEvent.click(screen.getByRole('button', { name: 'Try it' }))
+    expect(backend.asked('meter')).toEqual([{ seconds: 20 }])
+    expect(screen.getByText('Say something.')).toBeTruthy()
+    backend.emit({ type: 'level', level: 0.25, elapsed_ms: 300 })
+    await settle()
+    expect(screen.getByRole('meter', { name: 'Level of the microphone' }).getAttribute('aria-valuenow')).toBe('50')
+    expect(screen.getByText('It hears you.')).toBeTruthy()
+    await accessible()
+    await fireEvent.click(screen.getByRole('button', { name: 'Stop' }))
+    await settle()
+    expect(backend.cancelled).toBe(1)
+    expect(backend.asked('press')).toEqual([])
+    expect(screen.getByText('It heard you.')).toBeTruthy()
+  })
+
+  it('that is not there says so', async () => {
+    await open('settings', { handlers: { meter: failing({ code: 'no_microphone', message: 'No microphone. Plug one in.' }) } })
+    await fireEvent.click(screen.getByRole('button', { name: 'Try it' }))
+    await settle()
+    expect(screen.getByText('No microphone. Plug one in.')).toBeTruthy()
+    expect(screen.getByRole('button', { name: 'Try it' })).toBeTruthy()
+  })
+
+  it('stops when the panel is left, and when a question is asked', async () => {
+    const { backend, view } = await open('settings')
+    await fireEvent.click(screen.getByRole('button', { name: 'Try it' }))
+    backend.emit({ type: 'stage', turn: 'a', stage: 'listening' })
+    await settle()
+    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Try it' }).disabled).toBe(true)
+    backend.emit({ type: 'stage', turn: 'a', stage: 'idle' })
+    await settle()
+    await fireEvent.click(screen.getByRole('button', { name: 'Try it' }))
+    view.unmount()
+    expect(backend.cancelled).toBe(1)
   })
 })
 

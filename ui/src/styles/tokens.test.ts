@@ -37,6 +37,31 @@ const pairs: [string, string, number][] = [
   ['line-strong', 'surface', 3],
 ]
 
+const base = readFileSync('src/styles/base.css', 'utf8')
+const raised = (selector: string) => colours(base.split(`\n${selector} {`)[1]?.split('}')[0] ?? '')
+const more = {
+  light: { ...colours(light), ...raised(":root[data-contrast='more']") },
+  dark: { ...colours(light), ...colours(dark), ...raised(":root[data-contrast='more'][data-theme='dark']") },
+}
+
+describe.each([
+  ['light, high contrast', more.light],
+  ['dark, high contrast', more.dark],
+])('%s', (_, tokens) => {
+  it.each([
+    ...['bg', 'surface', 'sunken', 'accent-soft'].map((ground): [string, string, number] => ['muted', ground, 7]),
+    ...['bg', 'surface'].map((ground): [string, string, number] => ['accent', ground, 7]),
+    ...['ok', 'warn', 'bad'].map((word): [string, string, number] => [word, `${word}-soft`, 7]),
+    ...['bg', 'surface'].flatMap((ground): [string, string, number][] => [
+      ['line', ground, 3],
+      ['line-strong', ground, 7],
+    ]),
+    ['on-accent', 'accent', 7],
+  ])('%s on %s is at least %d to 1', (above, ground, least) => {
+    expect(contrast(tokens[above] ?? '', tokens[ground] ?? '')).toBeGreaterThanOrEqual(least)
+  })
+})
+
 describe.each([
   ['light', colours(light)],
   ['dark', { ...colours(light), ...colours(dark) }],

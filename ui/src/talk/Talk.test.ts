@@ -2,6 +2,7 @@ import { fireEvent, screen, within } from '@testing-library/svelte'
 import { describe, expect, it } from 'vitest'
 import { failing } from '../backend/fake'
 import { freshSnapshot, readySnapshot, sampleTurn } from '../backend/samples'
+import { prefer } from '../lib/preferences.svelte'
 import { accessible, open, settle } from '../test/stage'
 
 const status = (text: string) => screen.getAllByRole('status').some((element) => element.textContent === text)
@@ -28,13 +29,14 @@ describe('the conversation', () => {
 
   it('shows a turn from the history with one quiet line that opens into its trace', async () => {
     await open('talk', { history: [sampleTurn('a')] })
-    const line = screen.getByRole('button', { name: /Gemini 3.5-flash-lite · first sound 0.94 s · saw your screen/ })
+    const line = screen.getByRole('button', { name: /Gemini 3.5-flash-lite · first sound 0.94 s · \$0.0006 · saw your screen/ })
     expect(screen.queryByRole('table')).toBeNull()
     await fireEvent.click(line)
     const rows = within(screen.getByRole('table')).getAllByRole('row')
     expect(rows.map((row) => row.textContent?.replace(/\s+/g, ' ').trim()).join('|')).toContain(
-      'Groq timed out → Gemini · 3.5-flash-lite',
+      'Groq timed out → Gemini · 3.5-flash-lite1.4 s$0.0004',
     )
+    expect(within(screen.getByRole('table')).getByText('Groq: No content within 1 s.')).toBeTruthy()
     await accessible()
   })
 
@@ -110,6 +112,68 @@ describe('a turn', () => {
     expect(screen.queryByText(error.message)).toBeNull()
   })
 
+  it('is asked again of somebody else, the one who answered last', async () => {
+    const { backend } = await open('talk', { history: [sampleTurn('a')] })
+    await fireEvent.click(screen.getByRole('button', { name: 'Retry with…' }))
+    await settle()
+    expect(backend.asked('models')).toEqual([{ service: 'vlm' }])
+    const list = screen.getByRole<HTMLSelectElement>('combobox', { name: 'Who looks at your screen this time' })
+    expect(document.activeElement).toBe(list)
+    // Gemini answered: somebody else is suggested.
+    expect(list.value).toBe('groq/qwen/qwen3.8-27b')
+    await accessible()
+    await fireEvent.change(list, { target: { value: 'offline/tesseract' } })
+    await fireEvent.click(screen.getByRole('button', { name: 'Ask again' }))
+    await settle()
+    expect(backend.asked('retry')).toEqual([{ id: 'a', wishes: { vlm: 'offline/tesseract' } }])
+    expect(screen.queryByRole('button', { name: 'Ask again' })).toBeNull()
+  })
+
+  it('that was not understood is heard again by somebody else, and Esc leaves all as it is', async () => {
+    const error = { code: 'all_routes_failed' as const, message: 'Nobody could hear you.' }
+    const { backend } = await open('talk', { history: [sampleTurn('a', { transcript: '', answer: '', stages: [], error })] })
+    const opener = screen.getByRole('button', { name: 'Retry with…' })
+    await fireEvent.click(opener)
+    await settle()
+    const list = screen.getByRole('combobox', { name: 'Who hears you this time' })
+    await fireEvent.keyDown(list, { key: 'Escape' })
+    await settle()
+    expect(document.activeElement).toBe(opener)
+    expect(backend.asked('retry')).toEqual([])
+    expect(backend.cancelled).toBe(0)
+  })
+
+  it('is copied', async () => {
+    const written: string[] = []
+    Object.defineProperty(navigator, 'clipboard', {
+      configurable: true,
+      value: { writeText: (text: string) => Promise.resolve(void written.push(text)) },
+    })
+    await open('talk', { history: [sampleTurn('a', { answer: 'Forty-two.' })] })
+    await fireEvent.click(screen.getByRole('button', { name: 'Copy' }))
+    await settle()
+    expect(written).toEqual(['Forty-two.'])
+    expect(screen.getByRole('button', { name: 'Copied' })).toBeTruthy()
+  })
+
+  it('whose speech was kept is heard again, and whose was not is not offered', async () => {
+    const gone = failing({ code: 'not_found', message: 'The speech of this answer was not kept.' })
+    const history = [sampleTurn('b', { answer_audio: '/data/b.opus' }), sampleTurn('a')]
+    const { backend } = await open('talk', { history, handlers: { replay: gone } })
+    const plays = screen.getAllByRole('button', { name: 'Play' })
+    expect(plays).toHaveLength(1)
+    if (plays[0]) await fireEvent.click(plays[0])
+    await settle()
+    expect(backend.asked('replay')).toEqual([{ id: 'b' }])
+    expect(screen.getByText('The speech of this answer was not kept.')).toBeTruthy()
+  })
+
+  it('whose model was replaced leads to where another is chosen', async () => {
+    const notices = [{ kind: 'model_replaced', message: 'It was retired.' }]
+    await open('talk', { history: [sampleTurn('a', { notices })] })
+    expect(screen.getByRole('link', { name: 'Choose another' }).getAttribute('href')).toBe('#providers')
+  })
+
   it('that the person stopped is no failure', async () => {
     const error = { code: 'cancelled' as const, message: 'Stopped.' }
     await open('talk', { history: [sampleTurn('a', { error, interrupted: true })] })
@@ -158,8 +222,26 @@ describe('the screen', () => {
   })
 })
 
+describe('the foot of the rail', () => {
+  it('says who has trouble and who stands in, until it works again', async () => {
+    const { backend } = await open('talk')
+    const snapshot = readySnapshot()
+    const llm = snapshot.routes.find((view) => view.service === 'llm')
+    llm?.routes.reverse()
+    backend.snapshot = snapshot
+    backend.emit({ type: 'availability', provider: 'groq', service: 'llm', status: 'unhealthy', reason: 'It timed out.' })
+    await settle()
+    expect(screen.getByRole('link', { name: 'Groq has trouble. Offline answers.' }).getAttribute('href')).toBe('#health')
+    backend.snapshot = readySnapshot()
+    backend.emit({ type: 'availability', provider: 'groq', service: 'llm', status: 'healthy' })
+    await settle()
+    expect(screen.getByRole('link', { name: 'Groq answers' })).toBeTruthy()
+  })
+})
+
 describe('help', () => {
   it('is shown until a key or a server is there', async () => {
+    prefer({ welcomed: true })
     const { aura } = await open('talk', { snapshot: freshSnapshot() })
     expect(screen.getByRole('link', { name: 'Add a key for real answers' }).getAttribute('href')).toBe('#providers')
     await accessible()

@@ -12,6 +12,9 @@ window.matchMedia ??= (query: string) =>
 
 afterEach(() => {
   cleanup()
+  // What a test prefers is its own.
+  localStorage.clear()
+  window.dispatchEvent(new StorageEvent('storage'))
   location.hash = ''
 })
 

@@ -13,6 +13,19 @@ use crate::{steps, ui};
 pub(crate) enum Bench {
     /// From the release of the key to the first sound, with providers of fixed delay; how much of it is AURA's own.
     Turn(Turn),
+    /// What the core adds to a request over a bare client, and how long it takes to fail over.
+    Providers(Providers),
+}
+
+/// How the requests are measured.
+#[derive(Debug, Args)]
+pub(crate) struct Providers {
+    /// Rounds; in each the core and the bare client take turns.
+    #[arg(long, default_value_t = 9)]
+    rounds: u32,
+    /// With optimisation.
+    #[arg(long)]
+    release: bool,
 }
 
 /// How the turn is measured.
@@ -29,12 +42,38 @@ pub(crate) struct Turn {
 impl Bench {
     /// Builds what is measured, and measures.
     pub(crate) fn start(&self) -> Result<ExitCode> {
-        let Self::Turn(turn) = self;
+        match self {
+            Self::Turn(turn) => turn.start(),
+            Self::Providers(providers) => providers.start(),
+        }
+    }
+}
+
+impl Providers {
+    fn start(&self) -> Result<ExitCode> {
+        let mut build = program::cargo("build");
+        let folder = if self.release {
+            build.args(["--release", "--package", "aura-tests"]);
+            "release"
+        } else {
+            build.arg("--workspace"); // as the tests are built
+            "debug"
+        };
+        build.args(["--bin", "bench-providers"]);
+        program::run(&mut build)?;
+        let measure = program::target().join(folder).join("bench-providers");
+        program::run(program::command(measure).arg(self.rounds.to_string()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Turn {
+    fn start(&self) -> Result<ExitCode> {
         system::prepare(Purpose::Test)?;
         ui::build()?;
         steps::build()?;
         let mut programs = "debug";
-        if turn.release {
+        if self.release {
             programs = "release";
             program::run(program::cargo("build").args([
                 "--release",
@@ -46,7 +85,7 @@ impl Bench {
         }
         let measure = program::target().join("debug/bench-turn");
         let mut measure = program::command(measure);
-        measure.arg(turn.turns.to_string()).arg(program::target().join(programs));
+        measure.arg(self.turns.to_string()).arg(program::target().join(programs));
         program::run(&mut measure)?;
         Ok(ExitCode::SUCCESS)
     }

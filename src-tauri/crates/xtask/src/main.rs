@@ -1,6 +1,7 @@
 //! What a contributor types: `cargo xtask run`, `cargo xtask test`, `cargo xtask bench turn`.
 
 mod bench;
+mod guide;
 mod program;
 mod report;
 mod run;
@@ -28,6 +29,8 @@ enum Task {
     Run(run::Run),
     /// Installs what is missing and runs every test.
     Test(test::Test),
+    /// Walks the multi-provider guide as it is printed against a server that it starts, and prints a table.
+    Guide,
     /// Measures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Run(run) => run.start(),
         Task::Test(test) => test.start(),
+        Task::Guide => guide::start(),
         Task::Bench(bench) => bench.start(),
     };
     match done {

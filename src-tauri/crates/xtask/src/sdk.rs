@@ -11,7 +11,7 @@ use crate::steps;
 /// Makes the Python environment, starts a sandbox and runs the checks.
 pub(crate) fn check(report: &mut Report, arguments: &[String]) -> Result {
     let folder = program::root().join("tests/sdk");
-    let python = environment(&folder.join("requirements.txt"))?;
+    let python = python()?;
     let sandbox = Sandbox::start()?;
     let mut pytest = program::command(python);
     pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(&folder).args(arguments);
@@ -20,6 +20,10 @@ pub(crate) fn check(report: &mut Report, arguments: &[String]) -> Result {
 }
 
 /// A Python with the clients, made anew when the list of them changed.
+pub(crate) fn python() -> Result<PathBuf> {
+    environment(&program::root().join("tests/sdk/requirements.txt"))
+}
+
 fn environment(requirements: &Path) -> Result<PathBuf> {
     let folder = program::target().join("python");
     let python = folder.join("bin/python");

@@ -12,7 +12,7 @@ use crate::report::Report;
 use crate::ui;
 
 /// Tests that need a display, a sound server or the built programs, and run one after another.
-const WHOLE_SYSTEM: &[&str] = &["cli", "desktop", "voice"];
+const WHOLE_SYSTEM: &[&str] = &["api", "cli", "desktop", "guide", "openai", "voice"];
 
 /// Formatting, of Rust.
 pub(crate) fn format() -> Result {
@@ -64,6 +64,15 @@ pub(crate) fn whole_system(report: &mut Report, name: &'static str, arguments: &
     let mut cargo = program::cargo("test");
     cargo.args(["--workspace", "--test", name, "--", "--test-threads=1"]).args(arguments);
     watch(&mut cargo, report, name)
+}
+
+/// The HTTP door, as a process: its routes, the guide, and OpenAI's own client.
+pub(crate) fn api(report: &mut Report, arguments: &[String]) -> Result {
+    crate::sdk::python()?;
+    for name in ["api", "guide", "openai"] {
+        whole_system(report, name, arguments)?;
+    }
+    Ok(())
 }
 
 /// The names of all integration tests.

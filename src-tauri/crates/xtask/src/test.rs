@@ -33,6 +33,8 @@ enum Kind {
     Unit,
     /// The official Python clients against the sandbox.
     Sdk,
+    /// The HTTP door: its routes, its guard, the guide and OpenAI's client.
+    Api,
     /// The command line as a person uses it.
     Cli,
     /// Speech in, speech out, through a sound server.
@@ -59,7 +61,7 @@ impl Test {
 
     fn run(&self, report: &mut Report) -> Result {
         let wants = |kind| self.only.is_none_or(|only| only == kind);
-        let whole_system = [Kind::Sdk, Kind::Cli, Kind::Voice, Kind::Desktop].into_iter().any(wants);
+        let whole_system = [Kind::Sdk, Kind::Api, Kind::Cli, Kind::Voice, Kind::Desktop].into_iter().any(wants);
         if wants(Kind::Lint) {
             report.step("format", |_| steps::format())?;
         }
@@ -82,6 +84,9 @@ impl Test {
         }
         if wants(Kind::Sdk) {
             report.step("sdk", |report| crate::sdk::check(report, &self.arguments))?;
+        }
+        if wants(Kind::Api) {
+            report.step("api", |report| steps::api(report, &self.arguments))?;
         }
         for (kind, name) in [(Kind::Cli, "cli"), (Kind::Voice, "voice"), (Kind::Desktop, "desktop")] {
             if wants(kind) {

@@ -1,0 +1,43 @@
+/** Keeps each page's JavaScript small: a build over its budget fails. */
+import { gzipSync } from 'node:zlib'
+import type { Plugin } from 'vite'
+
+/** What of a chunk matters here. */
+export interface Piece {
+  code: string
+  /** The pieces it loads, at once or later. */
+  loads: string[]
+}
+
+/** Bytes of everything that a piece loads, itself included, gzipped file by file as a server would. */
+export function weight(first: string, pieces: Map<string, Piece>): number {
+  const reached = new Set<string>()
+  const waiting = [first]
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const piece = pieces.get(name)
+    if (!piece || reached.has(name)) continue
+    reached.add(name)
+    waiting.push(...piece.loads)
+  }
+  return [...reached].reduce((sum, name) => sum + gzipSync(pieces.get(name)?.code ?? '', { level: 9 }).length, 0)
+}
+
+/** Fails a build whose page loads more than its limit, in bytes; says how much each loads. */
+export function budget(limits: Record<string, number>): Plugin {
+  return {
+    name: 'budget',
+    generateBundle(_, bundle) {
+      const chunks = Object.values(bundle).filter((output) => output.type === 'chunk')
+      const pieces = new Map(
+        chunks.map((chunk) => [chunk.fileName, { code: chunk.code, loads: [...chunk.imports, ...chunk.dynamicImports] }]),
+      )
+      for (const [page, limit] of Object.entries(limits)) {
+        const entry = chunks.find((chunk) => chunk.isEntry && chunk.name === page)
+        if (!entry) return this.error(`There is no page ${page}: its size is not known.`)
+        const bytes = weight(entry.fileName, pieces)
+        if (bytes > limit) return this.error(`${page} loads ${bytes} bytes of JavaScript, gzipped; its budget is ${limit}.`)
+        this.info(`${page} loads ${bytes} of ${limit} bytes of JavaScript, gzipped.`)
+      }
+    },
+  }
+}

@@ -1,0 +1,105 @@
+/** How a provider is, said so that a person knows what it means and what happens next. */
+import type { Fallback } from '../generated/Fallback'
+import type { ProviderHealth } from '../generated/ProviderHealth'
+import type { RateLimit } from '../generated/RateLimit'
+import type { ServiceHealth } from '../generated/ServiceHealth'
+import type { Snapshot } from '../generated/Snapshot'
+import type { Sum } from '../generated/Sum'
+import { t } from '../lib/messages'
+import { clock, labelOf, money, number, shortModel, type Tone } from '../lib/words'
+
+export interface Standing {
+  tone: Tone
+  word: string
+}
+
+/** What is left of a pause at a time, milliseconds; 0 when there is none. */
+export const pauseLeft = (of: ServiceHealth, now: number) =>
+  of.cooldown_until === undefined ? 0 : Math.max(0, Date.parse(of.cooldown_until) - now)
+
+/** A service in one word. */
+export function serviceStanding(of: ServiceHealth, now: number): Standing {
+  const left = pauseLeft(of, now)
+  if (of.circuit === 'open' && left > 0) return { tone: 'bad', word: t.health.pausedFor(clock(left)) }
+  switch (of.status) {
+    case 'healthy':
+      return of.requests === 0 ? { tone: 'quiet', word: t.health.states.unused } : { tone: 'ok', word: t.health.states.healthy }
+    case 'degraded':
+      return { tone: 'warn', word: of.circuit === 'half_open' ? t.health.states.probing : t.health.states.degraded }
+    case 'unhealthy':
+      return { tone: 'bad', word: t.health.states.unhealthy }
+    case 'unavailable':
+      return { tone: 'quiet', word: t.health.states.unavailable }
+  }
+}
+
+/** A provider in one word: as its worst service, a pause with the time that is left of it. */
+export function providerStanding(of: ProviderHealth, now: number): Standing {
+  if (of.status === 'unavailable') return { tone: 'quiet', word: t.health.states.unavailable }
+  const worst = of.services.find((service) => service.status === of.status)
+  if (of.status === 'healthy' || !worst) return { tone: 'ok', word: t.health.states.healthy }
+  return serviceStanding(worst, now)
+}
+
+/** What happens next with a service that does not work: nothing is said where there is nothing to say. */
+export function nextWords(of: ServiceHealth, now: number): string {
+  const left = pauseLeft(of, now)
+  if (of.circuit === 'open' && left > 0) return t.health.triedAgainIn(clock(left))
+  return of.circuit === 'half_open' || of.circuit === 'open' ? t.health.triedNext : ''
+}
+
+/** "812 of 1,000 requests", for everything the provider told is left. */
+export function quotaWords(limit: RateLimit | undefined): string[] {
+  if (!limit) return []
+  const kinds = [
+    ['requests', limit.requests_left, limit.requests],
+    ['tokens', limit.tokens_left, limit.tokens],
+    ['audio', limit.audio_seconds_left, limit.audio_seconds],
+  ] as const
+  return kinds.flatMap(([kind, left, all]) => {
+    if (left === null) return []
+    return [all === null ? t.health.left[kind](number(left)) : t.health.leftOf[kind](number(left), number(all))]
+  })
+}
+
+/** "$0.016", with what the number leaves out. */
+export function sumWords(sum: Sum): string {
+  if (sum.unknown > 0) return sum.usd === 0 ? t.app.costUnknown : t.app.atLeast(money(sum.usd))
+  return sum.estimated > 0 && sum.usd > 0 ? t.app.about(money(sum.usd)) : money(sum.usd)
+}
+
+/** Sums put together. */
+export const added = (sums: Sum[]): Sum =>
+  sums.reduce(
+    (all, one) => ({
+      attempts: all.attempts + one.attempts,
+      failed: all.failed + one.failed,
+      input_tokens: all.input_tokens + one.input_tokens,
+      output_tokens: all.output_tokens + one.output_tokens,
+      audio_seconds: all.audio_seconds + one.audio_seconds,
+      characters: all.characters + one.characters,
+      usd: all.usd + one.usd,
+      estimated: all.estimated + one.estimated,
+      unknown: all.unknown + one.unknown,
+    }),
+    {
+      attempts: 0,
+      failed: 0,
+      input_tokens: 0,
+      output_tokens: 0,
+      audio_seconds: 0,
+      characters: 0,
+      usd: 0,
+      estimated: 0,
+      unknown: 0,
+    },
+  )
+
+/** "Groq timed out while transcribing. Gemini took over." */
+export function fallbackWords(snapshot: Snapshot | null, fallback: Fallback): string {
+  const from = labelOf(snapshot, fallback.from.provider)
+  const failed = t.health.failedAt(t.turn.failed(from, t.classes[fallback.class]), t.health.at[fallback.service])
+  if (!fallback.to) return `${failed} ${t.health.nobodyTookOver}`
+  const to = labelOf(snapshot, fallback.to.provider)
+  return `${failed} ${t.health.tookOver(from === to ? `${to} ${shortModel(fallback.to)}` : to)}`
+}

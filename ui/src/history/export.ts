@@ -1,0 +1,29 @@
+/** Turns as text that other programs read. Pure. */
+import type { Snapshot } from '../generated/Snapshot'
+import type { TurnRecord } from '../generated/TurnRecord'
+import { t } from '../lib/messages'
+import { costOf, routeWords } from '../lib/words'
+
+export type Format = 'markdown' | 'json'
+
+/** A line break would end the quotation, a number sign would begin a heading. */
+const quoted = (text: string) => text.trim().replace(/^/gm, '> ')
+
+function asMarkdown(snapshot: Snapshot | null, turn: TurnRecord): string {
+  const route = turn.stages.find((stage) => stage.stage === 'thinking')?.route
+  const cost = costOf(turn.stages.flatMap((stage) => stage.attempts))
+  const facts = [turn.started_at, ...(route ? [routeWords(snapshot, route)] : []), ...(cost === '' ? [] : [cost])]
+  return [
+    `## ${facts.join(' · ')}`,
+    quoted(turn.transcript === '' ? t.history.notUnderstood : turn.transcript),
+    ...(turn.answer === '' ? [] : [turn.answer.trim()]),
+    ...(turn.error ? [`*${t.history.error}: ${turn.error.message}*`] : []),
+  ].join('\n\n')
+}
+
+/** The oldest first, as they were said. */
+export function exported(format: Format, snapshot: Snapshot | null, newestFirst: TurnRecord[]): string {
+  const turns = newestFirst.toReversed()
+  if (format === 'json') return `${JSON.stringify(turns, null, 2)}\n`
+  return [`# ${t.history.heading}`, ...turns.map((turn) => asMarkdown(snapshot, turn))].join('\n\n') + '\n'
+}

@@ -1,0 +1,25 @@
+/** Every sentence the windows show, in German. */
+import type { Messages } from '../en'
+import * as common from './common'
+import { first } from './first'
+import { health } from './health'
+import { history } from './history'
+import { overlay } from './overlay'
+import { providers } from './providers'
+import { screen } from './screen'
+import { settings } from './settings'
+import { talk, turn } from './talk'
+
+export const de: Messages = {
+  locale: 'de-DE',
+  ...common,
+  stages: overlay.stages,
+  turn,
+  talk,
+  first,
+  providers,
+  health,
+  history,
+  screen,
+  settings,
+}

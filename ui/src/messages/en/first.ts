@@ -1,0 +1,45 @@
+/** The first run. */
+export const first = {
+  title: 'Hold a key and speak',
+  text: 'AURA answers aloud, about anything or about what is on your screen. Three ways to begin:',
+  key: {
+    title: 'I have a key',
+    text: 'Groq, Gemini, OpenAI or another provider. Checked at once, kept in the keyring of this computer.',
+    button: 'Paste a key',
+    field: 'Your key',
+    of: 'It is a key for',
+    save: 'Save and check',
+    checking: (provider: string) => `Asking ${provider} whether it takes the key`,
+    works: (provider: string, models: string) => `${provider} takes the key. ${models} can be used.`,
+    unsure: (provider: string) =>
+      `${provider} has its key, but did not answer yet. A test tells more; it may cost a fraction of a cent.`,
+    test: 'Test it',
+    other: 'Another key',
+  },
+  local: {
+    title: 'I run models here',
+    looking: 'Looking for servers on this computer',
+    found: (kinds: string) => `Found on this computer: ${kinds}.`,
+    none: 'No server answers on this computer. Start Ollama, LM Studio or another one, then look again.',
+    failed: 'This computer could not be searched.',
+    again: 'Look again',
+    address: 'Give an address',
+  },
+  offline: {
+    title: 'Just try it',
+    text: 'Works with no account and no network, with the programs on this computer.',
+    button: 'Start offline',
+  },
+  back: 'Back',
+  next: 'Continue',
+  check: {
+    title: 'Now say something',
+    text: 'Hold the round button below, say “Hello, can you hear me?” and let go. Your answer comes aloud.',
+    keys: 'The key does the same in any program:',
+    skip: 'Skip the sound check',
+    nobody: 'nobody yet',
+    worked: (time: string) => `The sound check worked: first sound after ${time}.`,
+    workedSilently: 'The sound check worked.',
+    failed: 'The sound check did not work yet. What went wrong stands in the conversation.',
+  },
+}

@@ -1,0 +1,77 @@
+/** The panel Health. */
+import type { Service } from '../../generated/Service'
+
+const at: Record<Service, string> = {
+  stt: 'while transcribing',
+  llm: 'while answering',
+  vlm: 'while looking at the screen',
+  tts: 'while speaking',
+}
+
+const short: Record<Service, string> = { stt: 'hear', llm: 'answer', vlm: 'see', tts: 'speak' }
+
+export const health = {
+  title: 'Health',
+  subtitle: 'From real use in the last hour. Looking costs nothing.',
+  overall: {
+    healthy: 'Everything works.',
+    degraded: 'Something needs a look; questions are answered.',
+    unhealthy: 'Something fails; others stand in where they can.',
+    unavailable: 'Nobody does everything yet. Add a key or a server.',
+  },
+  failed: 'How the providers are could not be asked.',
+  loading: 'Looking',
+  states: {
+    healthy: 'healthy',
+    degraded: 'degraded',
+    unhealthy: 'failing',
+    unavailable: 'not ready',
+    probing: 'on trial',
+    unused: 'not used yet',
+  },
+  pausedFor: (time: string) => `paused ${time}`,
+  triedAgainIn: (time: string) => `Tried again in ${time}.`,
+  triedNext: 'The next request tries it again.',
+  at,
+  short,
+  service: 'Service',
+  state: 'State',
+  lastHour: 'Last hour',
+  p50: 'p50',
+  p50Hint: 'Half of the calls took less than this.',
+  p95: 'p95',
+  p95Hint: 'One call in twenty took longer than this.',
+  errors: 'Errors',
+  noCalls: 'no calls yet',
+  calls: (ok: string, failed: string) => `${ok} calls answered and ${failed} failed in the last hour`,
+  lastFailures: (ago: string) => `the last failure within ${ago}`,
+  minutes: (count: string) => `${count} minutes`,
+  allowance: (service: string) => `Left to ${service}`,
+  left: {
+    requests: (left: string) => `${left} requests`,
+    tokens: (left: string) => `${left} tokens`,
+    audio: (left: string) => `${left} seconds of audio`,
+  },
+  leftOf: {
+    requests: (left: string, all: string) => `${left} of ${all} requests`,
+    tokens: (left: string, all: string) => `${left} of ${all} tokens`,
+    audio: (left: string, all: string) => `${left} of ${all} seconds of audio`,
+  },
+  cost: (today: string, month: string) => `Today ${today}, this month ${month}`,
+  costToday: 'Today',
+  costMonth: 'This month',
+  pricesOf: (day: string) => `Prices as of ${day}. What providers bill is what counts.`,
+  setUp: 'Set it up',
+  fallbacks: 'When another provider stepped in',
+  noFallbacks: 'Nobody had to step in yet.',
+  failedAt: (failed: string, doing: string) => `${failed} ${doing}.`,
+  tookOver: (provider: string) => `${provider} took over.`,
+  nobodyTookOver: 'Nobody could take over.',
+  stages: 'Where the time goes',
+  stagesHint: 'The last questions, from the end of yours to the first sound of the answer.',
+  noTurns: 'No questions yet. Ask one, and this shows what took how long.',
+  turnsFailed: 'The last questions could not be loaded.',
+  question: 'Question',
+  total: 'Until the first sound',
+  noQuestion: 'not understood',
+}

@@ -1,0 +1,112 @@
+import { fireEvent, render, screen } from '@testing-library/svelte'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { FakeBackend } from '../backend/fake'
+import Hud from '../hud/Hud.svelte'
+import { prefer } from '../lib/preferences.svelte'
+import { accessible, open, settle } from '../test/stage'
+import { de } from './de'
+import { overlay as overlayDe } from './de/overlay'
+import { en } from './en'
+import { overlay as overlayEn } from './en/overlay'
+
+/** The placeholders that are passed in, so that they are found again in what comes out. */
+const marks = ['⟨1⟩', '⟨2⟩', '⟨3⟩']
+
+/** Every sentence under its name; of one with placeholders, what it says of the marks. */
+function sentences(part: unknown, name = ''): [string, string][] {
+  if (typeof part === 'string') return [[name, part]]
+  if (typeof part === 'function') {
+    const say = part as (...values: unknown[]) => string
+    // One takes a list of names.
+    const given = name.endsWith('orderInEffect') ? [marks] : marks.slice(0, say.length)
+    return [[name, say(...given)]]
+  }
+  return Object.entries(part as object).flatMap(([key, value]) => sentences(value, name === '' ? key : `${name}.${key}`))
+}
+
+const found = (text: string) => marks.filter((mark) => text.toLowerCase().includes(mark))
+
+describe.each([
+  ['the main window', en, de],
+  ['the overlay', overlayEn, overlayDe],
+])('the catalogue of %s', (_, english, german) => {
+  const [ours, theirs] = [sentences(english), new Map(sentences(german))]
+
+  it('has the same sentences in both languages', () => {
+    expect([...theirs.keys()].toSorted()).toEqual(ours.map(([name]) => name).toSorted())
+  })
+
+  it('has the same placeholders in both languages', () => {
+    const differ = ours.filter(([name, text]) => found(text).join() !== found(theirs.get(name) ?? '').join())
+    expect(differ.map(([name]) => name)).toEqual([])
+  })
+
+  it('leaves nothing empty and nothing untranslated', () => {
+    expect([...theirs].filter(([, text]) => text.trim() === '').map(([name]) => name)).toEqual([])
+    // Names, and words that are the same in both languages, are short; a whole sentence is not.
+    const same = ours.filter(
+      ([name, text]) => text === theirs.get(name) && text.replace(/⟨\d⟩/g, '').trim().split(/\s+/).length > 2,
+    )
+    expect(same.map(([name]) => name)).toEqual([])
+  })
+})
+
+it('every sentence is used', () => {
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(ts|svelte)$/.test(name) && !name.includes('messages') && !name.includes('generated'))
+    .map((name) => readFileSync(join('src', name), 'utf8'))
+    .join('\n')
+  const groups = ['app', 'rail', 'turn', 'talk', 'first', 'providers', 'health', 'history', 'screen', 'settings'] as const
+  const names = groups.flatMap((group) => Object.keys(en[group]).map((key) => `${group}.${key}`))
+  // The rail's panels are looked up by their names.
+  const looked = ['talk', 'providers', 'health', 'history', 'settings'].map((panel) => `rail.${panel}`)
+  const unused = names.filter(
+    (name) => !looked.includes(name) && !new RegExp(`\\bt\\.${name.replace('.', '\\s*\\.\\s*')}\\b`).test(sources),
+  )
+  expect(unused).toEqual([])
+})
+
+describe('the language', () => {
+  it('is picked, changes everything at once, and keeps the focus where it is', async () => {
+    await open('settings')
+    const list = screen.getByRole<HTMLSelectElement>('combobox', { name: 'Language of the windows' })
+    list.focus()
+    await fireEvent.change(list, { target: { value: 'de' } })
+    await settle()
+    expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Einstellungen')
+    expect(screen.getByRole('link', { name: 'Anbieter' })).toBeTruthy()
+    expect(document.documentElement.lang).toBe('de')
+    expect(document.activeElement).toBe(list)
+    expect(screen.getByRole('combobox', { name: 'Farben' }).textContent).toContain('Dunkel')
+    await accessible()
+  })
+
+  it.each(['talk', 'providers', 'health', 'history'])('is German in %s as well', async (panel) => {
+    prefer({ language: 'de' })
+    await open(panel)
+    expect(screen.getByRole('heading', { level: 1 }).textContent).toBe(de.rail[panel as 'talk'])
+    await accessible()
+  })
+
+  it('writes numbers and dates its own way', async () => {
+    prefer({ language: 'de' })
+    await open('health')
+    expect(screen.getByText('Preise vom 20. November 2026. Es gilt, was die Anbieter berechnen.')).toBeTruthy()
+    expect(screen.getAllByText('1,9 s').length).toBeGreaterThan(0)
+  })
+
+  it('is that of the overlay too, also when the other window changes it', async () => {
+    const backend = new FakeBackend()
+    render(Hud, { backend })
+    await settle()
+    backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Thinking')
+    localStorage.setItem('aura.preferences', JSON.stringify({ language: 'de' }))
+    window.dispatchEvent(new StorageEvent('storage', { key: 'aura.preferences' }))
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Denkt nach')
+  })
+})

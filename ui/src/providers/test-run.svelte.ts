@@ -1,0 +1,31 @@
+/** One test call, from the press of its button to what it showed. */
+import { asFailure, type Failure } from '../backend'
+import type { Test } from '../generated/Test'
+import type { TestResult } from '../generated/TestResult'
+import type { Aura } from '../lib/aura.svelte'
+
+export class TestRun {
+  running = $state(false)
+  result = $state.raw<TestResult | null>(null)
+  failure = $state.raw<Failure | null>(null)
+  /** What the last one was for. */
+  request = $state.raw<Test | null>(null)
+
+  constructor(readonly aura: Aura) {}
+
+  async run(request: Test): Promise<void> {
+    if (this.running) return
+    this.request = request
+    this.running = true
+    this.result = null
+    this.failure = null
+    try {
+      this.result = await this.aura.backend.call('test', request)
+    } catch (thrown) {
+      this.failure = asFailure(thrown)
+    }
+    this.running = false
+    // The call counts like any other.
+    void this.aura.pulse.load()
+  }
+}

@@ -1,0 +1,18 @@
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { weight } from '../../budget'
+
+const size = (code: string) => gzipSync(code, { level: 9 }).length
+const piece = (code: string, ...loads: string[]) => ({ code, loads })
+
+describe('the weight of a page', () => {
+  it('is that of all it loads, once each, and of nothing else', () => {
+    const pieces = new Map([
+      ['page.js', piece('let page', 'shared.js', 'later.js')],
+      ['later.js', piece('let later', 'shared.js', 'page.js')],
+      ['shared.js', piece('let shared')],
+      ['other.js', piece('let other')],
+    ])
+    expect(weight('page.js', pieces)).toBe(size('let page') + size('let later') + size('let shared'))
+  })
+})
