@@ -248,9 +248,13 @@ impl App {
 
     /// Waits for the end of the turn with this number, counted from 1.
     pub fn turn(&self, number: usize) -> Value {
-        let ended = wait_until(Duration::from_secs(60), || self.history().len() >= number);
+        let mut turns = Vec::new();
+        let ended = wait_until(Duration::from_secs(60), || {
+            turns = self.history();
+            turns.len() >= number
+        });
         assert!(ended, "turn {number} did not end; the stage is `{}`", self.stage());
-        self.history()[self.history().len() - number].clone()
+        turns.swap_remove(turns.len() - number)
     }
 
     /// Waits until sound of a question arrives on disk: now one can speak.

@@ -4,6 +4,7 @@
 
 pub mod aura;
 pub mod display;
+pub mod http;
 pub mod keyring;
 pub mod machine;
 pub mod process;

@@ -5,14 +5,16 @@ use std::path::Path;
 
 use aura_core::api::*;
 use aura_core::event::Event;
+use aura_core::health::HealthReport;
 use aura_core::ports::Finding;
 use aura_core::record::TurnRecord;
+use aura_core::usage::UsageReport;
 use ts_rs::{Config, TS, TypeVisitor};
 
 /// Exports a type with all that it is made of; of a list, what it is a list of.
-struct Export(Config);
+struct Exporter(Config);
 
-impl Export {
+impl Exporter {
     fn add<T: TS + 'static + ?Sized>(&mut self) {
         if T::output_path().is_some() {
             T::export_all(&self.0).expect("the temporary folder can be written");
@@ -22,7 +24,7 @@ impl Export {
     }
 }
 
-impl TypeVisitor for Export {
+impl TypeVisitor for Exporter {
     fn visit<T: TS + 'static + ?Sized>(&mut self) {
         self.add::<T>();
     }
@@ -31,7 +33,7 @@ impl TypeVisitor for Export {
 macro_rules! export_operations {
     ($($name:ident: $request:ty => $response:ty,)*) => {
         /// Exports what goes in and out of every operation.
-        fn export_operations(export: &mut Export) {
+        fn export_operations(export: &mut Exporter) {
             $(export.add::<$request>(); export.add::<$response>();)*
         }
     };
@@ -50,7 +52,7 @@ fn read(folder: &Path) -> BTreeMap<String, String> {
 #[test]
 fn types_are_fresh() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut export = Export(Config::new().with_out_dir(folder.path()));
+    let mut export = Exporter(Config::new().with_out_dir(folder.path()));
     export_operations(&mut export);
     export.add::<Event>();
     let (now, committed) = (read(folder.path()), read(&super::root().join("ui/src/generated")));

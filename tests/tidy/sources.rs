@@ -102,3 +102,17 @@ fn a_provider_is_one_file_and_two_lines() {
         }
     }
 }
+
+/// The traps of the providers' wire formats are numbered; the comment above a test says which one it is about.
+#[test]
+fn each_trap_of_the_wire_has_a_test() {
+    let mut tested = BTreeSet::new();
+    for folder in ["src-tauri/crates", "tests/wall"] {
+        for (_, content) in files(folder, &[".rs"]) {
+            let numbers = content.lines().filter_map(|line| line.trim().strip_prefix("/// Trap ")?.split_once(':'));
+            tested.extend(numbers.filter_map(|(number, _)| number.parse::<u32>().ok()));
+        }
+    }
+    let missing: Vec<u32> = (1..=38).filter(|number| !tested.contains(number)).collect();
+    assert!(missing.is_empty(), "no test says that it is about the traps {missing:?}");
+}

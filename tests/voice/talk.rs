@@ -1,12 +1,13 @@
 //! How a person talks to AURA, and what they hear.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use aura_tests::aura::App;
 use aura_tests::display::xdotool;
 use aura_tests::sound::play_into_microphone;
-use aura_tests::speech::{Recorder, say, understand};
+use aura_tests::speech::{Recorder, assert_says, say, words};
 use serde_json::Value;
 
 /// The global shortcut.
@@ -16,8 +17,8 @@ pub(crate) const SHORTCUT: &str = "ctrl+shift+space";
 pub(crate) struct Heard {
     /// What AURA keeps of it.
     pub(crate) record: Value,
-    /// What the recogniser hears from the speaker.
-    pub(crate) words: Vec<String>,
+    /// What the speaker gave.
+    pub(crate) recording: PathBuf,
 }
 
 /// Makes a file in which a question is spoken.
@@ -42,8 +43,25 @@ pub(crate) fn ask_aloud(app: &App, text: &str) -> Heard {
         recorder.wait_for_silence(Duration::from_millis(500), Duration::from_secs(20)),
         "the speaker does not fall silent"
     );
-    let words = understand(&recorder.save(&app.aura().folder().join("answer.wav")));
-    Heard { record, words }
+    let recording = recorder.save(&app.aura().folder().join("answer.wav"));
+    Heard { record, recording }
+}
+
+impl Heard {
+    /// Fails unless enough of these words were understood: the recogniser knows many that sound alike.
+    pub(crate) fn assert_understood(&self, question: &str) {
+        let (asked, transcript) = (words(question), words(self.record["transcript"].as_str().unwrap_or_default()));
+        let understood: BTreeSet<&String> = asked.iter().filter(|word| transcript.contains(word)).collect();
+        assert!(understood.len() >= 2, "of {asked:?} only {understood:?} were understood: {transcript:?}");
+    }
+
+    /// Fails unless the answer that AURA kept is what the speaker said, a sentence at a time.
+    pub(crate) fn assert_spoken(&self) {
+        let spoken = self.record["spoken"].as_str().unwrap_or_default();
+        let sentences: Vec<String> =
+            spoken.split_inclusive(['.', '\n']).filter(|part| !words(part).is_empty()).map(str::to_owned).collect();
+        assert_says(&self.recording, &sentences);
+    }
 }
 
 /// The stages of a turn that have a route, with the provider that answered, in their order.

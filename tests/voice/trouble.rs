@@ -43,10 +43,12 @@ fn has_notice(record: &Value, kind: &str) -> bool {
     record["notices"].as_array().is_some_and(|notices| notices.iter().any(|notice| notice["kind"] == kind))
 }
 
-/// Holds the shortcut until the turn ends by itself or `release` says so.
-fn hold_until(app: &App, number: usize, meanwhile: impl FnOnce()) -> Value {
+/// Holds the shortcut meanwhile, which is told the turn's number, and waits for the turn's end.
+fn hold_until(app: &App, meanwhile: impl FnOnce(usize)) -> Value {
+    // The command line writes into the same history.
+    let number = app.history().len() + 1;
     xdotool(&["keydown", SHORTCUT]);
-    meanwhile();
+    meanwhile(number);
     xdotool(&["keyup", SHORTCUT]);
     app.turn(number)
 }
@@ -65,7 +67,7 @@ fn no_microphone() {
 
         let ended = app.aura().run(&["listen", "--seconds", "1", "--json"]);
         assert_failed(&ended, "no_microphone", "microphone");
-        let record = hold_until(&app, 1, || drop(app.turn(1)));
+        let record = hold_until(&app, |number| drop(app.turn(number)));
         assert_error(&record, "no_microphone");
 
         pactl(&["load-module", "module-remap-source", "source_name=microphone", "master=cable.monitor"]);
@@ -80,22 +82,22 @@ fn microphone_taken_away() {
         let providers = Providers::answering(ANSWER);
         let mut app = Aura::new().with_all(providers.groq()).start();
         let question = question(&app, QUESTION);
-        let record = hold_until(&app, 1, || {
+        let record = hold_until(&app, |number| {
             app.wait_for_recording();
             sound::crash();
             // The turn ends by itself, while the key is still down.
-            app.turn(1);
+            app.turn(number);
         });
         assert_error(&record, "microphone_lost");
         assert!(app.is_alive());
 
         let server = sound::restart();
         // Once more, after enough was said: what was heard is answered, and the person is told.
-        let record = hold_until(&app, 2, || {
+        let record = hold_until(&app, |number| {
             app.wait_for_recording();
             play_into_microphone(&question).wait();
             run(Command::new("kill").args(["-9", &server.id().to_string()]), "procps");
-            app.turn(2);
+            app.turn(number);
         });
         assert!(has_notice(&record, "microphone_lost"), "{record:#}");
         assert_eq!(record["answer"], ANSWER);
@@ -103,6 +105,25 @@ fn microphone_taken_away() {
         drop(server);
         let _server = sound::restart();
         assert_goes_on(&app);
+    });
+}
+
+#[test]
+fn microphone_unplugged_while_others_stay() {
+    with_machine("trouble::microphone_unplugged_while_others_stay", || {
+        let providers = Providers::answering(ANSWER);
+        let mut app = Aura::new().with_all(providers.groq()).start();
+        let question = question(&app, QUESTION);
+        let record = hold_until(&app, |number| {
+            app.wait_for_recording();
+            play_into_microphone(&question).wait();
+            // The server moves the recording to another source; that is not what the person speaks into.
+            run(Command::new("pactl").args(["unload-module", "module-remap-source"]), "pulseaudio-utils");
+            app.turn(number);
+        });
+        assert!(has_notice(&record, "microphone_lost"), "{record:#}");
+        assert_eq!(record["answer"], ANSWER);
+        assert!(app.is_alive());
     });
 }
 
@@ -134,7 +155,7 @@ fn silence() {
         let ended = app.aura().run(&["listen", "--seconds", "1", "--json"]);
         assert_failed(&ended, "nothing_heard", "heard nothing");
         let begun = std::time::Instant::now();
-        let record = hold_until(&app, 1, || {
+        let record = hold_until(&app, |_| {
             app.wait_for_recording();
             // A hold, not a tap.
             wait_until(Duration::from_millis(600), || begun.elapsed() > Duration::from_millis(600));

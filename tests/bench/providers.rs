@@ -1,0 +1,290 @@
+//! `cargo xtask bench providers`: what the core adds to a request over a bare client, and how long it takes to fail over.
+//!
+//! Both ask the same server on the loopback, in turns, in one process. The bare client is reqwest and serde_json with the same
+//! connection settings; it parses the same stream and knows nothing of routes, clocks, health or accounts.
+
+#![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
+
+#[allow(dead_code, reason = "the turns' tests use all of it")]
+#[path = "../../src-tauri/crates/aura-core/tests/turn/machine.rs"]
+mod machine;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use aura_core::api::{self, ChangeSettings, Wishes};
+use aura_core::providers::{ChatRequest, Message, Role, Service};
+use aura_core::record::{Attempt, Notice};
+use aura_core::router::{Observer, Plan};
+use aura_core::{Assistant, Setup};
+use machine::Machine;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Words of the answer, one event each.
+const WORDS: usize = 40;
+/// Requests of each kind in a round.
+const IN_A_ROUND: usize = 200;
+/// Requests before anything is counted.
+const WARM_UP: usize = 100;
+/// How long a silent provider is waited for here.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+fn main() -> ExitCode {
+    let Some(rounds) = std::env::args().nth(1).and_then(|rounds| rounds.parse::<usize>().ok()).filter(|n| *n > 0)
+    else {
+        eprintln!("usage: bench-providers ROUNDS; `cargo xtask bench providers` calls it");
+        return ExitCode::from(2);
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let address = serve();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(measure(&address, rounds));
+    ExitCode::SUCCESS
+}
+
+async fn measure(address: &str, rounds: usize) {
+    let build = if cfg!(debug_assertions) { "debug" } else { "optimised" };
+    let house = House::new(address).await;
+    let bare = Bare::new(address);
+    for _ in 0..WARM_UP {
+        bare.ask().await;
+        house.ask(&house.plan("ok")).await;
+    }
+    let mut kinds: [Vec<Taken>; 2] = Default::default();
+    let mut added = Vec::new();
+    for _ in 0..rounds {
+        let mut round: [Vec<Taken>; 2] = Default::default();
+        for _ in 0..IN_A_ROUND {
+            round[0].push(bare.ask().await);
+            let began = Instant::now();
+            // As a request does it: the plan is part of what the core adds.
+            let plan = house.plan("ok");
+            let mut taken = house.ask(&plan).await;
+            let planning = began.elapsed() - taken.whole;
+            taken.first += planning;
+            taken.whole += planning;
+            round[1].push(taken);
+        }
+        let median = |of: &[Taken]| quantile(of.iter().map(|taken| taken.whole), 0.5);
+        added.push(median(&round[1]).saturating_sub(median(&round[0])));
+        for (kind, taken) in kinds.iter_mut().zip(round) {
+            kind.extend(taken);
+        }
+    }
+    println!("one chat request of {WORDS} events, {build} build, {rounds} interleaved rounds of {IN_A_ROUND}");
+    println!("{:24} {:>10} {:>10} {:>12} {:>12}", "microseconds", "bare p50", "bare p99", "added p50", "added p99");
+    let row = |name: &str, of: fn(&Taken) -> Duration| {
+        let at = |kind: usize, part: f64| quantile(kinds[kind].iter().map(of), part).as_secs_f64() * 1e6;
+        let (p50, p99) = (at(0, 0.5), at(0, 0.99));
+        println!("{name:24} {p50:10.1} {p99:10.1} {:12.1} {:12.1}", at(1, 0.5) - p50, at(1, 0.99) - p99);
+    };
+    row("whole answer", |taken| taken.whole);
+    row("first content", |taken| taken.first);
+    let spread = |part| quantile(added.iter().copied(), part).as_secs_f64() * 1e6;
+    println!("median of the rounds' added p50: {:.1}, from {:.1} to {:.1}\n", spread(0.5), spread(0.0), spread(1.0));
+
+    println!("{:24} {:>10} {:>10}", "failover, milliseconds", "p50 added", "p99 added");
+    for (name, waits) in
+        [("refused", Duration::ZERO), ("503", Duration::ZERO), ("reset", Duration::ZERO), ("silent", PATIENCE)]
+    {
+        let (direct, taken) = house.both(&house.plan("ok"), &house.plan(name)).await;
+        let added = |part| {
+            let over = quantile(taken.iter().copied(), part).saturating_sub(quantile(direct.iter().copied(), 0.5));
+            over.saturating_sub(waits).as_secs_f64() * 1e3
+        };
+        let note = if waits.is_zero() { "" } else { " beyond the wait that is set" };
+        println!("{name:24} {:10.2} {:10.2}{note}", added(0.5), added(0.99));
+    }
+}
+
+fn quantile(values: impl Iterator<Item = Duration>, part: f64) -> Duration {
+    let mut values: Vec<Duration> = values.collect();
+    values.sort_unstable();
+    let rank = (values.len() as f64 * part).ceil() as usize;
+    values.get(rank.clamp(1, values.len().max(1)) - 1).copied().unwrap_or_default()
+}
+
+/// How long a request took.
+#[derive(Clone, Copy)]
+struct Taken {
+    first: Duration,
+    whole: Duration,
+}
+
+/// The client without a core.
+struct Bare {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Bare {
+    fn new(address: &str) -> Self {
+        let http = reqwest::Client::builder().tcp_nodelay(true).no_proxy().build().unwrap();
+        Self { http, url: format!("{address}/ok/v1/chat/completions") }
+    }
+
+    async fn ask(&self) -> Taken {
+        let began = Instant::now();
+        let message = json!({"role": "user", "content": "What time is it?"});
+        let body = json!({"model": "m", "messages": [message], "stream": true, "max_completion_tokens": 2_048});
+        let request = self.http.post(&self.url).bearer_auth("a-key").header("content-type", "application/json");
+        let mut response = request.body(body.to_string()).send().await.unwrap();
+        let (mut buffer, mut text, mut first) = (Vec::new(), String::new(), None);
+        while let Some(chunk) = response.chunk().await.unwrap() {
+            buffer.extend_from_slice(&chunk);
+            while let Some(end) = buffer.windows(2).position(|two| two == b"\n\n") {
+                let event: Vec<u8> = buffer.drain(..end + 2).collect();
+                let data = event.strip_prefix(b"data: ").unwrap_or_default();
+                if let Ok(value) = serde_json::from_slice::<Value>(data) {
+                    text.push_str(value["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+                    first = first.or_else(|| (!text.is_empty()).then(|| began.elapsed()));
+                }
+            }
+        }
+        assert_eq!(text.split_whitespace().count(), WORDS);
+        Taken { first: first.unwrap(), whole: began.elapsed() }
+    }
+}
+
+/// The core, with a route for each way to fail.
+struct House {
+    assistant: Assistant,
+    _data: tempfile::TempDir,
+}
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn attempt(&self, _: &Attempt) {}
+
+    fn notice(&self, _: Notice) {}
+}
+
+impl House {
+    async fn new(address: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let setup = Setup { data: data.path().to_owned(), ..Setup::default() };
+        let assistant = Assistant::start(Machine::default().ports(), setup).await.unwrap();
+        let server = |path: &str| json!({"base_url": format!("{address}/{path}/v1")});
+        // Port 9 belongs to nobody.
+        let mut providers = json!({"refused": {"base_url": "http://127.0.0.1:9/v1"}});
+        for path in ["ok", "503", "reset", "silent"] {
+            providers[path] = server(path);
+        }
+        let wait = u64::try_from(PATIENCE.as_millis()).unwrap();
+        let changes = json!({"providers": providers, "clocks": {"first_content_ms": wait}});
+        api::change_settings(&assistant, ChangeSettings { changes }).await.unwrap();
+        Self { assistant, _data: data }
+    }
+
+    /// `first`, then the one that answers.
+    fn plan(&self, first: &str) -> Plan {
+        let router = self.assistant.router();
+        let wish = |name: &str| Wishes { llm: Some(format!("{name}/m")), ..Wishes::default() };
+        let mut plan = router.plan(Service::Llm, &wish(first)).unwrap();
+        if first != "ok" {
+            plan.candidates.extend(router.plan(Service::Llm, &wish("ok")).unwrap().candidates);
+        }
+        plan
+    }
+
+    async fn ask(&self, plan: &Plan) -> Taken {
+        let began = Instant::now();
+        let messages = vec![Message::new(Role::User, "What time is it?")];
+        let request = ChatRequest { messages, max_tokens: Some(2_048), ..ChatRequest::default() };
+        let mut first = None;
+        let mut on_text = |_: &str| first = first.or_else(|| Some(began.elapsed()));
+        let answered = self.assistant.router().chat(plan, &request, &Nobody, &mut on_text).await.unwrap();
+        assert_eq!(answered.value.text.split_whitespace().count(), WORDS);
+        Taken { first: first.unwrap(), whole: began.elapsed() }
+    }
+
+    /// Two plans in turns.
+    async fn both(&self, one: &Plan, other: &Plan) -> (Vec<Duration>, Vec<Duration>) {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for number in 0..60 {
+            let taken = (self.ask(one).await.whole, self.ask(other).await.whole);
+            if number >= 10 {
+                first.push(taken.0);
+                second.push(taken.1);
+            }
+        }
+        (first, second)
+    }
+}
+
+/// A server of its own thread that answers as the path says, and gives its address.
+fn serve() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((socket, _)) = listener.accept().await {
+                tokio::spawn(connection(socket));
+            }
+        });
+    });
+    address
+}
+
+fn answer() -> Vec<u8> {
+    let mut events = String::new();
+    for number in 0..WORDS {
+        let chunk = json!({
+            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            "choices": [{"index": 0, "delta": {"content": format!("word{number} ")}, "finish_reason": null}],
+        });
+        events.push_str(&format!("data: {chunk}\n\n"));
+    }
+    let last = json!({"model": "m", "choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": WORDS}});
+    events.push_str(&format!("data: {last}\n\ndata: [DONE]\n\n"));
+    let head =
+        format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n", events.len());
+    [head.into_bytes(), events.into_bytes()].concat()
+}
+
+async fn connection(mut socket: TcpStream) {
+    let answer = answer();
+    let said = r#"{"error":{"message":"It is over capacity"}}"#;
+    let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length:";
+    let refusal = format!("{head} {}\r\n\r\n{said}", said.len()).into_bytes();
+    let _ = socket.set_nodelay(true);
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 8_192]);
+    loop {
+        let Some((path, length)) = request(&bytes) else {
+            match socket.read(&mut buffer).await {
+                Ok(count) if count > 0 => bytes.extend_from_slice(&buffer[..count]),
+                _ => return,
+            }
+            continue;
+        };
+        bytes.drain(..length);
+        let reply = match path.split('/').nth(1) {
+            Some("503") => &refusal,
+            Some("reset") => {
+                let _ = socket.set_zero_linger();
+                return;
+            }
+            Some("silent") => std::future::pending().await,
+            _ => &answer,
+        };
+        if socket.write_all(reply).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The path and the length of the request that is complete in these bytes.
+fn request(bytes: &[u8]) -> Option<(String, usize)> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&bytes[..end]).ok()?;
+    let length =
+        head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
+    let whole = end + length.unwrap_or(0);
+    let path = head.split(' ').nth(1)?.to_owned();
+    (bytes.len() >= whole).then_some((path, whole))
+}
