@@ -44,8 +44,7 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool) -> Result<()> {
     app.run(move |app, event| {
         if let RunEvent::Exit = event {
             // Longer than this the person does not wait for a disk.
-            let written = tokio::time::timeout(LAST_WRITES, assistant.close());
-            let _ = at_the_end.block_on(async { written.await });
+            let _ = at_the_end.block_on(async { tokio::time::timeout(LAST_WRITES, assistant.close()).await });
         }
         if let RunEvent::WindowEvent { label, event: tauri::WindowEvent::Destroyed, .. } = event
             && label == "main"

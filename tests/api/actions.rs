@@ -57,6 +57,16 @@ async fn a_spoken_wish_is_planned_and_its_reply_spoken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tool_call_that_cannot_be_read_is_no_answer() {
+    let call = aura_sandbox::ToolCall { name: "format_disk".into(), arguments: json!({}) };
+    let wrong = Rule { times: Some(1), ..rule("capital", Reply { tool_calls: vec![call], ..Reply::default() }) };
+    let (_sandbox, aura) = sandboxed(quick(vec![wrong, rule("capital", text("Paris."))])).await;
+    let door = HttpDoor::start(aura);
+    let chat = door.chat(json!({"text": "What is the capital of France?"})).await;
+    assert_eq!((chat["response"].as_str(), &chat["intent"]), (Some("Paris."), &json!(null)), "{chat}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_model_that_cannot_call_tools_still_answers() {
     let (sandbox, aura) = sandboxed(quick(vec![rule("capital", text("Paris."))])).await;
     // What a server says whose model knows no tools; the question without them is taken.

@@ -59,7 +59,7 @@ fn by_the_http_door_and_in_the_window() {
         window.click("button", "Change who answers");
         window.find("combobox", "Provider");
         window.script(
-            "const list = document.querySelector('.editor select'); list.value = 'groq'; list.dispatchEvent(new Event('change'))",
+            "const list = document.querySelector('.editor select'); list.value = 'groq'; list.dispatchEvent(new Event('change', { bubbles: true }))",
             &[],
         );
         window.wait_for_text("Groq answers");

@@ -42,6 +42,11 @@ fn main() -> ExitCode {
         println!("the_guide: test");
         return ExitCode::SUCCESS;
     }
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if !wanted.is_empty() && !wanted.iter().any(|part| "the_guide".contains(part.as_str())) {
+        println!("\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 1 filtered out; finished in 0.00s\n");
+        return ExitCode::SUCCESS;
+    }
     let began = Instant::now();
     let runtime = Runtime::new().unwrap();
     let config = SandboxConfig { script: script(), ..SandboxConfig::default() };

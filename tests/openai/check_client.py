@@ -114,6 +114,17 @@ def test_who_names_a_model_gets_it(client):
         assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
 
 
+def test_a_model_that_does_something_else_is_told(client):
+    for model in ["groq/whisper-large-v3-turbo", "whisper-large-v3-turbo"]:
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.chat.completions.create(model=model, messages=ASK)
+        assert "does not answer" in caught.value.body["message"] and caught.value.param == "model"
+    with pytest.raises(openai.BadRequestError, match="does not look at pictures"):
+        client.chat.completions.create(model="openai/gpt-oss-20b", messages=looking(png(8, 8)))
+    with pytest.raises(openai.BadRequestError, match="does not speak"):
+        client.audio.speech.create(model="groq/openai/gpt-oss-20b", voice="a", input="a", response_format="wav")
+
+
 def test_a_retired_name_is_answered_by_its_replacement(client):
     answer = client.chat.completions.create(model="llama-3.1-8b-instant", messages=ASK)
     assert answer.choices[0].message.content == FROM_GROQ and answer.model != "groq/llama-3.1-8b-instant"

@@ -131,6 +131,11 @@ impl Aura {
         self.folder.path()
     }
 
+    /// Its program with its variables, for a test that starts it itself.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_of(&self.program, arguments)
+    }
+
     /// Another program with AURA's variables.
     pub(crate) fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
         self.prepared(Command::new(program), arguments)

@@ -126,6 +126,22 @@ fn the_core_knows_no_machine() {
 }
 
 #[test]
+fn the_server_needs_no_window() {
+    let closure = Packages::read().closure("aura-server");
+    assert!(
+        closure.contains_key("aura-core") && closure.contains_key("axum"),
+        "the closure is incomplete: {closure:?}"
+    );
+    for (name, links) in &closure {
+        let window = ["tauri", "wry", "tao", "gtk"].contains(&name.as_str());
+        assert!(
+            !window && !links.contains("webkit") && !links.contains("gtk"),
+            "aura-server depends on {name} ({links})"
+        );
+    }
+}
+
+#[test]
 fn the_sandbox_depends_on_nobody() {
     let closure = Packages::read().closure("aura-sandbox");
     let own: Vec<_> = closure.keys().filter(|name| name.starts_with("aura")).collect();

@@ -30,9 +30,9 @@ export interface Script {
   pace?: number
 }
 
-/** Puts a change over a value; `null` takes a field away. */
+/** Puts a change over a value; `null` takes a field away, and a value with a `kind` is replaced as a whole. */
 function merge(value: unknown, change: unknown): unknown {
-  if (typeof change !== 'object' || change === null || Array.isArray(change)) return change
+  if (typeof change !== 'object' || change === null || Array.isArray(change) || 'kind' in change) return change
   const merged = new Map(Object.entries(typeof value === 'object' && value !== null ? value : {}))
   for (const [name, part] of Object.entries(change)) {
     if (part === null) merged.delete(name)

@@ -101,22 +101,18 @@ fn today() -> Date {
 }
 
 /// One attempt in the ledger.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// When it ended.
-    #[ts(type = "string")]
     pub at: jiff::Timestamp,
     /// The attempt.
     pub attempt: Attempt,
 }
 
 /// What one provider did for one service on one day.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DaySum {
     /// The day, in this computer's time zone.
-    #[ts(type = "string")]
     pub day: Date,
     /// The provider.
     pub provider: String,

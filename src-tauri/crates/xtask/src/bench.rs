@@ -13,6 +13,8 @@ use crate::{steps, ui};
 pub(crate) enum Bench {
     /// From the release of the key to the first sound, with providers of fixed delay; how much of it is AURA's own.
     Turn(Turn),
+    /// What the HTTP door adds, for one caller and under load, and whether it keeps its memory.
+    Server(Server),
     /// What the core adds to a request over a bare client, and how long it takes to fail over.
     Providers(Providers),
 }
@@ -23,6 +25,17 @@ pub(crate) struct Providers {
     /// Rounds; in each the core and the bare client take turns.
     #[arg(long, default_value_t = 9)]
     rounds: u32,
+    /// With optimisation.
+    #[arg(long)]
+    release: bool,
+}
+
+/// How the door is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// How long each load lasts.
+    #[arg(long, default_value_t = 30)]
+    seconds: u32,
     /// With optimisation.
     #[arg(long)]
     release: bool,
@@ -44,6 +57,7 @@ impl Bench {
     pub(crate) fn start(&self) -> Result<ExitCode> {
         match self {
             Self::Turn(turn) => turn.start(),
+            Self::Server(server) => server.start(),
             Self::Providers(providers) => providers.start(),
         }
     }
@@ -63,6 +77,24 @@ impl Providers {
         program::run(&mut build)?;
         let measure = program::target().join(folder).join("bench-providers");
         program::run(program::command(measure).arg(self.rounds.to_string()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Server {
+    fn start(&self) -> Result<ExitCode> {
+        let mut build = program::cargo("build");
+        build.args(["--workspace", "--bin", "bench-server", "--bin", "aura-server", "--bin", "aura-sandbox"]);
+        program::run(&mut build)?;
+        let mut programs = "debug";
+        if self.release {
+            programs = "release";
+            let packages = ["--package", "aura-server", "--package", "aura-sandbox"];
+            program::run(program::cargo("build").arg("--release").args(packages))?;
+        }
+        let mut measure = program::command(program::target().join("debug/bench-server"));
+        measure.arg(self.seconds.to_string()).arg(program::target().join(programs));
+        program::run(&mut measure)?;
         Ok(ExitCode::SUCCESS)
     }
 }

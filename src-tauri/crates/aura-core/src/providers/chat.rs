@@ -171,6 +171,8 @@ pub struct ChatRequest {
     pub tools: Vec<Tool>,
     /// Whether they are.
     pub tool_choice: ToolChoice,
+    /// Whether a model that takes no tools may answer without them.
+    pub tools_optional: bool,
     /// Whether several may be called at once; none: as the provider has it.
     pub parallel_calls: Option<bool>,
     /// The form of the answer.

@@ -183,7 +183,15 @@ async fn answer(call: Call, question: ChatRequest, said: String) -> Result<Begun
     let room = question.max_tokens.map(|room| room.saturating_mul(more));
     let request = continued(ChatRequest { model: call.route.model.clone(), max_tokens: room, ..question }, &said);
     let mut due = call.due();
-    let mut stream = timeout_at(due, chat.chat(&request)).await.unwrap_or_else(|_| Err(timed_out("answer")))?;
+    let mut begun = timeout_at(due, chat.chat(&request)).await.unwrap_or_else(|_| Err(timed_out("answer")));
+    let may_be_the_tools = |failure: &Failure| matches!(failure.class, Class::Unsupported | Class::InvalidRequest);
+    if request.tools_optional && !request.tools.is_empty() && begun.as_ref().is_err_and(may_be_the_tools) {
+        // Not every model takes tools: the same one without them is closer to what was chosen than another one with them.
+        let plain = ChatRequest { tools: Vec::new(), ..request };
+        due = call.due();
+        begun = timeout_at(due, chat.chat(&plain)).await.unwrap_or_else(|_| Err(timed_out("answer")));
+    }
+    let mut stream = begun?;
     loop {
         match timeout_at(due, stream.next()).await.map_err(|_| timed_out("answer"))? {
             Some(Ok(ChatPiece::Text(text))) if !text.is_empty() => return Ok(Begun { first: text, stream }),

@@ -105,16 +105,16 @@ impl Circuits {
     }
 
     /// A provider has another key: what it said to the old one no longer counts.
-    pub(super) fn forgive(&self, provider: &str) {
+    pub(super) fn forgive(&self, provider: &str, now: Instant) {
         let mut forgiven = self.forgiven.lock().unwrap_or_else(PoisonError::into_inner);
-        forgiven.insert(provider.to_owned(), Instant::now());
+        forgiven.insert(provider.to_owned(), now);
         self.all.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != provider);
     }
 
-    /// Whether a provider got another key after this moment: a refusal of a call from before says nothing about it.
-    pub(super) fn is_forgiven_since(&self, provider: &str, began: Instant) -> bool {
+    /// Whether a provider got another key after this moment: a refusal of one that was read before says nothing about it.
+    pub(super) fn is_forgiven_since(&self, provider: &str, made: Instant) -> bool {
         let forgiven = self.forgiven.lock().unwrap_or_else(PoisonError::into_inner);
-        forgiven.get(provider).is_some_and(|at| *at >= began)
+        forgiven.get(provider).is_some_and(|at| *at > made)
     }
 
     /// Whether its key was refused.
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(first(&circuits), "gemini");
         let began = Instant::now();
         tokio::time::advance(Duration::from_millis(1)).await;
-        circuits.forgive("groq");
+        circuits.forgive("groq", Instant::now());
         assert!(circuits.is_forgiven_since("groq", began) && !circuits.is_forgiven_since("gemini", began));
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(!circuits.is_forgiven_since("groq", Instant::now()));

@@ -230,9 +230,6 @@ impl<'a> Course<'a> {
         self.note(under, Some(failure), came);
         self.tries += 1;
         self.more_room |= failure.no_room;
-        if failure.class == Class::ModelGone {
-            self.router.model_gone(&under.route);
-        }
         if self.attempts.len() >= BUDGET || Instant::now() >= self.deadline {
             return Err(self.error(failure));
         }
@@ -291,7 +288,10 @@ impl<'a> Course<'a> {
             usage,
             cost,
         };
-        self.router.note(&attempt, failure);
+        self.router.note(&attempt, failure, self.plan.made);
+        if attempt.class == Some(Class::ModelGone) {
+            self.router.model_gone(&under.route);
+        }
         self.observer.attempt(&attempt);
         self.attempts.push(attempt);
     }

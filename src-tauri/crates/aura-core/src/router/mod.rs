@@ -101,9 +101,10 @@ impl Router {
 
     /// A provider has another key, or none: what it said to the old one no longer counts.
     pub(crate) fn forgive(&self, provider: &str) {
-        // From here on nobody uses the old one.
+        let now = Instant::now();
+        // From here on nobody begins with the old one.
         self.refresh();
-        self.0.circuits.forgive(provider);
+        self.0.circuits.forgive(provider, now);
     }
 
     /// The settings, keys and connections as they are now, for a request that uses several services.
@@ -149,29 +150,35 @@ impl Router {
     pub(crate) async fn discover(&self, which: Ask) -> bool {
         let now = jiff::Timestamp::now();
         let known = self.0.lists.known();
-        let mut asked = self.0.world.load().listers();
+        let world = self.0.world.load_full();
+        let mut asked = world.listers();
         asked.retain(|lister| match which {
             Ask::Unknown => lister.own_server && known.models(&lister.name, &lister.address).is_none(),
             Ask::Stale => known.is_stale(&lister.name, &lister.address, now),
             Ask::All => true,
         });
         let asked = asked.into_iter().map(async |lister| {
-            let (at, began) = (jiff::Timestamp::now(), Instant::now());
-            let listed = tokio::time::timeout(LIST_WAIT, lister.account.models()).await;
-            let models = listed.ok()?.inspect_err(|failure| self.was_refused(&lister.name, began, failure)).ok()?;
-            Some((lister.name, List { address: lister.address, at, models }))
+            let at = jiff::Timestamp::now();
+            match tokio::time::timeout(LIST_WAIT, lister.account.models()).await {
+                Ok(Ok(models)) => (Some((lister.name, List { address: lister.address, at, models })), false),
+                Ok(Err(failure)) => (None, self.was_refused(&lister.name, world.made, &failure)),
+                Err(_) => (None, false),
+            }
         });
-        let answers = futures::future::join_all(asked).await.into_iter().flatten().collect();
-        self.0.lists.learn(answers)
+        let (lists, refused): (Vec<_>, Vec<bool>) = futures::future::join_all(asked).await.into_iter().unzip();
+        self.0.lists.learn(lists.into_iter().flatten().collect()) || refused.contains(&true)
     }
 
-    /// A key that cannot even list the models is wrong: better told now than at the first question.
-    fn was_refused(&self, provider: &str, began: Instant, failure: &Failure) {
-        if failure.class == Class::Auth && !self.0.circuits.is_forgiven_since(provider, began) {
-            for service in Service::ALL {
-                self.0.circuits.failed(provider, service, Class::Auth, policy::pause(failure));
-            }
+    /// A key that cannot even list the models is wrong: better told now than at the first question. True when that is news.
+    fn was_refused(&self, provider: &str, made: Instant, failure: &Failure) -> bool {
+        if failure.class != Class::Auth || self.0.circuits.is_forgiven_since(provider, made) {
+            return false;
         }
+        let known = self.0.circuits.is_refused(provider);
+        for service in Service::ALL {
+            self.0.circuits.failed(provider, service, Class::Auth, policy::pause(failure));
+        }
+        !known
     }
 
     /// A model answered that it is gone: the next requests go by it.
@@ -183,13 +190,12 @@ impl Router {
     }
 
     /// Writes an attempt into every book.
-    fn note(&self, attempt: &Attempt, failure: Option<&Failure>) {
+    fn note(&self, attempt: &Attempt, failure: Option<&Failure>, made: Instant) {
         let (provider, service) = (&attempt.route.provider, attempt.service);
         let circuits = &self.0.circuits;
-        let began = Instant::now() - Duration::from_millis(attempt.ms.into());
         let changed = match failure {
             None => circuits.succeeded(provider, service),
-            Some(failure) if failure.class == Class::Auth && circuits.is_forgiven_since(provider, began) => false,
+            Some(failure) if failure.class == Class::Auth && circuits.is_forgiven_since(provider, made) => false,
             // A refused key is refused for everything.
             Some(failure) if failure.class == Class::Auth => Service::ALL
                 .map(|service| circuits.failed(provider, service, failure.class, policy::pause(failure)))

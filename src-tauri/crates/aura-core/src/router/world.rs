@@ -7,6 +7,7 @@ pub(super) use views::servers;
 use std::sync::Arc;
 
 use reqwest::Url;
+use tokio::time::Instant;
 
 use super::lists::Known;
 use crate::api::Wishes;
@@ -25,6 +26,8 @@ pub(super) struct World {
     config: Arc<Config>,
     connected: Vec<Connected>,
     known: Arc<Known>,
+    /// When the keys were read.
+    pub(super) made: Instant,
 }
 
 struct Connected {
@@ -79,6 +82,8 @@ pub struct Plan {
     pub past_blocks: bool,
     /// Why the first candidate is first, when AURA chose it.
     pub why: Option<String>,
+    /// When the settings and keys were read.
+    pub made: Instant,
 }
 
 impl World {
@@ -89,6 +94,7 @@ impl World {
         programs: &Arc<dyn Programs>,
         known: Arc<Known>,
     ) -> Self {
+        let made = Instant::now();
         let config = store.get();
         let built_in = PROVIDERS.iter().filter(|kind| kind.id != SERVER_KIND).map(|kind| (kind.id.to_owned(), *kind));
         let servers = config
@@ -134,7 +140,7 @@ impl World {
                 Connected { name, known_as, kind, services, consent, problem, address }
             })
             .collect();
-        Self { config, connected, known }
+        Self { config, connected, known, made }
     }
 
     /// The routes a request may try.
@@ -160,6 +166,7 @@ impl World {
             hedge: settings.hedge,
             past_blocks: settings.fallback_when_blocked,
             why: None,
+            made: self.made,
         };
         let mut reasons = Vec::new();
         for (place, name) in self.order(choice, wish.map(|(name, _)| name)).into_iter().enumerate() {

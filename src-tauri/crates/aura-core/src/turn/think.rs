@@ -5,12 +5,13 @@ use tokio::sync::mpsc;
 
 use super::sentences::Sentences;
 use super::trace::Turn;
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::event::Event;
 use crate::intent;
 use crate::ports::TurnFilter;
 use crate::providers::{ChatRequest, Message, Role, Service};
 use crate::record::Stage;
+use crate::router::Said;
 
 /// Turns of the session that are sent along.
 const MEMORY: u32 = 8;
@@ -45,8 +46,14 @@ impl Turn {
         let mut messages = self.memory().await;
         messages.push(Message::new(Role::User, question).showing(picture));
         let tools = if self.request.plans { vec![intent::tool()] } else { Vec::new() };
-        let request =
-            ChatRequest { system, messages, tools, max_tokens: Some(LONGEST_ANSWER), ..ChatRequest::default() };
+        let request = ChatRequest {
+            system,
+            messages,
+            tools,
+            tools_optional: true,
+            max_tokens: Some(LONGEST_ANSWER),
+            ..ChatRequest::default()
+        };
         let mut sentences = Sentences::new(self.config.settings.listening.language.as_deref().unwrap_or("en"));
 
         let mut on_text = |text: &str| {
@@ -58,8 +65,9 @@ impl Turn {
             }
         };
         let mut answered = self.room.router.chat(&plan, &request, self, &mut on_text).await;
-        // Not every model can call tools, and some do it wrong: a plain answer is better than none.
-        if !request.tools.is_empty() && answered.as_ref().is_err_and(|error| error.code == Code::InvalidRequest) {
+        let nothing = |said: &Said| said.text.trim().is_empty() && intent::plan(&said.calls).is_none();
+        if self.request.plans && answered.as_ref().is_ok_and(|answered| nothing(&answered.value)) {
+            // It called the tool in a way that cannot be read, and said nothing.
             let plain = ChatRequest { tools: Vec::new(), ..request };
             answered = self.room.router.chat(&plan, &plain, self, &mut on_text).await;
         }

@@ -36,8 +36,12 @@ pub(super) fn plan(
     }
     let serving = serving(assistant, service, name);
     if let Some((provider, model)) = addressed(assistant, name, !serving.is_empty()) {
+        check(assistant, service, &provider, &model)?;
         let route = if model.is_empty() { provider } else { format!("{provider}/{model}") };
         return Ok(router.plan(service, &wishes(route))?);
+    }
+    if let Some(provider) = serving.first() {
+        check(assistant, service, provider, name)?;
     }
     let mut plans = serving.into_iter().map(|provider| router.plan(service, &wishes(format!("{provider}/{name}"))));
     let Some(mut plan) = plans.next() else { return Err(Refused::no_model(name)) };
@@ -62,6 +66,27 @@ fn addressed(assistant: &Assistant, name: &str, known_as_a_whole: bool) -> Optio
     let provider = router.providers().into_iter().find(|provider| provider.name == first)?.name;
     let has = || router.models().iter().any(|known| known.provider == provider && known.name == model);
     (!known_as_a_whole || has()).then(|| (provider, model.to_owned()))
+}
+
+/// Refuses a model that is known and does something else.
+fn check(assistant: &Assistant, service: Service, provider: &str, model: &str) -> Result<(), Refused> {
+    let models = assistant.router().models();
+    let known = models.iter().find(|known| known.provider == provider && known.name == model);
+    match known {
+        Some(known) if !known.services.is_empty() && !known.services.contains(&service) => {
+            let cannot = match service {
+                Service::Stt => "transcribe",
+                Service::Llm => "answer",
+                Service::Vlm => "look at pictures",
+                Service::Tts => "speak",
+            };
+            Err(Refused::bad(
+                format!("`{model}` of {provider} does not {cannot}. Choose another model, or `auto`."),
+                Some("model"),
+            ))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The providers that have the model, also under a name that was retired: those of the fallback order first, in its order.

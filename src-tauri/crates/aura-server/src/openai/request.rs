@@ -305,8 +305,6 @@ impl ChatBody {
             return Err(Refused::bad("`tool_choice` asks for a tool that is not in `tools`.", Some("tool_choice")));
         }
         Ok(ChatRequest {
-            model: String::new(),
-            system: String::new(),
             messages,
             max_tokens: self.max_completion_tokens.or(self.max_tokens),
             tools,
@@ -320,6 +318,7 @@ impl ChatBody {
                 }
             },
             sampling,
+            ..ChatRequest::default()
         })
     }
 
@@ -390,8 +389,8 @@ fn message(body: MessageBody) -> Result<Message, Refused> {
 
 fn part(body: PartBody) -> Result<Part, Refused> {
     match (body.kind.as_str(), body.text, body.image_url) {
-        ("text", Some(text), _) => Ok(Part::Text(text)),
-        ("image_url", _, Some(image)) => picture(&image.url).map(Part::Image),
+        ("text", Some(text), None) => Ok(Part::Text(text)),
+        ("image_url", None, Some(image)) => picture(&image.url).map(Part::Image),
         (kind, _, _) => Err(Refused::bad(
             format!(
                 "A part of type `{kind}` cannot be used. AURA takes `text` with `text`, and `image_url` with `image_url`."

@@ -26,7 +26,7 @@ pub(crate) struct SpeechBody {
     #[schema(examples("auto"))]
     model: String,
     /// The words.
-    #[schema(min_length = 1, max_length = 16384, pattern = "[A-Za-z0-9]")]
+    #[schema(min_length = 1, max_length = 16384, pattern = r"\S")]
     input: String,
     /// The voice. One that the provider does not have is replaced by its default.
     voice: Option<VoiceName>,

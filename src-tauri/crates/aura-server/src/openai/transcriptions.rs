@@ -39,6 +39,7 @@ pub(crate) struct TranscriptionForm {
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
     /// `auto`, `provider/model`, or a model's own name.
+    #[schema(examples("auto"))]
     model: String,
     /// The language that is spoken, such as `en`.
     #[schema(max_length = 35)]

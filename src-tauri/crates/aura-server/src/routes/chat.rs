@@ -20,7 +20,7 @@ use crate::{Door, Problem};
 #[serde(default)]
 pub(crate) struct ChatQuestion {
     /// The question.
-    #[schema(value_type = String, required = true, pattern = "[A-Za-z0-9]")]
+    #[schema(value_type = String, required = true, pattern = r"\S")]
     pub(crate) text: Option<String>,
     /// The turns it shares memory with; absent: new ones.
     pub(crate) session_id: Option<String>,

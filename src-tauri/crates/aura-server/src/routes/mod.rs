@@ -10,6 +10,7 @@ pub(crate) mod state;
 mod turn;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::Door;
@@ -23,7 +24,7 @@ pub(crate) fn routes() -> Router<Door> {
         .route("/metrics", get(state::metrics))
         .route("/events", get(events::events))
         .route("/chat", post(chat::chat))
-        .route("/process", post(process::process))
+        .route("/process", post(process::process).layer(DefaultBodyLimit::disable()))
         .route("/providers/health", get(providers::health))
         .route("/providers/info", get(providers::info))
         .route("/providers/models", get(providers::models))

@@ -10,6 +10,8 @@ use crate::config::Keys;
 use crate::ports::Programs;
 use crate::providers::{Account, Connection, Http, ListedModel, Preset, Service, find, presets};
 
+/// The model that only AURA's own HTTP door lists: its default route.
+const OWN: &str = "auto";
 /// How long a server on this computer may take to be found.
 const FOUND_WITHIN: Duration = Duration::from_millis(700);
 
@@ -184,7 +186,9 @@ pub(in crate::router) async fn servers(http: &Http, programs: &Arc<dyn Programs>
                 match account {
                     None => false,
                     Some(account) => {
-                        tokio::time::timeout(FOUND_WITHIN, account.models()).await.is_ok_and(|listed| listed.is_ok())
+                        let listed = tokio::time::timeout(FOUND_WITHIN, account.models()).await;
+                        // AURA's own HTTP door has the port that others use too; asking oneself would go in a circle.
+                        listed.is_ok_and(|listed| listed.is_ok_and(|models| models.iter().all(|model| model.id != OWN)))
                     }
                 }
             }
