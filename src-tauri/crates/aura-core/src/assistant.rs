@@ -79,7 +79,7 @@ impl Assistant {
             tracing::warn!("{problem}");
         }
         let events = Events::default();
-        let accounts = Accounts::start(ports.ledger.clone());
+        let accounts = Accounts::start((!sandbox).then(|| ports.ledger.clone()));
         let (programs, told, sums) = (ports.programs.clone(), events.clone(), accounts.clone());
         let lists = Some(data.join("models.json"));
         let (known_store, known_keys) = (store.clone(), keys.clone());
@@ -115,7 +115,10 @@ impl Assistant {
     pub async fn load_keys(&self) {
         let names: Vec<String> = self.0.router.providers().into_iter().map(|provider| provider.name).collect();
         self.0.keys.load(&names).await;
-        self.0.accounts.load(&*self.0.ports.ledger).await;
+        // What the sandbox did cost nothing, and what was paid is none of its business.
+        if !self.0.sandbox {
+            self.0.accounts.load(&*self.0.ports.ledger).await;
+        }
         self.0.router.refresh();
         self.0.router.discover(Ask::Unknown).await;
         self.changed();

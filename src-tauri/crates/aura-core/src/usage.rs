@@ -225,8 +225,9 @@ enum Line {
 }
 
 impl Accounts {
-    /// Starts the task that writes. It ends when the last clone is dropped, after what was noted is written.
-    pub(crate) fn start(ledger: Arc<dyn Ledger>) -> Self {
+    /// Starts the task that writes; without a ledger the sums last until the program ends. The task ends when the last clone is
+    /// dropped, after what was noted is written.
+    pub(crate) fn start(ledger: Option<Arc<dyn Ledger>>) -> Self {
         let (to_ledger, mut lines) = mpsc::channel(WAITING);
         tokio::spawn(async move {
             let mut batch = Vec::with_capacity(BATCH);
@@ -239,6 +240,7 @@ impl Accounts {
                     }
                 }
                 if !entries.is_empty()
+                    && let Some(ledger) = &ledger
                     && let Err(error) = ledger.add(&entries).await
                 {
                     tracing::warn!(%error, "{} attempts are missing from the ledger", entries.len());

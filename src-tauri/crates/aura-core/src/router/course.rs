@@ -203,7 +203,7 @@ impl<'a> Course<'a> {
     }
 
     fn situation(&self) -> Situation {
-        Situation { tries: self.tries + 1, alone: self.plan.candidates.len() == 1, past_blocks: self.plan.past_blocks }
+        Situation { tries: self.tries + 1, alone: self.plan.is_alone(), past_blocks: self.plan.past_blocks }
     }
 
     /// A call answered to its end.
@@ -347,6 +347,12 @@ fn plain(class: Option<Class>) -> &'static str {
 }
 
 impl Plan {
+    /// Whether there is only one provider. What this computer can do by itself stands in for a provider; it is no reason not to ask
+    /// the only one again.
+    fn is_alone(&self) -> bool {
+        self.candidates.iter().filter(|candidate| !candidate.local).count() <= 1
+    }
+
     /// How long the first content of a candidate may take.
     pub(super) fn first_content(&self, candidate: &Candidate) -> Duration {
         let clocks = self.clocks;

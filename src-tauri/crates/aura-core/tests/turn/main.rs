@@ -14,7 +14,7 @@ use aura_core::error::Code;
 use aura_core::event::Event;
 use aura_core::providers::{Class, Service};
 use aura_core::record::Stage;
-use aura_sandbox::{Fault, FaultKind, Provider, Rule, Script, When};
+use aura_sandbox::{Fault, FaultKind, Provider, Rule, Script, Service as SandboxService, When};
 use house::House;
 use machine::{Mic, speech};
 use serde_json::json;
@@ -209,6 +209,17 @@ async fn another_provider_answers_when_the_first_one_is_down() {
     assert_eq!(error.code, Code::AllRoutesFailed);
     let attempts = error.detail.unwrap();
     assert!(attempts.as_array().unwrap().iter().all(|attempt| attempt["class"] == "overloaded"), "{attempts}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_provider_is_asked_again_before_this_computer_stands_in() {
+    let house = House::new().await;
+    house.change(json!({"providers": {"gemini": {"may_receive": {"text": false}}}})).await;
+    house.sandbox.add_fault(Fault::status(503).provider(Provider::Groq).service(SandboxService::Llm).times(1));
+    let record = house.ask("Are you there?").await;
+    let thinking = record.stages.iter().find(|stage| stage.stage == Stage::Thinking).unwrap();
+    assert_eq!(thinking.route.as_ref().unwrap().provider, "groq", "{thinking:?}");
+    assert_eq!(thinking.attempts.len(), 2, "{thinking:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,6 +118,9 @@ impl<D: Dialect> JsonEvents<D> {
 impl<D: Dialect> Decoder for JsonEvents<D> {
     type Piece = D::Piece;
 
+    /// A few events of text, so that the first words of many that came together do not wait for the last ones.
+    const BITE: usize = 512;
+
     fn push(&mut self, bytes: &[u8], out: &mut Vec<Self::Piece>) -> Result<(), Failure> {
         let mut items = Vec::new();
         let pushed = self.events.push(bytes, &mut items);

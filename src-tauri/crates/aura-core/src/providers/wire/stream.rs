@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use reqwest::Response;
@@ -18,6 +19,8 @@ const DRAIN: Duration = Duration::from_millis(250);
 pub(in crate::providers) trait Decoder: Send + 'static {
     /// What it makes.
     type Piece: Send + 'static;
+    /// The most bytes that it takes at once: what they make is handed on before the next are read.
+    const BITE: usize = usize::MAX;
     /// Takes the next bytes. Pieces that came before a failure are still delivered.
     fn push(&mut self, bytes: &[u8], out: &mut Vec<Self::Piece>) -> Result<(), Failure>;
     /// The body is over: fails unless the answer is complete.
@@ -35,6 +38,8 @@ struct Reading<D: Decoder> {
     response: Option<Response>,
     key: Option<SecretString>,
     decoder: D,
+    /// What came and is not decoded yet.
+    rest: Bytes,
     ready: VecDeque<Result<D::Piece, Failure>>,
 }
 
@@ -44,38 +49,60 @@ pub(in crate::providers) fn pieces<D: Decoder>(
     key: Option<SecretString>,
     decoder: D,
 ) -> Pieces<D::Piece> {
-    let reading = Reading { response: Some(response), key, decoder, ready: VecDeque::new() };
+    let reading = Reading { response: Some(response), key, decoder, rest: Bytes::new(), ready: VecDeque::new() };
     stream::unfold(reading, |mut reading| async move {
         loop {
             if let Some(piece) = reading.ready.pop_front() {
                 return Some((piece, reading));
             }
-            let chunk = reading.response.as_mut()?.chunk().await;
-            reading.take(chunk);
+            if reading.rest.is_empty() {
+                let chunk = reading.response.as_mut()?.chunk().await;
+                reading.take(chunk);
+            } else {
+                reading.bite();
+            }
         }
     })
     .boxed()
 }
 
 impl<D: Decoder> Reading<D> {
-    fn take(&mut self, chunk: reqwest::Result<Option<bytes::Bytes>>) {
-        let mut out = Vec::new();
-        let result = match chunk {
-            Ok(Some(bytes)) => self.decoder.push(&bytes, &mut out),
+    fn take(&mut self, chunk: reqwest::Result<Option<Bytes>>) {
+        match chunk {
+            Ok(Some(bytes)) => {
+                self.rest = bytes;
+                self.bite();
+            }
             Ok(None) => {
                 self.response = None;
-                self.decoder.finish(&mut out)
+                let mut out = Vec::new();
+                let result = self.decoder.finish(&mut out);
+                self.hand_on(out, result);
             }
-            Err(error) => Err(errors::broken(
-                self.decoder.has_content(),
-                errors::shorten(&format!("The connection broke in the middle of the answer: {}", http::cause(error))),
-            )),
-        };
+            Err(error) => {
+                let what = format!("The connection broke in the middle of the answer: {}", http::cause(error));
+                let failure = errors::broken(self.decoder.has_content(), errors::shorten(&what));
+                self.hand_on(Vec::new(), Err(failure));
+            }
+        }
+    }
+
+    /// Decodes the next of what came.
+    fn bite(&mut self) {
+        let bytes = self.rest.split_to(self.rest.len().min(D::BITE));
+        let mut out = Vec::new();
+        let result = self.decoder.push(&bytes, &mut out);
+        self.hand_on(out, result);
+    }
+
+    fn hand_on(&mut self, out: Vec<D::Piece>, result: Result<(), Failure>) {
         self.ready.extend(out.into_iter().map(Ok));
         if let Err(failure) = result {
             self.response = None;
+            self.rest.clear();
             self.ready.push_back(Err(http::clean(failure, self.key.as_ref())));
         } else if self.decoder.is_complete() {
+            self.rest.clear();
             drain(self.response.take());
         }
     }
