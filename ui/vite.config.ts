@@ -13,6 +13,8 @@ export default defineConfig(({ mode }) => ({
     // JavaScript that a window loads, gzipped: small windows open fast.
     ...(mode === 'production' ? [budget({ index: 120_000, hud: 25_000 })] : []),
   ],
+  // The same files serve the window and, under /app/, an ordinary browser: nothing in them may say where they lie.
+  base: './',
   clearScreen: false,
   server: { port: 1420, strictPort: true },
   build: {

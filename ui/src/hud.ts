@@ -1,7 +1,9 @@
 import { mount } from 'svelte'
-import { connect } from './backend'
+import { connectWindow } from './backend/window'
 import Hud from './hud/Hud.svelte'
 import './styles/hud.css'
 
 const target = document.getElementById('app')
-if (target) mount(Hud, { target, props: { backend: await connect() } })
+// In an ordinary browser there is nothing to lie over.
+const backend = await connectWindow()
+if (target && backend) mount(Hud, { target, props: { backend } })

@@ -17,7 +17,7 @@ import {
   sampleUsage,
   sampleVoices,
 } from './samples'
-import type { AuraEvent, Backend, OperationName, Request, Response } from './types'
+import type { AuraEvent, Backend, Entry, Need, OperationName, Request, Response } from './types'
 
 type Handlers = { [Name in OperationName]: (request: Request<Name>) => Response<Name> | Promise<Response<Name>> }
 
@@ -28,6 +28,31 @@ export interface Script {
   handlers?: Partial<Handlers>
   /** How fast a turn plays: 1 as in life; absent: turns do not play by themselves, tests send the events. */
   pace?: number
+  /** Whether somebody has to show a token first: the one given here. */
+  token?: string
+}
+
+/** A page that was not let in yet. */
+function entryWith(token: string): Entry {
+  const watchers = new Set<Parameters<Entry['watch']>[0]>()
+  let need: Need = 'token'
+  const needs = (now: Need) => {
+    need = now
+    for (const watcher of watchers) watcher(now)
+  }
+  return {
+    need: () => need,
+    watch: (listener) => {
+      watchers.add(listener)
+      return () => watchers.delete(listener)
+    },
+    give: async (shown) => {
+      needs(shown === token ? 'none' : 'refused')
+      if (shown !== token) throw { code: 'invalid_request', message: 'Refused.' }
+      return Promise.resolve()
+    },
+    leave: () => needs('token'),
+  }
 }
 
 /** Puts a change over a value; `null` takes a field away, and a value with a `kind` is replaced as a whole. */
@@ -47,7 +72,9 @@ export class FakeBackend implements Backend {
   /** Everything that was asked, in order. */
   readonly calls: { operation: OperationName; request: unknown }[] = []
   cancelled = 0
+  entry?: Entry
 
+  #links = new Set<(held: boolean) => void>()
   #listeners = new Set<(event: AuraEvent) => void>()
   #handlers: Handlers
   #pace: number | undefined
@@ -58,6 +85,7 @@ export class FakeBackend implements Backend {
     this.snapshot = script.snapshot ?? readySnapshot()
     this.history = script.history ?? []
     this.#pace = script.pace
+    if (script.token !== undefined) this.entry = entryWith(script.token)
     this.#handlers = { ...this.#usual(), ...script.handlers }
   }
 
@@ -66,9 +94,19 @@ export class FakeBackend implements Backend {
     return await this.#handlers[operation](request)
   }
 
-  subscribe(listener: (event: AuraEvent) => void): Promise<() => void> {
+  subscribe(listener: (event: AuraEvent) => void, link?: (held: boolean) => void): Promise<() => void> {
     this.#listeners.add(listener)
-    return Promise.resolve(() => this.#listeners.delete(listener))
+    if (link) this.#links.add(link)
+    return Promise.resolve(() => {
+      this.#listeners.delete(listener)
+      if (link) this.#links.delete(link)
+    })
+  }
+
+  /** The connection breaks, or is there again and tells how things are. */
+  hold(held: boolean): void {
+    for (const link of this.#links) link(held)
+    if (held) this.emit({ type: 'changed', snapshot: this.snapshot })
   }
 
   cancel(): Promise<void> {

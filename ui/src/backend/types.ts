@@ -70,8 +70,27 @@ export type Response<Name extends OperationName> = Operations[Name]['response']
 export interface Backend {
   /** Asks for one operation. Rejects with a `Failure`. */
   call<Name extends OperationName>(operation: Name, request: Request<Name>): Promise<Response<Name>>
-  /** Hears every event from now on; the returned function ends it. */
-  subscribe(listener: (event: AuraEvent) => void): Promise<() => void>
+  /**
+   * Hears every event from now on; the returned function ends it. `link` is told when events stop coming (false) and when they come
+   * again (true); what happened in between is not told again, only how things are then.
+   */
+  subscribe(listener: (event: AuraEvent) => void, link?: (held: boolean) => void): Promise<() => void>
   /** Stops whatever is going on. Its own door, so that it never waits behind another request. */
   cancel(): Promise<void>
+  /** Only where somebody may have to show a token first. */
+  entry?: Entry
+}
+
+/** Whether a token is needed: not now, because there is none, or because the one there was is not taken. */
+export type Need = 'none' | 'token' | 'refused'
+
+export interface Entry {
+  /** What is needed now. */
+  need(): Need
+  /** Tells what is needed at every change; the returned function ends it. */
+  watch(listener: (need: Need) => void): () => void
+  /** Tries a token and keeps it for as long as the page lives. Rejects with a `Failure`; whether it was refused is told to the watchers. */
+  give(token: string): Promise<void>
+  /** Forgets the token. */
+  leave(): void
 }

@@ -5,7 +5,7 @@ import type { Snapshot } from '../generated/Snapshot'
 import type { Settings } from '../generated/Settings'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { Wishes } from '../generated/Wishes'
-import { emptyConversation, reduce, withHistory, type Conversation } from './conversation'
+import { emptyConversation, reduce, resumed, withHistory, type Conversation } from './conversation'
 import { t } from './messages'
 import { Pulse } from './pulse.svelte'
 
@@ -29,6 +29,8 @@ export class Aura {
   conversation = $state.raw<Conversation>(emptyConversation)
   /** Why the engine could not be reached at start. */
   unreachable = $state.raw<Failure | null>(null)
+  /** Whether what happens still arrives here. */
+  connected = $state(true)
   history = $state<'loading' | 'ready' | 'failed'>('loading')
   /** Why the last question could not even begin. */
   problem = $state.raw<Failure | null>(null)
@@ -45,6 +47,8 @@ export class Aura {
   #leave: (() => void) | null = null
   #toasts = 0
   #session = ''
+  /** Events were missed: what is shown as going on may be over. */
+  #missed = false
 
   constructor(readonly backend: Backend) {
     this.pulse = new Pulse(backend)
@@ -54,7 +58,11 @@ export class Aura {
   async start(): Promise<void> {
     this.unreachable = null
     try {
-      this.#leave ??= await this.backend.subscribe((event) => this.hear(event))
+      this.#leave ??= await this.backend.subscribe(
+        (event) => this.hear(event),
+        (held) => this.#link(held),
+      )
+      this.connected = true
       this.#take(await this.backend.call('snapshot', {}))
     } catch (thrown) {
       this.unreachable = asFailure(thrown)
@@ -208,8 +216,20 @@ export class Aura {
     }
   }
 
+  #link(held: boolean): void {
+    this.connected = held
+    if (held) this.say(t.door.back)
+    else this.#missed = true
+  }
+
   #take(snapshot: Snapshot): void {
     this.snapshot = snapshot
+    if (this.#missed && this.connected) {
+      this.#missed = false
+      this.conversation = resumed(this.conversation, snapshot.stage)
+      void this.pulse.load()
+      if (snapshot.session === this.#session) void this.loadHistory()
+    }
     // Who was taken away, or got another key, is no trouble any more.
     const ready = snapshot.providers.filter((known) => known.problem === undefined).map((known) => known.name)
     this.paused = this.paused.filter((one) => ready.includes(one.provider))

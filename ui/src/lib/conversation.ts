@@ -158,11 +158,20 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
   }
 }
 
-/** The conversation with the turns that were there before this window listened. */
+/** The conversation after events were missed: what was going on may be over, and how it ended stands in the history. */
+export function resumed(state: Conversation, stage: Stage): Conversation {
+  if (stage !== 'idle') return { ...state, stage }
+  const turns = state.turns.map((turn) => ({ ...turn, stage, sentence: null })).filter((turn) => !nothingToShow(turn))
+  return { ...emptyConversation, turns, pending: state.pending }
+}
+
+/** The conversation with the turns that were there before this window listened, or that ended while it could not. */
 export function withHistory(state: Conversation, records: TurnRecord[]): Conversation {
-  const live = new Set(state.turns.map((turn) => turn.id))
-  const earlier = records.filter((record) => !live.has(record.id)).map(ended)
-  return { ...state, turns: inOrder([...earlier.filter((turn) => !nothingToShow(turn)), ...state.turns]) }
+  const known = new Set(state.turns.filter((turn) => turn.record !== null || turn.stage !== 'idle').map((turn) => turn.id))
+  const found = records.filter((record) => !known.has(record.id))
+  const fresh = new Set(found.map((record) => record.id))
+  const shown = found.map(ended).filter((turn) => !nothingToShow(turn))
+  return { ...state, turns: inOrder([...shown, ...state.turns.filter((turn) => !fresh.has(turn.id))]) }
 }
 
 /** Notices that stay true from turn to turn: said when they first come up, and not again in the same conversation. */

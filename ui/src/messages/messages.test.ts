@@ -58,7 +58,7 @@ it('every sentence is used', () => {
     .filter((name) => /\.(ts|svelte)$/.test(name) && !name.includes('messages') && !name.includes('generated'))
     .map((name) => readFileSync(join('src', name), 'utf8'))
     .join('\n')
-  const groups = ['app', 'rail', 'turn', 'talk', 'first', 'providers', 'health', 'history', 'screen', 'settings'] as const
+  const groups = ['app', 'rail', 'door', 'turn', 'talk', 'first', 'providers', 'health', 'history', 'screen', 'settings'] as const
   const names = groups.flatMap((group) => Object.keys(en[group]).map((key) => `${group}.${key}`))
   // The rail's panels are looked up by their names.
   const looked = ['talk', 'providers', 'health', 'history', 'settings'].map((panel) => `rail.${panel}`)

@@ -1,6 +1,7 @@
 /** Every sentence the windows show, in German. */
 import type { Messages } from '../en'
 import * as common from './common'
+import { door } from './door'
 import { first } from './first'
 import { health } from './health'
 import { history } from './history'
@@ -16,6 +17,7 @@ export const de: Messages = {
   stages: overlay.stages,
   turn,
   talk,
+  door,
   first,
   providers,
   health,

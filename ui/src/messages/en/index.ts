@@ -1,5 +1,6 @@
 /** Every sentence the windows show, in English: the language the others are measured by. */
 import * as common from './common'
+import { door } from './door'
 import { first } from './first'
 import { health } from './health'
 import { history } from './history'
@@ -15,6 +16,7 @@ export const en = {
   stages: overlay.stages,
   turn,
   talk,
+  door,
   first,
   providers,
   health,
