@@ -190,7 +190,12 @@ export const sampleTurn = (id: string, more: Partial<TurnRecord> = {}): TurnReco
       start_ms: 3100,
       ms: 212,
       route: { provider: 'groq', model: 'whisper-large-v3-turbo' },
-      attempts: [attempt('stt', 'groq', 'whisper-large-v3-turbo', 212, { cost: { usd: 0.0001, basis: 'priced' } })],
+      attempts: [
+        attempt('stt', 'groq', 'whisper-large-v3-turbo', 212, {
+          usage: { audio_seconds: 3.1 },
+          cost: { usd: 0.0001, basis: 'priced' },
+        }),
+      ],
     },
     {
       stage: 'thinking',
@@ -199,7 +204,11 @@ export const sampleTurn = (id: string, more: Partial<TurnRecord> = {}): TurnReco
       route: { provider: 'gemini', model: 'gemini-3.5-flash-lite' },
       attempts: [
         attempt('vlm', 'groq', 'qwen/qwen3.8-27b', 1000, { class: 'timeout', message: 'No content within 1 s.' }),
-        attempt('vlm', 'gemini', 'gemini-3.5-flash-lite', 431, { first_ms: 180, cost: { usd: 0.0004, basis: 'priced' } }),
+        attempt('vlm', 'gemini', 'gemini-3.5-flash-lite', 431, {
+          first_ms: 180,
+          usage: { input_tokens: 1204, output_tokens: 58 },
+          cost: { usd: 0.0004, basis: 'priced' },
+        }),
       ],
     },
     {
@@ -207,7 +216,12 @@ export const sampleTurn = (id: string, more: Partial<TurnRecord> = {}): TurnReco
       start_ms: 4050,
       ms: 5200,
       route: { provider: 'gemini', model: 'gemini-3.8-flash-lite-tts', voice: 'Kore' },
-      attempts: [attempt('tts', 'gemini', 'gemini-3.8-flash-lite-tts', 298, { cost: { usd: 0.0001, basis: 'priced' } })],
+      attempts: [
+        attempt('tts', 'gemini', 'gemini-3.8-flash-lite-tts', 298, {
+          usage: { characters: 179 },
+          cost: { usd: 0.0001, basis: 'priced' },
+        }),
+      ],
     },
   ],
   notices: [],

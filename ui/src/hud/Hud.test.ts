@@ -1,5 +1,5 @@
 import { render, screen } from '@testing-library/svelte'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { FakeBackend } from '../backend/fake'
 import { readySnapshot, sampleTurn } from '../backend/samples'
 import { accessible, settle } from '../test/stage'
@@ -12,6 +12,10 @@ async function overlay() {
   await settle()
   return { backend, view }
 }
+
+// Only the timers that the overlay itself waits for.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true }))
+afterEach(() => void vi.useRealTimers())
 
 describe('the overlay', () => {
   it('shows nothing when nothing is going on', async () => {
@@ -43,9 +47,45 @@ describe('the overlay', () => {
     backend.emit({ type: 'stage', turn: 'a', stage: 'speaking' }, { type: 'speaking', turn: 'a', sentence: 'Because.' })
     await settle()
     expect(view.container.textContent).toContain('Because.')
-    backend.emit({ type: 'done', record: sampleTurn('a') })
+    backend.emit({ type: 'done', record: sampleTurn('a') }, { type: 'stage', turn: 'a', stage: 'idle' })
+    await settle()
+    // What was heard last stays for as long as the window does, and nothing moves any more.
+    expect(screen.getByRole('status').textContent).toBe('Done')
+    expect(view.container.textContent).toContain('Because.')
+    expect(view.container.querySelector('.busy')).toBeNull()
+    vi.advanceTimersByTime(9000)
     await settle()
     expect(view.container.textContent?.trim()).toBe('')
+  })
+
+  it('says what went wrong, and that nothing is lost', async () => {
+    const { backend, view } = await overlay()
+    const error = { code: 'all_routes_failed' as const, message: 'Nobody could answer. Check the network, then retry.' }
+    backend.emit(
+      { type: 'stage', turn: 'a', stage: 'thinking' },
+      { type: 'stage', turn: 'a', stage: 'idle' },
+      { type: 'done', record: sampleTurn('a', { error }) },
+    )
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('That did not work')
+    expect(view.container.textContent).toContain(error.message)
+    expect(view.container.textContent).toContain('Open AURA to retry.')
+    await accessible()
+    // The next one begins afresh.
+    backend.emit({ type: 'stage', turn: 'b', stage: 'listening' })
+    await settle()
+    expect(view.container.textContent).not.toContain(error.message)
+  })
+
+  it('that was stopped says no more than that', async () => {
+    const { backend, view } = await overlay()
+    backend.emit(
+      { type: 'stage', turn: 'a', stage: 'speaking' },
+      { type: 'speaking', turn: 'a', sentence: 'Because.' },
+      { type: 'done', record: sampleTurn('a', { interrupted: true }) },
+    )
+    await settle()
+    expect(view.container.textContent?.trim()).toBe('Stopped')
   })
 
   it('stays with the turn that followed an interrupted one, and knows the mode', () => {

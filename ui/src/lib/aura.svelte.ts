@@ -35,6 +35,8 @@ export class Aura {
   /** Why the last question could not even begin. */
   problem = $state.raw<Failure | null>(null)
   toast = $state.raw<Toast | null>(null)
+  /** The screen goes with the next question that is asked in this window, whatever the settings say. */
+  attached = $state(false)
   /** The turn that has just ended, until the next one begins; not one that was over when this window opened. */
   finished = $state.raw<TurnRecord | null>(null)
   /** What the microphone hears while it is tried, 0 to 1. */
@@ -108,7 +110,7 @@ export class Aura {
     }
   }
 
-  press = () => this.#say('press', {})
+  press = () => this.#say('press', this.#screen())
   release = () => this.#say('release', {})
 
   cancel = () => {
@@ -120,15 +122,19 @@ export class Aura {
   async ask(text: string): Promise<boolean> {
     this.problem = null
     this.conversation = { ...this.conversation, pending: text }
+    const screen = this.#screen()
     try {
-      const record = await this.backend.call('ask', { text, speech: this.#speech(), wishes: { fallback: false } })
+      const record = await this.backend.call('ask', { text, speech: this.#speech(), wishes: { fallback: false }, ...screen })
       this.hear({ type: 'done', record })
       return true
     } catch (thrown) {
       const began = this.conversation.pending === null
       this.conversation = { ...this.conversation, pending: null }
       // A turn that began shows its own error, in its place.
-      if (!began) this.problem = asFailure(thrown)
+      if (!began) {
+        this.problem = asFailure(thrown)
+        this.attached = screen.screen ?? false
+      }
       return began
     }
   }
@@ -197,6 +203,13 @@ export class Aura {
   /** Shows why something did not work, where there is no better place for it. */
   fail(thrown: unknown): void {
     this.say(asFailure(thrown).message)
+  }
+
+  /** What was attached goes once. */
+  #screen() {
+    const screen = this.attached ? { screen: true } : {}
+    this.attached = false
+    return screen
   }
 
   #speech() {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { keysOf, record } from './shortcut'
+import { isCommon, keysOf, record } from './shortcut'
 
 const press = (code: string, modifiers: KeyboardEventInit = {}) => record(new KeyboardEvent('keydown', { code, ...modifiers }))
 
@@ -14,6 +14,11 @@ it('waits for a key, and refuses one that is needed for writing', () => {
   expect(press('ControlLeft', { ctrlKey: true })).toEqual({ kind: 'partial', keys: ['Ctrl'] })
   expect(press('KeyA')).toEqual({ kind: 'bare' })
   expect(press('KeyA', { shiftKey: true })).toEqual({ kind: 'bare' })
+})
+
+it('knows what other programs would miss', () => {
+  expect(['Ctrl+C', 'Alt+F4', 'F5'].every(isCommon)).toBe(true)
+  expect(['Ctrl+Shift+Space', 'Ctrl+Alt+K', 'F9', 'Pause'].some(isCommon)).toBe(false)
 })
 
 it('draws its keys', () => expect(keysOf('Ctrl+Shift+Space')).toEqual(['Ctrl', 'Shift', 'Space']))

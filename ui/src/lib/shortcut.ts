@@ -27,5 +27,16 @@ export function record(event: KeyboardEvent): Recorded {
   return { kind: 'shortcut', text: [...keys, key].join('+') }
 }
 
+/** What nearly every program or desktop uses itself: held by AURA, they would be gone everywhere else. */
+const common = new Set([
+  ...'ACFNOPQSTVWXYZ'.split('').map((key) => `Ctrl+${key}`),
+  ...['Ctrl+Shift+Z', 'Ctrl+Shift+T', 'Ctrl+Shift+V', 'Ctrl+Tab', 'Ctrl+Backspace', 'Ctrl+Enter'],
+  ...['Alt+Tab', 'Alt+Shift+Tab', 'Alt+F4', 'Alt+F2', 'Alt+Left', 'Alt+Right', 'Ctrl+Alt+Delete'],
+  ...['Super+L', 'Super+D', 'Super+E', 'Super+Tab', 'F1', 'F5', 'F11'],
+])
+
+/** Whether other programs would miss a shortcut. */
+export const isCommon = (shortcut: string) => common.has(shortcut)
+
 /** The keys of a shortcut, to be drawn. */
 export const keysOf = (shortcut: string) => shortcut.split('+').filter((key) => key !== '')

@@ -116,6 +116,24 @@ export function stageWords(snapshot: Snapshot | null, trace: StageTrace, turn: T
   return ''
 }
 
+/** What the calls of a stage used, as far as the providers told, and how soon the one that answered began to. */
+export function usageWords(attempts: Attempt[]): string {
+  const sum = (of: (usage: Attempt['usage']) => number | undefined) =>
+    attempts.reduce<number | undefined>((all, { usage }) => {
+      const one = of(usage)
+      return one === undefined ? all : (all ?? 0) + one
+    }, undefined)
+  const [read, written] = [sum((usage) => usage.input_tokens), sum((usage) => usage.output_tokens)]
+  const [audio, characters] = [sum((usage) => usage.audio_seconds), sum((usage) => usage.characters)]
+  const first = attempts.findLast((attempt) => attempt.class === undefined)?.first_ms
+  return [
+    ...(first === undefined ? [] : [t.turn.trace.first(duration(first))]),
+    ...(read === undefined && written === undefined ? [] : [t.turn.trace.tokens(number(read ?? 0), number(written ?? 0))]),
+    ...(audio === undefined ? [] : [t.turn.trace.audio(seconds(audio * 1000))]),
+    ...(characters === undefined ? [] : [t.turn.trace.characters(number(characters))]),
+  ].join(' · ')
+}
+
 /** What is going on, in words; empty when nothing is. */
 export function stateWords(conversation: Conversation): string {
   switch (conversation.stage) {

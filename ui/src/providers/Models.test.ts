@@ -84,7 +84,7 @@ describe('the models', () => {
 
   it('of one provider are a click away', async () => {
     await open('providers')
-    await press('Show the models of Ollama')
+    await press('1 model of Ollama')
     expect(rows()).toHaveLength(1)
     expect(document.activeElement?.tagName).toBe('H2')
   })

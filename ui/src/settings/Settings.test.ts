@@ -150,6 +150,26 @@ describe('the shortcut', () => {
     expect(backend.asked('press')).toEqual([])
   })
 
+  it('that other programs would miss is taken only when the person says so', async () => {
+    const { backend } = await open('settings')
+    const press = async () => {
+      await fireEvent.click(shortcut())
+      await fireEvent.keyDown(shortcut(), { code: 'KeyC', key: 'c', ctrlKey: true })
+      await settle()
+    }
+    await press()
+    expect(screen.getByRole('alert').textContent).toContain('Many programs use Ctrl+C themselves.')
+    expect(backend.asked('change_settings')).toEqual([])
+    await accessible()
+    await fireEvent.click(screen.getByRole('button', { name: 'Cancel' }))
+    await settle()
+    expect(screen.queryByRole('alert')).toBeNull()
+    await press()
+    await fireEvent.click(screen.getByRole('button', { name: 'Use it all the same' }))
+    await settle()
+    expect(backend.asked('change_settings')).toEqual([{ changes: { shortcut: 'Ctrl+C' } }])
+  })
+
   it('asks for a modifier, and Esc keeps the old one', async () => {
     const { backend } = await open('settings')
     await fireEvent.click(shortcut())
@@ -161,6 +181,12 @@ describe('the shortcut', () => {
     expect(backend.cancelled).toBe(0)
     expect(backend.asked('change_settings')).toEqual([])
     expect(shortcut().textContent).toContain('Change')
+  })
+
+  it('that this desktop does not tell of says what to do, once', async () => {
+    const problem = 'AURA cannot listen for its shortcut here. Bind a key to `aura ptt press` in the desktop’s settings.'
+    const { view } = await open('settings', { snapshot: readySnapshot({ shortcut_problem: problem }) })
+    expect(view.container.textContent.split('aura ptt press')).toHaveLength(2)
   })
 
   it('that does not work says what to do', async () => {
@@ -211,6 +237,16 @@ describe('the microphone', () => {
 })
 
 describe('what works on this computer', () => {
+  it('is said beside the setting that it concerns, with the remedy', async () => {
+    const message = 'The desktop allows no pictures of the screen.'
+    const remedy = 'Install xdg-desktop-portal and log in again.'
+    await open('settings', { handlers: { doctor: () => [{ area: 'screen', ok: false, message, remedy }] } })
+    const list = screen.getByRole('combobox', { name: 'What is shown' })
+    const about = document.getElementById(list.getAttribute('aria-describedby') ?? '')
+    expect(about?.textContent).toContain(`${message} ${remedy}`)
+    await accessible()
+  })
+
   it('shows first what needs a look, with its remedy, and checks again', async () => {
     const { backend, view } = await open('settings')
     const rows = [...view.container.querySelectorAll('li')]

@@ -88,6 +88,54 @@ describe('the preview', () => {
     expect(screen.queryByRole('spinbutton')).toBeNull()
   })
 
+  it('goes with the next question if the person says so, once', async () => {
+    const { backend } = await previewed()
+    await fireEvent.click(screen.getByRole('button', { name: 'Send it with the next question' }))
+    await settle()
+    const field = screen.getByRole<HTMLTextAreaElement>('textbox')
+    expect(screen.queryByRole('img')).toBeNull()
+    expect(document.activeElement).toBe(field)
+    expect(screen.getByText('Goes with the next question you ask here: The screen under the pointer')).toBeTruthy()
+    await accessible()
+    for (const text of ['What is this?', 'And why?']) {
+      await fireEvent.input(field, { target: { value: text } })
+      await fireEvent.keyDown(field, { key: 'Enter' })
+      await settle()
+    }
+    expect(backend.asked('ask').map((asked) => (asked as { screen?: boolean }).screen)).toEqual([true, undefined])
+    expect(screen.queryByText(/^Goes with the next/)).toBeNull()
+  })
+
+  it('goes with a spoken one as well, and not when it was taken away', async () => {
+    const { backend } = await previewed()
+    const attach = () => fireEvent.click(screen.getByRole('button', { name: 'Send it with the next question' }))
+    await attach()
+    await fireEvent.click(screen.getByRole('button', { name: 'Do not send the screen' }))
+    const talk = screen.getByRole('button', { name: 'Talk' })
+    await fireEvent.click(talk)
+    expect(backend.asked('press')).toEqual([{}])
+    await fireEvent.click(screen.getByRole('button', { name: 'Show what is sent' }))
+    await settle()
+    await attach()
+    await fireEvent.click(talk)
+    expect(backend.asked('press')).toEqual([{}, { screen: true }])
+  })
+
+  it('stays for another try when the question could not begin', async () => {
+    const { aura } = await previewed({ handlers: { ask: failing({ code: 'no_route', message: 'Add a key first.' }) } })
+    await fireEvent.click(screen.getByRole('button', { name: 'Send it with the next question' }))
+    await aura.ask('What is this?')
+    expect(aura.attached).toBe(true)
+  })
+
+  it('says so where it goes with every question anyway', async () => {
+    const snapshot = readySnapshot()
+    snapshot.settings.screen.share = 'always'
+    await previewed({ snapshot })
+    expect(screen.getByText(/^It goes with every question/)).toBeTruthy()
+    expect(screen.queryByRole('button', { name: 'Send it with the next question' })).toBeNull()
+  })
+
   it('closes with Esc, and the focus goes back', async () => {
     const { backend } = await previewed()
     await fireEvent.keyDown(screen.getByRole('combobox', { name: 'What is shown' }), { key: 'Escape' })

@@ -34,7 +34,7 @@ describe('the conversation', () => {
     await fireEvent.click(line)
     const rows = within(screen.getByRole('table')).getAllByRole('row')
     expect(rows.map((row) => row.textContent?.replace(/\s+/g, ' ').trim()).join('|')).toContain(
-      'Groq timed out → Gemini · 3.5-flash-lite1.4 s$0.0004',
+      'Groq timed out → Gemini · 3.5-flash-lite first part after 180 ms · 1,204 tokens read, 58 written1.4 s$0.0004',
     )
     expect(within(screen.getByRole('table')).getByText('Groq: No content within 1 s.')).toBeTruthy()
     await accessible()
@@ -186,6 +186,21 @@ describe('a turn', () => {
     backend.emit({ type: 'done', record: sampleTurn('a', { answer: 'Forty-two.', spoken: '' }) })
     await settle()
     expect(status('Forty-two.')).toBe(true)
+  })
+})
+
+describe('what is going on', () => {
+  it('is stopped with one press, and nothing is there to stop when nothing goes on', async () => {
+    const { backend } = await open('talk')
+    expect(screen.queryByRole('button', { name: 'Stop' })).toBeNull()
+    backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' })
+    await settle()
+    await fireEvent.click(screen.getByRole('button', { name: 'Stop' }))
+    expect(backend.cancelled).toBe(1)
+    backend.emit({ type: 'stage', turn: 'b', stage: 'listening' })
+    await settle()
+    await fireEvent.click(screen.getByRole('button', { name: 'Cancel' }))
+    expect(backend.cancelled).toBe(2)
   })
 })
 

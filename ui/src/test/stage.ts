@@ -22,8 +22,26 @@ export async function open(panel: string, script: Script = {}) {
   return { backend, aura, view }
 }
 
+/** What stands on a control as people say it to a computer that listens: without signs and icons. */
+const spoken = (text: string) =>
+  text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim()
+
+/** A control that is named otherwise than it looks cannot be pressed by saying what it says. axe finds these only where there is a layout. */
+function misnamed(element: Element): string[] {
+  return [...element.querySelectorAll('button[aria-label], a[aria-label], summary[aria-label]')].flatMap((control) => {
+    const seen = control.cloneNode(true) as Element
+    for (const hidden of seen.querySelectorAll('.visually-hidden, [aria-hidden="true"]')) hidden.remove()
+    const name = control.getAttribute('aria-label') ?? ''
+    return spoken(name).includes(spoken(seen.textContent)) ? [] : [`${name} does not say “${seen.textContent.trim()}”`]
+  })
+}
+
 /** No violation in either theme. Colours are measured in tokens.test.ts: jsdom paints nothing. */
 export async function accessible(element: Element = document.body): Promise<void> {
+  expect(misnamed(element)).toEqual([])
   for (const theme of ['light', 'dark']) {
     document.documentElement.dataset.theme = theme
     const { violations } = await axe.run(element, { rules: { 'color-contrast': { enabled: false }, region: { enabled: false } } })

@@ -16,5 +16,7 @@ export const overlay: typeof english = {
   release: { auto: 'Loslassen zum Senden', hold: 'Loslassen zum Senden', toggle: 'Noch einmal drücken zum Senden' },
   cancel: 'Esc bricht ab',
   interrupt: 'Noch einmal drücken zum Unterbrechen',
+  outcomes: { done: 'Fertig', stopped: 'Angehalten', failed: 'Das ging nicht' },
+  kept: 'Deine Frage ist aufgehoben. Öffne AURA für einen neuen Versuch.',
   withScreen: 'Mit Bildschirm',
 }

@@ -12,5 +12,9 @@ export const screen: typeof english = {
   nowShows: (target: string) => `Ab jetzt gezeigt: ${target}.`,
   region: 'Ein Ausschnitt',
   drag: 'Über das Bild ziehen, um einen Teil davon zu zeigen, oder seine Ränder angeben:',
+  attach: 'Mit der nächsten Frage senden',
+  attached: (target: string) => `Geht mit der nächsten Frage mit, die du hier stellst: ${target}`,
+  detach: 'Den Bildschirm nicht senden',
+  always: 'Er geht mit jeder Frage mit, wie die Liste neben deiner Frage sagt.',
   edges: { x: 'links', y: 'oben', width: 'Breite', height: 'Höhe' },
 }

@@ -35,6 +35,10 @@ export const turn: typeof english.turn = {
     idle: 'Ruhe',
     ofSpeech: (seconds: string) => `${seconds} gesprochen`,
     ofScreen: (width: number, height: number) => `${width} × ${height} Bildpunkte`,
+    tokens: (read: string, written: string) => `${read} Token gelesen, ${written} geschrieben`,
+    audio: (seconds: string) => `${seconds} Ton`,
+    characters: (count: string) => `${count} Zeichen gesprochen`,
+    first: (time: string) => `erster Teil nach ${time}`,
     bar: (start: string, time: string) => `beginnt nach ${start}, dauert ${time}`,
   },
 }
@@ -71,7 +75,6 @@ export const talk: typeof english.talk = {
     hold: 'Zum Sprechen halten',
     toggle: 'Tippen zum Beginnen, tippen zum Senden',
   },
-  escHint: 'Esc bricht ab',
   screen: 'Bildschirm zu deinen Fragen',
   screenChip: { never: 'Bildschirm: nie', when_asked: 'Bildschirm: auf Wunsch', always: 'Bildschirm: immer' },
   helpTitle: 'Die Antworten kommen von den Programmen auf diesem Rechner.',

@@ -14,5 +14,7 @@ export const overlay = {
   release: { auto: 'Release to send', hold: 'Release to send', toggle: 'Press again to send' },
   cancel: 'Esc to cancel',
   interrupt: 'Press again to interrupt',
+  outcomes: { done: 'Done', stopped: 'Stopped', failed: 'That did not work' },
+  kept: 'Your question is kept. Open AURA to retry.',
   withScreen: 'Screen attached',
 }

@@ -10,5 +10,9 @@ export const screen = {
   nowShows: (target: string) => `Shared from now on: ${target}.`,
   region: 'A region',
   drag: 'Drag over the picture to share a part of it, or give its edges:',
+  attach: 'Send it with the next question',
+  attached: (target: string) => `Goes with the next question you ask here: ${target}`,
+  detach: 'Do not send the screen',
+  always: 'It goes with every question, as the list beside your question says.',
   edges: { x: 'left', y: 'top', width: 'width', height: 'height' },
 }

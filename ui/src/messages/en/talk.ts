@@ -33,6 +33,10 @@ export const turn = {
     idle: 'Idle',
     ofSpeech: (seconds: string) => `${seconds} of speech`,
     ofScreen: (width: number, height: number) => `${width} × ${height} pixels`,
+    tokens: (read: string, written: string) => `${read} tokens read, ${written} written`,
+    audio: (seconds: string) => `${seconds} of sound`,
+    characters: (count: string) => `${count} characters spoken`,
+    first: (time: string) => `first part after ${time}`,
     bar: (start: string, time: string) => `starts after ${start}, takes ${time}`,
   },
 }
@@ -64,7 +68,6 @@ export const talk = {
     hold: 'Hold to talk',
     toggle: 'Tap to start, tap to send',
   },
-  escHint: 'Esc cancels',
   screen: 'Screen with your questions',
   screenChip: { never: 'Screen: never', when_asked: 'Screen: when asked', always: 'Screen: always' },
   helpTitle: 'Answers come from the programs on this computer.',
