@@ -1,8 +1,9 @@
 //! A sandbox and a client for it, and what the tests read from the wire.
 
 use std::sync::Once;
+use std::time::Duration;
 
-use aura_sandbox::{Fixed, FixedAudio, Sandbox, SandboxConfig, Sound};
+use aura_sandbox::{Fixed, FixedAudio, RequestRecord, Sandbox, SandboxConfig, Sound};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -30,6 +31,22 @@ impl Bench {
     /// A request to Groq with the right key.
     pub(crate) fn groq(&self, path: &str) -> RequestBuilder {
         self.client.post(format!("{}/{path}", self.sandbox.groq_base_url())).bearer_auth(self.sandbox.key())
+    }
+
+    /// Waits until the log holds a request of which this is true: a client is told of some things sooner than the log is.
+    pub(crate) async fn logged(&self, holds: impl Fn(&RequestRecord) -> bool) -> RequestRecord {
+        let search = async {
+            loop {
+                if let Some(found) = self.sandbox.requests().await.into_iter().find(&holds) {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(30), search).await {
+            Ok(found) => found,
+            Err(_) => panic!("no such request in {:#?}", self.sandbox.requests().await),
+        }
     }
 
     /// A question to Groq.
