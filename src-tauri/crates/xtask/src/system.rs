@@ -24,18 +24,24 @@ const OFFLINE: &[&str] = &["espeak-ng", "pocketsphinx", "pocketsphinx-en-us", "t
 
 /// To test: a display, a sound server and a key store without a desktop, and what drives and observes them.
 const TEST: &[&str] = &[
+    "curl",
     "dbus",
     "fonts-dejavu-core",
     "gnome-keyring",
     "imagemagick",
     "libasound2-plugins",
+    "libglib2.0-bin",
     "libsecret-tools",
     "openbox",
+    "procps",
     "pulseaudio",
     "pulseaudio-utils",
     "python3-venv",
     "sox",
+    "util-linux",
     "webkit2gtk-driver",
+    "x11-utils",
+    "x11-xkb-utils",
     "xdotool",
     "xvfb",
 ];
@@ -50,16 +56,28 @@ const TEST_PROGRAMS: &[&str] = &[
     "Xvfb",
     "WebKitWebDriver",
     "convert",
-    "dbus-run-session",
+    "curl",
+    "dbus-daemon",
+    "display",
+    "gdbus",
     "gnome-keyring-daemon",
+    "import",
+    "kill",
     "openbox",
+    "pacat",
+    "pactl",
     "paplay",
     "parec",
+    "pocketsphinx_batch",
     "pulseaudio",
     "python3",
     "secret-tool",
+    "setpriv",
+    "setxkbmap",
     "sox",
+    "timeout",
     "xdotool",
+    "xprop",
 ];
 
 /// What the packages are for.
@@ -153,4 +171,39 @@ fn look_around(purpose: Purpose, packages: &[&str]) -> Result {
         "these libraries (as pkg-config names them) and programs were not found; please install them: {}",
         missing.join(", ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// Part of every system that Rust runs on.
+    const EVERYWHERE: &[&str] = &["id", "ldd", "sh", "sudo"];
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap_or_else(|cause| panic!("{}: {cause}", folder.display()));
+        let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+        paths
+            .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+            .filter(|path| path.extension().is_some_and(|ending| ending == "rs"))
+            .collect()
+    }
+
+    #[test]
+    fn every_program_that_a_test_starts_is_looked_for() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+        let folders = ["tests", "src-tauri/crates/aura-platform/tests"].map(|folder| root.join(folder));
+        let listed = [OFFLINE_PROGRAMS, TEST_PROGRAMS, EVERYWHERE].concat();
+        let mut started = BTreeSet::new();
+        for file in folders.iter().flat_map(|folder| sources(folder)) {
+            let text = std::fs::read_to_string(&file).expect("a source is text");
+            let calls = text.split("Command::new(\"").skip(1);
+            started.extend(calls.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+        }
+        assert!(started.len() > 15, "the tests were not found: {started:?}");
+        started.retain(|program| !listed.contains(&program.as_str()));
+        assert!(started.is_empty(), "add them to TEST_PROGRAMS and their packages to TEST: {started:?}");
+    }
 }
