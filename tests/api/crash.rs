@@ -45,8 +45,9 @@ async fn the_settings_file_is_the_old_or_the_new_one() {
                     // Until the door is gone.
                     for turn in caller.. {
                         let switch = &switches()[turn % 3];
-                        if client.post(&url).json(switch).send().await.is_err() {
-                            return turn - caller;
+                        match client.post(&url).json(switch).send().await {
+                            Ok(reply) => assert_eq!(reply.status(), 200, "{switch}"),
+                            Err(_) => return turn - caller,
                         }
                     }
                     0

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod actions;
+mod app;
 mod bad;
 mod crash;
 mod failover;
 mod guard;
 mod program;
 mod sessions;
+mod sound;
 mod stream;
 mod switch;
 mod watching;

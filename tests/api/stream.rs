@@ -1,10 +1,11 @@
 //! Server-sent events: a question while it is answered, and what happens to the providers.
 
+use std::time::Duration;
+
 use aura_sandbox::{Fault, Provider, Reply, Rule, Service};
 use aura_tests::http::{HttpDoor, answer, eventually, sandboxed};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use futures::StreamExt;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -131,33 +132,43 @@ async fn whoever_goes_away_stops_the_work() {
     assert_eq!(door.get("/health").send().await.unwrap().status(), 200);
 }
 
+/// Reads events until one of this name holds what is looked for; gives it.
+async fn until(stream: &mut Response, text: &mut String, wanted: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    loop {
+        let whole = text.rfind("\n\n").map_or(0, |end| end + 2);
+        let seen: String = text.drain(..whole).collect();
+        if let Some((_, found)) = events(&seen).into_iter().find(|(name, value)| name == wanted && holds(value)) {
+            return found;
+        }
+        let part = tokio::time::timeout(Duration::from_secs(30), stream.chunk()).await;
+        let part = part.unwrap_or_else(|_| panic!("no such `{wanted}` was told; last: {seen}")).unwrap().unwrap();
+        text.push_str(&String::from_utf8_lossy(&part));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_tell_of_health_and_switches() {
     let (sandbox, aura) = sandboxed(quick(vec![Rule::reply("Paris.")])).await;
     let door = HttpDoor::start(aura);
-    let reply = door.get("/events").send().await.unwrap();
-    let mut stream = reply.bytes_stream();
+    let mut stream = door.get("/events").send().await.unwrap();
     let mut text = String::new();
-    let mut until = async |wanted: &str| {
-        while !events(&text[..text.rfind("\n\n").map_or(0, |end| end + 2)])
-            .iter()
-            .any(|(name, value)| format!("{name} {value}").contains(wanted))
-        {
-            let part = tokio::time::timeout(std::time::Duration::from_secs(30), stream.next()).await;
-            let part = part.unwrap_or_else(|_| panic!("`{wanted}` was not told: {text}")).unwrap().unwrap();
-            text.push_str(&String::from_utf8_lossy(&part));
-        }
+    let answered_by = |changed: &Value| {
+        let routes = changed["routes"].as_array().unwrap();
+        let llm = routes.iter().find(|view| view["service"] == "llm").unwrap();
+        llm["routes"][0]["provider"].as_str().unwrap().to_owned()
     };
-    until("health ").await;
-    until("changed ").await;
+    let health = until(&mut stream, &mut text, "health", |_| true).await;
+    assert!(health["providers"].as_array().unwrap().iter().any(|of| of["provider"] == "groq"), "{health}");
+    let before = until(&mut stream, &mut text, "changed", |_| true).await;
+    assert_eq!(answered_by(&before), "groq", "{before}");
     door.switch(json!({"service_type": "llm", "provider": "gemini"})).await;
-    let first = "\"llm\"";
-    until(first).await;
+    let after = until(&mut stream, &mut text, "changed", |changed| answered_by(changed) == "gemini").await;
+    assert!(after.get("settings").is_none() && !after.to_string().contains("sandbox-key"), "{after}");
     sandbox.add_fault(Fault::status(503).provider(Provider::Gemini));
     for _ in 0..3 {
         let chat = answer(door.post("/chat").json(&json!({"text": "Which?"})).send().await.unwrap()).await;
         assert_eq!(chat["stages"][0]["route"]["provider"], "groq", "{chat}");
     }
-    until("\"unhealthy\"").await;
-    assert!(!text.contains("sandbox-key") && !text.contains("ends_with"), "{text}");
+    let down = until(&mut stream, &mut text, "availability", |of| of["status"] == "unhealthy").await;
+    assert_eq!((&down["provider"], &down["service"]), (&json!("gemini"), &json!("llm")), "{down}");
 }

@@ -36,6 +36,55 @@ async fn the_next_chat_takes_the_new_route_and_one_under_way_ends_on_the_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_many_switches_at_once_none_is_lost() {
+    let (_sandbox, aura) = sandboxed(quick(Vec::new())).await;
+    let door = HttpDoor::start(aura);
+    let services = ["stt", "llm", "vlm", "tts"];
+    for round in 0..12 {
+        let provider = ["gemini", "groq"][round % 2];
+        futures::future::join_all(services.map(|service| {
+            let switch = json!({"service_type": service, "provider": provider});
+            async { door.switch(switch).await }
+        }))
+        .await;
+        let settings = door.settings();
+        for service in services {
+            let config = answer(door.get(&format!("/providers/config/{service}")).send().await.unwrap()).await;
+            assert_eq!(config["default_provider"], provider, "round {round}, {service}: {settings}");
+        }
+        let written: toml::Table = toml::from_str(&settings).unwrap();
+        for service in services {
+            assert_eq!(written["routes"][service]["provider"].as_str(), Some(provider), "{service}: {settings}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_on_the_same_settings_do_not_undo_each_other() {
+    let (_sandbox, aura) = sandboxed(quick(vec![Rule::reply("Paris.")])).await;
+    let door = HttpDoor::start(aura);
+    door.switch(json!({"service_type": "tts", "provider": "gemini"})).await;
+    // The command line is a program of its own; it knows of the app, and of no server.
+    let by_hand = door.aura().run(&["providers", "switch", "llm", "gemini"]);
+    assert_eq!(by_hand.code, 0, "{by_hand:?}");
+    door.switch(json!({"service_type": "stt", "provider": "gemini"})).await;
+    let settings = door.settings();
+    let written: toml::Table = toml::from_str(&settings).unwrap();
+    for service in ["tts", "llm", "stt"] {
+        assert_eq!(written["routes"][service]["provider"].as_str(), Some("gemini"), "{service}: {settings}");
+    }
+    // What the other program wrote holds here as well, without a switch of its own.
+    let by_hand = door.aura().run(&["providers", "switch", "llm", "groq"]);
+    assert_eq!(by_hand.code, 0, "{by_hand:?}");
+    let taken_over = async || {
+        let config = answer(door.get("/providers/config/llm").send().await.unwrap()).await;
+        config["default_provider"] == "groq"
+    };
+    assert!(eventually(taken_over).await, "the server does not notice: {}", door.settings());
+    assert_eq!(door.chat(json!({"text": "Which?"})).await["stages"][0]["route"]["provider"], "groq");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_spoken_question_under_way_keeps_all_its_routes() {
     // The transcript takes long; the switch of the answer's route comes while it is waited for.
     let mut config = quick(vec![Rule::reply("Paris.")]);
@@ -77,6 +126,10 @@ async fn a_choice_that_the_environment_holds_is_not_switched_in_silence() {
     let reply = door.post("/providers/switch").json(&to_gemini()).send().await.unwrap();
     assert_eq!(reply.status(), 422);
     assert!(reply.text().await.unwrap().contains("DEFAULT_LLM_PROVIDER"));
+    // Nor by the other doors: it is the operation that knows.
+    let by_hand = door.aura().run(&["providers", "switch", "llm", "gemini"]);
+    assert_eq!(by_hand.code, 1, "{by_hand:?}");
+    assert!(by_hand.err.contains("DEFAULT_LLM_PROVIDER"), "{by_hand:?}");
     assert_eq!(door.settings(), "");
 }
 

@@ -1,5 +1,6 @@
 //! Questions, typed and spoken.
 
+use std::path::Path;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
@@ -7,7 +8,7 @@ use aura_tests::machine::with_machine;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
 use aura_tests::sound::play_into_microphone;
-use aura_tests::speech::say;
+use aura_tests::speech::{say, understand};
 use aura_tests::window::Window;
 
 const QUESTION: &str = "i think it is going to be a good year";
@@ -37,7 +38,9 @@ fn typed() {
         window.wait_for_text(ANSWER);
         window.app.turn(1);
         // What is kept is there again after a reload.
-        window.script("location.reload()", &[]);
+        window.script("globalThis.before = true; location.reload()", &[]);
+        let fresh = || window.script("return globalThis.before === undefined", &[]) == true;
+        assert!(wait_until(Duration::from_secs(40), fresh), "the page was not loaded again");
         window.wait_for_text(ANSWER);
     });
 }
@@ -52,8 +55,13 @@ fn spoken(window: &Window, turn: usize, press: impl FnOnce(), release: impl FnOn
     release();
     let record = window.app.turn(turn);
     assert!(record["error"].is_null(), "{record:#}");
+    // What a recogniser makes of a live recording differs from time to time; that it is the question, and that the transcript is shown,
+    // does not.
+    let recording = record["question_audio"].as_str().expect("the question is kept");
+    let heard = understand(Path::new(recording), &[QUESTION.to_owned()]);
+    assert!(heard.iter().any(|heard| heard == QUESTION), "the recording {recording} says {heard:?}");
     let transcript = record["transcript"].as_str().unwrap_or_default();
-    assert!(transcript.to_lowercase().contains("going"), "{record:#}");
+    assert!(!transcript.trim().is_empty(), "{record:#}");
     window.wait_for_text(transcript);
     window.wait_for_text(ANSWER);
 }
@@ -90,7 +98,7 @@ fn escape_cancels() {
         let record = window.app.turn(1);
         assert_eq!(record["interrupted"], true, "{record:#}");
         assert!(record["spoken"].as_str().is_some_and(|spoken| spoken.len() < 800), "{record:#}");
-        assert_eq!(window.app.stage(), "idle");
+        assert!(wait_until(Duration::from_secs(10), || window.app.stage() == "idle"), "it is still busy");
         // While it listens.
         window.press("button", "Talk");
         window.app.wait_for_recording();

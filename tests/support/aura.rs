@@ -31,7 +31,7 @@ const KEPT: &[&str] = &[
 ];
 
 /// An app whose test was killed ends by itself after so many seconds.
-pub(crate) const LONGEST_LIFE: &str = "300";
+const LONGEST_LIFE: u32 = 300;
 
 /// The folder with the built programs: that of this test's own program, one up.
 pub fn programs() -> PathBuf {
@@ -57,6 +57,7 @@ pub struct Aura {
     folder: TempDir,
     program: PathBuf,
     variables: Vec<(String, OsString)>,
+    life: u32,
 }
 
 impl Default for Aura {
@@ -78,7 +79,7 @@ impl Aura {
             std::fs::create_dir(folder.path().join(name)).expect("the folder can be written");
         }
         let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
-        let mut aura = Self { variables: kept.collect(), program, folder };
+        let mut aura = Self { variables: kept.collect(), program, folder, life: LONGEST_LIFE };
         for (name, value) in [
             ("AURA_OFFLINE_LLM", "none"),
             // Without a bus of its own, GTK would start one that stays behind.
@@ -112,6 +113,22 @@ impl Aura {
     #[must_use]
     pub fn with_all(self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         variables.into_iter().fold(self, |aura, (name, value)| aura.with(name, value))
+    }
+
+    /// With a longer life: the app ends by itself only after so many seconds.
+    #[must_use]
+    pub fn living(self, seconds: u32) -> Self {
+        Self { life: seconds, ..self }
+    }
+
+    /// The program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// After how many seconds the app ends by itself.
+    pub(crate) fn life(&self) -> u32 {
+        self.life
     }
 
     /// With a settings file.
@@ -162,15 +179,19 @@ impl Aura {
 
     /// Opens the app and waits until its window is there.
     pub fn start(self) -> App {
+        let mut app = self.spawn();
+        app.wait_until_ready();
+        app
+    }
+
+    /// Starts the app and waits for nothing.
+    pub fn spawn(self) -> App {
         let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", LONGEST_LIFE]).arg(&self.program);
+        command.args(["--kill-after=5", &self.life.to_string()]).arg(&self.program);
         let mut command = self.prepared(command, &[]);
         let log = File::create(self.log()).expect("the folder can be written");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let running = Running::start(&mut command, "coreutils");
-        let mut app = App::of(running, self);
-        app.wait_until_ready();
-        app
+        App::of(Running::start(&mut command, "coreutils"), self)
     }
 }
 
@@ -285,6 +306,11 @@ impl App {
     /// Whether it still runs.
     pub fn is_alive(&mut self) -> bool {
         self.running.is_alive()
+    }
+
+    /// The process that started it.
+    pub fn starter(&self) -> u32 {
+        self.running.id()
     }
 }
 

@@ -50,7 +50,7 @@ impl Display {
             asked.is_ok_and(|asked| String::from_utf8_lossy(&asked.stdout).contains("window id"))
         };
         assert!(
-            wait_until(Duration::from_secs(10), there),
+            wait_until(Duration::from_secs(30), there),
             "openbox did not start (is xprop there? apt install x11-utils)"
         );
         display

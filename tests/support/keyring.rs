@@ -49,7 +49,7 @@ impl Bus {
         bus.store = Some(store);
         // Waits until the store is on the bus.
         let mut wait = Command::new("gdbus");
-        wait.args(["wait", "--session", "--timeout", "10", "org.freedesktop.secrets"]).envs(bus.environment());
+        wait.args(["wait", "--session", "--timeout", "60", "org.freedesktop.secrets"]).envs(bus.environment());
         run(&mut wait, "libglib2.0-bin");
         bus
     }

@@ -3,11 +3,14 @@
 //! A program that is missing makes the test fail with the name of its Debian package; no test passes by being skipped.
 
 pub mod aura;
+pub mod axe;
 pub mod display;
 pub mod http;
+pub mod keyboard;
 pub mod keyring;
 pub mod machine;
 pub mod process;
+pub mod processes;
 pub mod providers;
 pub mod sound;
 pub mod speech;

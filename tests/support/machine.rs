@@ -1,5 +1,7 @@
 //! A whole private machine: sound and display together.
 
+use std::process::{Command, ExitCode};
+
 use crate::display::Display;
 use crate::keyring::Bus;
 use crate::process::in_own_process;
@@ -26,6 +28,22 @@ pub fn with_machine_and_store(test: &str, body: impl FnOnce()) {
         ((sound, display, bus), environment)
     };
     in_own_process(test, prepare, body);
+}
+
+/// Runs the body of a program that measures or draws in a process of its own, which has a private speaker, microphone, screen, keyboard
+/// and mouse. Without a manager, windows have no frame and lie at the upper left corner.
+pub fn in_private_machine(width: u32, height: u32, managed: bool, body: impl FnOnce()) -> ExitCode {
+    const INSIDE: &str = "AURA_PRIVATE_MACHINE";
+    if std::env::var_os(INSIDE).is_some() {
+        body();
+        return ExitCode::SUCCESS;
+    }
+    let sound = Sound::start();
+    let display = if managed { Display::managed(width, height) } else { Display::start(width, height) };
+    let mut inside = Command::new(std::env::current_exe().expect("a program knows where it is"));
+    inside.args(std::env::args_os().skip(1)).env(INSIDE, "1").envs(sound.environment()).envs(display.environment());
+    let done = inside.status().expect("the program can start itself");
+    if done.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Where the address of the private bus is found: a person's own bus is never used.

@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::processes::family;
 
 /// Variables for a process.
 pub type Environment = Vec<(&'static str, OsString)>;
@@ -13,8 +15,11 @@ pub type Environment = Vec<(&'static str, OsString)>;
 /// Names the test that a process was started for.
 const INSIDE: &str = "AURA_TEST_INSIDE";
 
+/// Names the file by which a test says that it really ran.
+const RAN: &str = "AURA_TEST_RAN";
+
 /// A test in its own process that takes longer hangs.
-const TEST_LIMIT: Duration = Duration::from_secs(120);
+const TEST_LIMIT: Duration = Duration::from_secs(300);
 
 /// A program that is ended, by its process id, when this is dropped.
 #[derive(Debug)]
@@ -42,6 +47,11 @@ impl Running {
         self.child.stdout.take()
     }
 
+    /// What it reads, if that was piped; can be taken once.
+    pub fn stdin(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
     /// Feeds it and closes its standard input, if that was piped.
     pub fn feed(&mut self, bytes: &[u8]) {
         if let Some(mut stdin) = self.child.stdin.take() {
@@ -66,6 +76,14 @@ impl Running {
     /// Waits for its end.
     pub fn wait(&mut self) {
         self.child.wait().expect("the program can be waited for");
+    }
+
+    /// Ends it and all that came of it, each by its id: a program that was killed ends nothing that it started.
+    fn end_family(&mut self) {
+        for process in family(self.id()).into_iter().rev() {
+            let _ = Command::new("kill").args(["-9", &process.id.to_string()]).stderr(Stdio::null()).status();
+        }
+        let _ = self.child.wait();
     }
 }
 
@@ -108,7 +126,7 @@ pub fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
 
 /// Waits for a file, usually a socket, that another program makes.
 pub fn wait_for_file(path: &Path) {
-    assert!(wait_until(Duration::from_secs(10), || path.exists()), "{} did not appear", path.display());
+    assert!(wait_until(Duration::from_secs(30), || path.exists()), "{} did not appear", path.display());
 }
 
 /// Runs a test's body in a process of its own.
@@ -119,18 +137,54 @@ pub fn wait_for_file(path: &Path) {
 pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
+        let ran = std::env::var_os(RAN).expect("the variables come together");
+        std::fs::write(ran, test).expect("the folder can be written");
         return body();
     }
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let (kept, environment) = prepare();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ran = folder.path().join("ran");
     let mut command = Command::new(std::env::current_exe().expect("a test knows its own program"));
-    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(INSIDE, test).envs(environment);
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).envs(environment);
+    command.env(INSIDE, test).env(RAN, &ran);
     // Its summary would be counted as another run; what went wrong goes to standard error.
     command.stdout(Stdio::null());
     let mut process = Running::start(&mut command, "this test itself");
-    let ended = wait_until(TEST_LIMIT, || !process.is_alive());
-    assert!(ended, "{test} took longer than {TEST_LIMIT:?}");
+    if !wait_until(TEST_LIMIT, || !process.is_alive()) {
+        process.end_family();
+        panic!("{test} took longer than {TEST_LIMIT:?}");
+    }
     let status = process.child.wait().expect("the test can be waited for");
     drop(kept);
     assert!(status.success(), "{test} failed in its own process; see above");
+    assert!(ran.is_file(), "no test has the name {test}: nothing was run");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_by_a_wrong_name_fails() {
+        let panicked = std::panic::catch_unwind(|| {
+            in_own_process("process::tests::no_such_test", || ((), Environment::new()), || {});
+        });
+        let said = panicked.expect_err("it passed although nothing was run");
+        assert!(said.downcast_ref::<String>().is_some_and(|said| said.contains("nothing was run")));
+    }
+
+    #[test]
+    fn what_a_program_started_ends_with_it() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 300 & echo $!; wait"]).stdout(Stdio::piped());
+        let mut parent = Running::start(&mut command, "dash");
+        let child: u32 = parent.first_line().parse().expect("a process id");
+        assert!(family(parent.id()).iter().any(|process| process.id == child));
+        parent.end_family();
+        // What nobody asks for its exit code stays in the list of processes without being one.
+        let state = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+        let ended = || state().rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z"));
+        assert!(wait_until(Duration::from_secs(30), ended), "{child} is still there");
+    }
 }

@@ -3,6 +3,9 @@
 use aura_sandbox::{DEFAULT_KEY, Fault, RequestRecord, Sandbox, SandboxConfig, Script, Service};
 use tokio::runtime::Runtime;
 
+/// The key that they all accept.
+pub const KEY: &str = DEFAULT_KEY;
+
 /// A running sandbox; it ends with this value.
 #[derive(Debug)]
 pub struct Providers {
@@ -13,8 +16,12 @@ pub struct Providers {
 impl Providers {
     /// Starts them; their models answer this to everything.
     pub fn answering(text: &str) -> Self {
+        Self::of(SandboxConfig { script: Script::always(text), ..SandboxConfig::default() })
+    }
+
+    /// Starts them with a configuration of one's own.
+    pub fn of(config: SandboxConfig) -> Self {
         let runtime = Runtime::new().expect("threads can be started");
-        let config = SandboxConfig { script: Script::always(text), ..SandboxConfig::default() };
         let sandbox = runtime.block_on(Sandbox::start(config)).expect("the sandbox can listen on loopback");
         Self { sandbox, runtime }
     }
@@ -27,6 +34,16 @@ impl Providers {
     /// The variables by which AURA uses Gemini.
     pub fn gemini(&self) -> Vec<(&'static str, String)> {
         [("GEMINI_API_KEY", DEFAULT_KEY.to_owned()), ("GEMINI_BASE_URL", self.sandbox.gemini_base_url())].to_vec()
+    }
+
+    /// Where AURA finds Groq; its key is the person's to give.
+    pub fn groq_address(&self) -> Vec<(&'static str, String)> {
+        [("GROQ_BASE_URL", self.sandbox.groq_base_url())].to_vec()
+    }
+
+    /// Where AURA finds Gemini; its key is the person's to give.
+    pub fn gemini_address(&self) -> Vec<(&'static str, String)> {
+        [("GEMINI_BASE_URL", self.sandbox.gemini_base_url())].to_vec()
     }
 
     /// The settings by which AURA uses an OpenAI-compatible server by the name of `local` for every service.

@@ -1,7 +1,7 @@
 //! A sound server of one's own: a speaker whose sound can be measured, and a microphone that sound can be played into.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -146,6 +146,19 @@ pub fn play_into_microphone(file: &Path) -> Running {
     Running::start(&mut command, TOOLS)
 }
 
+/// Plays a sound file of this server's rate into the microphone, over and over, until what is given is dropped.
+pub fn play_into_microphone_endlessly(file: &Path) -> Running {
+    let mut reader = hound::WavReader::open(file).expect("the sound file can be read");
+    let samples: Vec<u8> = reader.samples::<i16>().flatten().flat_map(i16::to_le_bytes).collect();
+    let mut command = Command::new("pacat");
+    command.args(["-d", "cable", "--latency-msec=100", "--format=s16le", "--channels=1", &format!("--rate={RATE}")]);
+    let mut player = Running::start(command.stdin(Stdio::piped()).stderr(Stdio::null()), TOOLS);
+    let mut input = player.stdin().expect("standard input was piped");
+    // Its end closes the pipe, and with it this.
+    std::thread::spawn(move || while input.write_all(&samples).is_ok() {});
+    player
+}
+
 /// Makes a sound file with sox; the effect is sox's own words, such as `synth 1 sine 440`. The name's ending is the format.
 pub fn make_file(path: &Path, rate: u32, channels: u8, effect: &str) {
     let (rate, channels) = (rate.to_string(), channels.to_string());
@@ -183,7 +196,7 @@ impl Ear {
         });
         let ear = Self { heard, _reader: reader };
         assert!(
-            wait_until(Duration::from_secs(5), || !ear.all().is_empty()),
+            wait_until(Duration::from_secs(30), || !ear.all().is_empty()),
             "the speaker gives no sound, not even silence"
         );
         std::thread::sleep(Duration::from_millis(200));

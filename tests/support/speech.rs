@@ -45,26 +45,32 @@ const MODEL: &str = "/usr/share/pocketsphinx/model/en-us";
 /// Words that AURA says and the recogniser's dictionary does not have.
 const NAMES: [(&str, &str); 1] = [("groq", "G R AA K")];
 
-/// What pocketsphinx hears in a sound file when it may choose among these phrases and as many others, in any number and order.
-///
-/// With its whole vocabulary it takes one of espeak-ng's words in three for another, a different one each time. Choosing a
-/// phrase is something that it does well: enough to tell whether the right one was spoken, and nothing else.
-fn choose(file: &Path, phrases: &[String]) -> String {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let path = |name: &str| folder.path().join(name);
+/// The recogniser's dictionary, a word and its sounds a line.
+fn dictionary() -> String {
     let mut dictionary =
         std::fs::read_to_string(format!("{MODEL}/cmudict-en-us.dict")).expect("the model is installed");
     for (name, sounds) in NAMES {
         dictionary.push_str(&format!("{name} {sounds}\n"));
     }
+    dictionary
+}
+
+/// What of a phrase the recogniser can hear: the words that its dictionary has.
+fn audible(phrase: &str, dictionary: &str) -> String {
     let known: HashSet<&str> = dictionary.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    let choices = phrases.iter().map(String::as_str).chain(OTHER).map(|phrase| {
-        words(phrase).into_iter().filter(|word| known.contains(word.as_str())).collect::<Vec<_>>().join(" ")
-    });
-    let choices: Vec<String> = choices.filter(|choice| !choice.is_empty()).collect();
-    let grammar = format!("#JSGF V1.0;\ngrammar said;\npublic <said> = ( {} )+;\n", choices.join(" | "));
+    words(phrase).into_iter().filter(|word| known.contains(word.as_str())).collect::<Vec<_>>().join(" ")
+}
+
+/// What pocketsphinx hears in a sound file when it may choose among these phrases, in any number and order.
+///
+/// With its whole vocabulary it takes one of espeak-ng's words in three for another, a different one each time. Choosing a
+/// phrase is something that it does well: enough to tell whether the right one was spoken, and nothing else.
+fn choose(file: &Path, phrases: &[String], dictionary: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = |name: &str| folder.path().join(name);
+    let grammar = format!("#JSGF V1.0;\ngrammar said;\npublic <said> = ( {} )+;\n", phrases.join(" | "));
     std::fs::write(path("said.gram"), grammar).expect("the folder can be written");
-    std::fs::write(path("said.dict"), &dictionary).expect("the folder can be written");
+    std::fs::write(path("said.dict"), dictionary).expect("the folder can be written");
     std::fs::write(path("files"), "said\n").expect("the folder can be written");
     std::fs::copy(file, path("said.wav")).expect("the recording is there");
     let mut recognise = Command::new("pocketsphinx_batch");
@@ -78,19 +84,22 @@ fn choose(file: &Path, phrases: &[String]) -> String {
 
 /// The sentences, of these and of others, that a recording says, in their order.
 pub fn understand(file: &Path, sentences: &[String]) -> Vec<String> {
-    let heard = choose(file, sentences);
-    let all: Vec<String> = sentences.iter().cloned().chain(OTHER.map(str::to_owned)).collect();
+    let dictionary = dictionary();
+    let all = sentences.iter().cloned().chain(OTHER.map(str::to_owned));
+    let mut all: Vec<(String, String)> = all.map(|sentence| (audible(&sentence, &dictionary), sentence)).collect();
+    all.retain(|(audible, _)| !audible.is_empty());
+    let phrases: Vec<String> = all.iter().map(|(audible, _)| audible.clone()).collect();
+    let heard = choose(file, &phrases, &dictionary);
     let mut rest = heard.as_str();
     let mut order = Vec::new();
-    let begins = |rest: &str, sentence: &String| {
-        let words = words(sentence).join(" ");
-        (!words.is_empty() && rest.starts_with(&words)).then_some(words.len())
+    let begins = |rest: &str, audible: &str| {
+        rest.strip_prefix(audible).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
     };
-    while let Some((length, sentence)) =
-        all.iter().filter_map(|sentence| Some((begins(rest, sentence)?, sentence))).max_by_key(|(length, _)| *length)
+    while let Some((audible, sentence)) =
+        all.iter().filter(|(audible, _)| begins(rest, audible)).max_by_key(|(audible, _)| audible.len())
     {
         order.push(sentence.clone());
-        rest = rest[length..].trim_start();
+        rest = rest[audible.len()..].trim_start();
     }
     if !rest.is_empty() {
         order.push(rest.to_owned());
@@ -100,10 +109,13 @@ pub fn understand(file: &Path, sentences: &[String]) -> Vec<String> {
 
 /// Whether a recording of a text says this sentence, whatever the text holds before and after it.
 pub fn says_among(file: &Path, sentence: &str, text: &str) -> bool {
+    let dictionary = dictionary();
     let own = words(sentence);
     let around = words(text).into_iter().filter(|word| !own.contains(word));
-    let heard = choose(file, &std::iter::once(sentence.to_owned()).chain(around).collect::<Vec<_>>());
-    heard.contains(&own.join(" "))
+    let phrases = std::iter::once(sentence.to_owned()).chain(around).chain(OTHER.map(str::to_owned));
+    let mut phrases: Vec<String> = phrases.map(|phrase| audible(&phrase, &dictionary)).collect();
+    phrases.retain(|phrase| !phrase.is_empty());
+    choose(file, &phrases, &dictionary).contains(&phrases[0])
 }
 
 /// The words of a text as the recogniser's dictionary writes them.
@@ -155,7 +167,7 @@ impl Recorder {
         });
         let recorder = Self { samples, begun: Mutex::new(0), _reader: reader };
         assert!(
-            wait_until(Duration::from_secs(5), || !recorder.heard().is_empty()),
+            wait_until(Duration::from_secs(30), || !recorder.heard().is_empty()),
             "the speaker gives not even silence"
         );
         recorder

@@ -11,25 +11,32 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::aura::{App, Aura, LONGEST_LIFE, program};
+use crate::aura::{App, Aura};
 use crate::process::{Running, run, wait_until};
 
 /// The name by which the protocol marks an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A script may take half of this, any command all of it; on a busy machine axe-core takes its time.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The page of the main window, whose address may go without its name, and that of the overlay.
 pub const MAIN: &str = "index.html";
 /// The page of the overlay.
 pub const OVERLAY: &str = "hud.html";
 
-/// Finds the visible elements with a role and an accessible name, the way assistive technology would; the role may be empty.
-const FIND: &str = r#"
-const [role, name] = arguments;
+/// What an element is and what it is called, the way assistive technology would have it.
+pub(crate) const CALLED: &str = r#"
 const implied = {BUTTON: 'button', TEXTAREA: 'textbox', SELECT: 'combobox', A: 'link', INPUT: 'textbox', H1: 'heading', H2: 'heading'};
 const roleOf = (e) => e.getAttribute('role') ?? (e.type === 'checkbox' ? 'checkbox' : implied[e.tagName] ?? '');
 const labels = (e) => (e.getAttribute('aria-labelledby') ?? '').split(/\s+/).filter(Boolean).map((id) => document.getElementById(id)?.textContent ?? '');
 const nameOf = (e) => [e.getAttribute('aria-label') ?? '', ...labels(e), ...[...(e.labels ?? [])].map((l) => l.textContent), e.textContent];
-const wanted = (e) => (role === '' || roleOf(e) === role) && nameOf(e).some((n) => n.trim().replace(/\s+/g, ' ').startsWith(name));
+const is = (e, role, name) => (role === '' || roleOf(e) === role) && nameOf(e).some((n) => n.trim().replace(/\s+/g, ' ').startsWith(name));
+"#;
+
+/// Finds the visible elements with a role and the beginning of an accessible name; the role may be empty.
+const FIND: &str = r#"
+const wanted = (e) => is(e, arguments[0], arguments[1]);
 return [...document.querySelectorAll('*')].filter((e) => wanted(e) && e.getClientRects().length > 0).at(-1) ?? null;
 "#;
 
@@ -41,6 +48,7 @@ pub struct Window {
     session: String,
     /// The app behind the window.
     pub app: App,
+    /// Where its process id is written.
     started: Option<PathBuf>,
 }
 
@@ -52,8 +60,9 @@ impl Window {
             TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
         let wrapper = aura.folder().join("aura-under-test");
         let script = format!(
-            "#!/bin/sh\necho $$ > \"$0.pid\"\nexec timeout --kill-after=5 {LONGEST_LIFE} '{}'\n",
-            program("aura").display()
+            "#!/bin/sh\necho $$ > \"$0.pid\"\ndate +%s%N > \"$0.begun\"\nexec timeout --kill-after=5 {} '{}'\n",
+            aura.life(),
+            aura.program().display()
         );
         std::fs::write(&wrapper, script).expect("the folder can be written");
         std::fs::set_permissions(&wrapper, PermissionsExt::from_mode(0o755)).expect("the script can be made a program");
@@ -66,7 +75,7 @@ impl Window {
 
         // A client without TLS still wants to know how it would be done.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder().timeout(Duration::from_secs(60)).build().expect("a client without TLS");
+        let http = Client::builder().timeout(PATIENCE).build().expect("a client without TLS");
         let runtime = Runtime::new().expect("threads can be started");
         let base = format!("http://127.0.0.1:{port}");
         let listens = || runtime.block_on(async { http.get(format!("{base}/status")).send().await.is_ok() });
@@ -82,6 +91,7 @@ impl Window {
         );
         window.session =
             format!("{}/session/{}", window.session, begun["sessionId"].as_str().expect("a session has a name"));
+        window.command(Method::POST, "/timeouts", json!({"script": PATIENCE.as_millis() / 2}));
         window.app.wait_until_ready();
         window.switch_to(MAIN);
         window
@@ -118,6 +128,11 @@ impl Window {
         self.command(Method::POST, "/execute/sync", json!({"script": script, "args": arguments}))
     }
 
+    /// Runs a script that hands its result to its last argument, and waits for it.
+    pub fn script_async(&self, script: &str, arguments: &[Value]) -> Value {
+        self.command(Method::POST, "/execute/async", json!({"script": script, "args": arguments}))
+    }
+
     /// The page's text. A window that was never shown has no layout yet, and so only the text of its elements.
     pub fn text(&self) -> String {
         self.script("return document.body.innerText || document.body.textContent", &[])
@@ -136,11 +151,20 @@ impl Window {
     pub fn find(&self, role: &str, name: &str) -> Value {
         let mut found = Value::Null;
         wait_until(Duration::from_secs(20), || {
-            found = self.script(FIND, &[json!(role), json!(name)]);
+            found = self.look_for(role, name);
             found.is_object()
         });
         assert!(found.is_object(), "there is no {role} “{name}” in:\n{}", self.text());
         found
+    }
+
+    /// Whether there is an element with this role and accessible name now.
+    pub fn shows(&self, role: &str, name: &str) -> bool {
+        self.look_for(role, name).is_object()
+    }
+
+    fn look_for(&self, role: &str, name: &str) -> Value {
+        self.script(&format!("{CALLED}{FIND}"), &[json!(role), json!(name)])
     }
 
     fn on(&self, element: &Value, what: &str, body: Value) {
@@ -178,13 +202,34 @@ impl Window {
 
     /// Presses a key down and holds it, or lets it go.
     pub fn key(&self, edge: &str, key: &str) {
-        let keyboard = json!({"type": "key", "id": "keyboard", "actions": [{"type": edge, "value": key}]});
+        self.keys(&[json!({"type": edge, "value": key})]);
+    }
+
+    /// Presses keys and lets them go, one action after the other.
+    pub(crate) fn keys(&self, actions: &[Value]) {
+        let keyboard = json!({"type": "key", "id": "keyboard", "actions": actions});
         self.command(Method::POST, "/actions", json!({"actions": [keyboard]}));
     }
 
-    /// Keeps a picture of the page among the build's results, in `screenshots`.
-    pub fn screenshot(&self, name: &str) -> PathBuf {
-        // A picture of colours that are just changing would be of neither.
+    /// Makes the window this large and waits until its page has room for it.
+    pub fn resize(&self, width: u32, height: u32) {
+        self.command(Method::POST, "/window/rect", json!({"x": 0, "y": 0, "width": width, "height": height}));
+        let fits = || self.script("return [innerWidth, innerHeight]", &[]) == json!([width, height]);
+        assert!(
+            wait_until(Duration::from_secs(10), fits),
+            "the page does not become {width} × {height}: {}",
+            self.script("return [innerWidth, innerHeight, outerWidth, outerHeight]", &[])
+        );
+    }
+
+    /// When its program was started, in milliseconds since 1970.
+    pub fn begun_ms(&self) -> Option<f64> {
+        let file = self.started.as_ref()?.with_extension("begun");
+        Some(std::fs::read_to_string(file).ok()?.trim().parse::<f64>().ok()? / 1e6)
+    }
+
+    /// Waits until nothing moves any more: a picture of colours that are just changing would be of neither.
+    pub fn wait_until_still(&self) {
         let still = || {
             self.script(
                 "return document.getAnimations().filter((a) => a.effect?.getTiming().iterations !== Infinity).length",
@@ -192,15 +237,24 @@ impl Window {
             ) == 0
         };
         wait_until(Duration::from_secs(5), still);
+    }
+
+    /// Keeps a picture of the page among the build's results, in `screenshots`.
+    pub fn screenshot(&self, name: &str) -> PathBuf {
+        let file = screenshots().join(format!("{name}.png"));
+        self.picture(&file);
+        file
+    }
+
+    /// Writes a picture of the page into a file.
+    pub fn picture(&self, file: &Path) {
+        self.wait_until_still();
         let encoded = self.command(Method::GET, "/screenshot", Value::Null);
         let png =
             base64::prelude::BASE64_STANDARD.decode(encoded.as_str().unwrap_or_default()).expect("a picture in base64");
-        let file = screenshots().join(format!("{name}.png"));
-        std::fs::write(&file, png).expect("the folder can be written");
-        file
+        std::fs::write(file, png).expect("the folder can be written");
     }
 }
-
 /// Where pictures for people are kept: beside the build's programs.
 pub fn screenshots() -> PathBuf {
     let folder = crate::aura::programs().parent().expect("a build has a folder").join("screenshots");

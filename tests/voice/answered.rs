@@ -7,7 +7,10 @@ use aura_tests::providers::Providers;
 
 use crate::talk::{ask_aloud, assert_all_by};
 
+const SENTENCE: &str = "is it going to be a good year?";
 const QUESTION: &str = "is it going to be a good year? is it going to be a good year?";
+/// What the sound check says after what it heard.
+const ADVICE: &str = "A key for Groq or Gemini, or a local model, gives real answers.";
 
 #[test]
 fn offline() {
@@ -16,9 +19,10 @@ fn offline() {
         let app = Aura::new().with("DEFAULT_TTS_VOICE", "en-us").start();
         let heard = ask_aloud(&app, QUESTION);
         assert_all_by(&heard.record, "offline");
-        heard.assert_understood(QUESTION);
+        heard.assert_understood(SENTENCE);
         // The sound check repeats what it heard.
-        heard.assert_spoken();
+        let transcript = heard.record["transcript"].as_str().unwrap_or_default();
+        heard.assert_spoken(&[&format!("I heard: {transcript}"), ADVICE]);
     });
 }
 
@@ -30,8 +34,8 @@ fn groq() {
         let app = Aura::new().with_all(providers.groq()).start();
         let heard = ask_aloud(&app, QUESTION);
         assert_all_by(&heard.record, "groq");
-        heard.assert_understood(QUESTION);
-        heard.assert_spoken();
+        heard.assert_understood(SENTENCE);
+        heard.assert_spoken(&["There are many people in the world.", "There are many people looking for money."]);
         let asked = providers.requests(Service::Llm);
         assert!(asked.iter().all(|request| request.status == Some(200)), "{asked:#?}");
         let question = asked.first().and_then(|request| request.text.clone()).unwrap_or_default();
@@ -49,8 +53,8 @@ fn gemini() {
         let app = Aura::new().with_all(providers.gemini()).start();
         let heard = ask_aloud(&app, QUESTION);
         assert_all_by(&heard.record, "gemini");
-        heard.assert_understood(QUESTION);
-        heard.assert_spoken();
+        heard.assert_understood(SENTENCE);
+        heard.assert_spoken(&["I think you are looking at many people.", "You are looking at many people."]);
     });
 }
 

@@ -35,6 +35,7 @@ fn hears_no_sentence_in_silence_or_noise() {
             make.args(["0.1", "4", "0.1"]);
         }
         run(&mut make, "sox");
-        assert_ne!(understand(&file, &expected), expected);
+        let heard = understand(&file, &expected);
+        assert!(!heard.iter().any(|heard| expected.contains(heard)), "{heard:?}");
     }
 }

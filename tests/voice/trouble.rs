@@ -137,7 +137,7 @@ fn microphone_taken_away_from_the_command_line() {
                 std::fs::read_dir(&recordings)
                     .is_ok_and(|files| files.flatten().any(|file| file.metadata().is_ok_and(|file| file.len() > 44)))
             };
-            let recorded = wait_until(Duration::from_secs(20), begun);
+            let recorded = wait_until(Duration::from_secs(60), begun);
             sound::crash();
             recorded
         });
@@ -154,11 +154,10 @@ fn silence() {
         let app = Aura::new().with_all(providers.groq()).start();
         let ended = app.aura().run(&["listen", "--seconds", "1", "--json"]);
         assert_failed(&ended, "nothing_heard", "heard nothing");
-        let begun = std::time::Instant::now();
         let record = hold_until(&app, |_| {
             app.wait_for_recording();
             // A hold, not a tap.
-            wait_until(Duration::from_millis(600), || begun.elapsed() > Duration::from_millis(600));
+            std::thread::sleep(Duration::from_millis(600));
         });
         assert_error(&record, "nothing_heard");
         assert!(providers.requests(Service::Stt).is_empty(), "silence was sent to a provider");
@@ -256,7 +255,7 @@ fn a_provider_that_is_not_there() {
         providers.mend();
         // The provider is left alone for five seconds after a failure.
         let again = || app.call("ask", json!({"text": "How are you?", "speech": "none"}))["error"].is_null();
-        assert!(wait_until(Duration::from_secs(20), again), "{:#}", app.history()[0]);
+        assert!(wait_until(Duration::from_secs(60), again), "{:#}", app.history()[0]);
         assert_goes_on(&app);
     });
 }

@@ -13,6 +13,8 @@ use crate::{steps, ui};
 pub(crate) enum Bench {
     /// From the release of the key to the first sound, with providers of fixed delay; how much of it is AURA's own.
     Turn(Turn),
+    /// From the start of the program until its main window shows something.
+    Window(Window),
     /// What the HTTP door adds, for one caller and under load, and whether it keeps its memory.
     Server(Server),
     /// What the core adds to a request over a bare client, and how long it takes to fail over.
@@ -41,6 +43,17 @@ pub(crate) struct Server {
     release: bool,
 }
 
+/// How the start is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Window {
+    /// How many starts count; one more is taken before them.
+    #[arg(long, default_value_t = 5)]
+    runs: u32,
+    /// With optimisation.
+    #[arg(long)]
+    release: bool,
+}
+
 /// How the turn is measured.
 #[derive(Debug, Args)]
 pub(crate) struct Turn {
@@ -57,6 +70,7 @@ impl Bench {
     pub(crate) fn start(&self) -> Result<ExitCode> {
         match self {
             Self::Turn(turn) => turn.start(),
+            Self::Window(window) => window.start(),
             Self::Server(server) => server.start(),
             Self::Providers(providers) => providers.start(),
         }
@@ -104,20 +118,22 @@ impl Turn {
         system::prepare(Purpose::Test)?;
         ui::build()?;
         steps::build()?;
-        let mut programs = "debug";
-        if self.release {
-            programs = "release";
-            program::run(program::cargo("build").args([
-                "--release",
-                "--package",
-                "aura",
-                "--package",
-                "aura-sandbox",
-            ]))?;
-        }
-        let measure = program::target().join("debug/bench-turn");
-        let mut measure = program::command(measure);
-        measure.arg(self.turns.to_string()).arg(program::target().join(programs));
+        let programs = steps::programs(self.release)?;
+        let mut measure = program::command(program::target().join("debug/bench-turn"));
+        measure.arg(self.turns.to_string()).arg(programs);
+        program::run(&mut measure)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Window {
+    fn start(&self) -> Result<ExitCode> {
+        system::prepare(Purpose::Test)?;
+        ui::build()?;
+        steps::build()?;
+        let programs = steps::programs(self.release)?;
+        let mut measure = program::command(program::target().join("debug/bench-window"));
+        measure.arg(self.runs.to_string()).arg(programs);
         program::run(&mut measure)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,11 +1,13 @@
-//! What a contributor types: `cargo xtask run`, `cargo xtask test`, `cargo xtask bench turn`.
+//! What a contributor types: `cargo xtask run`, `cargo xtask test`, `cargo xtask screenshots`, `cargo xtask bench turn`.
 
 mod bench;
 mod guide;
 mod program;
 mod report;
 mod run;
+mod screenshots;
 mod sdk;
+mod soak;
 mod steps;
 mod system;
 mod test;
@@ -31,6 +33,10 @@ enum Task {
     Test(test::Test),
     /// Walks the multi-provider guide as it is printed against a server that it starts, and prints a table.
     Guide,
+    /// Takes a picture of every panel and of the overlay, light and dark, small, large and with letters of double size.
+    Screenshots(screenshots::Screenshots),
+    /// Talks to AURA hundreds of times in a row, and measures whether it keeps its memory and rests while its window is hidden.
+    Soak(soak::Soak),
     /// Measures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -41,6 +47,8 @@ fn main() -> ExitCode {
         Task::Run(run) => run.start(),
         Task::Test(test) => test.start(),
         Task::Guide => guide::start(),
+        Task::Screenshots(screenshots) => screenshots.start(),
+        Task::Soak(soak) => soak.start(),
         Task::Bench(bench) => bench.start(),
     };
     match done {

@@ -3,6 +3,7 @@
 //! Cargo builds a dependency again for each set of its features, and the set depends on which packages a command names. So all
 //! steps but the core's name the whole workspace and differ only in the targets: everything is built once.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -46,6 +47,15 @@ pub(crate) fn clippy() -> Result {
 /// Everything, once.
 pub(crate) fn build() -> Result {
     program::run(program::cargo("build").args(["--workspace", "--all-targets"]))
+}
+
+/// The folder with the app that is measured: as it was built for the tests, or built now with optimisation.
+pub(crate) fn programs(release: bool) -> Result<PathBuf> {
+    if release {
+        let packages = ["--package", "aura", "--package", "aura-sandbox"];
+        program::run(program::cargo("build").arg("--release").args(packages))?;
+    }
+    Ok(program::target().join(if release { "release" } else { "debug" }))
 }
 
 /// The tests within the crates and those of the architecture.

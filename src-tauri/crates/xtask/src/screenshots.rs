@@ -1,0 +1,53 @@
+//! `cargo xtask screenshots`: pictures of every panel and the overlay.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::program::{self, Result};
+use crate::system::{self, Purpose};
+use crate::{steps, ui};
+
+/// The pictures in README, and what they are made of.
+const DOCS: [(&str, &str); 5] = [
+    ("talk-light.png", "talk-900x640-light.png"),
+    ("talk-dark.png", "talk-900x640-dark.png"),
+    ("providers.png", "providers-900x640-light.png"),
+    ("health.png", "health-900x640-dark.png"),
+    ("overlay.png", "overlay-listening.png"),
+];
+
+/// Where the pictures go.
+#[derive(Debug, Args)]
+pub(crate) struct Screenshots {
+    /// The folder; `target/screenshots` unless told otherwise.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Also refreshes the pictures in README.
+    #[arg(long)]
+    docs: bool,
+}
+
+impl Screenshots {
+    /// Builds what is shown, and takes the pictures.
+    pub(crate) fn start(&self) -> Result<ExitCode> {
+        system::prepare(Purpose::Test)?;
+        ui::build()?;
+        steps::build()?;
+        let folder = match &self.folder {
+            Some(folder) => std::path::absolute(folder).map_err(|cause| format!("{}: {cause}", folder.display()))?,
+            None => program::target().join("screenshots"),
+        };
+        let programs = program::target().join("debug");
+        let mut take = program::command(programs.join("screenshots"));
+        program::run(take.arg(&folder).arg(&programs))?;
+        if self.docs {
+            for (name, taken) in DOCS {
+                let (from, to) = (folder.join(taken), program::root().join("docs").join(name));
+                std::fs::copy(&from, &to).map_err(|cause| format!("{} → {}: {cause}", from.display(), to.display()))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,192 @@
+//! `cargo xtask soak`: half an hour of talking in a few minutes. Whether AURA keeps its memory over hundreds of spoken turns, and rests
+//! while its window is hidden.
+//!
+//! The turns are real ones: a microphone with somebody speaking into it, levels, a transcript, an answer that streams, and speech. Only
+//! the providers are fast.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use aura_sandbox::{Delays, Fixed, FixedAudio, SandboxConfig, Script, Sound};
+use aura_tests::aura::{App, Aura};
+use aura_tests::machine::in_private_machine;
+use aura_tests::process::{Running, wait_until};
+use aura_tests::processes::{Memory, family, share_of_a_core};
+use aura_tests::providers::Providers;
+use aura_tests::sound::play_into_microphone_endlessly;
+use aura_tests::speech::say;
+use serde_json::{Value, json};
+
+const QUESTION: &str = "what is the weather like today and do I need a coat";
+const ANSWER: &str = "It is going to rain today, and in the afternoon there will be some wind from the west. \
+    Take a coat with you, and perhaps an umbrella as well. Tomorrow the sun comes back.";
+
+/// How long each question is: long enough for a dozen levels.
+const SPEAKS: Duration = Duration::from_millis(500);
+/// The window's processes settle for so long before they are measured.
+const SETTLES: Duration = Duration::from_secs(4);
+/// How long the idle program is watched.
+const IDLES: Duration = Duration::from_secs(30);
+
+/// What may be used more after all turns than after the first ones.
+const GROWTH: f64 = 0.10;
+/// What may be used of a core while nothing happens and the window is hidden.
+const IDLE: f64 = 0.005;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (Some(turns), Some(first), Some(programs)) = (number(&arguments, 0), number(&arguments, 1), arguments.get(2))
+    else {
+        eprintln!("usage: soak TURNS FIRST FOLDER-OF-PROGRAMS [check]; `cargo xtask soak` calls it");
+        return ExitCode::from(2);
+    };
+    let check = arguments.get(3).is_some_and(|word| word == "check");
+    in_private_machine(1280, 900, true, || {
+        if !soak(turns, first, Path::new(programs)) && check {
+            std::process::exit(1);
+        }
+    })
+}
+
+fn number(arguments: &[String], at: usize) -> Option<usize> {
+    arguments.get(at)?.parse().ok()
+}
+
+/// What is in use after a number of turns.
+#[derive(Clone, Copy)]
+struct Measured {
+    turns: usize,
+    main: Memory,
+    web: Memory,
+}
+
+fn soak(turns: usize, first: usize, programs: &Path) -> bool {
+    let providers = Providers::of(SandboxConfig {
+        script: Script::always(ANSWER),
+        delays: Delays { stt_ms: 20, llm_first_ms: 20, llm_chunk_ms: 4, tts_first_ms: 20, ..Delays::default() },
+        fixed: Fixed { transcript: Some(QUESTION.to_owned()), audio: Some(FixedAudio { sound: Sound::Noise, ms: 60 }) },
+        ..SandboxConfig::default()
+    });
+    let app = Aura::of(programs.join("aura")).with_all(providers.groq()).living(7_200).start();
+    let question = app.aura().folder().join("question.wav");
+    say(&question, QUESTION);
+    let _speaker = play_into_microphone_endlessly(&question);
+    std::thread::sleep(SETTLES);
+
+    let idle_before = hidden(|| share_of_a_core(app.starter(), IDLES));
+    let mut all = vec![measure(&app, 0)];
+    print(&all[0]);
+    let begun = Instant::now();
+    let mut missed = 0;
+    let mut done = 0;
+    while done < turns {
+        if turn(&app) {
+            done += 1;
+        } else {
+            missed += 1;
+            assert!(missed < 20, "{missed} turns did not come to an end; the stage is `{}`", app.stage());
+        }
+        if done == first || done % 50 == 0 {
+            let measured = measure(&app, done);
+            print(&measured);
+            all.push(measured);
+        }
+    }
+    let took = begun.elapsed().as_secs_f64();
+    let idle_after = hidden(|| share_of_a_core(app.starter(), IDLES));
+    let early = all.iter().find(|measured| measured.turns == first).copied();
+    let (Some(early), Some(late)) = (early, all.last().copied()) else { return false };
+
+    println!("\n{turns} spoken turns in {took:.0} s, {missed} not counted; memory in MB, of {}", names(&app));
+    println!("{:34} {:>10} {:>10} {:>8}", "", format!("turn {first}"), format!("turn {turns}"), "growth");
+    let row = |name: &str, before: u64, after: u64, kept: bool| {
+        let growth = after as f64 / before.max(1) as f64 - 1.0;
+        let good = !kept || growth <= GROWTH;
+        let verdict = if good { "" } else { "  too much" };
+        println!("{name:34} {:10.1} {:10.1} {:7.1}%{verdict}", megabytes(before), megabytes(after), growth * 100.0);
+        good
+    };
+    let memory = [
+        row("main process, PSS", early.main.pss, late.main.pss, true),
+        row("main process, RSS", early.main.rss, late.main.rss, false),
+        row("web processes, PSS", early.web.pss, late.web.pss, true),
+        row("web processes, RSS", early.web.rss, late.web.rss, false),
+    ];
+    let idle = |name: &str, share: f64| {
+        println!("{name:34} {:9.2}% of a core{}", share * 100.0, if share < IDLE { "" } else { "  too much" });
+        share < IDLE
+    };
+    let idles = [idle("hidden and idle, before", idle_before), idle("hidden and idle, after", idle_after)];
+    memory.into_iter().chain(idles).all(|good| good)
+}
+
+/// One spoken turn. False when it did not become one: it is no measurement of how well speech is heard.
+fn turn(app: &App) -> bool {
+    let newest = || app.call("history", json!({"limit": 1}))[0]["id"].clone();
+    let before = newest();
+    app.call("press", json!({}));
+    std::thread::sleep(SPEAKS);
+    app.call("release", json!({}));
+    let ended = wait_until(Duration::from_secs(20), || app.stage() == "idle" && newest() != before);
+    let record: Value = app.call("history", json!({"limit": 1}))[0].clone();
+    ended && record["error"].is_null()
+}
+
+/// The memory of the program, once it has settled: the middle of several looks, for what is collected now and then.
+fn measure(app: &App, turns: usize) -> Measured {
+    std::thread::sleep(SETTLES);
+    let mut looks: Vec<Measured> = (0..5)
+        .map(|_| {
+            std::thread::sleep(Duration::from_secs(1));
+            let (mut main, mut web) = (Memory::default(), Memory::default());
+            for process in family(app.starter()) {
+                let Some(memory) = process.memory() else { continue };
+                match process.name.as_str() {
+                    "aura" => main += memory,
+                    _ if process.is_web() => web += memory,
+                    _ => {}
+                }
+            }
+            Measured { turns, main, web }
+        })
+        .collect();
+    looks.sort_by_key(|look| look.main.pss + look.web.pss);
+    looks[looks.len() / 2]
+}
+
+fn print(measured: &Measured) {
+    println!(
+        "turn {:4}: main {:6.1} MB, web {:6.1} MB (PSS)",
+        measured.turns,
+        megabytes(measured.main.pss),
+        megabytes(measured.web.pss)
+    );
+}
+
+fn megabytes(kilobytes: u64) -> f64 {
+    kilobytes as f64 / 1024.0
+}
+
+fn names(app: &App) -> String {
+    let mut names: Vec<String> = family(app.starter()).into_iter().map(|process| process.name).collect();
+    names.retain(|name| name != "timeout");
+    names.join(", ")
+}
+
+/// Does something while the main window is hidden.
+fn hidden<T>(work: impl FnOnce() -> T) -> T {
+    window(&["windowminimize"]);
+    std::thread::sleep(SETTLES);
+    let done = work();
+    window(&["windowmap"]);
+    std::thread::sleep(SETTLES);
+    done
+}
+
+/// Has the window manager do something with the main window.
+fn window(what: &[&str]) {
+    let mut command = Command::new("xdotool");
+    command.args(["search", "--name", "^AURA$"]).args(what).arg("%@").stdout(Stdio::null());
+    Running::start(&mut command, "xdotool").wait();
+}

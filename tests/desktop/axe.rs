@@ -1,0 +1,153 @@
+//! axe-core finds nothing to object to, in any panel, light and dark.
+
+use std::time::Duration;
+
+use aura_sandbox::{Fault, Provider, Service};
+use aura_tests::aura::Aura;
+use aura_tests::display::{make_picture, open_window, xdotool};
+use aura_tests::machine::with_machine;
+use aura_tests::process::wait_until;
+use aura_tests::providers::Providers;
+use aura_tests::window::{MAIN, OVERLAY, Window};
+use serde_json::{Value, json};
+
+const ANSWER: &str =
+    "Do this:\n\n1. Look at `ss -ltnp`.\n2. Take a port that is **not** listed.\n\n```sh\nss -ltnp\n```";
+const ENTER: &str = "\u{e007}";
+
+/// The violations of one view after the other.
+#[derive(Default)]
+struct Found(Vec<String>);
+
+impl Found {
+    fn look(&mut self, window: &Window, view: &str) {
+        self.0.extend(window.violations().into_iter().map(|line| format!("{view}: {line}")));
+    }
+
+    /// The view in every look that there is.
+    fn look_at_all(&mut self, window: &Window, view: &str) {
+        for theme in ["light", "dark"] {
+            wear(window, theme);
+            self.look(window, &format!("{view}, {theme}"));
+        }
+    }
+
+    fn end(self) {
+        assert!(self.0.is_empty(), "{} violations:\n{}", self.0.len(), self.0.join("\n"));
+    }
+}
+
+fn wear(window: &Window, theme: &str) {
+    window.app.call("change_settings", json!({"changes": {"appearance": {"theme": theme}}}));
+    let worn = || window.script("return document.documentElement.dataset.theme", &[]) == theme;
+    assert!(wait_until(Duration::from_secs(20), worn), "the page is not {theme}");
+}
+
+fn go(window: &Window, panel: &str) {
+    window.script("location.hash = arguments[0]", &[json!(format!("#{}", panel.to_lowercase()))]);
+    window.find("heading", panel);
+}
+
+#[test]
+fn first_run() {
+    with_machine("axe::first_run", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_all(providers.groq_address()));
+        let mut found = Found::default();
+        window.find("button", "Paste a key");
+        found.look_at_all(&window, "first run");
+        window.click("button", "Paste a key");
+        window.write("textbox", "Your key", "not-the-key");
+        found.look_at_all(&window, "first run, key");
+        window.click("button", "Back");
+        window.click("button", "Start offline");
+        window.find("button", "Skip the sound check");
+        found.look_at_all(&window, "first run, sound check");
+        window.click("button", "Skip the sound check");
+        window.wait_for_text("For example");
+        found.look_at_all(&window, "talk, empty");
+        for panel in ["Providers", "Health", "History"] {
+            go(&window, panel);
+            found.look(&window, &format!("{panel}, nothing there"));
+        }
+        found.end();
+    });
+}
+
+#[test]
+fn every_panel() {
+    with_machine("axe::every_panel", || {
+        let providers = Providers::answering(ANSWER);
+        let aura = Aura::new().with_all(providers.groq()).with_all(providers.gemini());
+        let window = Window::open(aura.settings("[speaking]\nmuted = true\n"));
+        let mut found = Found::default();
+        let ask = |number: usize| {
+            window.write("textbox", "Your question", &format!("How do I find a free port?{ENTER}"));
+            window.app.turn(number)
+        };
+        ask(1);
+        // Somebody else answers; then nobody does.
+        providers.fault(Fault::status(503).provider(Provider::Groq).service(Service::Llm));
+        ask(2);
+        ask(3);
+        window
+            .app
+            .call("change_settings", json!({"changes": {"fallback": false, "routes": {"llm": {"provider": "groq"}}}}));
+        ask(4);
+        window
+            .app
+            .call("change_settings", json!({"changes": {"fallback": true, "routes": {"llm": {"provider": null}}}}));
+        window.find("button", "Copy details");
+        window.script("document.querySelectorAll('.provenance .line').forEach((line) => line.click())", &[]);
+        window.click("button", "Retry with…");
+        window.find("combobox", "Who answers this time");
+        found.look_at_all(&window, "talk");
+
+        go(&window, "Providers");
+        window.click("button", "Change who answers");
+        window.click("button", "Edit the order of who speaks");
+        window.click("button", "Add a server");
+        let listed = || window.script("return document.querySelectorAll('table tr').length > 10", &[]) == true;
+        assert!(wait_until(Duration::from_secs(20), listed), "the models are not listed");
+        found.look_at_all(&window, "providers");
+
+        go(&window, "Health");
+        window.wait_for_text("was overloaded");
+        found.look_at_all(&window, "health");
+
+        go(&window, "History");
+        window.wait_for_text("How do I find a free port?");
+        window.script("document.querySelectorAll('li .head').forEach((entry) => entry.click())", &[]);
+        found.look_at_all(&window, "history");
+
+        go(&window, "Settings");
+        let checked = || window.text().contains("Check again") && !window.text().contains("Looking for devices");
+        assert!(wait_until(Duration::from_secs(30), checked), "the settings are not complete");
+        found.look_at_all(&window, "settings");
+        window.script("document.documentElement.dataset.contrast = 'more'", &[]);
+        found.look_at_all(&window, "settings, high contrast");
+        found.end();
+    });
+}
+
+#[test]
+fn overlay() {
+    with_machine("axe::overlay", || {
+        let window = Window::open(Aura::new());
+        let picture = window.app.aura().folder().join("letter.png");
+        make_picture(&picture, &["-size", "600x300", "xc:white"]);
+        // In front of AURA's own window the overlay would say nothing new.
+        let _letter = open_window("Letter", &picture);
+        xdotool(&["search", "--onlyvisible", "--name", "^Letter$", "windowactivate", "--sync", "%1"]);
+        window.app.call("press", json!({}));
+        window.app.wait_for_recording();
+        window.switch_to(OVERLAY);
+        window.wait_for_text("Listening");
+        let mut found = Found::default();
+        found.look(&window, "overlay");
+        found.end();
+        window.app.call("cancel", json!({}));
+        window.switch_to(MAIN);
+        assert_eq!(window.script("return document.title", &[]), Value::from("AURA"));
+    });
+}

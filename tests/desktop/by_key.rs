@@ -1,0 +1,202 @@
+//! What a person does with providers, each flow by keyboard alone: switch, break and mend, keys, the order of who stands in.
+
+use std::time::Duration;
+
+use aura_sandbox::{Fault, Provider};
+use aura_tests::aura::Aura;
+use aura_tests::keyboard::ENTER;
+use aura_tests::machine::{with_machine, with_machine_and_store};
+use aura_tests::process::wait_until;
+use aura_tests::providers::{KEY, Providers};
+use aura_tests::window::Window;
+use serde_json::{Value, json};
+
+const ANSWER: &str = "There are many people looking for money.";
+
+/// Types a question into the conversation and gives the record of its turn.
+fn ask(window: &Window, question: &str, number: usize) -> Value {
+    if !window.shows("textbox", "Your question") {
+        window.go_by_key("Talk");
+    }
+    if !window.is_focused("textbox", "Your question") {
+        window.tab_to("textbox", "Your question");
+    }
+    window.type_keys(&format!("{question}{ENTER}"));
+    window.app.turn(number)
+}
+
+/// Waits until the last answer says who gave it, and how that came about says so too.
+fn assert_answered_by(window: &Window, provider: &str) {
+    let line = format!("{provider} ");
+    let shown = || window.script(LAST_LINE, &[]).as_str().is_some_and(|text| text.starts_with(&line));
+    assert!(wait_until(Duration::from_secs(20), shown), "{provider} is not named: {}", window.text());
+}
+
+/// Whose answer the last one is.
+const LAST_LINE: &str = "return [...document.querySelectorAll('article .provenance > .line')].at(-1)?.innerText.trim().replace(/\\s+/g, ' ') ?? ''";
+
+fn both(providers: &Providers) -> Aura {
+    Aura::new().with_all(providers.groq()).with_all(providers.gemini())
+}
+
+#[test]
+fn another_provider_in_the_middle_of_a_conversation() {
+    with_machine("by_key::another_provider_in_the_middle_of_a_conversation", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(both(&providers));
+        ask(&window, "how many are there", 1);
+        assert_answered_by(&window, "Groq");
+        window.go_by_key("Providers");
+        window.press_by_key("button", "Change who answers");
+        window.tab_to("combobox", "Provider");
+        window.choose_by_key("Google Gemini");
+        // It is said at once, with a way back.
+        window.wait_for_text("Google Gemini answers. In effect with your next question.");
+        window.find("button", "Undo");
+        let session = window.app.call("snapshot", json!({}))["session"].clone();
+        let record = ask(&window, "and here", 2);
+        assert_eq!(record["session"], session, "it is another conversation: {record:#}");
+        assert_answered_by(&window, "Google Gemini");
+        window.wait_for_text("how many are there");
+        // How it came about.
+        window.press_by_key("button", "Google Gemini");
+        let rows =
+            "return [...document.querySelectorAll('table tr')].map((row) => row.innerText.replace(/\\s+/g, ' '))";
+        let named = || {
+            let rows = window.script(rows, &[]);
+            let rows: Vec<&str> = rows.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            rows.iter().any(|row| row.contains("Think") && row.contains("Google Gemini"))
+        };
+        assert!(wait_until(Duration::from_secs(10), named), "{}", window.text());
+    });
+}
+
+/// What the card of a provider says in the panel Health.
+fn card(window: &Window, provider: &str) -> String {
+    let script = "return [...document.querySelectorAll('article')].find((card) => card.querySelector('h2')?.textContent === arguments[0])?.innerText ?? ''";
+    window.script(script, &[json!(provider)]).as_str().unwrap_or_default().to_owned()
+}
+
+fn wait_for_card(window: &Window, provider: &str, why: &str, holds: impl Fn(&str) -> bool) {
+    let there = wait_until(Duration::from_secs(40), || holds(&card(window, provider)));
+    assert!(there, "{provider} {why}, but its card says:\n{}", card(window, provider));
+}
+
+#[test]
+fn a_provider_breaks_and_mends() {
+    with_machine("by_key::a_provider_breaks_and_mends", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(both(&providers));
+        ask(&window, "how many are there", 1);
+        assert_answered_by(&window, "Groq");
+        window.go_by_key("Health");
+        wait_for_card(&window, "Groq", "works", |text| text.starts_with("Groq") && text.contains("healthy"));
+        window.wait_for_text("Nobody had to step in yet.");
+
+        // It breaks: somebody else answers, and the person is told, in the conversation and afterwards.
+        providers.fault(Fault::status(503).provider(Provider::Groq));
+        for (number, question) in [(2, "and now"), (3, "and then")] {
+            let record = ask(&window, question, number);
+            assert!(record["error"].is_null(), "{record:#}");
+            assert_answered_by(&window, "Google Gemini");
+        }
+        window.wait_for_text("Groq did not answer");
+        window.wait_for_text("Groq has trouble.");
+        window.go_by_key("Health");
+        wait_for_card(&window, "Groq", "is broken", |text| {
+            ["paused", "failing", "on trial"].iter().any(|word| text.contains(word))
+        });
+        window.wait_for_text("Groq was overloaded while answering. Google Gemini took over.");
+
+        // It is mended. Its pause is counted down before the person's eyes, the next question tries it, and it answers again.
+        providers.mend();
+        let calls = || window.app.call("health", json!({}))["providers"][0]["services"].clone();
+        let paused = |services: &Value| {
+            let llm = services.as_array().into_iter().flatten().find(|of| of["service"] == "llm");
+            llm.is_some_and(|of| of["circuit"] == "open")
+        };
+        assert!(wait_until(Duration::from_secs(60), || !paused(&calls())), "the pause has no end: {:#}", calls());
+        wait_for_card(&window, "Groq", "is tried again", |text| text.contains("The next request tries it again."));
+        ask(&window, "and again", 4);
+        assert_answered_by(&window, "Groq");
+        let quiet = || !window.text().contains("has trouble");
+        assert!(wait_until(Duration::from_secs(30), quiet), "it still has trouble: {}", window.text());
+        window.go_by_key("Health");
+        wait_for_card(&window, "Groq", "works again", |text| {
+            !text.contains("paused") && !text.contains("failing") && !text.contains("Answers: ")
+                || text.contains("degraded")
+        });
+    });
+}
+
+#[test]
+fn a_key_is_saved_and_masked() {
+    with_machine_and_store("by_key::a_key_is_saved_and_masked", || {
+        let providers = Providers::answering(ANSWER);
+        let window = Window::open(Aura::new().with_store().with_all(providers.groq_address()));
+        window.go_by_key("Providers");
+        window.press_by_key("button", "Add a key for Groq");
+        window.wait_for_focus("textbox", "Key for Groq");
+        window.type_keys(&format!("{KEY}{ENTER}"));
+        window.wait_for_text("Groq has its key.");
+        // It is in the keyring; of it only the end is shown, and the page does not hold more.
+        let end = &KEY[KEY.len() - 4..];
+        window.wait_for_text(&format!("••••••{end}"));
+        window.wait_for_text("in the keyring");
+        let page = "return document.documentElement.outerHTML + [...document.querySelectorAll('input')].map((i) => i.value).join()";
+        let assert_masked = || {
+            let page = window.script(page, &[]);
+            assert!(!page.as_str().unwrap_or_default().contains(KEY), "the page holds the key");
+        };
+        assert_masked();
+        window.script("location.reload()", &[]);
+        window.wait_for_text(&format!("••••••{end}"));
+        assert_masked();
+        // And it is taken by the provider.
+        let record = ask(&window, "how many are there", 1);
+        assert!(record["error"].is_null(), "{record:#}");
+        assert_answered_by(&window, "Groq");
+        // It can be forgotten; the harmless answer has the focus.
+        window.go_by_key("Providers");
+        window.press_by_key("button", "Forget the key of Groq");
+        window.wait_for_focus("button", "Keep it");
+        window.tap(ENTER);
+        window.wait_for_text(&format!("••••••{end}"));
+        window.press_by_key("button", "Forget the key of Groq");
+        window.wait_for_focus("button", "Keep it");
+        window.press_by_key("button", "Forget it");
+        window.wait_for_text("The key of Groq is gone.");
+        window.find("button", "Add a key for Groq");
+    });
+}
+
+#[test]
+fn the_order_of_who_stands_in() {
+    with_machine("by_key::the_order_of_who_stands_in", || {
+        let providers = Providers::answering(ANSWER);
+        let settings = "[routes.llm]\nprovider = \"groq\"\n";
+        let window = Window::open(both(&providers).settings(settings));
+        let then = || window.app.call("snapshot", json!({}))["settings"]["routes"]["llm"]["then"].clone();
+        window.go_by_key("Providers");
+        window.press_by_key("button", "Edit the order of who answers");
+        window.find("button", "Move Google Gemini down");
+        window.press_by_key("button", "Move Google Gemini down");
+        let moved = || then() == json!(["offline", "gemini"]);
+        assert!(wait_until(Duration::from_secs(10), moved), "the order is {}", then());
+        window.wait_for_text("In effect with your next question.");
+        // The row moved under the keyboard, and the focus went with it.
+        window.wait_for_focus("button", "Move Google Gemini up");
+        providers.fault(Fault::status(503).provider(Provider::Groq));
+        let record = ask(&window, "how many are there", 1);
+        let thinking = record["stages"].as_array().into_iter().flatten().find(|stage| stage["stage"] == "thinking");
+        assert_eq!(thinking.map(|stage| &stage["route"]["provider"]), Some(&json!("offline")), "{record:#}");
+        // And back.
+        window.go_by_key("Providers");
+        window.press_by_key("button", "Edit the order of who answers");
+        window.press_by_key("button", "Move Google Gemini up");
+        let back = || then() == json!(["gemini", "offline"]);
+        assert!(wait_until(Duration::from_secs(10), back), "the order is {}", then());
+        window.press_by_key("button", "Use the usual order");
+        assert!(wait_until(Duration::from_secs(10), || then().is_null()), "the order is {}", then());
+    });
+}

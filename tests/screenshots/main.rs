@@ -1,0 +1,101 @@
+//! `cargo xtask screenshots`: every panel and the overlay, light and dark, small, large and with letters of double size, with what a
+//! person would have in them. For whoever looks at a change, and for README.
+
+mod content;
+mod scenes;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aura_tests::machine::in_private_machine;
+use aura_tests::process::wait_until;
+use aura_tests::window::Window;
+use serde_json::json;
+
+/// Room for the tallest panel in full.
+const DISPLAY: (u32, u32) = (1600, 3000);
+
+/// One way to look at a panel.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    name: &'static str,
+    theme: &'static str,
+    size: (u32, u32),
+    /// Of the letters, in hundredths.
+    text: u32,
+}
+
+const LOOKS: [Look; 6] = [
+    Look { name: "900x640-light", theme: "light", size: (900, 640), text: 100 },
+    Look { name: "900x640-dark", theme: "dark", size: (900, 640), text: 100 },
+    Look { name: "1440x900-light", theme: "light", size: (1440, 900), text: 100 },
+    Look { name: "1440x900-dark", theme: "dark", size: (1440, 900), text: 100 },
+    Look { name: "1440x900-text200-light", theme: "light", size: (1440, 900), text: 200 },
+    Look { name: "1440x900-text200-dark", theme: "dark", size: (1440, 900), text: 200 },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, programs] = arguments.as_slice() else {
+        eprintln!("usage: screenshots FOLDER FOLDER-OF-PROGRAMS; `cargo xtask screenshots` calls it");
+        return ExitCode::from(2);
+    };
+    let (folder, programs) = (PathBuf::from(folder), PathBuf::from(programs));
+    in_private_machine(DISPLAY.0, DISPLAY.1, true, || {
+        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        let album = Album { folder, taken: std::cell::Cell::new(0) };
+        scenes::first_run(&album, &programs);
+        scenes::panels(&album, &programs);
+        scenes::overlay(&album, &programs);
+        println!("{} pictures are in {}", album.taken.get(), album.folder.display());
+    })
+}
+
+/// Where the pictures go.
+struct Album {
+    folder: PathBuf,
+    taken: std::cell::Cell<u32>,
+}
+
+impl Album {
+    fn take(&self, window: &Window, view: &str, look: &str) {
+        let file = self.file(view, look);
+        window.picture(&file);
+        println!("{}", file.display());
+    }
+
+    fn file(&self, view: &str, look: &str) -> PathBuf {
+        self.taken.set(self.taken.get() + 1);
+        self.folder.join(format!("{view}-{look}.png"))
+    }
+
+    /// The panel from top to bottom, in a window that is as tall as it needs.
+    fn take_whole(&self, window: &Window, view: &str) {
+        let height =
+            "const p = document.querySelector('.panel, .log'); return innerHeight - p.clientHeight + p.scrollHeight";
+        window.resize(1000, 640);
+        let needed = window.script(height, &[]).as_u64().and_then(|height| u32::try_from(height).ok()).unwrap_or(640);
+        window.resize(1000, needed.clamp(640, DISPLAY.1 - 100));
+        self.take(window, view, "whole");
+    }
+}
+
+/// Gives the window and its page a look.
+fn wear(window: &Window, look: &Look) {
+    window.app.call("change_settings", json!({"changes": {"appearance": {"theme": look.theme}}}));
+    let worn = || window.script("return document.documentElement.dataset.theme", &[]) == look.theme;
+    assert!(wait_until(Duration::from_secs(20), worn), "the page is not {}", look.theme);
+    window.resize(look.size.0, look.size.1);
+    set_text(window, look.text);
+}
+
+/// All sizes of letters hang on that of the page itself.
+fn set_text(window: &Window, percent: u32) {
+    window.script("document.documentElement.style.fontSize = arguments[0]", &[json!(format!("{percent}%"))]);
+}
+
+/// The built `aura`.
+fn program(programs: &Path) -> PathBuf {
+    programs.join("aura")
+}
