@@ -47,6 +47,12 @@ const failed = sampleTurn('t2', {
   },
 })
 
+const fails = failing({ code: 'storage', message: 'The disk is full.' })
+const waits = () => new Promise<never>(() => undefined)
+const many = Array.from({ length: 40 }, (_, i) =>
+  sampleTurn(`t${String(100 - i)}`, { started_at: new Date(Date.now() - i * 7_000_000).toISOString() }),
+)
+
 const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
   play: { script: { pace: 1 }, events: [] },
   conversation: { script: { history: past }, events: answering },
@@ -58,6 +64,18 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
     events: [],
   },
   error: { script: { history: [...past, failed] }, events: [] },
+  many: { script: { history: many }, events: [] },
+  waiting: { script: { handlers: { history: waits, models: waits, health: waits, devices: waits, doctor: waits } }, events: [] },
+  failing: {
+    script: {
+      handlers: { history: fails, models: fails, health: fails, usage: fails, devices: fails, doctor: fails, look: fails },
+    },
+    events: [],
+  },
+  door: { script: { token: 'secret' }, events: [] },
+  lost: { script: { history: past }, events: [] },
+  said: { script: { history: past }, events: [...answering, { type: 'done', record: sampleTurn('t3') }] },
+  refused: { script: { history: past }, events: [...answering, { type: 'done', record: { ...failed, id: 't3' } }] },
   broken: {
     script: { handlers: { snapshot: failing({ code: 'internal', message: 'The engine did not answer.' }) } },
     events: [],
@@ -91,6 +109,7 @@ if (target && query.has('hud')) {
 // After the window has loaded its history, as in life.
 setTimeout(() => {
   backend.emit(...events)
+  if (scene === 'lost') backend.hold(false)
   // What a picture should show opened: ?click=button[aria-expanded] for example.
   setTimeout(() => document.querySelector<HTMLElement>(query.get('click') ?? 'none')?.click(), 100)
 }, 200)

@@ -19,7 +19,9 @@ describe('health', () => {
       'Ollama',
     ])
     const groq = card('Groq')
-    expect(within(groq).getAllByText(/^paused 0:2[34]$/)).toHaveLength(2)
+    expect(within(groq).getByText(/^paused 0:2[34]$/)).toBeTruthy()
+    // The others work: whose pause it is belongs to it.
+    expect(within(groq).getByText(/^hear: paused 0:2[34]$/)).toBeTruthy()
     const hear = within(groq).getByRole('row', { name: /^hear/ })
     expect([...hear.querySelectorAll('td.number')].map((cell) => cell.textContent)).toEqual(['228 ms', '1.9 s', '18 %'])
     expect(groq.textContent).toMatch(/Speech to text: No content within 15 s\. Tried again in 0:2[34]\./)

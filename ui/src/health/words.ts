@@ -33,12 +33,16 @@ export function serviceStanding(of: ServiceHealth, now: number): Standing {
   }
 }
 
-/** A provider in one word: as its worst service, a pause with the time that is left of it. */
+/** A provider in one word: as its worst service, a pause with the time that is left of it. Where the others work, whose word it is. */
 export function providerStanding(of: ProviderHealth, now: number): Standing {
   if (of.status === 'unavailable') return { tone: 'quiet', word: t.health.states.unavailable }
-  const worst = of.services.find((service) => service.status === of.status)
-  if (of.status === 'healthy' || !worst) return { tone: 'ok', word: t.health.states.healthy }
-  return serviceStanding(worst, now)
+  const worst = of.services.filter((service) => service.status === of.status)
+  const [first] = worst
+  if (of.status === 'healthy' || !first) return { tone: 'ok', word: t.health.states.healthy }
+  const { tone, word } = serviceStanding(first, now)
+  const rest = of.services.filter((service) => service.status === 'healthy' && service.requests > 0)
+  if (rest.length === 0 || worst.length > 1) return { tone, word }
+  return { tone: 'warn', word: t.health.partly(t.health.short[first.service], word) }
 }
 
 /** What happens next with a service that does not work: nothing is said where there is nothing to say. */

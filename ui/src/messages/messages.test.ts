@@ -23,6 +23,8 @@ function sentences(part: unknown, name = ''): [string, string][] {
     const given = name.endsWith('orderInEffect') ? [marks] : marks.slice(0, say.length)
     return [[name, say(...given)]]
   }
+  // A key is named only where it is called otherwise.
+  if (name === 'keys') return []
   return Object.entries(part as object).flatMap(([key, value]) => sentences(value, name === '' ? key : `${name}.${key}`))
 }
 

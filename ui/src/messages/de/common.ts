@@ -64,6 +64,25 @@ export const rail: typeof english.rail = {
   unreachable: 'Nicht verbunden',
 }
 
+/** Tasten, wie sie hier heißen. */
+export const keys: Record<string, string> = {
+  Ctrl: 'Strg',
+  Shift: 'Umschalt',
+  Space: 'Leertaste',
+  Enter: 'Eingabe',
+  Backspace: 'Rücktaste',
+  Delete: 'Entf',
+  Insert: 'Einfg',
+  Home: 'Pos1',
+  End: 'Ende',
+  PageUp: 'Bild auf',
+  PageDown: 'Bild ab',
+  Up: 'Pfeil auf',
+  Down: 'Pfeil ab',
+  Left: 'Pfeil links',
+  Right: 'Pfeil rechts',
+}
+
 /** Gesprochene Sprachen nach ISO 639-1. */
 export const languages: Record<string, string> = {
   ar: 'Arabisch',

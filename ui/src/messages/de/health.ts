@@ -31,6 +31,7 @@ export const health: typeof english = {
     unused: 'noch unbenutzt',
   },
   pausedFor: (time: string) => `Pause ${time}`,
+  partly: (service: string, state: string) => `${service}: ${state}`,
   triedAgainIn: (time: string) => `Nächster Versuch in ${time}.`,
   triedNext: 'Die nächste Anfrage versucht es wieder.',
   at,

@@ -12,11 +12,12 @@ export const overlay: typeof english = {
     speaking: 'Spricht',
     speakingHint: 'Spricht · noch einmal drücken zum Unterbrechen',
   },
+  title: 'Einblendung von AURA',
   waiting: 'Auf den Ton warten, dann sprechen',
   release: { auto: 'Loslassen zum Senden', hold: 'Loslassen zum Senden', toggle: 'Noch einmal drücken zum Senden' },
   cancel: 'Esc bricht ab',
   interrupt: 'Noch einmal drücken zum Unterbrechen',
   outcomes: { done: 'Fertig', stopped: 'Angehalten', failed: 'Das ging nicht' },
-  kept: 'Deine Frage ist aufgehoben. Öffne AURA für einen neuen Versuch.',
+  kept: 'Öffne AURA für einen neuen Versuch.',
   withScreen: 'Mit Bildschirm',
 }

@@ -66,7 +66,6 @@ export const talk: typeof english.talk = {
   send: 'Senden',
   holdHint: 'Halte',
   holdHintAfter: 'überall, oder',
-  holdHintSpace: 'Leertaste',
   holdHintEnd: 'hier',
   tapHint: 'Tippe',
   button: 'Sprechen',

@@ -63,6 +63,9 @@ export const rail = {
   unreachable: 'Not connected',
 }
 
+/** Keys that are called otherwise than they are written in a shortcut. */
+export const keys: Record<string, string> = {}
+
 /** Languages that are spoken, by ISO 639-1 code. */
 export const languages: Record<string, string> = {
   ar: 'Arabic',

@@ -30,6 +30,7 @@ export const health = {
     unused: 'not used yet',
   },
   pausedFor: (time: string) => `paused ${time}`,
+  partly: (service: string, state: string) => `${service}: ${state}`,
   triedAgainIn: (time: string) => `Tried again in ${time}.`,
   triedNext: 'The next request tries it again.',
   at,

@@ -10,11 +10,12 @@ export const overlay = {
     speaking: 'Speaking',
     speakingHint: 'Speaking · press again to interrupt',
   },
+  title: 'AURA overlay',
   waiting: 'Wait for the sound, then speak',
   release: { auto: 'Release to send', hold: 'Release to send', toggle: 'Press again to send' },
   cancel: 'Esc to cancel',
   interrupt: 'Press again to interrupt',
   outcomes: { done: 'Done', stopped: 'Stopped', failed: 'That did not work' },
-  kept: 'Your question is kept. Open AURA to retry.',
+  kept: 'Open AURA to retry.',
   withScreen: 'Screen attached',
 }

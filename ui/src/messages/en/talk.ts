@@ -59,7 +59,6 @@ export const talk = {
   send: 'Send',
   holdHint: 'Hold',
   holdHintAfter: 'anywhere, or',
-  holdHintSpace: 'Space',
   holdHintEnd: 'here',
   tapHint: 'Tap',
   button: 'Talk',
