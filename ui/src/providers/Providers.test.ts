@@ -261,6 +261,32 @@ describe('an account', () => {
     expect(screen.getByText('The disk is full.')).toBeTruthy()
   })
 
+  it('that is a server moves to another address, and back', async () => {
+    const { backend } = await open('providers')
+    const address = () => backend.snapshot.settings.providers.ollama?.base_url
+    await press('Change address of Ollama')
+    const field = screen.getByLabelText<HTMLInputElement>('Address of Ollama')
+    expect(field.value).toBe('http://localhost:11434/v1')
+    expect(document.activeElement).toBe(field)
+    await fireEvent.input(field, { target: { value: 'somewhere' } })
+    await press('Save')
+    await settle()
+    expect(screen.getByRole('alert').textContent).toContain('An address begins with')
+    await accessible()
+    await fireEvent.input(field, { target: { value: ' http://10.0.0.7:11434/v1 ' } })
+    await press('Save')
+    await settle()
+    expect(address()).toBe('http://10.0.0.7:11434/v1')
+    expect(document.activeElement?.textContent).toBe('Change address')
+    await press('Undo')
+    await settle()
+    expect(address()).toBe('http://localhost:11434/v1')
+    await press('Change address of Ollama')
+    await fireEvent.keyDown(screen.getByLabelText('Address of Ollama'), { key: 'Escape' })
+    await settle()
+    expect(screen.queryByLabelText('Address of Ollama')).toBeNull()
+  })
+
   it('that is a server can be removed, and comes back', async () => {
     const { backend } = await open('providers')
     const before = backend.snapshot.settings.providers.ollama

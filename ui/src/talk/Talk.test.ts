@@ -181,6 +181,17 @@ describe('a turn', () => {
     expect(screen.getByRole('button', { name: /you cut it short/ })).toBeTruthy()
   })
 
+  it('says at its end what the person should know', async () => {
+    const { backend } = await open('talk')
+    const notice = { kind: 'fallback', message: 'Groq did not answer. Gemini did.' }
+    backend.emit(
+      { type: 'stage', turn: 'a', stage: 'thinking' },
+      { type: 'done', record: sampleTurn('a', { notices: [notice] }) },
+    )
+    await settle()
+    expect(status('Answered. Groq did not answer. Gemini did.')).toBe(true)
+  })
+
   it('that was not heard aloud is read out at its end', async () => {
     const { backend } = await open('talk')
     backend.emit({ type: 'done', record: sampleTurn('a', { answer: 'Forty-two.', spoken: '' }) })

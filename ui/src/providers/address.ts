@@ -1,0 +1,2 @@
+/** Whether a text can be the address of a server. */
+export const isAddress = (text: string) => /^https?:\/\/\S+$/.test(text.trim())
