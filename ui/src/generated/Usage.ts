@@ -10,6 +10,10 @@ export type Usage = {
  */
 input_tokens?: number, 
 /**
+ * Those of them that the provider remembered from an earlier call, which is cheaper.
+ */
+cached_tokens?: number, 
+/**
  * Tokens written, reasoning included.
  */
 output_tokens?: number, 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::price::Price;
-use crate::providers::Service;
+use crate::providers::{Effort, Service};
 
 /// The file, read once.
 pub(super) static DATA: LazyLock<Data> = LazyLock::new(|| {
@@ -33,6 +33,8 @@ pub(super) struct Data {
     pub(super) providers: BTreeMap<String, Entry>,
     /// Rules for models of any provider.
     pub(super) families: Vec<Family>,
+    /// Parts of the names of models that begin to think before they answer, with no mark where their thoughts begin.
+    pub(super) thinking: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,10 +83,35 @@ pub struct Model {
     pub shutdown_on: Option<Date>,
     /// What the provider recommends instead.
     pub replaced_by: Option<String>,
+    /// What a request to it must keep to.
+    #[serde(default)]
+    pub(super) limits: Limits,
+    /// Whether it also translates what it hears into English.
+    #[serde(default)]
+    pub(super) translates: bool,
+    /// The lighter model of the same provider that answers while this one is overloaded.
+    pub(super) when_busy: Option<String>,
+    /// Whether it is used only where the person names it: previews, and names that change what they mean.
+    #[serde(default)]
+    pub only_by_name: bool,
     /// How capable it is among the models of its kind, 1 to 5: the provider's own ranking of its models, and its price class.
     pub quality: Option<u8>,
     /// A remark for the person.
     pub note: Option<String>,
+}
+
+/// What a request to a model must keep to.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The least room for an answer, tokens: the model thinks first, and a smaller limit would leave nothing for words.
+    pub least_room: Option<u32>,
+    /// The most pictures in a request.
+    pub max_images: Option<usize>,
+    /// Whether it tells the times of words.
+    pub words: bool,
+    /// How much it can be asked to think, in the order of [`crate::providers::Effort`]; none: it is not known.
+    pub efforts: Vec<Effort>,
 }
 
 /// A voice.
@@ -121,6 +148,8 @@ pub(super) struct Family {
     pub(super) max_chars: Option<usize>,
     pub(super) voice_set: Option<String>,
     pub(super) default_voice: Option<String>,
+    #[serde(default)]
+    pub(super) limits: Limits,
 }
 
 impl Family {

@@ -9,7 +9,7 @@ mod price;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-pub use data::{Model, Voice};
+pub use data::{Limits, Model, Voice};
 pub use price::{Price, Unit};
 
 use crate::providers::Service;
@@ -84,10 +84,14 @@ pub fn resolve(provider: &str, service: Service, requested: &str) -> Resolved {
     resolve_on(jiff::Zoned::now().date(), provider, service, requested)
 }
 
+/// A model's name without what Gemini's own list puts before it.
+pub fn plain(name: &str) -> &str {
+    let name = name.trim();
+    name.strip_prefix("models/").unwrap_or(name)
+}
+
 fn resolve_on(today: Date, provider: &str, service: Service, requested: &str) -> Resolved {
-    // Gemini's own list says `models/…`.
-    let requested = requested.trim();
-    let plain = requested.strip_prefix("models/").unwrap_or(requested);
+    let plain = plain(requested);
     let replaced = |on: Option<Date>, by: &str| Resolved {
         model: by.to_owned(),
         replaced: Some(Replacement { from: plain.to_owned(), on: on.map(|on| on.to_string()), by: by.to_owned() }),
@@ -151,13 +155,51 @@ pub fn find(provider: &str, id: &str) -> Option<&'static Model> {
     model(provider, id)
 }
 
-/// The models that may stand in for one that is gone: the recorded replacement, the default, then the others of its service.
+/// The models that may stand in for one that is gone: the recorded replacement, the default, then the others of its service. A
+/// model that speaks is only replaced by one that speaks the same language.
 pub fn substitutes(provider: &str, service: Service, gone: &str) -> impl Iterator<Item = &'static str> {
     let recorded = model(provider, gone).and_then(|model| model.replaced_by.as_deref());
     let others = models(provider).iter().filter(move |model| model.services.contains(&service));
     let all = recorded.into_iter().chain(default_model(provider, service)).chain(others.map(|model| model.id.as_str()));
-    let gone = gone.to_owned();
-    all.filter(move |id| *id != gone)
+    let (provider, gone) = (provider.to_owned(), gone.to_owned());
+    all.filter(move |id| *id != gone && speak_alike(&provider, &gone, id))
+}
+
+/// Whether two models speak a language in common, as far as their voices tell. What does not speak is alike in that.
+pub fn speak_alike(provider: &str, one: &str, other: &str) -> bool {
+    let (ours, theirs) = (voices(provider, one), voices(provider, other));
+    let any = |voices: &[Voice]| voices.is_empty() || voices.iter().any(|voice| voice.language.is_none());
+    any(ours) || any(theirs) || ours.iter().any(|our| theirs.iter().any(|their| their.language == our.language))
+}
+
+/// What a request to a model must keep to.
+pub fn limits(provider: &str, id: &str) -> &'static Limits {
+    static NONE: Limits = Limits { least_room: None, max_images: None, words: false, efforts: Vec::new() };
+    match model(provider, id) {
+        Some(model) => &model.limits,
+        None => family(provider, id).map_or(&NONE, |family| &family.limits),
+    }
+}
+
+/// Whether a model begins to think before it answers, with no mark where its thoughts begin. Where a server does not keep them
+/// apart, everything up to the mark of their end is no part of the answer.
+pub fn thinks_aloud(id: &str) -> bool {
+    let id = id.to_lowercase();
+    DATA.thinking.iter().any(|part| id.contains(part.as_str()))
+}
+
+/// The model that answers while this one is overloaded.
+pub fn when_busy(provider: &str, id: &str) -> Option<&'static str> {
+    model(provider, id)?.when_busy.as_deref()
+}
+
+/// The model that translates what it hears into English: the one asked for if it does, else the provider's first that does.
+pub fn translator<'a>(provider: &str, id: &'a str) -> &'a str {
+    let does = |known: &&'static Model| known.translates;
+    match model(provider, id) {
+        Some(known) if !known.translates => models(provider).iter().find(does).map_or(id, |known| known.id.as_str()),
+        _ => id,
+    }
 }
 
 /// The price of a model on a day.
@@ -288,6 +330,9 @@ mod tests {
         let usage = Usage { input_tokens: Some(1_000_000), output_tokens: Some(1_000_000), ..Usage::default() };
         assert_eq!(price("gemini", "gemini-3.8-flash", today()).unwrap().cost(&usage), Some(4.5));
         assert_eq!(price("gemini", "gemini-3.8-flash", "2027-01-01".parse().unwrap()).unwrap().cost(&usage), Some(9.0));
+        let cached = Usage { cached_tokens: Some(400_000), ..usage.clone() };
+        let cost = price("gemini", "gemini-3.8-flash", today()).unwrap().cost(&cached).unwrap();
+        assert!((cost - (0.6 * 0.75 + 0.4 * 0.075 + 3.75)).abs() < 1e-9, "what it remembered is cheaper: {cost}");
         let short = Usage { audio_seconds: Some(3.0), ..Usage::default() };
         let cost = price("groq", "whisper-large-v3-turbo", today()).unwrap().cost(&short).unwrap();
         assert!((cost - 0.000_111).abs() < 1e-6, "ten seconds are billed: {cost}");

@@ -54,8 +54,12 @@ impl Price {
         match self.unit {
             Unit::MillionTokens => {
                 let input = self.audio.filter(|_| usage.audio_seconds.is_some()).unwrap_or(self.input);
+                let read = usage.input_tokens?;
+                // Part of what was read; never more than that.
+                let cached = usage.cached_tokens.unwrap_or(0).min(read);
+                let read = f64::from(read - cached) * input + f64::from(cached) * self.cached.unwrap_or(input);
                 let output = f64::from(usage.output_tokens?) * self.output.unwrap_or(0.0);
-                Some((f64::from(usage.input_tokens?) * input + output) / 1e6)
+                Some((read + output) / 1e6)
             }
             Unit::AudioHour => {
                 let seconds = usage.audio_seconds?.max(self.min_seconds.unwrap_or(0.0));

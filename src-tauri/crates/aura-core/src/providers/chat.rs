@@ -1,10 +1,12 @@
 //! A conversation with a model: what is asked, with pictures and tools, and what comes back.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{Failure, Usage};
 
@@ -179,12 +181,119 @@ pub struct ChatRequest {
     pub format: AnswerFormat,
     /// How the answer is chosen.
     pub sampling: Sampling,
+    /// How many likely words to choose from.
+    pub top_k: Option<u32>,
+    /// How much the model thinks; none: as the catalog has it, which is as little as it can for a spoken answer.
+    pub effort: Option<Effort>,
+    /// How closely pictures are looked at; none: as the provider has it.
+    pub detail: Option<Detail>,
+    /// How urgent the answer is, where the provider sells that.
+    pub tier: Option<Tier>,
+    /// How much a provider that can be told so blocks; none: only what is surely harmful.
+    pub safety: Option<Safety>,
+    /// Who asks, as a name that tells the provider nothing else: for its own defence against abuse.
+    pub user: Option<String>,
+    /// Fields of a provider's own that are sent to it as they are, under its name: a fallback is never given them.
+    pub extra: BTreeMap<String, Map<String, Value>>,
+}
+
+/// How much a model thinks before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    /// Not at all.
+    None,
+    /// Hardly.
+    Minimal,
+    /// A little.
+    Low,
+    /// Some.
+    Medium,
+    /// Much.
+    High,
+}
+
+impl Effort {
+    /// The word in requests.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// How closely a picture is looked at: more of it costs more tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// As the model sees fit.
+    Auto,
+    /// Coarsely.
+    Low,
+    /// Closely, for small print.
+    High,
+}
+
+/// How urgent an answer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// The best that the account has room for.
+    Auto,
+    /// As usual.
+    Standard,
+    /// When there is room: cheaper, and refused more often.
+    Flex,
+    /// Before others, at a higher price.
+    Priority,
+}
+
+/// How much a provider blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Safety {
+    /// Nothing that can be let through.
+    Off,
+    /// Only what is surely harmful.
+    Low,
+    /// What is probably harmful.
+    Medium,
+    /// Whatever may be harmful.
+    High,
 }
 
 impl ChatRequest {
     /// Every picture of the conversation, in order.
     pub fn images(&self) -> impl Iterator<Item = &Bytes> {
         self.messages.iter().flat_map(Message::images)
+    }
+
+    /// The same without its oldest pictures, so that those that are left fit: at most so many, of so many bytes in all. Those of the
+    /// last question always stay; `None` when they alone are too much.
+    pub(super) fn with_pictures_within(&self, most: usize, bytes: usize) -> Option<Cow<'_, Self>> {
+        let fits = |request: &Self| {
+            request.images().count() <= most && request.images().map(Bytes::len).sum::<usize>() <= bytes
+        };
+        if fits(self) {
+            return Some(Cow::Borrowed(self));
+        }
+        let last = self.messages.iter().rposition(|message| message.role == Role::User)?;
+        let mut pruned = self.clone();
+        for at in 0..last {
+            for part in &mut pruned.messages[at].parts {
+                if matches!(part, Part::Image(_)) {
+                    *part = Part::Text("[a picture that was shown earlier]".into());
+                }
+            }
+            if fits(&pruned) {
+                return Some(Cow::Owned(pruned));
+            }
+        }
+        None
     }
 
     /// Whether only a model that calls tools or writes JSON can do this.

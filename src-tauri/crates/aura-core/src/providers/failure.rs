@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use super::Usage;
+use super::{RateLimit, Usage};
 
 /// The error classes of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
@@ -76,6 +76,12 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// The token limit was reached before anything was said: thinking took all the room.
     pub no_room: bool,
+    /// The model is there, and only this account may not use it; the message says what to do. With [`Class::ModelGone`].
+    pub not_offered: bool,
+    /// The provider's adapter learnt from it: the same call would be made in another way now.
+    pub learnt: bool,
+    /// What is left of the provider's allowance, where the refusal tells.
+    pub rate_limit: Option<Box<RateLimit>>,
     /// What the call used all the same.
     pub usage: Option<Box<Usage>>,
 }
@@ -83,6 +89,16 @@ pub struct Failure {
 impl Failure {
     /// A failure with neither status nor delay.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), status: None, retry_after: None, no_room: false, usage: None }
+        Self {
+            class,
+            message: message.into(),
+            status: None,
+            retry_after: None,
+            no_room: false,
+            not_offered: false,
+            learnt: false,
+            rate_limit: None,
+            usage: None,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Google Gemini: one call, `generateContent`, for everything; what goes in and comes out decides the service.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -8,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::wire::http::{self, KeyHeader, Link, Reply};
 use super::wire::json_events::JsonEvents;
-use super::wire::{gemini_audio, gemini_generate, gemini_models, gemini_request, openai_audio};
+use super::wire::{effort, gemini_audio, gemini_generate, gemini_models, gemini_request, openai_audio, verdict};
 use super::{
-    Account, Chat, ChatRequest, ChatStream, Class, Connection, Failure, ListedModel, Provider, Service, Services,
-    SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
+    Account, Chat, ChatRequest, ChatStream, Class, Connection, Effort, Failure, ListedModel, Provider, Service,
+    Services, SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
 };
 use crate::catalog;
 
@@ -63,29 +64,32 @@ impl Gemini {
         link.post_json(url, body).await
     }
 
-    /// Calls with the catalog's parameters, and once more with `low` where the model does not know `minimal`.
+    /// Calls with the parameters of the catalog, or of the caller. A model that refuses to think so little is remembered, and told
+    /// `low` from then on; that the next call is another one is told with the failure.
     async fn call_thinking(
         &self,
         model: &str,
         method: &str,
-        body: impl Fn(Option<&Map<String, Value>>) -> Value + Send + Sync,
+        wish: Option<Effort>,
+        body: impl FnOnce(Option<&Map<String, Value>>) -> Value + Send,
     ) -> Result<Reply, Failure> {
-        let mut params = catalog::reasoning(PROVIDER.id, model).cloned();
+        let efforts = &catalog::limits(PROVIDER.id, model).efforts;
+        let mut params =
+            effort::params(catalog::reasoning(PROVIDER.id, model), wish, efforts, false).map(Cow::into_owned);
         let minimal = params.as_ref().is_some_and(|params| {
             params.get("thinkingConfig").is_some_and(|config| config["thinkingLevel"] == "minimal")
         });
         if minimal && refused(model) {
             raise(&mut params);
         }
-        let first = self.call(model, method, &body(params.as_ref())).await;
-        match first {
-            Err(failure) if minimal && failure.status == Some(400) && failure.message.contains("hinking level") => {
-                remember(model);
-                raise(&mut params);
-                self.call(model, method, &body(params.as_ref())).await
+        let reply = self.call(model, method, &body(params.as_ref())).await;
+        reply.map_err(|failure| {
+            if !minimal || refused(model) || !verdict::refuses_to_think_so_little(&failure) {
+                return failure;
             }
-            other => other,
-        }
+            remember(model);
+            Failure { learnt: true, ..failure }
+        })
     }
 }
 
@@ -109,7 +113,9 @@ impl SpeechToText for Gemini {
         self.link()?;
         openai_audio::check(request, MAX_UPLOAD)?;
         let reply = self
-            .call_thinking(&request.model, "generateContent", |params| gemini_audio::transcription(request, params))
+            .call_thinking(&request.model, "generateContent", None, |params| {
+                gemini_audio::transcription(request, params)
+            })
             .await?;
         reply.read(|body| gemini_audio::transcript(&http::parse(body)?, request)).await
     }
@@ -119,7 +125,9 @@ impl SpeechToText for Gemini {
 impl Chat for Gemini {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
         let reply = self
-            .call_thinking(&request.model, "streamGenerateContent", |params| gemini_request::request(request, params))
+            .call_thinking(&request.model, "streamGenerateContent", request.effort, |params| {
+                gemini_request::request(request, params)
+            })
             .await?;
         Ok(reply.stream(JsonEvents::new(gemini_generate::Answer::default())))
     }

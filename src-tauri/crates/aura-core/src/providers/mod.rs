@@ -21,13 +21,14 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 pub use chat::{
-    AnswerFormat, ChatPiece, ChatRequest, ChatStream, Finish, Message, Part, Role, Sampling, Tool, ToolCall, ToolChoice,
+    AnswerFormat, ChatPiece, ChatRequest, ChatStream, Detail, Effort, Finish, Message, Part, Role, Safety, Sampling,
+    Tier, Tool, ToolCall, ToolChoice,
 };
 pub use failure::{Class, Failure};
 pub use openai_compatible::{Preset, preset, presets};
 pub use service::{
-    Account, Chat, ListedModel, ListedVoice, RateLimit, Segment, Service, SpeechPiece, SpeechStream, SpeechToText,
-    SttRequest, TextToSpeech, Transcript, TtsRequest, Usage,
+    Account, Chat, Delivery, Doubt, ListedModel, ListedPrice, ListedVoice, RateLimit, Segment, Service, SpeakerVoice,
+    SpeechPiece, SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest, Usage, Word,
 };
 pub use wire::http::Http;
 

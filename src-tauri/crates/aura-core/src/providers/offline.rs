@@ -174,8 +174,7 @@ impl Account for Offline {
         let found = catalog::models(PROVIDER.id).iter().map(|model| ListedModel {
             id: model.id.clone(),
             services: Service::ALL.into_iter().filter(|service| self.offers(*service)).collect(),
-            context: None,
-            max_output: None,
+            ..ListedModel::default()
         });
         let mut models: Vec<ListedModel> = found.collect();
         models.extend(answer::models(self).await);

@@ -7,11 +7,12 @@ use futures::future;
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::json;
+use url::Host;
 
-use super::wire::http::{KeyHeader, Link};
+use super::wire::http::{self, KeyHeader, Link, is_loopback};
 use super::wire::json_events::JsonEvents;
 use super::wire::speech::Speech;
-use super::wire::{openai_audio, openai_chat, openai_models, openai_request};
+use super::wire::{effort, heard, openai_audio, openai_chat, openai_models, openai_request};
 use super::{
     Account, Chat, ChatRequest, ChatStream, Class, Connection, Failure, ListedModel, ListedVoice, Provider, Service,
     Services, SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest,
@@ -60,10 +61,28 @@ pub struct Preset {
     max_tokens_field: String,
     #[serde(default)]
     stream_options: bool,
+    /// Whether it takes `top_k`.
+    #[serde(default)]
+    top_k: bool,
+    /// What it calls the ways of being served.
+    #[serde(default)]
+    tiers: Option<openai_request::Tiers>,
     #[serde(default)]
     stt: SttStyle,
     #[serde(default = "json_format")]
     stt_format: String,
+    /// Whether it tells the times of words.
+    #[serde(default)]
+    stt_words: bool,
+    /// Its field for names and terms.
+    #[serde(default)]
+    stt_vocabulary: Option<String>,
+    /// Whether it translates into English, at `audio/translations`.
+    #[serde(default)]
+    stt_translates: bool,
+    /// What of a delivery its voices take.
+    #[serde(default)]
+    tts_takes: openai_audio::Takes,
     #[serde(default = "wav")]
     tts_format: String,
     tts_max_chars: Option<usize>,
@@ -99,6 +118,8 @@ enum SttStyle {
     Openrouter,
     /// A form at `inference`, as whisper.cpp's server has it.
     Whispercpp,
+    /// A question in a chat, with the recording in it, as llama.cpp's server has it.
+    Chat,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -123,12 +144,33 @@ pub fn presets() -> &'static [Preset] {
     &PRESETS
 }
 
+impl Preset {
+    /// Whether a server of this kind at that address is on this computer or in this house.
+    pub(crate) fn is_near(&self, url: &Url) -> bool {
+        if is_loopback(url) {
+            // What passes questions on to somebody else is not near, though it may be reached so.
+            return self.local || self.base_url.is_none();
+        }
+        let in_house = match url.host() {
+            Some(Host::Ipv4(ip)) => ip.is_private() || ip.is_link_local(),
+            Some(Host::Ipv6(ip)) => ip.is_unique_local() || ip.is_unicast_link_local(),
+            Some(Host::Domain(name)) => {
+                !name.contains('.') || [".local", ".lan", ".home.arpa"].iter().any(|end| name.ends_with(end))
+            }
+            None => false,
+        };
+        self.local && in_house
+    }
+}
+
 /// The preset of that name; the last one, for any server, when there is none.
 pub fn preset(id: &str) -> &'static Preset {
     PRESETS.iter().find(|preset| preset.id == id).unwrap_or_else(|| &PRESETS[PRESETS.len() - 1])
 }
 
 pub(super) struct Server {
+    /// The name that the person gave it.
+    name: String,
     link: Link,
     /// The address without version and prefix, for what is not OpenAI's dialect.
     root: Link,
@@ -153,7 +195,7 @@ impl Server {
         let address = connection.base_url.or_else(|| preset.base_url.clone())?;
         let (base, root) = addresses(&address, &preset.prefix);
         let link = |base| Link::new(connection.http.clone(), base, connection.key.clone(), KeyHeader::Bearer);
-        Some(Self { link: link(base), root: link(root), preset })
+        Some(Self { link: link(base), root: link(root), preset, name: connection.name })
     }
 
     fn link(&self) -> Result<&Link, Failure> {
@@ -193,22 +235,47 @@ impl SpeechToText for Server {
     async fn transcribe(&self, request: &SttRequest) -> Result<Transcript, Failure> {
         let link = self.link()?;
         openai_audio::check(request, MAX_UPLOAD)?;
-        let endpoint = ["audio", "transcriptions"];
+        if request.translate && !self.preset.stt_translates {
+            return Err(Failure::new(Class::Unsupported, "This server writes down and does not translate."));
+        }
+        let mut form = openai_audio::Form {
+            format: &self.preset.stt_format,
+            words: self.preset.stt_words || catalog::limits(&self.preset.id, &request.model).words,
+            vocabulary: self.preset.stt_vocabulary.as_deref(),
+            translate: None,
+        };
+        let endpoint = ["audio", if request.translate { "translations" } else { "transcriptions" }];
+        let mut in_chat = false;
         let reply = match self.preset.stt {
             SttStyle::Multipart => {
-                let (content_type, body) = openai_audio::transcription_form(request, &self.preset.stt_format);
+                let model = catalog::translator(&self.preset.id, &request.model);
+                let asked = SttRequest {
+                    model: if request.translate { model } else { &request.model }.into(),
+                    ..request.clone()
+                };
+                let (content_type, body) = openai_audio::transcription_form(&asked, form);
                 link.post(link.url(&endpoint), &content_type, body).await?
             }
             SttStyle::Openrouter => {
                 link.post_json(link.url(&endpoint), &openai_audio::transcription_json(request)).await?
             }
             SttStyle::Whispercpp => {
-                let (content_type, body) = openai_audio::transcription_form(request, "verbose_json");
+                form.translate = Some("translate");
+                let (content_type, body) = openai_audio::transcription_form(request, form);
                 link.post(link.url(&["inference"]), &content_type, body).await?
+            }
+            SttStyle::Chat => {
+                in_chat = true;
+                let body = heard::transcription_chat(request, &self.preset.max_tokens_field);
+                link.post_json(link.url(&["chat", "completions"]), &body).await?
             }
         };
         let rate_limit = reply.rate_limit();
-        let mut transcript = reply.read(|body| openai_audio::transcript(body, request)).await?;
+        let mut transcript = if in_chat {
+            reply.read(|body| heard::transcript_of_chat(&http::parse(body)?, request)).await?
+        } else {
+            reply.read(|body| openai_audio::transcript(body, request)).await?
+        };
         transcript.usage.rate_limit = rate_limit;
         Ok(transcript)
     }
@@ -218,15 +285,25 @@ impl SpeechToText for Server {
 impl Chat for Server {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
         let link = self.link()?;
+        let limits = catalog::limits(&self.preset.id, &request.model);
+        let Some(request) = request.with_pictures_within(limits.max_images.unwrap_or(usize::MAX), usize::MAX) else {
+            return Err(Failure::new(Class::Unsupported, "These are more pictures than the model takes."));
+        };
+        let base = catalog::reasoning(&self.preset.id, &request.model);
+        let params = effort::params(base, request.effort, &limits.efforts, true);
         let shape = openai_request::Shape {
             max_tokens_field: &self.preset.max_tokens_field,
             stream_options: self.preset.stream_options,
             penalties: true,
-            params: catalog::reasoning(&self.preset.id, &request.model),
+            top_k: self.preset.top_k,
+            tiers: self.preset.tiers,
+            least_room: limits.least_room.unwrap_or_default(),
+            name: &self.name,
+            params: params.as_deref(),
         };
         let reply =
-            link.post_json(link.url(&["chat", "completions"]), &openai_request::request(request, shape)).await?;
-        let answer = openai_chat::Answer::new(reply.rate_limit());
+            link.post_json(link.url(&["chat", "completions"]), &openai_request::request(&request, shape)).await?;
+        let answer = openai_chat::Answer::new(&request.model, reply.rate_limit());
         Ok(reply.stream(JsonEvents::new(answer)))
     }
 }
@@ -238,8 +315,9 @@ impl TextToSpeech for Server {
         let mut request = request.clone();
         request.voice = catalog::resolve_voice(&self.preset.id, &request.model, &request.voice);
         let format = &self.preset.tts_format;
-        let reply = link.post_json(link.url(&["audio", "speech"]), &openai_audio::speech(&request, format)).await?;
-        let decoder = Speech::new(reply.content_type(), format);
+        let body = openai_audio::speech(&request, format, self.preset.tts_takes);
+        let reply = link.post_json(link.url(&["audio", "speech"]), &body).await?;
+        let decoder = Speech::new(reply.content_type(), format, reply.rate_limit());
         Ok(reply.stream(decoder))
     }
 
@@ -270,6 +348,9 @@ impl Account for Server {
         }
         let value = link.get(link.url(&["models"])).await?.json().await?;
         let mut models = openai_models::list(&self.preset.id, &value);
+        if matches!(self.preset.stt, SttStyle::Chat) {
+            openai_models::hearing(&mut models, &value);
+        }
         if self.preset.models == ModelsStyle::Ollama {
             let shown = models.iter_mut().take(MAX_SHOWN).map(|model| async move {
                 let asked = self.root.post_json(self.root.url(&["api", "show"]), &json!({ "model": model.id })).await;
@@ -304,6 +385,7 @@ fn listed(model: &catalog::Model) -> ListedModel {
         services: model.services.clone(),
         context: model.context,
         max_output: model.max_output,
+        ..ListedModel::default()
     }
 }
 

@@ -61,6 +61,10 @@ pub struct Usage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub input_tokens: Option<u32>,
+    /// Those of them that the provider remembered from an earlier call, which is cheaper.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub cached_tokens: Option<u32>,
     /// Tokens written, reasoning included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
@@ -113,8 +117,8 @@ pub struct RateLimit {
     pub audio_seconds_reset_s: Option<f32>,
 }
 
-/// Speech to be written down. Cheap to clone: an attempt can always be made again.
-#[derive(Debug, Clone)]
+/// Speech to be written down. Cheap to clone: an attempt can always be made again. What a provider does not take is left out.
+#[derive(Debug, Clone, Default)]
 pub struct SttRequest {
     /// The model.
     pub model: String,
@@ -124,6 +128,18 @@ pub struct SttRequest {
     pub duration: Duration,
     /// ISO 639-1 code when known.
     pub language: Option<String>,
+    /// What was said before, or a text in the style that is wanted; in the language of the speech.
+    pub prompt: Option<String>,
+    /// Names and terms that are likely to be said.
+    pub vocabulary: Vec<String>,
+    /// Whether the time of each word is wanted, where the provider tells it.
+    pub words: bool,
+    /// Whether the words are wanted in English, whatever was spoken.
+    pub translate: bool,
+    /// How freely unclear sounds are guessed, 0 to 1; none: as little as can be.
+    pub temperature: Option<f64>,
+    /// Whether thinking, or the length of the speech, took all the room of the last call.
+    pub more_room: bool,
 }
 
 /// What was understood.
@@ -131,14 +147,14 @@ pub struct SttRequest {
 pub struct Transcript {
     /// The words, trimmed; empty when there were none.
     pub text: String,
-    /// Highest `no_speech_prob` of the segments, where the provider reports it.
-    pub no_speech: Option<f32>,
     /// Its parts with their times, where the provider tells them.
     pub segments: Vec<Segment>,
+    /// Its words with their times, where they were asked for and the provider tells them.
+    pub words: Vec<Word>,
+    /// How unsure the model is of each part, where the provider reports it.
+    pub doubts: Vec<Doubt>,
     /// The language that was heard, in the provider's own words.
     pub language: Option<String>,
-    /// Lowest `avg_logprob` of the segments, where the provider reports it.
-    pub log_prob: Option<f32>,
     /// What it used.
     pub usage: Usage,
 }
@@ -151,6 +167,28 @@ pub struct Segment {
     /// When it ends, seconds.
     pub end: f64,
     /// The words, trimmed.
+    pub text: String,
+}
+
+/// How unsure the model is of a part of a transcript.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Doubt {
+    /// How likely it is that nobody spoke: `no_speech_prob`, 0 to 1.
+    pub no_speech: f32,
+    /// How sure it is of the words: `avg_logprob`, at most 0.
+    pub log_prob: f32,
+    /// The words, trimmed.
+    pub text: String,
+}
+
+/// A word of a transcript.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Word {
+    /// When it begins, seconds.
+    pub start: f64,
+    /// When it ends, seconds.
+    pub end: f64,
+    /// The word, trimmed.
     pub text: String,
 }
 
@@ -168,8 +206,32 @@ pub trait Chat: Send + Sync {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure>;
 }
 
+/// How a text is spoken. What a voice cannot do is left out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Delivery {
+    /// How fast; 1 is the voice's own pace.
+    pub speed: Option<f32>,
+    /// How it should sound, in words: `warmly`, `like a news reader`.
+    pub style: Option<String>,
+    /// The language of the text, as a BCP 47 tag.
+    pub language: Option<String>,
+    /// The rate of the sound that is wanted, samples a second. What arrives says its own.
+    pub sample_rate: Option<u32>,
+    /// Who speaks, when the text is a conversation whose lines begin with a name. Two at most, at Gemini alone.
+    pub speakers: Vec<SpeakerVoice>,
+}
+
+/// One speaker of a conversation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SpeakerVoice {
+    /// The name in the text.
+    pub name: String,
+    /// The voice.
+    pub voice: String,
+}
+
 /// Text to be spoken. At most [`TextToSpeech::max_chars`] long: the caller splits.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct TtsRequest {
     /// The model.
     pub model: String,
@@ -177,6 +239,8 @@ pub struct TtsRequest {
     pub voice: String,
     /// The words.
     pub text: String,
+    /// How they are spoken.
+    pub delivery: Delivery,
 }
 
 /// A piece of speech.
@@ -186,6 +250,8 @@ pub enum SpeechPiece {
     Pcm(Pcm),
     /// A whole compressed file (MP3, OGG, FLAC), for [`crate::ports::Speaker::decode`].
     File(Bytes),
+    /// What the call used, when the provider tells; no sound.
+    Used(Box<Usage>),
 }
 
 /// Speech as it arrives. A stream that ends without an error was complete.
@@ -202,7 +268,8 @@ pub trait TextToSpeech: Send + Sync {
 }
 
 /// A model as a provider lists it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ListedModel {
     /// The name to send.
     pub id: String,
@@ -212,6 +279,24 @@ pub struct ListedModel {
     pub context: Option<u32>,
     /// Tokens it can write.
     pub max_output: Option<u32>,
+    /// What it costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<ListedPrice>,
+    /// The voices it speaks with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub voices: Vec<String>,
+    /// When the provider switches it off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shutdown_on: Option<jiff::civil::Date>,
+}
+
+/// A price as a provider lists it, in US dollars for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ListedPrice {
+    /// What goes in.
+    pub input: f64,
+    /// What comes out.
+    pub output: f64,
 }
 
 /// A voice as a provider lists it.

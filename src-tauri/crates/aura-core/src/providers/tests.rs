@@ -1,5 +1,6 @@
 //! Whole calls of the adapters over a real socket, against a scripted server.
 
+mod bodies;
 mod calls;
 mod faults;
 mod traps;
@@ -29,15 +30,18 @@ impl Programs for Bare {
 
 /// The services of a provider at an address.
 fn at(provider: &str, base: &str, key: Option<&str>, preset: Option<&str>) -> Services {
-    let connection = Connection {
+    (find(provider).unwrap().connect)(connection(provider, base.parse().unwrap(), key, preset))
+}
+
+fn connection(provider: &str, base: Url, key: Option<&str>, preset: Option<&str>) -> Connection {
+    Connection {
         name: provider.to_owned(),
         http: Http::new().unwrap(),
-        base_url: Some(base.parse().unwrap()),
+        base_url: Some(base),
         key: key.map(SecretString::from),
         programs: Arc::new(Bare),
         preset: preset.map(str::to_owned),
-    };
-    (find(provider).unwrap().connect)(connection)
+    }
 }
 
 const KEY: &str = "gsk_test_0123456789abcdef0123456789";
@@ -48,7 +52,23 @@ fn recording() -> SttRequest {
         wav: Bytes::from(vec![0; 4000]),
         duration: Duration::from_secs(1),
         language: Some("en-US".into()),
+        ..SttRequest::default()
     }
+}
+
+fn sentence(model: &str) -> TtsRequest {
+    TtsRequest { model: model.into(), text: "Good morning.".into(), ..TtsRequest::default() }
+}
+
+/// The JSON of a request.
+fn body(request: &str) -> serde_json::Value {
+    serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+/// How many samples came.
+async fn samples(stream: SpeechStream) -> usize {
+    let pieces: Vec<SpeechPiece> = stream.try_collect().await.unwrap();
+    pieces.iter().map(|piece| if let SpeechPiece::Pcm(pcm) = piece { pcm.samples.len() } else { 0 }).sum()
 }
 
 fn question(model: &str) -> ChatRequest {

@@ -27,9 +27,25 @@ pub(super) struct List {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Known {
     lists: BTreeMap<String, List>,
-    /// Providers and models that answered "gone" in this run, and when.
+    /// Providers and models that answered "gone" in this run.
     #[serde(skip)]
-    gone: BTreeMap<(String, String), jiff::Timestamp>,
+    gone: BTreeMap<(String, String), Gone>,
+}
+
+/// When a model answered that it is gone.
+#[derive(Debug, Clone, PartialEq)]
+struct Gone {
+    at: jiff::Timestamp,
+    /// What to do about it, when it is there and only this account may not use it.
+    why: Option<String>,
+}
+
+/// What is said of a model that is passed over.
+pub(super) fn reason(model: &str, why: Option<&str>) -> String {
+    match why {
+        Some(why) => format!("{model} may not be used by this account. {why}"),
+        None => format!("{model} is no longer served."),
+    }
 }
 
 impl Known {
@@ -47,7 +63,15 @@ impl Known {
 
     /// Whether the model answered "gone" since it was last listed.
     pub(super) fn is_gone(&self, provider: &str, model: &str) -> bool {
-        !self.gone.is_empty() && self.gone.contains_key(&(provider.to_owned(), model.to_owned()))
+        self.why_gone(provider, model).is_some()
+    }
+
+    /// The same, with what to do about it where that is known.
+    pub(super) fn why_gone(&self, provider: &str, model: &str) -> Option<Option<&str>> {
+        if self.gone.is_empty() {
+            return None;
+        }
+        self.gone.get(&(provider.to_owned(), model.to_owned())).map(|gone| gone.why.as_deref())
     }
 }
 
@@ -81,7 +105,7 @@ impl Lists {
             let mut known = Known::clone(&before);
             for (provider, list) in answers {
                 let listed = |model: &str| list.models.iter().any(|listed| listed.id == model);
-                known.gone.retain(|(of, model), since| *of != provider || list.at < *since || !listed(model));
+                known.gone.retain(|(of, model), gone| *of != provider || list.at < gone.at || !listed(model));
                 known.lists.insert(provider, list);
             }
             let same = |list: &List, other: &List| list.address == other.address && list.models == other.models;
@@ -98,12 +122,12 @@ impl Lists {
         news
     }
 
-    /// Notes that a model is gone. True when that is news.
-    pub(super) fn gone(&self, provider: &str, model: &str) -> bool {
+    /// Notes that a model is gone, or, with a reason, that it is not for this account. True when that is news.
+    pub(super) fn gone(&self, provider: &str, model: &str, why: Option<&str>) -> bool {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = Known::clone(&self.known.load());
-        let since = jiff::Timestamp::now();
-        let news = known.gone.insert((provider.to_owned(), model.to_owned()), since).is_none();
+        let gone = Gone { at: jiff::Timestamp::now(), why: why.map(str::to_owned) };
+        let news = known.gone.insert((provider.to_owned(), model.to_owned()), gone).is_none();
         self.known.store(Arc::new(known));
         news
     }
@@ -127,10 +151,7 @@ mod tests {
     use super::*;
 
     fn list(models: &[&str]) -> List {
-        let models = models
-            .iter()
-            .map(|id| ListedModel { id: (*id).into(), services: vec![], context: None, max_output: None })
-            .collect();
+        let models = models.iter().map(|id| ListedModel { id: (*id).into(), ..ListedModel::default() }).collect();
         List { address: "http://a/".into(), at: jiff::Timestamp::now(), models }
     }
 
@@ -162,10 +183,10 @@ mod tests {
     async fn gone_until_the_list_says_otherwise() {
         let lists = Lists::open(None);
         let earlier = list(&["one"]);
-        assert!(lists.gone("x", "one"));
+        assert!(lists.gone("x", "one", None));
         lists.learn(vec![("x".into(), earlier)]);
         assert!(lists.known().is_gone("x", "one"), "a list that was asked for before does not know yet");
-        assert!(!lists.gone("x", "one"));
+        assert!(!lists.gone("x", "one", None));
         lists.learn(vec![("x".into(), list(&["two"])), ("y".into(), list(&["one"]))]);
         assert!(lists.known().is_gone("x", "one"));
         assert!(lists.learn(vec![("x".into(), list(&["one", "two"]))]));

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use reqwest::Url;
 use tokio::time::Instant;
 
-use super::lists::Known;
+use super::lists::{self, Known};
 use crate::api::Wishes;
-use crate::catalog;
+use crate::catalog::{self, Resolved};
 use crate::config::{Clocks, Config, Consent, Keys, Preference, RouteChoice, Store};
 use crate::error::{Code, Error, Result};
 use crate::ports::Programs;
-use crate::providers::{Account, Connection, Http, ListedModel, PROVIDERS, Provider, Service, Services, find};
+use crate::providers::{
+    Account, Connection, Delivery, Http, ListedModel, PROVIDERS, Provider, Service, Services, find, preset,
+};
 use crate::record::{Notice, Route};
 
 /// The provider kind that serves every configured server which is no built-in provider.
@@ -37,6 +39,8 @@ struct Connected {
     kind: &'static Provider,
     services: Services,
     consent: Consent,
+    /// Whether it runs on this computer or in this house: its model may have to be loaded first, and nobody bills it.
+    near: bool,
     /// Why it is not used.
     problem: Option<String>,
     /// Where it is; empty for programs on this computer.
@@ -61,8 +65,10 @@ pub struct Candidate {
     pub known_as: String,
     /// Its calls.
     pub services: Services,
-    /// Whether it runs on this computer.
+    /// Whether it runs on this computer or in this house: its model may have to be loaded first, and nobody bills it.
     pub local: bool,
+    /// Whether it is what this computer can do by itself, which stands in for a provider and is none.
+    pub stand_in: bool,
 }
 
 /// The routes of one request, in the order they are tried, and its clocks.
@@ -80,6 +86,8 @@ pub struct Plan {
     pub hedge: bool,
     /// Whether another provider may answer what one blocked.
     pub past_blocks: bool,
+    /// How a text is spoken.
+    pub delivery: Delivery,
     /// Why the first candidate is first, when AURA chose it.
     pub why: Option<String>,
     /// When the settings and keys were read.
@@ -126,6 +134,8 @@ impl World {
                         .ok()
                 });
                 let known_as = settings.preset.clone().unwrap_or_else(|| name.clone());
+                let near = kind.local
+                    || (kind.id == SERVER_KIND && base_url.as_ref().is_some_and(|url| preset(&known_as).is_near(url)));
                 let address = base_url.as_ref().map(Url::to_string).unwrap_or_default();
                 let services = (kind.connect)(Connection {
                     name: name.clone(),
@@ -137,7 +147,7 @@ impl World {
                 });
                 let consent =
                     if kind.local { Consent { audio: true, screen: true, text: true } } else { settings.may_receive };
-                Connected { name, known_as, kind, services, consent, problem, address }
+                Connected { name, known_as, kind, services, consent, near, problem, address }
             })
             .collect();
         Self { config, connected, known, made }
@@ -165,6 +175,7 @@ impl World {
             notices: Vec::new(),
             hedge: settings.hedge,
             past_blocks: settings.fallback_when_blocked,
+            delivery: Delivery::default(),
             why: None,
             made: self.made,
         };
@@ -241,7 +252,7 @@ impl World {
             .or_else(|| choice.model.clone().filter(|_| preferred));
         let model = match named {
             Some(named) => {
-                let resolved = catalog::resolve(&connected.known_as, service, &named);
+                let resolved = self.resolve(connected, service, &named);
                 if let Some(replaced) = &resolved.replaced {
                     let when = replaced.on.as_deref().map(|on| format!(" on {on}")).unwrap_or_default();
                     notices.push(Notice {
@@ -265,21 +276,52 @@ impl World {
             route: Route { provider: connected.name.clone(), model, voice },
             known_as: connected.known_as.clone(),
             services: connected.services.clone(),
-            local: connected.kind.local,
+            local: connected.near,
+            stand_in: connected.kind.local,
         })
+    }
+
+    /// The name to send for a name that was asked for. What the provider still lists is served, whatever the catalog says.
+    fn resolve(&self, of: &Connected, service: Service, named: &str) -> Resolved {
+        let asked = catalog::plain(named);
+        let listed = self.listed(of).is_some_and(|listed| listed.iter().any(|model| model.id == asked));
+        if listed && !self.known.is_gone(&of.name, asked) {
+            return Resolved { model: asked.to_owned(), replaced: None };
+        }
+        catalog::resolve(&of.known_as, service, named)
     }
 
     /// The named model, or what stands in for it while it is gone.
     fn unless_gone(&self, of: &Connected, service: Service, model: String, notices: &mut Vec<Notice>) -> String {
-        if !self.known.is_gone(&of.name, &model) {
-            return model;
-        }
-        let stands_in =
-            catalog::substitutes(&of.known_as, service, &model).find(|id| !self.known.is_gone(&of.name, id));
-        let Some(by) = stands_in else { return model };
-        let message = format!("{model} is no longer served. {by} answers in its place.");
+        let Some(why) = self.known.why_gone(&of.name, &model) else { return model };
+        let Some(by) = self.instead(of, service, &model) else { return model };
+        let message = format!("{} {by} answers in its place.", lists::reason(&model, why));
         notices.push(Notice { kind: "model_gone".into(), message });
-        by.to_owned()
+        by
+    }
+
+    /// The model of a provider that stands in for one that is gone: the catalog's, else another one that the provider lists.
+    pub(super) fn substitute(&self, provider: &str, service: Service, gone: &str) -> Option<String> {
+        let of = self.connected.iter().find(|connected| connected.name == provider)?;
+        self.instead(of, service, gone)
+    }
+
+    fn instead(&self, of: &Connected, service: Service, gone: &str) -> Option<String> {
+        let listed = self.listed(of);
+        let there = |id: &str| !self.known.is_gone(&of.name, id) && id != gone;
+        let on_list =
+            |id: &str| listed.is_none_or(|listed| listed.iter().any(|model| model.id.eq_ignore_ascii_case(id)));
+        let known = || catalog::substitutes(&of.known_as, service, gone).filter(|id| there(id));
+        known()
+            .find(|id| on_list(id))
+            .map(str::to_owned)
+            .or_else(|| {
+                let does = |model: &&ListedModel| model.services.contains(&service) && there(&model.id);
+                let mut others = listed?.iter().filter(does).map(|model| model.id.as_str());
+                others.find(|id| catalog::speak_alike(&of.known_as, gone, id)).map(str::to_owned)
+            })
+            // A list may leave out what is served all the same.
+            .or_else(|| known().next().map(str::to_owned))
     }
 
     /// The model for a service when none is named. The provider's own list overrules the catalog: a default that is not listed,
@@ -291,7 +333,7 @@ impl World {
                 && listed.is_none_or(|listed| listed.iter().any(|model| model.id.eq_ignore_ascii_case(id)))
         };
         let known = || catalog::models(&of.known_as).iter().filter(|model| model.services.contains(&service));
-        let not_by_chance = |id: &str| catalog::find(&of.known_as, id).is_some_and(|model| model.note.is_none());
+        let not_by_chance = |id: &str| catalog::find(&of.known_as, id).is_some_and(|model| !model.only_by_name);
         let preferred = match self.preference(service, wishes) {
             Some(Preference::Quality) => {
                 known().filter(|model| served(&model.id) && not_by_chance(&model.id)).max_by_key(|model| model.quality)

@@ -56,7 +56,7 @@ async fn what_espeak_says_pocketsphinx_understands() {
         return;
     }
     let request =
-        TtsRequest { model: String::new(), voice: "en-us".into(), text: "What is the weather like today".into() };
+        TtsRequest { voice: "en-us".into(), text: "What is the weather like today".into(), ..TtsRequest::default() };
     let pieces: Vec<SpeechPiece> = offline.speak(&request).await.unwrap().try_collect().await.unwrap();
     let mut samples = Vec::new();
     for piece in pieces {
@@ -68,7 +68,7 @@ async fn what_espeak_says_pocketsphinx_understands() {
     let samples: Vec<i16> = samples.into_iter().map(to_i16).collect();
     let duration = Duration::from_secs_f64(samples.len() as f64 / f64::from(SPEECH_RATE));
     assert!(duration > Duration::from_secs(1), "{duration:?}");
-    let request = SttRequest { model: String::new(), wav: speech_wav(&samples), duration, language: None };
+    let request = SttRequest { wav: speech_wav(&samples), duration, ..SttRequest::default() };
     let heard = offline.transcribe(&request).await.unwrap().text;
     // A recogniser of this size mistakes a word now and then.
     let found = ["what", "weather", "today"].iter().filter(|word| heard.contains(**word)).count();

@@ -41,12 +41,18 @@ pub(super) async fn transcribe(offline: &Offline, request: &SttRequest) -> Resul
             "No speech recogniser was found. Install pocketsphinx, or whisper-cli and set AURA_WHISPER_MODEL to its model.",
         ));
     };
+    if request.translate && !matches!(recogniser, Recogniser::Whisper(..)) {
+        return Err(Failure::new(Class::Unsupported, "The speech recogniser on this computer does not translate."));
+    }
     let file = TempFile::holding("wav", &request.wav).await?;
     let path = || file.0.clone().into_os_string();
     let (name, text) = match recogniser {
         Recogniser::Whisper(program, model) => {
             let language = openai_audio::language(request.language.as_deref()).unwrap_or_else(|| "auto".into());
             let mut words = args(["--no-timestamps", "--no-prints", "--language"]);
+            if request.translate {
+                words.insert(0, "--translate".into());
+            }
             words.extend([language.into(), "--model".into(), model.into_os_string(), "--file".into(), path()]);
             ("whisper-cli", lines(&run(offline, program, words).await?))
         }

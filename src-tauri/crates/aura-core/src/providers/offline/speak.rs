@@ -11,7 +11,9 @@ use crate::providers::wire::speech::{silent, unreadable};
 use crate::providers::{Class, Failure, SpeechPiece, TtsRequest};
 
 /// Words per minute. espeak-ng's own 175 is hard to follow.
-const WORDS_PER_MINUTE: &str = "150";
+const WORDS_PER_MINUTE: f32 = 150.0;
+/// What espeak-ng can be told, words per minute.
+const PACES: (f32, f32) = (80.0, 450.0);
 
 /// A voice that was found.
 pub(super) enum Speaker {
@@ -59,7 +61,9 @@ pub(super) async fn speak(offline: &Offline, request: &TtsRequest) -> Result<Vec
     let wav = match speaker {
         Speaker::Espeak(program) => {
             let voice = catalog::resolve_voice(PROVIDER.id, &request.model, &request.voice);
-            let words = args(["--stdin", "--stdout", "-b", "1", "-s", WORDS_PER_MINUTE, "-v", &voice]);
+            let pace = WORDS_PER_MINUTE * request.delivery.speed.unwrap_or(1.0);
+            let pace = pace.clamp(PACES.0, PACES.1).round().to_string();
+            let words = args(["--stdin", "--stdout", "-b", "1", "-s", &pace, "-v", &voice]);
             offline.run(program, words, text).await?.stdout.to_vec()
         }
         Speaker::Piper(program, model) => {

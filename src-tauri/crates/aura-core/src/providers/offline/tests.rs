@@ -54,6 +54,7 @@ fn recording() -> SttRequest {
         wav: Bytes::from(vec![0; 4000]),
         duration: Duration::from_secs(1),
         language: Some("en-US".into()),
+        ..SttRequest::default()
     }
 }
 
@@ -113,7 +114,7 @@ async fn what_is_missing_is_named() {
     let mut look = question("what?");
     look.messages.push(Message::new(Role::User, "").showing(Some(Bytes::from_static(b"\x89PNG"))));
     assert!(offline.chat(&look).await.err().unwrap().message.contains("tesseract"));
-    let say = TtsRequest { model: "built-in".into(), voice: String::new(), text: "hi".into() };
+    let say = TtsRequest { model: "built-in".into(), text: "hi".into(), ..TtsRequest::default() };
     assert!(offline.speak(&say).await.err().unwrap().message.contains("espeak-ng"));
     let models = offline.models().await.unwrap();
     assert_eq!(models[0].services, [Service::Llm]);
@@ -158,7 +159,7 @@ async fn the_screen_is_read_aloud() {
 async fn espeak_is_decoded_whatever_its_header_says() {
     let (programs, offline) =
         offline(vec![("espeak-ng", ok(recorded::bytes("speech_streamed_header_24k.wav")))], alone());
-    let say = TtsRequest { model: "built-in".into(), voice: String::new(), text: "-v hello".into() };
+    let say = TtsRequest { model: "built-in".into(), text: "-v hello".into(), ..TtsRequest::default() };
     let pieces: Vec<SpeechPiece> = offline.speak(&say).await.unwrap().try_collect().await.unwrap();
     assert!(matches!(&pieces[..], [SpeechPiece::Pcm(pcm)] if pcm.samples.len() == 2400));
     let job = programs.calls.lock().unwrap()[0].clone();

@@ -1,6 +1,6 @@
 //! Calls that fail, and what is made of them.
 
-use std::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::providers::wire::{recorded, scripted};
@@ -63,7 +63,7 @@ async fn speech_that_breaks_is_not_complete() {
     ])
     .await;
     let tts = at("groq", &server.base, Some(KEY), None).tts.unwrap();
-    let request = TtsRequest { model: "m".into(), voice: String::new(), text: "hi".into() };
+    let request = sentence("m");
     let mut speech = tts.speak(&request).await.unwrap();
     assert!(matches!(speech.try_next().await, Ok(Some(SpeechPiece::Pcm(_)))));
     let failure = loop {
@@ -125,19 +125,21 @@ async fn keys_that_are_missing_or_cannot_be_sent() {
     }
 }
 
-/// Trap 38: pages of proxies are cut, and no key is in them.
+/// Pages of proxies are cut, and no key is in them.
 #[tokio::test]
-async fn error_bodies_are_bounded_in_size_and_time() {
+async fn trap_38_error_bodies_are_bounded_in_size_and_time() {
     let long = vec![b'x'; 300_000];
     let (_, failure, _) = groq(vec![scripted::reply("500 Internal Server Error", "", &long)]).await;
     assert_eq!(failure.class, Class::Overloaded);
     assert!(failure.message.chars().count() <= 300);
 
-    let began = Instant::now();
+    let page = format!("<html><title>413 {KEY}</title>{}</html>", "x".repeat(200_000));
+    let (_, failure, _) = groq(vec![scripted::reply("413 Payload Too Large", "", page.as_bytes())]).await;
+    assert_eq!((failure.class, failure.message.as_str()), (Class::Unsupported, "413 …"));
+
     let head = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 500\r\n\r\nover capac";
     let (_, failure, _) = groq(vec![scripted::hanging(scripted::raw(head))]).await;
     assert_eq!((failure.class, failure.message.as_str()), (Class::Overloaded, "over capac"));
-    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
@@ -150,27 +152,41 @@ async fn pages_of_somebody_else() {
     assert_eq!(account.models().await.unwrap_err().class, Class::Unreachable);
 }
 
-/// Trap 37: errors with status 200, and in every dialect of its own.
+/// Errors with status 200, and each server in a dialect of its own.
 #[tokio::test]
-async fn a_server_that_says_200_to_everything() {
+async fn trap_37_errors_in_every_servers_own_words() {
     let nothing = || scripted::json(&recorded::text("lmstudio_200_unexpected_endpoint.json"));
     let server = scripted::start(vec![nothing(), nothing(), nothing()]).await;
     let services = at("openai_compatible", &server.base, None, Some("custom"));
-    let speech = TtsRequest { model: "m".into(), voice: "v".into(), text: "hi".into() };
     let mut classes = vec![services.stt.unwrap().transcribe(&recording()).await.unwrap_err().class];
     classes.push(collect(services.chat.unwrap().chat(&question("m")).await).await.1.unwrap_err().class);
-    classes.push(services.tts.unwrap().speak(&speech).await.unwrap().try_next().await.unwrap_err().class);
+    classes.push(services.tts.unwrap().speak(&sentence("m")).await.unwrap().try_next().await.unwrap_err().class);
     assert_eq!(classes, [Class::Unsupported; 3]);
+
+    for (name, status, says) in [
+        ("kokoro_error_400.json", "400 Bad Request", "Unsupported model"),
+        ("fastapi_error_422.json", "422 Unprocessable", "Field required"),
+        ("whispercpp_error_400.json", "400 Bad Request", "no 'file' field"),
+    ] {
+        let (_, failure, _) = groq(vec![scripted::reply(status, "", &recorded::bytes(name))]).await;
+        assert!(failure.message.contains(says), "{name}: {}", failure.message);
+    }
+    // whisper.cpp calls its text a web page, and Ollama's list is null when it is empty.
+    let said = scripted::reply("200 OK", "content-type: text/html\r\n", b" Good morning.\n");
+    let empty = scripted::json(&recorded::text("ollama_models_empty.json"));
+    let server = scripted::start(vec![said, empty]).await;
+    let at = |preset| at("openai_compatible", &server.base, None, Some(preset));
+    assert_eq!(at("whispercpp").stt.unwrap().transcribe(&recording()).await.unwrap().text, "Good morning.");
+    assert_eq!(at("ollama").account.unwrap().models().await.unwrap(), []);
 }
 
-/// Trap 36: dropping the answer closes the stream.
+/// Dropping the answer closes the connection, which is how HTTP/1 tells that nobody listens.
 #[tokio::test]
-async fn dropping_the_answer_ends_the_call() {
+async fn trap_36_dropping_the_answer_ends_the_call() {
     let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/", listener.local_addr().unwrap());
     let closed = tokio::spawn(async move {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut buffer = [0; 65536];
         assert!(socket.read(&mut buffer).await.unwrap() > 0);
@@ -179,5 +195,64 @@ async fn dropping_the_answer_ends_the_call() {
     });
     let stream = at("groq", &base, Some(KEY), None).chat.unwrap().chat(&question("m")).await.unwrap();
     drop(stream);
-    tokio::time::timeout(Duration::from_secs(2), closed).await.expect("the connection stays open").unwrap();
+    tokio::time::timeout(Duration::from_secs(20), closed).await.expect("the connection stays open").unwrap();
+}
+
+/// A frame of HTTP/2: its kind, its stream, and what it holds.
+async fn frame(socket: &mut tokio::net::TcpStream) -> Option<(u8, u32, Vec<u8>)> {
+    let mut head = [0; 9];
+    socket.read_exact(&mut head).await.ok()?;
+    let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+    let mut body = vec![0; length];
+    socket.read_exact(&mut body).await.ok()?;
+    Some((head[3], u32::from_be_bytes([head[5], head[6], head[7], head[8]]), body))
+}
+
+/// Over HTTP/2 it is a frame that resets the stream; the connection stays for the next question. RFC 9113, section 6.
+#[tokio::test]
+async fn trap_36_dropping_the_answer_resets_the_stream_of_http_2() {
+    const HEADERS: u8 = 1;
+    const RESET: u8 = 3;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base: reqwest::Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let reset = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut preface = [0; 24];
+        socket.read_exact(&mut preface).await.unwrap();
+        assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        socket.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap(); // settings, as they are
+        while let Some((kind, stream, _)) = frame(&mut socket).await {
+            match kind {
+                // `:status: 200` is the eighth entry of the static table; the stream stays open.
+                HEADERS => {
+                    let [a, b, c, d] = stream.to_be_bytes();
+                    socket.write_all(&[0, 0, 1, HEADERS, 4, a, b, c, d, 0x88]).await.unwrap();
+                }
+                RESET => return true,
+                _ => {}
+            }
+        }
+        false
+    });
+    let connection = Connection { http: Http::http2().unwrap(), ..connection("groq", base, Some(KEY), None) };
+    let stream = (find("groq").unwrap().connect)(connection).chat.unwrap().chat(&question("m")).await.unwrap();
+    drop(stream);
+    let reset = tokio::time::timeout(Duration::from_secs(20), reset).await.expect("nothing is reset").unwrap();
+    assert!(reset, "the connection closed without a reset");
+}
+
+/// The reason to end is there: what the body does after that is nobody's loss.
+#[tokio::test]
+async fn a_body_that_breaks_or_stalls_after_the_answer_is_complete_ends_it() {
+    let whole = recorded::text("groq_chat_stream.sse");
+    let ended = whole.find("data: [DONE]").unwrap();
+    let bytes = &whole.as_bytes()[..ended];
+    let server = scripted::start(vec![scripted::cut("text/event-stream", bytes)]).await;
+    let chat = at("groq", &server.base, Some(KEY), None).chat.unwrap();
+    let (text, result) = collect(chat.chat(&question("m")).await).await;
+    assert_eq!((text.as_str(), result.unwrap().output_tokens), ("Hello — café 👋", Some(12)), "it broke");
+    let server = scripted::start(vec![scripted::hanging(scripted::cut("text/event-stream", bytes))]).await;
+    let chat = at("groq", &server.base, Some(KEY), None).chat.unwrap();
+    let (text, result) = collect(chat.chat(&question("m")).await).await;
+    assert_eq!((text.as_str(), result.is_ok()), ("Hello — café 👋", true), "it stalled");
 }

@@ -142,9 +142,15 @@ mod tests {
         assert_eq!(retry_after(&header("retry-after", "whenever"), now), None);
     }
 
-    /// Trap 7: waits come as seconds, as Go durations and in words.
+    /// `retry-after` is seconds, reset headers are Go durations, and the sentence says it in its own way.
     #[test]
-    fn waits_in_words() {
+    fn trap_07_waits_come_as_seconds_as_go_durations_and_in_words() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+        assert_eq!(retry_after(&header("retry-after", "3"), now), ms(3000));
+        let mut headers = header("x-ratelimit-remaining-tokens", "0");
+        headers.insert("x-ratelimit-reset-tokens", "2m52.8s".parse().unwrap());
+        assert_eq!(reset(&headers), ms(172_800));
+        assert_eq!(in_text("Please try again in 16.239999999s.").unwrap().as_millis(), 16_239);
         assert_eq!(in_text("Please try again in 1m23.45s. Need more?"), ms(83_450));
         assert_eq!(in_text("limit: 15\nPlease retry in 36.871s."), ms(36_871));
         assert_eq!(in_text("please retry in 800ms"), ms(800));

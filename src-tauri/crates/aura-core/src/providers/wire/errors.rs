@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use super::{delay, verdict};
+use super::{delay, limits, verdict};
 use crate::providers::{Class, Failure};
 
 /// The longest message that is kept, in characters.
@@ -40,22 +40,22 @@ pub(crate) fn failure(status: u16, headers: &HeaderMap, body: &str) -> Failure {
 fn failure_at(status: u16, headers: &HeaderMap, body: &str, now: Timestamp) -> Failure {
     let said = read(body, status);
     let class = verdict::of_status(status, &said);
-    let retry_after = match class {
-        // Google's retryDelay is about the minute even when the day is used up.
-        Class::Quota if said.google && !said.quotas.is_empty() => delay::until_pacific_midnight(now),
-        Class::RateLimited | Class::Quota | Class::Overloaded => delay::retry_after(headers, now)
-            .or(said.retry)
-            .or_else(|| delay::in_text(&said.message))
-            .or_else(|| if class == Class::Overloaded { None } else { delay::reset(headers) })
-            // A Google limit without any detail is one per minute; ten seconds is what its own examples start with.
-            .or(if class == Class::RateLimited && said.google { Some(Duration::from_secs(10)) } else { None }),
-        _ => None,
-    };
-    Failure { status: Some(status), retry_after, ..Failure::new(class, shorten(&verdict::advice(class, &said))) }
+    let message = shorten(&verdict::advice(class, &said));
+    Failure {
+        status: Some(status),
+        retry_after: wait(class, &said, headers, now),
+        not_offered: verdict::is_not_offered(class, &said),
+        rate_limit: limits::read(headers).map(Box::new),
+        ..Failure::new(class, message)
+    }
 }
 
 /// The failure that arrived inside a reply with status 200.
 pub(crate) fn in_success(value: &Value) -> Option<Failure> {
+    in_success_at(value, Timestamp::now())
+}
+
+fn in_success_at(value: &Value, now: Timestamp) -> Option<Failure> {
     let value = unwrap_list(value);
     let error = value.get("error").filter(|error| !error.is_null() && **error != Value::Bool(false))?;
     if error.as_str().is_some_and(str::is_empty) {
@@ -66,11 +66,29 @@ pub(crate) fn in_success(value: &Value) -> Option<Failure> {
         Some(status) if status >= 400 => verdict::of_status(status, &said),
         _ => verdict::of_words(&said),
     };
-    let retry_after = match class {
-        Class::RateLimited | Class::Quota | Class::Overloaded => said.retry.or_else(|| delay::in_text(&said.message)),
+    let retry_after = wait(class, &said, &HeaderMap::new(), now);
+    let message = shorten(&verdict::advice(class, &said));
+    Some(Failure {
+        status: said.status,
+        retry_after,
+        not_offered: verdict::is_not_offered(class, &said),
+        ..Failure::new(class, message)
+    })
+}
+
+/// How long to leave the route alone.
+fn wait(class: Class, said: &Said, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    match class {
+        // Google's retryDelay is about the minute even when the day is used up.
+        Class::Quota if said.google && !said.quotas.is_empty() => delay::until_pacific_midnight(now),
+        Class::RateLimited | Class::Quota | Class::Overloaded => delay::retry_after(headers, now)
+            .or(said.retry)
+            .or_else(|| delay::in_text(&said.message))
+            .or_else(|| if class == Class::Overloaded { None } else { delay::reset(headers) })
+            // A Google limit without any detail is one per minute; ten seconds is what its own examples start with.
+            .or(if class == Class::RateLimited && said.google { Some(Duration::from_secs(10)) } else { None }),
         _ => None,
-    };
-    Some(Failure { status: said.status, retry_after, ..Failure::new(class, shorten(&verdict::advice(class, &said))) })
+    }
 }
 
 /// A failure of a stream that has begun: after content it is an interruption whatever the reason, except a refusal.
@@ -230,9 +248,38 @@ mod tests {
         failure_at(status, &HeaderMap::new(), &recorded::text(name), now)
     }
 
+    /// 400 `model_decommissioned` or 404 `model_not_found`. What the person hears of it is in `tests/traps`.
+    #[test]
+    fn trap_08_a_retired_model_is_told_in_two_ways() {
+        for (name, status) in [("groq_error_400_model_decommissioned.json", 400), ("groq_error_404_model.json", 404)] {
+            let failure = of(name, status);
+            assert_eq!((failure.class, failure.not_offered), (Class::ModelGone, false), "{name}");
+        }
+    }
+
+    /// The key is fine, and so is the model: the person can do something about it, and is told what.
+    #[test]
+    fn a_model_that_is_not_for_this_account_is_told_apart_from_a_retired_one() {
+        for (name, status) in
+            [("groq_error_400_model_terms_required.json", 400), ("groq_error_403_model_blocked.json", 403)]
+        {
+            let failure = of(name, status);
+            assert_eq!((failure.class, failure.not_offered), (Class::ModelGone, true), "{name}");
+        }
+        let terms = of("groq_error_400_model_terms_required.json", 400).message;
+        assert!(terms.contains("https://") && terms.contains("accept"), "{terms}");
+    }
+
+    /// Not a 401, and neither is an expired one.
+    #[test]
+    fn trap_19_a_bad_key_of_geminis_is_a_400() {
+        for name in ["gemini_error_400_key.json", "gemini_error_400_key_expired.json"] {
+            assert_eq!(of(name, 400).class, Class::Auth, "{name}");
+        }
+        assert_ne!(of("gemini_error_400_location.json", 400).class, Class::Auth, "not every 400 is about the key");
+    }
+
     /// The class of every recorded error; the status is in its name.
-    /// Trap 8: a retired model is 400 `model_decommissioned` or 404 `model_not_found`.
-    /// Trap 19: a bad key of Gemini's is a 400.
     #[test]
     fn every_recorded_error_has_its_class() {
         use Class::*;
@@ -260,7 +307,7 @@ mod tests {
             ("groq_error_400_model_decommissioned.json", ModelGone),
             ("groq_error_400_model_terms_required.json", ModelGone),
             ("groq_error_400_too_many_images.json", Unsupported),
-            ("groq_error_400_tool_use_failed.json", InvalidRequest),
+            ("groq_error_400_tool_use_failed.json", Empty),
             ("groq_error_400_tts_format.json", Unsupported),
             ("groq_error_400_tts_no_letters.json", InvalidRequest),
             ("groq_error_401.json", Auth),
@@ -318,17 +365,38 @@ mod tests {
         );
     }
 
-    /// Trap 6: 413 with `rate_limit_exceeded` is not waited out, 429 is.
-    /// Trap 20: Google tells the wait in the body, by the day or the minute, or not at all.
+    /// 413 with `rate_limit_exceeded` is one request that is larger than a minute's allowance; 429 with the same code is waited out.
+    #[test]
+    fn trap_06_the_same_code_is_waited_out_or_not() {
+        for (name, status, class, waits) in [
+            ("groq_error_413_tpm.json", 413, Class::Unsupported, false),
+            ("groq_error_429_tpm.json", 429, Class::RateLimited, true),
+        ] {
+            assert!(recorded::text(name).contains("rate_limit_exceeded"), "{name}");
+            let failure = of(name, status);
+            assert_eq!((failure.class, failure.retry_after.is_some()), (class, waits), "{name}");
+        }
+    }
+
+    /// By the day or by the minute, or without a word about it.
+    #[test]
+    fn trap_20_google_tells_the_wait_in_the_body() {
+        let told = |name| (of(name, 429).class, of(name, 429).retry_after);
+        assert_eq!(told("gemini_error_429.json"), (Class::RateLimited, Some(Duration::from_secs(36))));
+        assert_eq!(told("gemini_error_429_bare.json"), (Class::RateLimited, Some(Duration::from_secs(10))));
+        // The daily limit's retryDelay of 36 s is a lie; midnight in California is 20 hours away.
+        let day = (Class::Quota, Some(Duration::from_secs(20 * 3600)));
+        assert_eq!(told("gemini_error_429_day.json"), day);
+        let inside =
+            in_success_at(&recorded::json("gemini_error_429_day.json"), "2026-11-22T12:00:00Z".parse().unwrap());
+        let inside = inside.unwrap();
+        assert_eq!((inside.class, inside.retry_after), day, "the same inside a success");
+    }
+
     #[test]
     fn waits_come_from_where_they_are_told() {
-        assert_eq!(of("gemini_error_429.json", 429).retry_after, Some(Duration::from_secs(36)));
-        assert_eq!(of("gemini_error_429_bare.json", 429).retry_after, Some(Duration::from_secs(10)));
-        // The daily limit's retryDelay of 36 s is a lie; midnight in California is 20 hours away.
-        assert_eq!(of("gemini_error_429_day.json", 429).retry_after, Some(Duration::from_secs(20 * 3600)));
         assert_eq!(of("groq_error_429_tpm.json", 429).retry_after.unwrap().as_millis(), 2032);
         assert_eq!(of("groq_error_429_rpd.json", 429).retry_after, Some(Duration::from_secs(864)));
-        assert_eq!(of("groq_error_413_tpm.json", 413).retry_after, None);
         let (status, headers) = recorded::head("groq_headers_429.txt");
         let failure = failure(status, &headers, &recorded::text("groq_error_429_tpm.json"));
         assert_eq!(failure.retry_after, Some(Duration::from_secs(3)));
@@ -355,7 +423,6 @@ mod tests {
         assert_eq!(failure(529, &HeaderMap::new(), "[]").class, Class::Overloaded);
     }
 
-    /// Trap 29: the newest models answer 503 "high demand" often; that is overload, and the next route answers.
     #[test]
     fn a_list_of_one_is_unwrapped() {
         let failure = failure(503, &HeaderMap::new(), &recorded::text("gemini_stream_array_error.json"));

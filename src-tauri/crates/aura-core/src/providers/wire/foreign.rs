@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use proptest::prelude::*;
 use reqwest::header::HeaderMap;
@@ -17,14 +16,13 @@ use crate::providers::{ChatPiece, SttRequest};
 static RECORDED: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| recorded::all(""));
 
 fn read_by_all(bytes: &[u8]) -> [bool; 4] {
-    let request =
-        SttRequest { model: String::new(), wav: bytes.to_vec().into(), duration: Duration::ZERO, language: None };
+    let request = SttRequest { wav: bytes.to_vec().into(), ..SttRequest::default() };
     let cut: Vec<&[u8]> = bytes.chunks(11).collect();
     let ended = |pieces: Vec<ChatPiece>| matches!(pieces.last(), Some(ChatPiece::End { .. }));
     let openai = decode_all(JsonEvents::new(openai_chat::Answer::default()), &cut);
     let gemini = decode_all(JsonEvents::new(gemini_generate::Answer::default()), &cut);
     let spoken = decode_all(JsonEvents::new(gemini_audio::Speech::default()), &cut);
-    let audio = decode_all(speech::Speech::new("audio/wav".into(), "wav"), &cut);
+    let audio = decode_all(speech::Speech::new("audio/wav".into(), "wav", None), &cut);
     let value: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
     drop((
         openai_audio::transcript(bytes, &request),

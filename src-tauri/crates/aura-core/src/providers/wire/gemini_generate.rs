@@ -11,8 +11,9 @@ pub(super) fn parts(value: &Value) -> &[Value] {
     value["candidates"][0]["content"]["parts"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// How the first candidate ended, if it did; fails when the prompt or the answer was blocked.
-pub(super) fn finish(value: &Value) -> Result<Option<Finish>, Failure> {
+/// How the first candidate ended, if it did. Fails when the prompt or the answer was blocked, and when the model gave up: only
+/// `STOP` says that an answer is complete. `content` tells whether something of it came, here or before.
+pub(super) fn finish(value: &Value, content: bool) -> Result<Option<Finish>, Failure> {
     if let Some(reason) =
         value["promptFeedback"]["blockReason"].as_str().filter(|reason| *reason != "BLOCK_REASON_UNSPECIFIED")
     {
@@ -39,7 +40,12 @@ pub(super) fn finish(value: &Value) -> Result<Option<Finish>, Failure> {
         ) => {
             Err(Failure::new(Class::Blocked, errors::shorten(&format!("Gemini stopped the answer ({reason}).{said}"))))
         }
-        Some(_) => Ok(Some(Finish::Stop)),
+        Some("STOP") => Ok(Some(Finish::Stop)),
+        // OTHER, MALFORMED_FUNCTION_CALL, MALFORMED_RESPONSE, TOO_MANY_TOOL_CALLS, NO_IMAGE and those that are not known yet.
+        Some(reason) => {
+            let class = if content { Class::Interrupted } else { Class::Empty };
+            Err(Failure::new(class, errors::shorten(&format!("Gemini gave up ({reason}).{said}"))))
+        }
     }
 }
 
@@ -50,6 +56,7 @@ pub(super) fn read_usage(usage: &mut Usage, value: &Value) {
         one.or(other).map(|_| one.unwrap_or(0).saturating_add(other.unwrap_or(0)))
     };
     usage.input_tokens = sum(number("promptTokenCount"), number("toolUsePromptTokenCount")).or(usage.input_tokens);
+    usage.cached_tokens = number("cachedContentTokenCount").or(usage.cached_tokens);
     usage.output_tokens = sum(number("candidatesTokenCount"), number("thoughtsTokenCount")).or(usage.output_tokens);
     if let Some(model) = value["modelVersion"].as_str() {
         usage.model = Some(model.to_owned());
@@ -105,7 +112,8 @@ impl Dialect for Answer {
         if self.call_bytes > super::MAX_CALL_BYTES {
             return Err(errors::broken(self.content, "The model called tools without end."));
         }
-        self.finish = finish(value)?.or(self.finish);
+        let used = |failure: Failure| Failure { usage: Some(Box::new(self.usage.clone())), ..failure };
+        self.finish = finish(value, self.content).map_err(used)?.or(self.finish);
         Ok(())
     }
 
@@ -126,6 +134,10 @@ impl Dialect for Answer {
 
     fn has_content(&self) -> bool {
         self.content
+    }
+
+    fn has_ended(&self) -> bool {
+        self.finish.is_some()
     }
 
     fn missed(&mut self) {
@@ -156,7 +168,17 @@ mod tests {
         (text, end, failure)
     }
 
-    /// Trap 17: content without parts, without content, or missing.
+    /// `content` without parts, `content: {}`, and no content at all.
+    #[test]
+    fn trap_17_a_candidate_may_hold_nothing_in_three_ways() {
+        let (text, end, failure) = run("gemini_max_tokens_no_parts.json");
+        assert_eq!((text.as_str(), end.unwrap().0, failure), ("", Finish::Length, None), "the router makes more room");
+        for name in ["gemini_safety_no_parts.json", "gemini_candidate_no_content.json"] {
+            let (text, end, failure) = run(name);
+            assert_eq!((text.as_str(), end, failure.unwrap().class), ("", None, Class::Blocked), "{name}");
+        }
+    }
+
     #[test]
     fn complete_answers() {
         for (name, words, finish, tokens) in [
@@ -177,7 +199,62 @@ mod tests {
         }
     }
 
-    /// Trap 18: a blocked question is a success without candidates.
+    /// A blocked question is a success without candidates.
+    #[test]
+    fn trap_18_a_blocked_question_is_told_with_its_reason() {
+        for (name, reason) in
+            [("gemini_prompt_blocked.json", "SAFETY"), ("gemini_stream_prompt_blocked.sse", "PROHIBITED_CONTENT")]
+        {
+            let (text, end, failure) = run(name);
+            let failure = failure.unwrap();
+            assert_eq!((text.as_str(), end, failure.class), ("", None, Class::Blocked), "{name}");
+            assert!(failure.message.contains(reason), "{name}: {}", failure.message);
+        }
+    }
+
+    /// Lines end with CRLF and there is no `[DONE]`; an error may be an event, plain JSON, or a list of one.
+    #[test]
+    fn trap_21_the_forms_of_a_stream() {
+        let bytes = recorded::bytes("gemini_stream.sse");
+        assert!(
+            String::from_utf8_lossy(&bytes).contains("\r\n\r\n") && !String::from_utf8_lossy(&bytes).contains("[DONE]")
+        );
+        assert_eq!(run("gemini_stream.sse").1.unwrap().0, Finish::Stop);
+        assert_eq!(run("gemini_stream_array_no_alt_sse.json").0, "The tab is open.", "one list, without `alt=sse`");
+        for name in ["gemini_stream_error_data.sse", "gemini_stream_error_raw_json.sse"] {
+            let (text, _, failure) = run(name);
+            assert_eq!((text.as_str(), failure.unwrap().class), ("Half an ans", Class::Interrupted), "{name}");
+        }
+        assert_eq!(run("gemini_stream_array_error.json").2.unwrap().class, Class::Overloaded, "a list of one");
+    }
+
+    /// Only `STOP` says that an answer is complete.
+    #[test]
+    fn an_answer_that_the_model_gave_up_is_not_complete() {
+        for reason in ["OTHER", "MALFORMED_FUNCTION_CALL", "MALFORMED_RESPONSE", "TOO_MANY_TOOL_CALLS", "SOMETHING_NEW"]
+        {
+            let of = |text: &str| {
+                let parts = serde_json::json!([{ "text": text }]);
+                let value = serde_json::json!({
+                    "candidates": [{ "content": { "parts": parts }, "finishReason": reason }],
+                    "usageMetadata": { "promptTokenCount": 10, "candidatesTokenCount": 2 },
+                });
+                decode_all(JsonEvents::new(Answer::default()), &[format!("data: {value}\n\n").as_bytes()]).1.unwrap()
+            };
+            let (half, none) = (of("It is"), of(""));
+            assert_eq!((half.class, none.class), (Class::Interrupted, Class::Empty), "{reason}");
+            assert!(half.message.contains(reason) && half.usage.unwrap().output_tokens == Some(2));
+        }
+    }
+
+    #[test]
+    fn what_was_remembered_is_counted() {
+        let value = serde_json::json!({ "usageMetadata": { "promptTokenCount": 900, "cachedContentTokenCount": 800 } });
+        let mut usage = Usage::default();
+        read_usage(&mut usage, &value);
+        assert_eq!((usage.input_tokens, usage.cached_tokens), (Some(900), Some(800)));
+    }
+
     #[test]
     fn answers_that_failed() {
         for (name, words, class, says) in [
@@ -198,12 +275,27 @@ mod tests {
         }
     }
 
-    /// Trap 23: thoughts are not spoken.
+    /// They are a sign of life; and the empty part that carries their signature at the end is nothing at all.
     #[test]
-    fn thoughts_are_a_sign_of_life_and_nothing_else() {
-        let pieces =
-            decode_all(JsonEvents::new(Answer::default()), &[&recorded::bytes("gemini_stream_thoughts.sse")]).0;
-        assert_eq!(pieces[0], ChatPiece::Thinking);
+    fn trap_23_thoughts_are_not_spoken() {
+        let bytes = recorded::bytes("gemini_stream_thoughts.sse");
+        let raw = String::from_utf8_lossy(&bytes);
+        assert!(raw.contains("\"thought\": true") || raw.contains("\"thought\":true"));
+        assert!(raw.contains("thoughtSignature"));
+        let (pieces, failure) = decode_all(JsonEvents::new(Answer::default()), &[&bytes]);
+        assert_eq!(failure, None);
+        assert!(pieces.contains(&ChatPiece::Thinking));
+        let words = |piece: &ChatPiece| if let ChatPiece::Text(text) = piece { text.clone() } else { String::new() };
+        assert_eq!(pieces.iter().map(words).collect::<String>(), "It is open.");
+        let empty = |piece: &ChatPiece| matches!(piece, ChatPiece::Text(text) if text.is_empty());
+        assert!(!pieces.iter().any(empty), "{pieces:?}");
+        let thought = serde_json::json!({ "candidates": [{ "content": { "parts": [
+            { "text": "secret ", "thought": true }, { "text": "said" }, { "text": "", "thoughtSignature": "c2ln" },
+        ] }, "finishReason": "STOP" }] });
+        let (pieces, _) = decode_all(JsonEvents::new(Answer::default()), &[format!("data: {thought}\n\n").as_bytes()]);
+        assert!(
+            matches!(&pieces[..], [ChatPiece::Thinking, ChatPiece::Text(said), ChatPiece::End { .. }] if said == "said")
+        );
     }
 
     #[test]

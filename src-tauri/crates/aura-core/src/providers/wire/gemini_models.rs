@@ -27,6 +27,7 @@ fn model(value: &Value) -> Option<ListedModel> {
         services,
         context: number("inputTokenLimit"),
         max_output: number("outputTokenLimit"),
+        ..ListedModel::default()
     })
 }
 

@@ -5,7 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::openai_request::image_type;
-use crate::providers::{AnswerFormat, ChatRequest, Message, Part, Role, Sampling, Tool, ToolCall, ToolChoice};
+use crate::catalog;
+use crate::providers::{
+    AnswerFormat, ChatRequest, Detail, Message, Part, Role, Safety, Tier, Tool, ToolCall, ToolChoice,
+};
 
 /// The categories that can be set. Only what is surely harmful is blocked: a desktop is full of words that look so.
 const CATEGORIES: [&str; 4] = [
@@ -20,13 +23,17 @@ const FOREIGN_CALL: &str = "skip_thought_signature_validator";
 
 /// The body of a question. `params` goes into `generationConfig`: how much the model should think, from the catalog.
 pub(in crate::providers) fn request(request: &ChatRequest, params: Option<&Map<String, Value>>) -> Value {
+    let threshold = threshold(request.safety);
     let safety: Vec<Value> =
-        CATEGORIES.iter().map(|category| json!({ "category": category, "threshold": "BLOCK_ONLY_HIGH" })).collect();
+        CATEGORIES.iter().map(|category| json!({ "category": category, "threshold": threshold })).collect();
     let mut config = json!({});
     if let Some(most) = request.max_tokens {
         config["maxOutputTokens"] = json!(most);
     }
-    sample(&mut config, &request.sampling, &request.model);
+    sample(&mut config, request);
+    if let Some(resolution) = resolution(request.detail) {
+        config["mediaResolution"] = json!(resolution);
+    }
     match &request.format {
         AnswerFormat::Text => {}
         AnswerFormat::Json => config["responseMimeType"] = json!("application/json"),
@@ -49,7 +56,47 @@ pub(in crate::providers) fn request(request: &ChatRequest, params: Option<&Map<S
             body["toolConfig"] = json!({ "functionCallingConfig": calling });
         }
     }
+    if let Some(tier) = tier(request.tier) {
+        body["serviceTier"] = json!(tier);
+    }
+    merge(&mut body, request.extra.get("gemini"));
     body
+}
+
+/// Adds the caller's own fields. Those of an object are added to it: `generationConfig` stays what it is otherwise.
+fn merge(body: &mut Value, own: Option<&Map<String, Value>>) {
+    for (name, value) in own.into_iter().flatten() {
+        match (&mut body[name], value) {
+            (Value::Object(there), Value::Object(more)) => there.extend(more.clone()),
+            (place, value) => *place = value.clone(),
+        }
+    }
+}
+
+fn threshold(safety: Option<Safety>) -> &'static str {
+    match safety {
+        Some(Safety::Off) => "OFF",
+        None | Some(Safety::Low) => "BLOCK_ONLY_HIGH",
+        Some(Safety::Medium) => "BLOCK_MEDIUM_AND_ABOVE",
+        Some(Safety::High) => "BLOCK_LOW_AND_ABOVE",
+    }
+}
+
+fn resolution(detail: Option<Detail>) -> Option<&'static str> {
+    match detail? {
+        Detail::Auto => None,
+        Detail::Low => Some("MEDIA_RESOLUTION_LOW"),
+        Detail::High => Some("MEDIA_RESOLUTION_HIGH"),
+    }
+}
+
+fn tier(tier: Option<Tier>) -> Option<&'static str> {
+    match tier? {
+        Tier::Auto => None,
+        Tier::Standard => Some("standard"),
+        Tier::Flex => Some("flex"),
+        Tier::Priority => Some("priority"),
+    }
 }
 
 /// What it is told before the conversation. Gemini knows no such words in the middle of one: they come here as well.
@@ -144,17 +191,19 @@ fn calling(choice: &ToolChoice) -> Option<Value> {
     }
 }
 
-fn sample(config: &mut Value, sampling: &Sampling, model: &str) {
+fn sample(config: &mut Value, request: &ChatRequest) {
+    let sampling = &request.sampling;
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
             config[name] = value;
         }
     };
-    // Google documents that models from the third generation on ignore these two, and that later ones will refuse them.
-    let old = model.strip_prefix("models/").unwrap_or(model);
-    let takes = old.starts_with("gemini-1") || old.starts_with("gemini-2");
+    // Google documents that models from the third generation on ignore these three, and that later ones will refuse them.
+    let model = catalog::plain(&request.model);
+    let takes = model.starts_with("gemini-1") || model.starts_with("gemini-2");
     set("temperature", sampling.temperature.filter(|_| takes).map(Value::from));
     set("topP", sampling.top_p.filter(|_| takes).map(Value::from));
+    set("topK", request.top_k.filter(|_| takes).map(Value::from));
     set("stopSequences", (!sampling.stop.is_empty()).then(|| json!(sampling.stop)));
     set("seed", sampling.seed.map(Value::from));
     set("frequencyPenalty", sampling.frequency_penalty.map(Value::from));
@@ -178,6 +227,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::providers::Sampling;
     use crate::providers::wire::recorded;
 
     fn asked() -> ChatRequest {

@@ -9,17 +9,18 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, Request, RequestBuilder, Response, Url, redirect};
+use reqwest::{Client, ClientBuilder, Method, Request, RequestBuilder, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use url::Host;
 
 use super::stream::{self, Pieces};
 use super::{errors, limits};
 use crate::error::Error;
 use crate::providers::{Class, Failure, RateLimit};
 
-/// The longest that making a connection may take.
-const CONNECT: Duration = Duration::from_secs(3);
+/// The longest that making a connection may take, and whether small pieces are sent at once.
+pub(in crate::providers) const CONNECTING: (Duration, bool) = (Duration::from_secs(3), true);
 /// Connections stay open between turns, so that a question finds one; a laptop that slept finds out by the ping.
 const IDLE: Duration = Duration::from_secs(600);
 /// How often an open HTTP/2 connection is asked whether it still lives, and how long it may take to answer.
@@ -34,9 +35,9 @@ const WHOLE_BODY: usize = 16 * 1024 * 1024;
 /// The clocks of a request belong to the router, redirects could carry a key elsewhere, and compression delays streams.
 #[derive(Debug, Clone)]
 pub struct Http {
-    pooled: Client,
-    /// For one more try when a pooled connection turned out to be dead: it keeps none, so each of its is new.
-    fresh: Client,
+    far: Clients,
+    /// For this computer: a proxy that the system has for the network has nothing to do with it.
+    near: Clients,
     /// Hosts that have answered, so that a pooled connection to them may exist.
     answered: Arc<Mutex<HashSet<String>>>,
 }
@@ -44,7 +45,22 @@ pub struct Http {
 impl Http {
     /// The clients; nothing is opened.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self { pooled: client(usize::MAX)?, fresh: client(0)?, answered: Arc::default() })
+        Ok(Self {
+            far: Clients::new(|builder| builder)?,
+            near: Clients::new(ClientBuilder::no_proxy)?,
+            answered: Arc::default(),
+        })
+    }
+
+    /// The same for servers that speak HTTP/2 without TLS, which only tests do.
+    #[cfg(test)]
+    pub(crate) fn http2() -> Result<Self, Error> {
+        let clients = Clients::new(|builder| builder.no_proxy().http2_prior_knowledge())?;
+        Ok(Self { far: clients.clone(), near: clients, answered: Arc::default() })
+    }
+
+    fn clients(&self, url: &Url) -> &Clients {
+        if is_loopback(url) { &self.near } else { &self.far }
     }
 
     fn has_answered(&self, host: &str) -> bool {
@@ -61,11 +77,12 @@ impl Http {
     /// Sends a request. When a pooled connection breaks before a byte of the reply came, it is sent once more on a new one: a
     /// laptop that slept, or a gate that closes idle connections, is no failure of the provider's.
     async fn send(&self, request: Request) -> reqwest::Result<Response> {
+        let clients = self.clients(request.url());
         let place = request.url().authority().to_owned();
         let again = if self.has_answered(&place) { request.try_clone() } else { None };
-        let result = match (self.pooled.execute(request).await, again) {
+        let result = match (clients.pooled.execute(request).await, again) {
             (Err(error), Some(again)) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
-                self.fresh.execute(again).await
+                clients.fresh.execute(again).await
             }
             (result, _) => result,
         };
@@ -76,14 +93,38 @@ impl Http {
     }
 }
 
-fn client(idle: usize) -> Result<Client, Error> {
+/// The connections of one kind.
+#[derive(Debug, Clone)]
+struct Clients {
+    pooled: Client,
+    /// For one more try when a pooled connection turned out to be dead: it keeps none, so each of its is new.
+    fresh: Client,
+}
+
+impl Clients {
+    fn new(kind: fn(ClientBuilder) -> ClientBuilder) -> Result<Self, Error> {
+        Ok(Self { pooled: client(usize::MAX, kind)?, fresh: client(0, kind)? })
+    }
+}
+
+/// Whether an address is on this computer.
+pub(in crate::providers) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn client(idle: usize, kind: fn(ClientBuilder) -> ClientBuilder) -> Result<Client, Error> {
     // Another part of the program may have installed a provider already; one is as good as the other.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = || {
-        Client::builder()
+        kind(Client::builder())
             .user_agent(concat!("aura/", env!("CARGO_PKG_VERSION"))) // without one Groq's gate answers 403 (error code 1010)
-            .connect_timeout(CONNECT)
-            .tcp_nodelay(true)
+            .connect_timeout(CONNECTING.0)
+            .tcp_nodelay(CONNECTING.1)
             .tcp_keepalive(Duration::from_secs(30))
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(idle)
@@ -144,7 +185,7 @@ impl Link {
 
     /// Reads from an address.
     pub(in crate::providers) async fn get(&self, url: Url) -> Result<Reply, Failure> {
-        self.send(self.http.pooled.request(Method::GET, url)).await
+        self.send(self.request(Method::GET, url)).await
     }
 
     /// Sends JSON and returns when the headers of a success are there.
@@ -154,13 +195,17 @@ impl Link {
 
     /// Sends a body and returns when the headers of a success are there.
     pub(in crate::providers) async fn post(&self, url: Url, content_type: &str, body: Bytes) -> Result<Reply, Failure> {
-        self.send(self.http.pooled.request(Method::POST, url).header(CONTENT_TYPE, content_type).body(body)).await
+        self.send(self.request(Method::POST, url).header(CONTENT_TYPE, content_type).body(body)).await
     }
 
     /// Opens a connection and leaves it in the pool. Whatever is answered does not matter.
     pub(in crate::providers) async fn warm(&self) {
-        let request = self.http.pooled.request(Method::HEAD, self.base.clone()).timeout(CONNECT);
+        let request = self.request(Method::HEAD, self.base.clone()).timeout(CONNECTING.0);
         drop(request.send().await);
+    }
+
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.http.clients(&url).pooled.request(method, url)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Reply, Failure> {
@@ -211,7 +256,7 @@ impl Reply {
         limits::read(self.headers())
     }
 
-    /// The media type in lower case, without parameters.
+    /// The media type with its parameters, in lower case.
     pub(in crate::providers) fn content_type(&self) -> String {
         let value = self.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         value.to_ascii_lowercase()

@@ -21,6 +21,8 @@ pub(in crate::providers) trait Dialect: Send + 'static {
     fn end(&mut self, said_done: bool, out: &mut Vec<Self::Piece>) -> Result<(), Failure>;
     /// Whether something of the answer was made already.
     fn has_content(&self) -> bool;
+    /// Whether the answer said that it is complete: what may still come is not missed.
+    fn has_ended(&self) -> bool;
     /// A value could not be read and is missing from now on.
     fn missed(&mut self) {}
 }
@@ -154,6 +156,10 @@ impl<D: Dialect> Decoder for JsonEvents<D> {
 
     fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    fn has_ended(&self) -> bool {
+        self.dialect.has_ended()
     }
 }
 

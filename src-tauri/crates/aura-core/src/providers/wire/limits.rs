@@ -27,11 +27,11 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<RateLimit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::providers::wire::recorded;
+    use crate::providers::wire::{errors, recorded};
 
-    /// Trap 16: others spend from the same allowance; what is left is what the headers say, never a count of our own.
+    /// Others spend from the same allowance; what is left is what the headers say, never a count of our own.
     #[test]
-    fn recorded_headers() {
+    fn trap_16_what_is_left_is_what_the_headers_say() {
         let limit = read(&recorded::head("groq_headers_ok.txt").1).unwrap();
         assert_eq!((limit.requests, limit.requests_left, limit.tokens_left), (Some(1000), Some(998), Some(7927)));
         assert_eq!((limit.requests_reset_s, limit.tokens_reset_s), (Some(172.8), Some(0.547)));
@@ -41,5 +41,9 @@ mod tests {
             (Some(7200), Some(7190), Some(5.0))
         );
         assert_eq!(read(&recorded::head("gemini_headers_stream.txt").1), None);
+        // Whoever used it up: a refusal tells as well.
+        let (status, headers) = recorded::head("groq_headers_429.txt");
+        let refused = errors::failure(status, &headers, &recorded::text("groq_error_429_tpm.json"));
+        assert_eq!(refused.rate_limit.unwrap().tokens_left, Some(0));
     }
 }

@@ -7,11 +7,13 @@ pub mod http;
 pub mod sse;
 
 pub(super) mod delay;
+pub(super) mod effort;
 pub(super) mod errors;
 pub(super) mod gemini_audio;
 pub(super) mod gemini_generate;
 pub(super) mod gemini_models;
 pub(super) mod gemini_request;
+pub(super) mod heard;
 pub(super) mod json_events;
 pub(super) mod limits;
 pub(super) mod multipart;

@@ -3,10 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{errors, multipart};
-use crate::providers::{Class, Failure, Segment, SttRequest, Transcript, TtsRequest, Usage};
+use super::{errors, heard, multipart};
+use crate::providers::{Class, Delivery, Doubt, Failure, Segment, SttRequest, Transcript, TtsRequest, Usage, Word};
 
 /// Shorter recordings are refused by every server: the header of a WAV file and a hundredth of a second.
 const SHORTEST_WAV: usize = 44 + 320;
@@ -33,13 +34,39 @@ pub(in crate::providers) fn language(tag: Option<&str>) -> Option<String> {
     ((2..=3).contains(&code.len()) && code.chars().all(|c| c.is_ascii_alphabetic()) && code != "und").then_some(code)
 }
 
-/// The content type and body of `POST audio/transcriptions`.
-pub(in crate::providers) fn transcription_form(request: &SttRequest, response_format: &str) -> (String, Bytes) {
-    let language = language(request.language.as_deref());
+/// What differs between the servers that take a form.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::providers) struct Form<'a> {
+    /// `json`, or `verbose_json` where the server tells more in it.
+    pub(in crate::providers) format: &'a str,
+    /// Whether it tells the times of words, in `verbose_json` alone.
+    pub(in crate::providers) words: bool,
+    /// The field for names and terms; none: they go into the prompt.
+    pub(in crate::providers) vocabulary: Option<&'a str>,
+    /// The field that asks for English; none: it has an endpoint of its own.
+    pub(in crate::providers) translate: Option<&'a str>,
+}
+
+/// The content type and body of `POST audio/transcriptions`, and of `POST audio/translations`, which takes no language.
+pub(in crate::providers) fn transcription_form(request: &SttRequest, form: Form<'_>) -> (String, Bytes) {
+    let language = language(request.language.as_deref()).filter(|_| !request.translate || form.translate.is_some());
+    let temperature = request.temperature.unwrap_or(0.0).to_string();
+    let terms = request.vocabulary.join(", ");
+    let prompt = heard::prompt(request, form.vocabulary.is_none());
+    let words = request.words && form.words && !request.translate;
+    let format = if words { "verbose_json" } else { form.format };
     let mut fields =
-        vec![("model", request.model.as_str()), ("response_format", response_format), ("temperature", "0")];
-    if let Some(language) = &language {
-        fields.push(("language", language));
+        vec![("model", request.model.as_str()), ("response_format", format), ("temperature", temperature.as_str())];
+    fields.extend(language.as_deref().map(|language| ("language", language)));
+    fields.extend(prompt.as_deref().map(|prompt| ("prompt", prompt)));
+    if let Some(name) = form.vocabulary.filter(|_| !terms.is_empty()) {
+        fields.push((name, &terms));
+    }
+    if words {
+        fields.extend(["segment", "word"].map(|what| ("timestamp_granularities[]", what)));
+    }
+    if let Some(name) = form.translate.filter(|_| request.translate) {
+        fields.push((name, "true"));
     }
     multipart::form(&fields, &multipart::File { name: "audio.wav", mime: "audio/wav", bytes: &request.wav })
 }
@@ -52,6 +79,9 @@ pub(in crate::providers) fn transcription_json(request: &SttRequest) -> Value {
     });
     if let Some(language) = language(request.language.as_deref()) {
         body["language"] = json!(language);
+    }
+    if let Some(temperature) = request.temperature {
+        body["temperature"] = json!(temperature);
     }
     body
 }
@@ -82,17 +112,18 @@ pub(in crate::providers) fn transcript(body: &[u8], request: &SttRequest) -> Res
     let Some(text) = value["text"].as_str() else {
         return Err(Failure::new(Class::Unsupported, "The reply holds no transcript. This server may not transcribe."));
     };
-    let segments = value["segments"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let numbers = |name: &'static str| segments.iter().filter_map(move |segment| segment[name].as_f64());
+    let list = |name: &str| value[name].as_array().map(Vec::as_slice).unwrap_or_default();
+    let segments = list("segments");
     let usage = &value["usage"];
     let count = |name: &str| usage[name].as_u64().and_then(|number| u32::try_from(number).ok());
     let reported = value["duration"].as_f64().or_else(|| usage["seconds"].as_f64()).filter(|seconds| *seconds > 0.0);
     Ok(Transcript {
-        text: text.trim().to_owned(),
+        text: heard::words(text, request),
         segments: segments.iter().filter_map(segment).collect(),
+        // whisper.cpp keeps them in its segments.
+        words: list("words").iter().chain(segments.iter().flat_map(words_of)).filter_map(word).collect(),
+        doubts: segments.iter().filter_map(doubt).collect(),
         language: value["language"].as_str().filter(|language| !language.is_empty()).map(str::to_owned),
-        no_speech: numbers("no_speech_prob").reduce(f64::max).map(|number| number as f32),
-        log_prob: numbers("avg_logprob").reduce(f64::min).map(|number| number as f32),
         usage: Usage {
             input_tokens: count("input_tokens"),
             output_tokens: count("output_tokens"),
@@ -109,14 +140,67 @@ fn segment(value: &Value) -> Option<Segment> {
     (end >= start).then_some(Segment { start, end, text })
 }
 
-/// The body of `POST audio/speech`. `stream` is Kokoro's: its default of true is named so that it stays so.
-pub(in crate::providers) fn speech(request: &TtsRequest, response_format: &str) -> Value {
-    json!({
+fn words_of(segment: &Value) -> &[Value] {
+    segment["words"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn word(value: &Value) -> Option<Word> {
+    let (start, end) = (value["start"].as_f64()?, value["end"].as_f64()?);
+    let text = value["word"].as_str()?.trim().to_owned();
+    (end >= start && !text.is_empty()).then_some(Word { start, end, text })
+}
+
+/// How unsure the model is of a part, if it tells both numbers: one of them alone says little.
+fn doubt(value: &Value) -> Option<Doubt> {
+    let (no_speech, log_prob) = (value["no_speech_prob"].as_f64()? as f32, value["avg_logprob"].as_f64()? as f32);
+    let text = value["text"].as_str().unwrap_or_default().trim().to_owned();
+    Some(Doubt { no_speech, log_prob, text })
+}
+
+/// What of a delivery a server takes.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::providers) struct Takes {
+    /// `speed`, 0.25 to 4 at OpenAI.
+    speed: bool,
+    /// `instructions`: how it should sound.
+    instructions: bool,
+    /// `sample_rate`.
+    sample_rate: bool,
+    /// Directions in brackets at the beginning of the text.
+    brackets: bool,
+}
+
+impl Takes {
+    /// Groq's Orpheus: neither speed nor rate are honoured; English voices follow directions in brackets.
+    pub(in crate::providers) const fn directions(brackets: bool) -> Self {
+        Self { speed: false, instructions: false, sample_rate: false, brackets }
+    }
+}
+
+/// The body of `POST audio/speech`. What is not asked for, and what the server does not take, is left to its defaults.
+pub(in crate::providers) fn speech(request: &TtsRequest, response_format: &str, takes: Takes) -> Value {
+    let Delivery { speed, style, sample_rate, .. } = &request.delivery;
+    let style = style.as_deref().map(str::trim).filter(|style| !style.is_empty());
+    let input = match style.filter(|_| takes.brackets) {
+        Some(style) => format!("[{}] {}", style.replace(['[', ']'], ""), request.text),
+        None => request.text.clone(),
+    };
+    let mut body = json!({
         "model": request.model,
         "voice": request.voice,
-        "input": request.text,
+        "input": input,
         "response_format": response_format,
-    })
+    });
+    let mut set = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            body[name] = value;
+        }
+    };
+    set("speed", speed.filter(|_| takes.speed).map(|speed| json!(speed)));
+    set("instructions", style.filter(|_| takes.instructions).map(Value::from));
+    set("sample_rate", sample_rate.filter(|_| takes.sample_rate).map(Value::from));
+    body
 }
 
 #[cfg(test)]
@@ -132,17 +216,27 @@ mod tests {
             wav: Bytes::from_static(wav),
             duration: Duration::from_secs(2),
             language: language.map(str::to_owned),
+            ..SttRequest::default()
         }
     }
 
-    /// Trap 3: no words with status 200 are no error.
+    /// Verbose where words are told, with a prompt for names and terms.
+    const FORM: Form<'static> = Form { format: "json", words: true, vocabulary: None, translate: None };
+
+    /// They mean that nobody spoke.
+    #[test]
+    fn trap_03_no_words_with_status_200_are_no_error() {
+        let found = transcript(&recorded::bytes("groq_transcription_empty.json"), &asked(b"", None)).unwrap();
+        assert_eq!(found.text, "");
+        assert_eq!(transcript(b"{\"text\": \"  \"}", &asked(b"", None)).unwrap().text, "");
+    }
+
     #[test]
     fn every_recorded_transcription() {
         for (name, text, seconds) in [
             ("groq_transcription_json.json", "Open the settings window.", 2.0),
             ("groq_transcription_verbose.json", "Open the settings window.", 3.42),
             ("groq_transcription_text.txt", "Open the settings window.", 2.0),
-            ("groq_transcription_empty.json", "", 2.0),
             ("groq_translation_json.json", "Where is the train station?", 2.0),
             ("openai_transcription_json.json", "Open the settings window.", 2.0),
             ("openrouter_stt.json", "Open the settings window.", 3.4),
@@ -160,14 +254,51 @@ mod tests {
         assert_eq!((tokens.input_tokens, tokens.output_tokens), (Some(36), Some(7)));
     }
 
-    /// Trap 2: for silence Whisper invents words; these numbers tell.
+    /// For silence Whisper invents words; these numbers tell.
     #[test]
-    fn the_numbers_of_a_hallucination_are_returned() {
+    fn trap_02_the_numbers_of_a_hallucination_are_returned_together() {
         let found =
             transcript(&recorded::bytes("groq_transcription_silence_hallucination.json"), &asked(b"", None)).unwrap();
-        assert_eq!((found.text.as_str(), found.no_speech, found.log_prob), ("Thank you.", Some(0.91), Some(-0.93)));
+        assert_eq!(found.doubts, [Doubt { no_speech: 0.91, log_prob: -0.93, text: "Thank you.".into() }]);
         let found = transcript(&recorded::bytes("groq_transcription_verbose.json"), &asked(b"", None)).unwrap();
-        assert!(found.no_speech.unwrap() < 0.01);
+        assert!(found.doubts[0].no_speech < 0.01);
+    }
+
+    #[test]
+    fn words_are_asked_for_and_told_with_their_times() {
+        let asked = SttRequest { words: true, ..asked(b"RIFF", None) };
+        let form = String::from_utf8(transcription_form(&asked, FORM).1.to_vec()).unwrap();
+        for part in ["verbose_json", "name=\"timestamp_granularities[]\"\r\n\r\nword\r\n"] {
+            assert!(form.contains(part), "{part} is missing in {form}");
+        }
+        let told = json!({
+            "text": "Good morning.",
+            "words": [{ "word": " Good", "start": 0.1, "end": 0.4 }, { "word": "morning.", "start": 0.5, "end": 0.9 }],
+        });
+        let words = transcript(told.to_string().as_bytes(), &asked).unwrap().words;
+        assert_eq!((words[0].text.as_str(), words[1].end, words.len()), ("Good", 0.9, 2));
+        let cpp = transcript(&recorded::bytes("whispercpp_verbose.json"), &asked).unwrap();
+        assert_eq!(cpp.text, "Open the settings window.");
+    }
+
+    #[test]
+    fn a_form_holds_what_the_server_takes() {
+        let asked = SttRequest {
+            prompt: Some("We spoke of windows.".into()),
+            vocabulary: vec!["AURA".into(), "Tauri".into()],
+            temperature: Some(0.4),
+            translate: true,
+            ..asked(b"RIFF", Some("de"))
+        };
+        let of = |form| String::from_utf8(transcription_form(&asked, form).1.to_vec()).unwrap();
+        let prompted = of(FORM);
+        assert!(prompted.contains("name=\"prompt\"\r\n\r\nAURA, Tauri. We spoke of windows.\r\n"), "{prompted}");
+        assert!(prompted.contains("name=\"temperature\"\r\n\r\n0.4\r\n"));
+        assert!(!prompted.contains("language"), "an endpoint for translations takes none: {prompted}");
+        let own = of(Form { vocabulary: Some("hotwords"), translate: Some("translate"), ..FORM });
+        assert!(own.contains("name=\"hotwords\"\r\n\r\nAURA, Tauri\r\n"), "{own}");
+        assert!(own.contains("name=\"prompt\"\r\n\r\nWe spoke of windows.\r\n"), "{own}");
+        assert!(own.contains("name=\"translate\"\r\n\r\ntrue\r\n") && own.contains("name=\"language\""), "{own}");
     }
 
     #[test]
@@ -192,7 +323,7 @@ mod tests {
         ] {
             assert_eq!(language(Some(tag)).as_deref(), code, "{tag}");
         }
-        let (_, body) = transcription_form(&asked(b"RIFF", Some("en-GB")), "verbose_json");
+        let (_, body) = transcription_form(&asked(b"RIFF", Some("en-GB")), FORM);
         let body = String::from_utf8(body.to_vec()).unwrap();
         for part in [
             "name=\"language\"\r\n\r\nen\r\n",
@@ -202,7 +333,7 @@ mod tests {
             assert!(body.contains(part), "{part} is missing in {body}");
         }
         assert!(
-            !String::from_utf8_lossy(&transcription_form(&asked(b"RIFF", Some("auto")), "json").1).contains("language")
+            !String::from_utf8_lossy(&transcription_form(&asked(b"RIFF", Some("auto")), FORM).1).contains("language")
         );
     }
 
@@ -220,21 +351,37 @@ mod tests {
             model: model.into(),
             voice: voice.into(),
             text: text.into(),
+            ..TtsRequest::default()
         };
-        let groq = speech(&say("canopylabs/orpheus-v1-english", "hannah", "[cheerful] Good morning."), "wav");
+        let plain = Takes::default();
+        let groq = speech(&say("canopylabs/orpheus-v1-english", "hannah", "[cheerful] Good morning."), "wav", plain);
         assert_eq!(groq, recorded::json("groq_speech_request.json"));
+        let mut directed = say("canopylabs/orpheus-v1-english", "hannah", "Good morning.");
+        directed.delivery = Delivery { style: Some(" cheerful".into()), speed: Some(1.5), ..Delivery::default() };
+        let groq = speech(&directed, "wav", Takes::directions(true));
+        assert_eq!(groq, recorded::json("groq_speech_request.json"), "the direction, and no speed");
+        assert_eq!(speech(&directed, "wav", Takes::directions(false))["input"], "Good morning.");
         let mut kokoro = recorded::json("kokoro_speech_request.json");
         let fields = kokoro.as_object_mut().unwrap();
-        // The recorded request turns streaming off and names the speed; AURA wants the defaults of both.
+        // The recorded request turns streaming off; AURA wants it.
         fields.remove("stream");
-        fields.remove("speed");
-        assert_eq!(speech(&say("kokoro", "af_heart", "Good morning."), "wav"), kokoro);
+        let mut paced = say("kokoro", "af_heart", "Good morning.");
+        paced.delivery.speed = Some(1.0);
+        let takes = Takes { speed: true, ..plain };
+        assert_eq!(speech(&paced, "wav", takes), kokoro);
+        paced.delivery.style = Some("warmly".into());
+        paced.delivery.sample_rate = Some(16_000);
+        assert_eq!(speech(&paced, "wav", takes), kokoro, "it takes neither");
+        let openai = speech(&paced, "wav", Takes { instructions: true, sample_rate: true, ..takes });
+        assert_eq!((&openai["instructions"], &openai["sample_rate"]), (&"warmly".into(), &16_000.into()));
     }
 
-    /// Trap 5: a header without sound is refused by every server.
+    /// A header without sound, and less than a hundredth of a second, are refused by every server.
     #[test]
-    fn recordings_that_no_server_takes_stay_here() {
+    fn trap_05_recordings_that_no_server_takes_stay_here() {
         assert_eq!(check(&asked(&[0; 44], None), 1_000_000).unwrap_err().class, Class::InvalidRequest);
+        assert_eq!(check(&asked(&[0; 44 + 319], None), 1_000_000).unwrap_err().class, Class::InvalidRequest);
+        assert_eq!(check(&asked(&[0; 44 + 320], None), 1_000_000), Ok(()));
         assert_eq!(check(&asked(&[0; 2000], None), 1000).unwrap_err().class, Class::Unsupported);
         assert_eq!(check(&asked(&[0; 2000], None), 2000), Ok(()));
     }

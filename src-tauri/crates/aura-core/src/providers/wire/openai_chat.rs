@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::errors;
 use super::json_events::Dialect;
 use super::think;
+use crate::catalog;
 use crate::providers::{ChatPiece, Class, Failure, Finish, RateLimit, ToolCall, Usage};
 
 /// Reads the chunks of an answer, or a whole one from a server that does not stream.
@@ -29,9 +30,13 @@ struct Growing {
 }
 
 impl Answer {
-    /// An answer of a reply that told what is left of the allowance.
-    pub(in crate::providers) fn new(rate_limit: Option<RateLimit>) -> Self {
-        Self { usage: Usage { rate_limit, ..Usage::default() }, ..Self::default() }
+    /// The answer of a model, in a reply that told what is left of the allowance.
+    pub(in crate::providers) fn new(model: &str, rate_limit: Option<RateLimit>) -> Self {
+        Self {
+            thoughts: think::Filter::new(catalog::thinks_aloud(model)),
+            usage: Usage { rate_limit, ..Usage::default() },
+            ..Self::default()
+        }
     }
 
     fn text(&mut self, text: &str, out: &mut Vec<ChatPiece>) {
@@ -107,6 +112,8 @@ impl Answer {
     fn read_usage(&mut self, usage: &Value) {
         let number = |name: &str| usage[name].as_u64().and_then(|number| u32::try_from(number).ok());
         self.usage.cost_usd = usage["cost"].as_f64().or(self.usage.cost_usd); // OpenRouter
+        let cached = usage["prompt_tokens_details"]["cached_tokens"].as_u64();
+        self.usage.cached_tokens = cached.and_then(|number| u32::try_from(number).ok()).or(self.usage.cached_tokens);
         self.usage.input_tokens = number("prompt_tokens").or(self.usage.input_tokens);
         self.usage.output_tokens = number("completion_tokens").or(self.usage.output_tokens);
     }
@@ -176,7 +183,8 @@ impl Dialect for Answer {
     }
 
     fn end(&mut self, said_done: bool, out: &mut Vec<ChatPiece>) -> Result<(), Failure> {
-        let rest = self.thoughts.finish();
+        // What was cut before its thoughts ended is nothing but thoughts.
+        let rest = if self.finish == Some(Finish::Length) { self.thoughts.cut() } else { self.thoughts.finish() };
         self.say(rest, false, out);
         let finish = match self.finish {
             Some(finish) => finish,
@@ -200,6 +208,10 @@ impl Dialect for Answer {
 
     fn has_content(&self) -> bool {
         self.content
+    }
+
+    fn has_ended(&self) -> bool {
+        self.finish.is_some()
     }
 
     fn missed(&mut self) {
@@ -235,7 +247,24 @@ mod tests {
         }
     }
 
-    /// Trap 11: older models count only in `x_groq.usage`.
+    /// Older models count only in `x_groq.usage`.
+    #[test]
+    fn trap_11_what_only_x_groq_counts_is_read() {
+        let raw = recorded::text("groq_chat_stream_usage_only_in_x_groq.sse");
+        assert!(!raw.contains("},\"usage\":{"), "the recording has it at the top as well");
+        let (_, usage) = end(&run("groq_chat_stream_usage_only_in_x_groq.sse").0);
+        assert_eq!((usage.input_tokens, usage.output_tokens), (Some(74), Some(12)));
+    }
+
+    #[test]
+    fn what_was_remembered_is_counted() {
+        let usage =
+            json!({ "prompt_tokens": 900, "completion_tokens": 2, "prompt_tokens_details": { "cached_tokens": 800 } });
+        let chunk = json!({ "choices": [{ "delta": { "content": "Hi" }, "finish_reason": "stop" }], "usage": usage });
+        let (pieces, _) = decode_all(JsonEvents::new(Answer::default()), &[format!("data: {chunk}\n\n").as_bytes()]);
+        assert_eq!(end(&pieces).1.cached_tokens, Some(800));
+    }
+
     #[test]
     fn complete_streams_of_every_server() {
         for (name, words, model, tokens) in [
@@ -266,6 +295,27 @@ mod tests {
     }
 
     #[test]
+    fn thoughts_without_a_beginning_are_dropped() {
+        let of = |model: &str, pieces: &[&str], finish: &str| {
+            let mut stream = String::new();
+            for piece in pieces {
+                stream.push_str(&format!("data: {}\n\n", json!({ "choices": [{ "delta": { "content": piece } }] })));
+            }
+            stream.push_str(&format!("data: {}\n\n", json!({ "choices": [{ "delta": {}, "finish_reason": finish }] })));
+            let (pieces, failure) = decode_all(JsonEvents::new(Answer::new(model, None)), &[stream.as_bytes()]);
+            assert_eq!(failure, None);
+            text(&pieces)
+        };
+        assert_eq!(of("qwq:32b", &["Let me", " see.", "</think>", "\n\nHello"], "stop"), "Hello");
+        assert_eq!(of("qwq:32b", &["Let me", " see."], "length"), "", "cut in the middle of its thoughts");
+        assert_eq!(of("llama3", &["Hello", " there"], "stop"), "Hello there");
+        let whole =
+            json!({ "choices": [{ "message": { "content": "Let me see.</think>Hello" }, "finish_reason": "stop" }] });
+        let (pieces, _) = decode_all(JsonEvents::new(Answer::default()), &[whole.to_string().as_bytes()]);
+        assert_eq!(text(&pieces), "Hello", "a whole reply of any model");
+    }
+
+    #[test]
     fn thoughts_in_the_text_are_dropped() {
         let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"<thi\"}}]}\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"nk>a</think> b\"},\"finish_reason\":\"stop\"}]}\n\n";
         let (pieces, failure) = decode_all(JsonEvents::new(Answer::default()), &[stream.as_bytes()]);
@@ -279,13 +329,28 @@ mod tests {
         assert_eq!(end(&run("groq_chat_stream_tool.sse").0).0, Finish::ToolCalls);
     }
 
-    /// Trap 10: three forms of an error inside a success.
+    /// Three forms of an error inside a success; and an end without `[DONE]` and without a reason is an error too, which keeps the
+    /// words that came.
     #[test]
-    fn errors_inside_a_success_in_all_their_forms() {
+    fn trap_10_errors_inside_a_success_and_ends_without_a_reason() {
         for (name, words, class, says) in [
             ("groq_chat_stream_error_event.sse", "Let me", Class::Interrupted, "Tool call validation failed"),
             ("groq_chat_stream_error_data.sse", "", Class::Overloaded, "over capacity"),
             ("groq_chat_stream_error_x_groq.sse", "Half", Class::Interrupted, "over_capacity"),
+        ] {
+            let (pieces, failure) = run(name);
+            let failure = failure.unwrap_or_else(|| panic!("{name} did not fail"));
+            assert_eq!((text(&pieces).as_str(), failure.class), (words, class), "{name}: {failure:?}");
+            assert!(failure.message.contains(says), "{name}: {}", failure.message);
+        }
+        let bytes = recorded::bytes("groq_chat_stream.sse");
+        let (pieces, failure) = decode_all(JsonEvents::new(Answer::default()), &[&bytes[..900]]);
+        assert_eq!((text(&pieces).as_str(), failure.unwrap().class), ("Hello — café", Class::Interrupted));
+    }
+
+    #[test]
+    fn errors_inside_a_success_of_other_servers() {
+        for (name, words, class, says) in [
             ("openrouter_chat_stream_error.sse", "Hel", Class::Interrupted, "Provider disconnected"),
             ("lmstudio_200_unexpected_endpoint.json", "", Class::Unsupported, "Unexpected endpoint"),
             ("groq_error_502.html", "", Class::Unreachable, "not a stream"),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::catalog;
-use crate::providers::{ListedModel, ListedVoice, Service};
+use crate::providers::{ListedModel, ListedPrice, ListedVoice, Service};
 
 /// The models of `GET models` that are of use. `provider` is the catalog's name of the provider or preset.
 pub(in crate::providers) fn list(provider: &str, value: &Value) -> Vec<ListedModel> {
@@ -26,7 +26,42 @@ fn entry(provider: &str, model: &Value) -> Option<ListedModel> {
         services,
         context: context.or_else(|| number(&model["meta"]["n_ctx_train"])),
         max_output,
+        price: price(&model["pricing"]),
+        voices: words(&model["supported_voices"]).unwrap_or_default(),
+        shutdown_on: ["shutdown_date", "expiration_date"].iter().find_map(|name| day(&model[*name])),
     })
+}
+
+/// OpenRouter's prices: dollars for one token, as text.
+fn price(pricing: &Value) -> Option<ListedPrice> {
+    let million = |name: &str| {
+        let dollars: f64 = pricing[name].as_str()?.trim().parse().ok()?;
+        // Rounded to what anybody lists; the product of a tiny number has digits of its own. Below zero: it depends.
+        (dollars >= 0.0 && dollars.is_finite()).then(|| (dollars * 1e12).round() / 1e6)
+    };
+    Some(ListedPrice { input: million("prompt")?, output: million("completion")? })
+}
+
+/// A day, as a date or as the beginning of a time.
+fn day(value: &Value) -> Option<jiff::civil::Date> {
+    value.as_str()?.get(..10)?.parse().ok()
+}
+
+fn words(value: &Value) -> Option<Vec<String>> {
+    Some(value.as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
+}
+
+/// Adds listening to the models of a server that transcribes in a chat: those that say that they take sound.
+pub(in crate::providers) fn hearing(models: &mut [ListedModel], value: &Value) {
+    for entry in value["data"].as_array().into_iter().flatten() {
+        let takes = words(&entry["architecture"]["input_modalities"]).unwrap_or_default();
+        let hears = takes.iter().any(|medium| medium == "audio");
+        if let Some(model) = models.iter_mut().find(|model| hears && entry["id"] == model.id.as_str())
+            && !model.services.contains(&Service::Stt)
+        {
+            model.services.insert(0, Service::Stt);
+        }
+    }
 }
 
 /// What the list itself says that a model can do.
@@ -37,9 +72,6 @@ fn told(model: &Value) -> Option<Vec<Service>> {
         Some("text-generation") | None => {}
         Some(_) => return Some(vec![]),
     }
-    let words = |value: &Value| -> Option<Vec<String>> {
-        Some(value.as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned)).collect())
-    };
     let input = words(&model["architecture"]["input_modalities"])?;
     let output = words(&model["architecture"]["output_modalities"])?;
     let has = |list: &[String], word: &str| list.iter().any(|found| found == word);
@@ -75,7 +107,7 @@ pub(in crate::providers) fn lmstudio(value: &Value) -> Vec<ListedModel> {
                 id: model["key"].as_str()?.to_owned(),
                 services,
                 context: context.and_then(|tokens| u32::try_from(tokens).ok()),
-                max_output: None,
+                ..ListedModel::default()
             })
         })
         .collect()
@@ -86,6 +118,9 @@ pub(in crate::providers) fn ollama(model: &mut ListedModel, shown: &Value) {
     if let Some(capabilities) = shown["capabilities"].as_array() {
         let can = |what: &str| capabilities.iter().any(|capability| capability == what);
         model.services.clear();
+        if can("audio") {
+            model.services.push(Service::Stt);
+        }
         if can("completion") {
             model.services.push(Service::Llm);
         }
@@ -175,14 +210,47 @@ mod tests {
             id: "qwen/qwen3-vl-8b".into(),
             services: vec![Service::Llm, Service::Vlm],
             context: Some(8192),
-            max_output: None,
+            ..ListedModel::default()
         };
         assert_eq!(models, [expected]);
 
-        let mut model =
-            ListedModel { id: "my-own".into(), services: vec![Service::Llm], context: None, max_output: None };
+        let mut model = ListedModel { id: "my-own".into(), services: vec![Service::Llm], ..ListedModel::default() };
         ollama(&mut model, &recorded::json("ollama_show_capabilities.json"));
         assert_eq!((model.services, model.context), (vec![Service::Llm, Service::Vlm], Some(262_144)));
+    }
+
+    #[test]
+    fn lists_tell_prices_voices_and_last_days() {
+        let listed = list("openrouter", &recorded::json("openrouter_models.json"));
+        assert_eq!(listed[0].price, Some(ListedPrice { input: 0.3, output: 2.5 }));
+        assert_eq!((listed[0].shutdown_on, listed[0].voices.len()), (None, 0));
+        let listed = list("openai", &recorded::json("openai_models.json"));
+        assert_eq!(listed[1].shutdown_on, Some("2027-02-26".parse().unwrap()));
+        let speaks = serde_json::json!({ "data": [{
+            "id": "someone/voice",
+            "architecture": { "input_modalities": ["text"], "output_modalities": ["speech"] },
+            "pricing": { "prompt": "-1", "completion": "0" },
+            "supported_voices": ["anna", "ben"],
+            "expiration_date": "2027-03-01T00:00:00Z",
+        }] });
+        let listed = &list("openrouter", &speaks)[0];
+        assert_eq!((listed.price, listed.voices.as_slice()), (None, &["anna".to_owned(), "ben".to_owned()][..]));
+        assert_eq!(listed.shutdown_on, Some("2027-03-01".parse().unwrap()));
+    }
+
+    #[test]
+    fn who_hears_in_a_chat_transcribes() {
+        let value = serde_json::json!({ "data": [
+            { "id": "deaf", "architecture": { "input_modalities": ["text"], "output_modalities": ["text"] } },
+            { "id": "hears", "architecture": { "input_modalities": ["text", "audio"], "output_modalities": ["text"] } },
+        ] });
+        let mut models = list("llamacpp", &value);
+        hearing(&mut models, &value);
+        assert_eq!(models[0].services, [Service::Llm]);
+        assert_eq!(models[1].services, [Service::Stt, Service::Llm]);
+        let mut shown = ListedModel::default();
+        ollama(&mut shown, &serde_json::json!({ "capabilities": ["completion", "audio"] }));
+        assert_eq!(shown.services, [Service::Stt, Service::Llm]);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::providers::{AnswerFormat, ChatRequest, Message, Part, Role, Tool, ToolCall, ToolChoice};
+use crate::providers::{AnswerFormat, ChatRequest, Detail, Message, Part, Role, Tier, Tool, ToolCall, ToolChoice};
 
 /// What differs from server to server.
 #[derive(Debug, Clone, Copy)]
@@ -16,8 +17,39 @@ pub(in crate::providers) struct Shape<'a> {
     pub(in crate::providers) stream_options: bool,
     /// Whether it takes `frequency_penalty` and `presence_penalty`. Groq documents that it does not.
     pub(in crate::providers) penalties: bool,
+    /// Whether it takes `top_k`, which is not OpenAI's.
+    pub(in crate::providers) top_k: bool,
+    /// What it calls the ways of being served; none: it sells none.
+    pub(in crate::providers) tiers: Option<Tiers>,
+    /// The least room for an answer, tokens.
+    pub(in crate::providers) least_room: u32,
+    /// Under which name the caller's own fields for it are kept.
+    pub(in crate::providers) name: &'a str,
     /// More fields, from the catalog: how much the model should reason.
     pub(in crate::providers) params: Option<&'a Map<String, Value>>,
+}
+
+/// Whose words for the ways of being served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::providers) enum Tiers {
+    /// `auto`, `default`, `flex`, `priority`.
+    Openai,
+    /// `auto`, `on_demand`, `flex`, `performance`.
+    Groq,
+}
+
+impl Tiers {
+    fn word(self, tier: Tier) -> &'static str {
+        match (tier, self) {
+            (Tier::Auto, _) => "auto",
+            (Tier::Flex, _) => "flex",
+            (Tier::Standard, Self::Openai) => "default",
+            (Tier::Standard, Self::Groq) => "on_demand",
+            (Tier::Priority, Self::Openai) => "priority",
+            (Tier::Priority, Self::Groq) => "performance",
+        }
+    }
 }
 
 /// The body of `POST chat/completions`. Fields that would be null are left out: some servers refuse them.
@@ -26,20 +58,23 @@ pub(in crate::providers) fn request(request: &ChatRequest, shape: Shape<'_>) -> 
     if !request.system.is_empty() {
         messages.push(json!({ "role": "system", "content": request.system }));
     }
-    messages.extend(request.messages.iter().map(message));
+    messages.extend(request.messages.iter().map(|said| message(said, request.detail)));
     let mut body = json!({ "model": request.model, "messages": messages, "stream": true });
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
             body[name] = value;
         }
     };
-    set(shape.max_tokens_field, request.max_tokens.map(Value::from));
+    set(shape.max_tokens_field, request.max_tokens.map(|most| most.max(shape.least_room).into()));
     set("stream_options", shape.stream_options.then(|| json!({ "include_usage": true })));
     let sampling = &request.sampling;
     set("temperature", sampling.temperature.map(Value::from));
     set("top_p", sampling.top_p.map(Value::from));
     set("stop", (!sampling.stop.is_empty()).then(|| json!(sampling.stop)));
+    set("top_k", request.top_k.filter(|_| shape.top_k).map(Value::from));
     set("seed", sampling.seed.map(Value::from));
+    set("user", request.user.as_deref().map(Value::from));
+    set("service_tier", request.tier.zip(shape.tiers).map(|(tier, tiers)| tiers.word(tier).into()));
     set("frequency_penalty", sampling.frequency_penalty.filter(|_| shape.penalties).map(Value::from));
     set("presence_penalty", sampling.presence_penalty.filter(|_| shape.penalties).map(Value::from));
     set("response_format", response_format(&request.format));
@@ -48,13 +83,14 @@ pub(in crate::providers) fn request(request: &ChatRequest, shape: Shape<'_>) -> 
         set("tool_choice", tool_choice(&request.tool_choice));
         set("parallel_tool_calls", request.parallel_calls.map(Value::from));
     }
-    for (name, value) in shape.params.into_iter().flatten() {
+    let own = request.extra.get(shape.name);
+    for (name, value) in shape.params.into_iter().flatten().chain(own.into_iter().flatten()) {
         body[name] = value.clone();
     }
     body
 }
 
-fn message(message: &Message) -> Value {
+fn message(message: &Message, detail: Option<Detail>) -> Value {
     let role = match message.role {
         Role::System => "system",
         Role::User => "user",
@@ -69,7 +105,7 @@ fn message(message: &Message) -> Value {
             out["content"] = json!(text);
         }
     } else {
-        out["content"] = message.parts.iter().map(part).collect();
+        out["content"] = message.parts.iter().map(|shown| part(shown, detail)).collect();
     }
     if !message.calls.is_empty() {
         out["tool_calls"] = message.calls.iter().map(tool_call).collect();
@@ -80,11 +116,20 @@ fn message(message: &Message) -> Value {
     out
 }
 
-fn part(part: &Part) -> Value {
-    match part {
-        Part::Text(text) => json!({ "type": "text", "text": text }),
-        Part::Image(image) => json!({ "type": "image_url", "image_url": { "url": data_url(image) } }),
+fn part(part: &Part, detail: Option<Detail>) -> Value {
+    let image = match part {
+        Part::Text(text) => return json!({ "type": "text", "text": text }),
+        Part::Image(image) => image,
+    };
+    let mut shown = json!({ "url": data_url(image) });
+    if let Some(detail) = detail {
+        shown["detail"] = json!(match detail {
+            Detail::Auto => "auto",
+            Detail::Low => "low",
+            Detail::High => "high",
+        });
     }
+    json!({ "type": "image_url", "image_url": shown })
 }
 
 /// A picture as every server takes it; a web address is refused by most local ones.
@@ -150,8 +195,16 @@ mod tests {
     use crate::providers::Sampling;
     use crate::providers::wire::recorded;
 
-    const GROQ: Shape<'_> =
-        Shape { max_tokens_field: "max_completion_tokens", stream_options: false, penalties: false, params: None };
+    const GROQ: Shape<'_> = Shape {
+        max_tokens_field: "max_completion_tokens",
+        stream_options: false,
+        penalties: false,
+        top_k: false,
+        tiers: Some(Tiers::Groq),
+        least_room: 0,
+        name: "groq",
+        params: None,
+    };
 
     fn question() -> ChatRequest {
         ChatRequest {

@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::json_events::JsonEvents;
-use super::stream::Decoder;
+use super::stream::{Decoder, decode_all};
 use super::{fuzzing, gemini_audio, gemini_generate, openai_chat, recorded, speech, sse};
+use crate::providers::ChatPiece;
 
 static RECORDED: LazyLock<Vec<(String, Vec<u8>)>> = LazyLock::new(|| recorded::all(""));
 
@@ -18,7 +19,17 @@ fn all(bytes: &[u8], seed: u64) {
     fuzzing::error_bodies(bytes);
 }
 
-/// Trap 32: a letter may be split between two chunks.
+/// A letter of several bytes may be split between two chunks.
+#[test]
+fn trap_32_a_letter_that_is_split_between_two_chunks_is_whole() {
+    let stream = "data: {\"choices\":[{\"delta\":{\"content\":\"é👍ü\"},\"finish_reason\":\"stop\"}]}\n\n".as_bytes();
+    for cut in 0..stream.len() {
+        let answer = JsonEvents::new(openai_chat::Answer::default());
+        let (pieces, failure) = decode_all(answer, &[&stream[..cut], &stream[cut..]]);
+        assert_eq!((&pieces[0], failure), (&ChatPiece::Text("é👍ü".into()), None), "cut at {cut}");
+    }
+}
+
 #[test]
 fn every_recording_gives_the_same_however_it_is_cut() {
     for (_, bytes) in RECORDED.iter() {
@@ -160,7 +171,7 @@ fn an_endless_stream_fills_no_memory() {
         let spoken = kept(JsonEvents::with_limit(gemini_audio::Speech::default(), LIMIT), unit);
         assert!(spoken < most, "{spoken} of {} as Gemini's speech", named());
         for content_type in ["audio/wav", "text/html", "audio/pcm"] {
-            let sound = kept(speech::Speech::new(content_type.into(), "wav"), unit);
+            let sound = kept(speech::Speech::new(content_type.into(), "wav", None), unit);
             assert!(sound < most, "{sound} of {} as {content_type}", named());
         }
     }
@@ -174,7 +185,7 @@ fn an_endless_stream_fills_no_memory() {
     // The header of a WAV file that goes on and on.
     let mut header = b"RIFF\0\0\0\0WAVE".to_vec();
     header.extend(b"LIST\x04\0\0\0abcd".repeat(100_000));
-    assert!(kept(speech::Speech::new("audio/wav".into(), "wav"), &header) < most);
+    assert!(kept(speech::Speech::new("audio/wav".into(), "wav", None), &header) < most);
     let mut endless = sse::Decoder::with_limit(100);
     let mut items = Vec::new();
     assert!((0..100).any(|_| endless.push(b"event: xxxxxxxxxxxxxxx", &mut items).is_err()));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::errors;
 use super::stream::Decoder;
 use crate::audio::{Pcm, WavDecoder};
-use crate::providers::{Class, Failure, SpeechPiece};
+use crate::providers::{Class, Failure, RateLimit, SpeechPiece, Usage};
 
 /// The rate of raw samples that come without one: what OpenAI, Kokoro and Gemini send.
 const RAW_RATE: u32 = 24_000;
@@ -73,12 +73,14 @@ pub(in crate::providers) struct Speech {
     start: Vec<u8>,
     format: Option<Format>,
     content: bool,
+    rate_limit: Option<RateLimit>,
 }
 
 impl Speech {
     /// A reply of that content type to a request that asked for `asked_for`: `wav`, `pcm`, `mp3`.
-    pub(in crate::providers) fn new(content_type: String, asked_for: &str) -> Self {
-        Self { content_type, asked_for: asked_for.to_owned(), start: Vec::new(), format: None, content: false }
+    pub(in crate::providers) fn new(content_type: String, asked_for: &str, rate_limit: Option<RateLimit>) -> Self {
+        let asked_for = asked_for.to_owned();
+        Self { content_type, asked_for, start: Vec::new(), format: None, content: false, rate_limit }
     }
 
     /// What the bytes are. Their first four tell more than the content type, which some servers get wrong.
@@ -198,7 +200,13 @@ impl Decoder for Speech {
             }
             _ => {}
         }
-        if self.content { Ok(()) } else { Err(silent()) }
+        if !self.content {
+            return Err(Failure { rate_limit: self.rate_limit.take().map(Box::new), ..silent() });
+        }
+        if let Some(rate_limit) = self.rate_limit.take() {
+            out.push(SpeechPiece::Used(Box::new(Usage { rate_limit: Some(rate_limit), ..Usage::default() })));
+        }
+        Ok(())
     }
 
     fn has_content(&self) -> bool {
@@ -223,7 +231,7 @@ mod tests {
     }
 
     fn run(content_type: &str, asked_for: &str, chunks: &[&[u8]]) -> (Vec<SpeechPiece>, Option<Failure>) {
-        decode_all(Speech::new(content_type.to_owned(), asked_for), chunks)
+        decode_all(Speech::new(content_type.to_owned(), asked_for, None), chunks)
     }
 
     #[test]
@@ -255,7 +263,7 @@ mod tests {
 
     #[test]
     fn sound_is_there_before_the_body_ends() {
-        let mut decoder = Speech::new("audio/wav".into(), "wav");
+        let mut decoder = Speech::new("audio/wav".into(), "wav", None);
         let mut out = Vec::new();
         decoder.push(&recorded::bytes("speech_streamed_header_24k.wav")[..1044], &mut out).unwrap();
         assert_eq!(samples(&out).len(), 500);

@@ -177,15 +177,14 @@ mod tests {
         }
     }
 
-    /// Trap 34: CR and LF in two chunks.
     #[test]
-    fn crlf_split_between_chunks_is_one_line_end() {
+    fn trap_34_crlf_split_between_chunks_is_one_line_end() {
         assert_eq!(data(&decode(&[b"data: a\r", b"\ndata: b\r", b"\n\r", b"\n"])), ["a\nb"]);
     }
 
-    /// Trap 33: comments, missing spaces, several data lines, other fields, a byte order mark, a last event without its blank line.
+    /// Comments, missing spaces, several data lines, other fields, a byte order mark, a last event without its blank line.
     #[test]
-    fn fields_comments_and_the_byte_order_mark() {
+    fn trap_33_fields_comments_and_the_byte_order_mark() {
         let text = "\u{feff}: hello\nevent: error\nid: 7\nretry: 1500\ndata: one\ndata:two\n\n: keep-alive\n\n\ndata\n\ndata: last";
         let items = decode(&[text.as_bytes()]);
         assert_eq!(
@@ -200,14 +199,13 @@ mod tests {
         assert_eq!(data(&items), ["one\ntwo", "last"]);
     }
 
-    /// Trap 22: U+2028, U+2029 and U+0085 end no line.
+    /// U+2028, U+2029 and U+0085 end no line.
     #[test]
-    fn unicode_line_separators_stay_in_the_data() {
+    fn trap_22_unicode_line_separators_stay_in_the_data() {
         let text = "data: {\"t\":\"a\u{2028}b\u{2029}c\u{85}d\"}\n\n";
         assert_eq!(data(&decode(&[text.as_bytes()])), ["{\"t\":\"a\u{2028}b\u{2029}c\u{85}d\"}"]);
     }
 
-    /// Trap 21: lines end with CRLF, there is no `[DONE]`, and an error may be plain JSON.
     #[test]
     fn json_without_a_field_name_is_handed_over() {
         let items = decode(&[recorded::bytes("gemini_stream_error_raw_json.sse").as_slice()]);

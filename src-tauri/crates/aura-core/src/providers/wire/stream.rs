@@ -12,6 +12,8 @@ use secrecy::SecretString;
 use super::{errors, http};
 use crate::providers::Failure;
 
+/// How long the counts behind a complete answer may take: they are worth a moment, and no failure.
+const TRAILER: Duration = Duration::from_secs(1);
 /// How long the rest of a finished reply is read, so that its connection can be used again.
 const DRAIN: Duration = Duration::from_millis(250);
 
@@ -29,6 +31,10 @@ pub(in crate::providers) trait Decoder: Send + 'static {
     fn has_content(&self) -> bool;
     /// Whether nothing more is to come, though the body may not be over.
     fn is_complete(&self) -> bool;
+    /// Whether the answer said that it is complete: should the body break or stall now, nothing of it is missing.
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// Pieces as they arrive; ends after the first failure.
@@ -56,8 +62,12 @@ pub(in crate::providers) fn pieces<D: Decoder>(
                 return Some((piece, reading));
             }
             if reading.rest.is_empty() {
-                let chunk = reading.response.as_mut()?.chunk().await;
-                reading.take(chunk);
+                let ended = reading.decoder.has_ended();
+                let next = reading.response.as_mut()?.chunk();
+                match if ended { tokio::time::timeout(TRAILER, next).await } else { Ok(next.await) } {
+                    Ok(chunk) => reading.take(chunk),
+                    Err(_) => reading.take(Ok(None)),
+                }
             } else {
                 reading.bite();
             }
@@ -79,6 +89,7 @@ impl<D: Decoder> Reading<D> {
                 let result = self.decoder.finish(&mut out);
                 self.hand_on(out, result);
             }
+            Err(_) if self.decoder.has_ended() => self.take(Ok(None)),
             Err(error) => {
                 let what = format!("The connection broke in the middle of the answer: {}", http::cause(error));
                 let failure = errors::broken(self.decoder.has_content(), errors::shorten(&what));

@@ -1,7 +1,7 @@
 //! Which class an error belongs to. The table is in `router::policy`'s terms: what to do next, not whose fault it was.
 
 use super::errors::Said;
-use crate::providers::Class;
+use crate::providers::{Class, Failure};
 
 /// The question does not fit; waiting or repeating cannot help, another model can.
 const TOO_LONG: &[&str] = &[
@@ -34,15 +34,12 @@ const NOT_TAKEN: &[&str] = &[
     "unexpected endpoint",
     "image input",
 ];
-const GONE: &[&str] = &[
-    "model_decommissioned",
-    "model_not_found",
-    "model_not_active",
-    "model_permission_blocked",
-    "model_terms_required", // of this model alone; the key is fine
-    "invalid_model",
-    "decommissioned",
-];
+const GONE: &[&str] =
+    &["model_decommissioned", "model_not_found", "model_not_active", "invalid_model", "decommissioned"];
+/// The model is there, and only this account may not use it, or not yet. The key is fine for the others.
+const NOT_OFFERED: &[&str] = &["model_permission_blocked", "model_terms_required"];
+/// What the model wrote could not be used: it is asked again, and then another one.
+const MODELS_FAULT: &[&str] = &["tool_use_failed", "json_validate_failed"];
 const AUTH: &[&str] = &[
     "invalid_api_key",
     "api_key_",
@@ -66,7 +63,7 @@ pub(super) fn of_status(status: u16, said: &Said) -> Class {
         401 => Class::Auth,
         402 => Class::Quota,
         403 if has(said, BLOCKED) => Class::Blocked,
-        403 if has(said, GONE) => Class::ModelGone, // this model is not offered to this account; the key is fine
+        403 if has(said, GONE) || has(said, NOT_OFFERED) => Class::ModelGone,
         403 => Class::Auth,
         404 if names_model(said) || has(said, GONE) => Class::ModelGone,
         404 | 405 => Class::Unsupported, // the server has no such endpoint
@@ -104,7 +101,11 @@ fn too_many(said: &Said) -> Class {
 
 /// A request that was refused for what is in it.
 fn of_request(said: &Said) -> Class {
-    if has(said, AUTH) {
+    if has(said, NOT_OFFERED) {
+        Class::ModelGone
+    } else if has(said, MODELS_FAULT) {
+        Class::Empty
+    } else if has(said, AUTH) {
         Class::Auth
     } else if has(said, BLOCKED) {
         Class::Blocked
@@ -119,6 +120,16 @@ fn of_request(said: &Said) -> Class {
     } else {
         Class::InvalidRequest
     }
+}
+
+/// Whether a model that counts as gone is only not for this account.
+pub(super) fn is_not_offered(class: Class, said: &Said) -> bool {
+    class == Class::ModelGone && has(said, NOT_OFFERED)
+}
+
+/// Whether a request was refused for how much it lets the model think. Google has no code for that.
+pub(in crate::providers) fn refuses_to_think_so_little(failure: &Failure) -> bool {
+    failure.status == Some(400) && failure.message.to_lowercase().contains("thinking level")
 }
 
 fn has(said: &Said, needles: &[&str]) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Connected, Lister, SERVER_KIND, World};
 use crate::api::{ModelView, PriceView, ProviderView, ServerView, Source, VoiceView};
-use crate::catalog;
+use crate::catalog::{self, Unit};
 use crate::config::Keys;
 use crate::ports::Programs;
 use crate::providers::{Account, Connection, Http, ListedModel, Preset, Service, find, presets};
@@ -52,7 +52,8 @@ impl World {
     pub(in crate::router) fn voices(&self, provider: Option<&str>) -> Vec<VoiceView> {
         let asked = |connected: &&Connected| provider.is_none_or(|provider| connected.name == provider);
         let mut voices = Vec::new();
-        for Connected { name, known_as, .. } in self.connected.iter().filter(asked) {
+        for connected in self.connected.iter().filter(asked) {
+            let Connected { name, known_as, .. } = connected;
             let speaking = catalog::models(known_as).iter().filter(|model| model.services.contains(&Service::Tts));
             for model in speaking {
                 voices.extend(catalog::voices(known_as, &model.id).iter().map(|voice| VoiceView {
@@ -61,6 +62,16 @@ impl World {
                     model: model.id.clone(),
                     language: voice.language.clone(),
                     gender: voice.gender.clone(),
+                }));
+            }
+            let listed = self.listed(connected).unwrap_or_default().iter();
+            for model in listed.filter(|model| catalog::find(known_as, &model.id).is_none()) {
+                voices.extend(model.voices.iter().map(|voice| VoiceView {
+                    name: voice.clone(),
+                    provider: name.clone(),
+                    model: model.id.clone(),
+                    language: None,
+                    gender: None,
                 }));
             }
         }
@@ -78,8 +89,8 @@ impl World {
             let catalogued = catalog::models(known_as);
             models.extend(catalogued.iter().map(|model| {
                 let live = on_list(&model.id);
-                let problem = if self.known.is_gone(name, &model.id) {
-                    Some("It answered that it is gone.".to_owned())
+                let problem = if let Some(why) = self.known.why_gone(name, &model.id) {
+                    Some(why.unwrap_or("It answered that it is gone.").to_owned())
                 } else if listed.is_some() && live.is_none() {
                     Some("The provider does not list it for this account.".to_owned())
                 } else {
@@ -92,12 +103,15 @@ impl World {
                     voices: model.voices.clone(),
                     context: live.and_then(|live| live.context).or(model.context),
                     max_output: live.and_then(|live| live.max_output).or(model.max_output),
-                    price: catalog::price(known_as, &model.id, today).map(|price| PriceView {
-                        unit: price.unit.as_str().into(),
-                        input: price.input,
-                        output: price.output,
+                    // What the provider itself says is newer than what was written down.
+                    price: live.and_then(listed_price).or_else(|| {
+                        catalog::price(known_as, &model.id, today).map(|price| PriceView {
+                            unit: price.unit.as_str().into(),
+                            input: price.input,
+                            output: price.output,
+                        })
                     }),
-                    retired_on: model.shutdown_on,
+                    retired_on: live.and_then(|live| live.shutdown_on).or(model.shutdown_on),
                     replaced_by: model.replaced_by.clone(),
                     problem,
                     source: if live.is_some() { Source::Live } else { Source::Catalog },
@@ -107,28 +121,42 @@ impl World {
             let beyond = |model: &&ListedModel| {
                 !model.services.is_empty() && catalogued.iter().all(|known| known.id != model.id)
             };
-            models.extend(listed.unwrap_or_default().iter().filter(beyond).map(|model| ModelView {
-                name: model.id.clone(),
-                provider: name.clone(),
-                services: model.services.clone(),
-                voices: catalog::voices(known_as, &model.id).iter().map(|voice| voice.id.clone()).collect(),
-                context: model.context,
-                max_output: model.max_output,
-                price: None,
-                retired_on: None,
-                replaced_by: None,
-                problem: self.known.is_gone(name, &model.id).then(|| "It answered that it is gone.".into()),
-                source: Source::Live,
-                note: None,
+            models.extend(listed.unwrap_or_default().iter().filter(beyond).map(|model| {
+                ModelView {
+                    name: model.id.clone(),
+                    provider: name.clone(),
+                    services: model.services.clone(),
+                    voices: match model.voices.as_slice() {
+                        [] => catalog::voices(known_as, &model.id).iter().map(|voice| voice.id.clone()).collect(),
+                        listed => listed.to_vec(),
+                    },
+                    context: model.context,
+                    max_output: model.max_output,
+                    price: listed_price(model),
+                    retired_on: model.shutdown_on,
+                    replaced_by: None,
+                    problem: self
+                        .known
+                        .why_gone(name, &model.id)
+                        .map(|why| why.unwrap_or("It answered that it is gone.").to_owned()),
+                    source: Source::Live,
+                    note: None,
+                }
             }));
         }
         models
     }
 
+    /// What a provider offers.
+    pub(in crate::router) fn offered(&self, provider: &str) -> &'static [Service] {
+        let of = self.connected.iter().find(|connected| connected.name == provider);
+        of.map(|connected| connected.kind.services).unwrap_or_default()
+    }
+
     /// Whether a provider serves a model for a service, under this name or by what replaces it. `None`: nobody knows.
     pub(in crate::router) fn serves(&self, provider: &str, service: Service, model: &str) -> Option<bool> {
         let connected = self.connected.iter().find(|connected| connected.name == provider)?;
-        let resolved = catalog::resolve(&connected.known_as, service, model);
+        let resolved = self.resolve(connected, service, model);
         if resolved.replaced.is_some() {
             return Some(true);
         }
@@ -164,6 +192,12 @@ impl World {
             })
             .collect()
     }
+}
+
+/// The price that a provider lists, if it lists one.
+fn listed_price(model: &ListedModel) -> Option<PriceView> {
+    let price = model.price?;
+    Some(PriceView { unit: Unit::MillionTokens.as_str().into(), input: price.input, output: Some(price.output) })
 }
 
 /// The kinds of servers, each looked for where it usually is on this computer.
