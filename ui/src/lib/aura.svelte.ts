@@ -5,7 +5,7 @@ import type { Snapshot } from '../generated/Snapshot'
 import type { Settings } from '../generated/Settings'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { Wishes } from '../generated/Wishes'
-import { emptyConversation, reduce, resumed, withHistory, type Conversation } from './conversation'
+import { emptyConversation, mostTurns, reduce, resumed, withHistory, type Conversation } from './conversation'
 import { t } from './messages'
 import { Pulse } from './pulse.svelte'
 
@@ -101,7 +101,7 @@ export class Aura {
     const session = this.#session
     this.history = 'loading'
     try {
-      const records = await this.backend.call('history', { session, limit: 50 })
+      const records = await this.backend.call('history', { session, limit: mostTurns })
       if (session !== this.#session) return
       this.conversation = withHistory(this.conversation, records)
       this.history = 'ready'

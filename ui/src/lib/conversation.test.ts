@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { sampleTurn } from '../backend/samples'
 import type { AuraEvent } from '../backend/types'
-import { emptyConversation, ended, noticesByTurn, reduce, withHistory, type Conversation } from './conversation'
+import { emptyConversation, ended, mostTurns, noticesByTurn, reduce, withHistory, type Conversation } from './conversation'
 
 const after = (events: AuraEvent[], from: Conversation = emptyConversation) => events.reduce(reduce, from)
 const stage = (turn: string, stage: 'idle' | 'listening' | 'transcribing' | 'looking' | 'thinking' | 'speaking'): AuraEvent => ({
@@ -131,6 +131,25 @@ describe('the history', () => {
     const state = withHistory(live, [sampleTurn('b'), sampleTurn('a'), sampleTurn('c')])
     expect(state.turns.map((turn) => turn.id)).toEqual(['a', 'b', 'c'])
     expect(state.turns[2]?.record).toBeNull()
+  })
+})
+
+describe('a long conversation', () => {
+  const name = (i: number) => `t${String(i).padStart(4, '0')}`
+  const done = (i: number): AuraEvent => ({ type: 'done', record: sampleTurn(name(i)) })
+
+  it('shows its last turns only, and does not grow', () => {
+    const state = after(Array.from({ length: 500 }, (_, i) => done(i)))
+    expect(state.turns).toHaveLength(mostTurns)
+    expect(state.turns.at(-1)?.id).toBe(name(499))
+    const loaded = withHistory(state, [sampleTurn(name(1)), sampleTurn(name(2))])
+    expect(loaded.turns.map((turn) => turn.id)).toEqual(state.turns.map((turn) => turn.id))
+  })
+
+  it('still shows an old turn that is tried again', () => {
+    const state = after([...Array.from({ length: 80 }, (_, i) => done(i + 1)), stage(name(0), 'thinking')])
+    expect(state.turns.map((turn) => turn.id)).toContain(name(0))
+    expect(state.turns).toHaveLength(mostTurns + 1)
   })
 })
 

@@ -76,9 +76,16 @@ const nothingToShow = (turn: Turn) =>
 /** Ids sort by time, so that a turn from the history finds its place among those that events brought. */
 const inOrder = (turns: Turn[]) => turns.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
 
+/** Turns in sight; a window that stays open for days must not grow with them. The others are in the history. */
+export const mostTurns = 50
+
+/** The last ones, and the one that is being talked about. */
+const inSight = (turns: Turn[], id?: string) =>
+  turns.length <= mostTurns ? turns : turns.filter((turn, i) => turn.id === id || i >= turns.length - mostTurns)
+
 function withTurn(state: Conversation, id: string, change: (turn: Turn) => Turn): Conversation {
   const known = state.turns.some((turn) => turn.id === id)
-  const turns = known ? state.turns : inOrder([...state.turns, begun(id)])
+  const turns = known ? state.turns : inSight(inOrder([...state.turns, begun(id)]), id)
   return { ...state, turns: turns.map((turn) => (turn.id === id ? change(turn) : turn)) }
 }
 
@@ -171,7 +178,7 @@ export function withHistory(state: Conversation, records: TurnRecord[]): Convers
   const found = records.filter((record) => !known.has(record.id))
   const fresh = new Set(found.map((record) => record.id))
   const shown = found.map(ended).filter((turn) => !nothingToShow(turn))
-  return { ...state, turns: inOrder([...shown, ...state.turns.filter((turn) => !fresh.has(turn.id))]) }
+  return { ...state, turns: inSight(inOrder([...shown, ...state.turns.filter((turn) => !fresh.has(turn.id))])) }
 }
 
 /** Notices that stay true from turn to turn: said when they first come up, and not again in the same conversation. */

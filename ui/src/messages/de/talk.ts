@@ -49,6 +49,7 @@ export const talk: typeof english.talk = {
   newConversation: 'Neues Gespräch',
   loading: 'Das Gespräch wird geladen',
   historyFailed: 'Frühere Fragen konnten nicht geladen werden.',
+  earlier: 'Frühere Fragen dieses Gesprächs:',
   emptyTitle: 'Taste halten und sprechen',
   emptyText:
     'AURA antwortet laut, zu allem oder zu dem, was auf deinem Bildschirm ist. Was du sagst und was AURA antwortet, erscheint hier.',

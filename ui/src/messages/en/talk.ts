@@ -47,6 +47,7 @@ export const talk = {
   newConversation: 'New conversation',
   loading: 'Loading the conversation',
   historyFailed: 'Earlier questions could not be loaded.',
+  earlier: 'Earlier questions of this conversation:',
   emptyTitle: 'Hold a key and speak',
   emptyText: 'AURA answers aloud, about anything or about what is on your screen. What you say and what it answers appear here.',
   emptyHold: 'Hold',
