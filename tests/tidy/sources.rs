@@ -103,16 +103,27 @@ fn a_provider_is_one_file_and_two_lines() {
     }
 }
 
-/// The traps of the providers' wire formats are numbered; the comment above a test says which one it is about.
+/// The traps of the providers' wire formats are numbered; each has a test whose name begins with its number.
 #[test]
 fn each_trap_of_the_wire_has_a_test() {
+    const TRAPS: u32 = 38;
     let mut tested = BTreeSet::new();
     for folder in ["src-tauri/crates", "tests/wall"] {
-        for (_, content) in files(folder, &[".rs"]) {
-            let numbers = content.lines().filter_map(|line| line.trim().strip_prefix("/// Trap ")?.split_once(':'));
-            tested.extend(numbers.filter_map(|(number, _)| number.parse::<u32>().ok()));
+        for (path, content) in files(folder, &[".rs"]) {
+            let mut test = false;
+            for line in content.lines().map(str::trim) {
+                test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                let name = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "));
+                let number = name.and_then(|name| name.strip_prefix("trap_")?.split_once('_'));
+                if let Some((number, _)) = number {
+                    assert!(test, "{}: `{line}` is no test", path.display());
+                    tested.extend(number.parse::<u32>());
+                }
+                test &= name.is_none();
+            }
         }
     }
-    let missing: Vec<u32> = (1..=38).filter(|number| !tested.contains(number)).collect();
-    assert!(missing.is_empty(), "no test says that it is about the traps {missing:?}");
+    let missing: Vec<String> =
+        (1..=TRAPS).filter(|number| !tested.contains(number)).map(|number| format!("trap_{number:02}_…")).collect();
+    assert!(missing.is_empty(), "there are no tests {missing:?}");
 }
