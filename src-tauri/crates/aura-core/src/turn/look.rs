@@ -12,27 +12,58 @@ use crate::record::{Seen, Stage};
 /// The largest picture file that is taken: 20 MB.
 const LARGEST_PICTURE: u64 = 20 * 1024 * 1024;
 
-/// Words that speak of the screen, in the languages the interface will have. Compared with whole words.
+/// What is said of the screen, in the languages the interface will have: a question with one of these asks to look at it. Whole words,
+/// in this order. Words that are said of other things as well, such as "window", "page" or "see", count only where they point at
+/// something: whoever says "open the window" sends no picture away.
 const OF_THE_SCREEN: &[&str] = &[
-    "screen",
     "screenshot",
-    "window",
-    "desktop",
-    "display",
-    "monitor",
-    "page",
-    "picture",
-    "image",
-    "dialog",
-    "looking",
-    "see",
-    "shown",
+    "my screen",
+    "the screen",
+    "this screen",
+    "on screen",
+    "onscreen",
+    "my desktop",
+    "my display",
+    "the display",
+    "my monitor",
+    "this window",
+    "that window",
+    "the active window",
+    "the current window",
+    "this page",
+    "this website",
+    "this tab",
+    "this picture",
+    "this image",
+    "this dialog",
+    "this document",
+    "this error",
+    "what do you see",
+    "what can you see",
+    "what am i looking at",
+    "i am looking at",
+    "i m looking at",
+    "shown here",
     "bildschirm",
-    "fenster",
-    "seite",
-    "bild",
-    "siehst",
-    "angezeigt",
+    "bildschirmfoto",
+    "meinem monitor",
+    "dem monitor",
+    "dieses fenster",
+    "diesem fenster",
+    "dieser seite",
+    "diese seite",
+    "dieses bild",
+    "diesem bild",
+    "dieser dialog",
+    "diesem dialog",
+    "dieses dokument",
+    "diesem dokument",
+    "dieser fehler",
+    "diese fehlermeldung",
+    "was siehst du",
+    "was sehe ich",
+    "hier angezeigt",
+    "hier zu sehen",
 ];
 
 impl Turn {
@@ -86,7 +117,10 @@ impl Turn {
 }
 
 fn speaks_of_the_screen(question: &str) -> bool {
-    question.split(|c: char| !c.is_alphanumeric()).any(|word| OF_THE_SCREEN.contains(&word.to_lowercase().as_str()))
+    let words: Vec<String> =
+        question.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
+    let said = format!(" {} ", words.join(" "));
+    OF_THE_SCREEN.iter().any(|phrase| said.contains(&format!(" {phrase} ")))
 }
 
 async fn read_picture(path: &std::path::Path) -> Result<Bytes> {
@@ -105,9 +139,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_words_speak_of_the_screen() {
-        assert!(speaks_of_the_screen("What does the error on my screen mean?"));
-        assert!(speaks_of_the_screen("Was steht auf dem Bildschirm?"));
-        assert!(!speaks_of_the_screen("Who wrote the screenplay of Alien?"));
+    fn who_points_at_the_screen_asks_to_look_at_it() {
+        for asks in [
+            "What does the error on my screen mean?",
+            "Take a screenshot and tell me what is wrong.",
+            "What does this window say?",
+            "Summarise this page, please.",
+            "What do you see here?",
+            "I'm looking at a table. What is its sum?",
+            "Was steht auf dem Bildschirm?",
+            "Worum geht es auf dieser Seite?",
+            "Was siehst du?",
+        ] {
+            assert!(speaks_of_the_screen(asks), "{asks}");
+        }
+    }
+
+    #[test]
+    fn who_does_not_sends_no_picture_away() {
+        for asks in [
+            "Who wrote the screenplay of Alien?",
+            "Please open the window.",
+            "I see. And what about tomorrow?",
+            "How many pages does a page-turner have, and what is a front page?",
+            "I am looking for a good book.",
+            "Which monitor should I buy?",
+            "Draw me a picture in words.",
+            "Mach bitte das Fenster auf.",
+            "Auf welcher Seite steht der FC Bayern?",
+            "Ich sehe das Bild an der Wand nicht.",
+        ] {
+            assert!(!speaks_of_the_screen(asks), "{asks}");
+        }
     }
 }

@@ -15,9 +15,11 @@ const FIRST_CLAUSE: usize = 40;
 const LONGEST: usize = 280;
 
 /// Cuts a growing answer into pieces to be spoken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sentences {
     raw: String,
+    /// Whether `raw` begins where a line does.
+    new_line: bool,
     language: String,
     spoke: bool,
     in_code: bool,
@@ -27,7 +29,8 @@ pub(super) struct Sentences {
 impl Sentences {
     /// For an answer in this language (ISO 639-1).
     pub(super) fn new(language: &str) -> Self {
-        Self { language: language.to_owned(), ..Self::default() }
+        let (raw, language) = (String::new(), language.to_owned());
+        Self { raw, new_line: true, language, spoke: false, in_code: false, told_of_code: false }
     }
 
     /// Takes the next part of the answer and gives the pieces that are complete.
@@ -49,6 +52,7 @@ impl Sentences {
 
     fn take(&mut self, end: usize, pieces: &mut Vec<String>) {
         let piece: String = self.raw.drain(..end).collect();
+        self.new_line = piece.chars().next_back().map_or(self.new_line, |last| last == '\n');
         if self.in_code {
             return;
         }
@@ -57,7 +61,7 @@ impl Sentences {
             pieces.push(text);
         }
         // What `cut` left at the start is a fence: the code after it is for the eyes.
-        if self.raw.starts_with("```") {
+        if self.new_line && is_fence(&self.raw) {
             self.in_code = true;
             if !std::mem::replace(&mut self.told_of_code, true) {
                 pieces.push("The code is on your screen.".into());
@@ -68,13 +72,14 @@ impl Sentences {
     /// Where the next piece ends, in bytes; `None` while it is not known.
     fn cut(&mut self) -> Option<usize> {
         if self.in_code {
-            let body = self.raw.get(3..)?;
-            let line = 3 + body.find("\n```")? + 1;
+            let body = self.raw.find('\n')? + 1;
+            let line = body + fence(&self.raw[body..], true)?;
             let end = line + self.raw[line..].find('\n')? + 1;
             self.raw.drain(..end);
             self.in_code = false;
+            self.new_line = true;
         }
-        if let Some(fence) = self.raw.find("```").filter(|at| *at == 0 || self.raw[..*at].ends_with('\n')) {
+        if let Some(fence) = fence(&self.raw, self.new_line) {
             if fence > 0 || !self.raw.contains('\n') {
                 return (fence > 0).then_some(fence);
             }
@@ -136,6 +141,23 @@ impl Sentences {
     }
 }
 
+/// Where the first line begins that opens or ends code; `new_line`: whether the text begins where a line does.
+fn fence(text: &str, new_line: bool) -> Option<usize> {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if (at > 0 || new_line) && is_fence(line) {
+            return Some(at);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// In a list, code is indented.
+fn is_fence(line: &str) -> bool {
+    line.trim_start_matches([' ', '\t']).starts_with("```")
+}
+
 /// What of a piece of Markdown is said aloud; `None` when nothing is.
 pub(super) fn speakable(markdown: &str) -> Option<String> {
     let mut said = String::new();
@@ -161,9 +183,22 @@ pub(super) fn speakable(markdown: &str) -> Option<String> {
             _ => {}
         }
     }
-    let words: Vec<String> = said.split_whitespace().map(word).filter(|word| !word.is_empty()).collect();
+    let all: Vec<&str> = said.split_whitespace().collect();
+    let said_word = |(at, one): (usize, &&str)| {
+        // A star by itself between two values is no mark of Markdown: voices know the sign for it.
+        let times = *one == "*"
+            && at.checked_sub(1).and_then(|before| all.get(before)).is_some_and(|word| word.ends_with(is_value))
+            && all.get(at + 1).is_some_and(|word| word.starts_with(is_value));
+        if times { "×".to_owned() } else { word(one) }
+    };
+    let words: Vec<String> = all.iter().enumerate().map(said_word).filter(|word| !word.is_empty()).collect();
     let said = words.join(" ");
     said.chars().any(char::is_alphanumeric).then_some(said)
+}
+
+/// What a number, a name or a term in brackets begins or ends with.
+fn is_value(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '(' | ')')
 }
 
 /// A word as it is said: marks that were cut from their partner, emoji and addresses are not read out.
@@ -189,7 +224,13 @@ pub(crate) fn split_to(text: &str, most: usize) -> Vec<String> {
     while rest.chars().count() > most {
         let hard = rest.char_indices().nth(most).map_or(rest.len(), |(at, _)| at);
         let head = &rest[..hard];
-        let clause = head.rfind([',', ';', ':', '.', '!', '?']).map(|at| at + 1).filter(|at| *at > hard / 3);
+        // A mark between two figures belongs to a number: `3.14`, `10:30`, `1,000`.
+        let ends = |(at, mark): (usize, char)| {
+            let next = rest[at + mark.len_utf8()..].chars().next();
+            next.is_none_or(|next| !next.is_alphanumeric()).then_some(at + mark.len_utf8())
+        };
+        let marks = head.char_indices().rev().filter(|(_, c)| matches!(c, ',' | ';' | ':' | '.' | '!' | '?'));
+        let clause = marks.filter_map(ends).next().filter(|at| *at > hard / 3);
         let cut = clause.or_else(|| head.rfind(' ')).filter(|at| *at > 0).unwrap_or(hard);
         parts.push(rest[..cut].trim().to_owned());
         rest = rest[cut..].trim();
@@ -251,7 +292,8 @@ mod tests {
             ),
             ["What to do", "1. Open the Settings page.", "2. Press Save in the dialog.", "See link.", "Done"]
         );
-        assert_eq!(speakable("some_snake_case and 2 * 3 = 6").as_deref(), Some("some_snake_case and 2 3 = 6"));
+        assert_eq!(speakable("some_snake_case and 2 * 3 = 6").as_deref(), Some("some_snake_case and 2 × 3 = 6"));
+        assert_eq!(speakable("a * b, but * not this").as_deref(), Some("a × b, but not this"));
         assert_eq!(speakable("**Bold.").as_deref(), Some("Bold."));
         assert_eq!(speakable("1984. It was a bright day").as_deref(), Some("1984. It was a bright day"));
         assert_eq!(speakable("🎉 --- ***"), None);
@@ -268,6 +310,20 @@ mod tests {
     }
 
     #[test]
+    fn code_in_a_list_stays_on_the_screen() {
+        assert_eq!(
+            all(
+                "1. Run this:\n   ```sh\n   ss -ltn\n   ```\n2. Use ```inline``` code as it is.\n\nThen close the program.\n"
+            ),
+            ["1. Run this:", "The code is on your screen.", "2. Use inline code as it is.", "Then close the program."]
+        );
+        assert_eq!(
+            all("Run this in a terminal. ```ls``` is a command.\n\n    ```\n    ls\n    ```\n\nThat is all there is."),
+            ["Run this in a terminal.", "ls is a command.", "The code is on your screen.", "That is all there is."]
+        );
+    }
+
+    #[test]
     fn long_pieces_are_split_to_what_a_voice_takes() {
         let text = "one two three, four five six seven eight nine ten eleven twelve thirteen";
         for most in [10, 20, 40, 200] {
@@ -279,6 +335,8 @@ mod tests {
             );
         }
         assert_eq!(split_to("äöüäöüäöü", 3), ["äöü", "äöü", "äöü"]);
+        assert_eq!(split_to("It is about 3.14 volts", 14), ["It is about", "3.14 volts"], "a number stays whole");
+        assert_eq!(split_to("Come at 10:30, or so", 14), ["Come at 10:30,", "or so"]);
     }
 
     proptest! {
