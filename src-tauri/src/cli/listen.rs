@@ -62,7 +62,8 @@ async fn speak(assistant: &Assistant, press: Press, seconds: Option<u32>) -> Res
     let ended = match ended {
         Some(ended) => ended,
         None => {
-            api::release(assistant, Nothing {}).await?;
+            // Not a release of the talk key, which means something else with each of its modes.
+            api::finish(assistant, Nothing {}).await?;
             next(&mut events, done).await?
         }
     };

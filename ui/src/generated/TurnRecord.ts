@@ -61,6 +61,10 @@ answer_audio?: string,
  */
 seen?: Seen, 
 /**
+ * The picture file that was attached. It is the person's own.
+ */
+picture?: string, 
+/**
  * From release (or from the typed question) to the first sample handed to the speaker, milliseconds.
  */
 first_sound_ms?: number, };

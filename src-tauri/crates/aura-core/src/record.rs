@@ -108,6 +108,18 @@ pub struct Notice {
     pub message: String,
 }
 
+impl Seen {
+    /// A picture that was attached; how large it is, is not looked at.
+    pub(crate) fn attached(bytes: usize) -> Self {
+        Self { width: 0, height: 0, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }
+    }
+
+    /// Whether it is a picture of the screen: an attached one has no size.
+    pub fn is_of_the_screen(&self) -> bool {
+        self.width > 0 && self.height > 0
+    }
+}
+
 /// The picture that was sent with a turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export)]
@@ -159,6 +171,10 @@ pub struct TurnRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub seen: Option<Seen>,
+    /// The picture file that was attached. It is the person's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional, type = "string")]
+    pub picture: Option<PathBuf>,
     /// From release (or from the typed question) to the first sample handed to the speaker, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[ts(optional)]

@@ -61,16 +61,20 @@ pub(super) async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothi
 
 pub(super) async fn replay(assistant: &Assistant, id: &str) -> Result<Nothing> {
     let gone = || Error::new(Code::NotFound, "The speech of this answer was not kept.");
+    // From now on: a question that is asked while the file is still being read ends it as well.
+    let stop = assistant.occupied();
     let turn = assistant.ports().history.get(id).await?.ok_or_else(gone)?;
     let file = tokio::fs::read(turn.answer_audio.ok_or_else(gone)?).await.map_err(|_| gone())?;
     let speaker = assistant.ports().speaker.clone();
     let decoder = speaker.clone();
     let pcm = tokio::task::spawn_blocking(move || decoder.decode(file.into())).await.map_err(Error::internal)??;
-    let stop = assistant.occupied();
     let output = speaker.open(assistant.snapshot().settings.speaking.speaker.as_deref()).await?;
     let mut resampler = crate::audio::Resampler::new(pcm.rate, output.rate());
     let mut samples = resampler.push(&pcm.samples);
     samples.extend(resampler.finish());
+    if stop.is_cancelled() {
+        return Ok(Nothing {});
+    }
     output.begin();
     let play = async {
         output.write(&samples).await?;

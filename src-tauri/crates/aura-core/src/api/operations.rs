@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::catalog_types::*;
 use super::types::*;
 use crate::assistant::Assistant;
+use crate::config::Share;
 use crate::error::{Code, Error, Result};
 use crate::health::HealthReport;
 use crate::ports::{Finding, TurnFilter};
@@ -20,6 +21,7 @@ macro_rules! with_operations {
             snapshot: Nothing => Snapshot,
             press: Press => Nothing,
             release: Nothing => Nothing,
+            finish: Nothing => Nothing,
             cancel: Nothing => Nothing,
             ask: Ask => TurnRecord,
             listen: Listen => TurnRecord,
@@ -75,6 +77,7 @@ pub async fn snapshot(assistant: &Assistant, _: Nothing) -> Result<Snapshot> {
 
 /// The talk key went down.
 pub async fn press(assistant: &Assistant, request: Press) -> Result<Nothing> {
+    assistant.quiet();
     assistant.turns().press(Request {
         question: Question::Microphone,
         session: assistant.session(),
@@ -91,6 +94,12 @@ pub async fn press(assistant: &Assistant, request: Press) -> Result<Nothing> {
 /// The talk key went up.
 pub async fn release(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
     assistant.turns().release();
+    Ok(Nothing {})
+}
+
+/// The recording is complete and is answered, whatever a release of the talk key would mean: for a caller that keeps its own time.
+pub async fn finish(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
+    assistant.turns().finish();
     Ok(Nothing {})
 }
 
@@ -117,6 +126,12 @@ pub async fn ask(assistant: &Assistant, request: Ask) -> Result<TurnRecord> {
         speech: request.speech,
         wishes: request.wishes,
     };
+    take(assistant, request).await
+}
+
+/// Takes a turn. The microphone and the speaker are its own: an answer that is heard again, or a microphone that is tried, ends.
+async fn take(assistant: &Assistant, request: Request) -> Result<TurnRecord> {
+    assistant.quiet();
     assistant.turns().take(request).await
 }
 
@@ -132,7 +147,7 @@ pub async fn listen(assistant: &Assistant, request: Listen) -> Result<TurnRecord
         speech: request.speech,
         wishes: request.wishes,
     };
-    assistant.turns().take(request).await
+    take(assistant, request).await
 }
 
 /// A picture of the screen as it would be sent with a question.
@@ -166,17 +181,25 @@ pub async fn retry(assistant: &Assistant, request: Retry) -> Result<TurnRecord> 
         }
         (_, false) => Question::Text(turn.transcript.clone()),
     };
+    // Where the screen itself was seen it is looked at anew, unless the person has said meanwhile that it never goes. A picture that
+    // was attached goes with it again; without it, the screen is no substitute.
+    let shared = assistant.snapshot().settings.screen.share != Share::Never;
+    let screen = match &turn.seen {
+        Some(seen) if seen.is_of_the_screen() => shared.then_some(true),
+        Some(_) => Some(false),
+        None => None,
+    };
     let request = Request {
         question,
         session: turn.session,
-        screen: turn.seen.is_some().then_some(true),
-        image: None,
+        screen,
+        image: turn.picture.map(Attached::File),
         context: None,
         plans: false,
         speech: Speech::Aloud,
         wishes: request.wishes,
     };
-    assistant.turns().take(request).await
+    take(assistant, request).await
 }
 
 /// The newest turns, newest first.

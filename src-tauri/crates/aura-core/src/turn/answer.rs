@@ -1,9 +1,12 @@
 //! From the question to the spoken answer: thinking and speaking run together, a sentence apart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Mutex, OnceCell, mpsc};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::trace::Turn;
@@ -11,6 +14,9 @@ use crate::api::Speech;
 use crate::error::{Error, Result};
 use crate::ports::{Output, Screenshot, Speaker};
 use crate::providers::Service;
+
+/// A chime that comes later than this after the first sound of the recording would be taken for something else.
+const CHIME_LATEST: Duration = Duration::from_millis(800);
 
 /// What was begun at press, so that it is there at release: the speaker is awake, the screen is captured, connections are open.
 pub(super) struct Prepared {
@@ -35,10 +41,17 @@ impl Opening {
 }
 
 impl Prepared {
-    /// Tells the ear that the recording runs. Nothing waits for it.
-    pub(super) fn chime(&self) {
-        let Some(Ok(output)) = self.output.as_ref().and_then(|opening| opening.cell.get()).cloned() else { return };
+    /// Tells the ear that the recording runs, as soon as the speaker is open. Nothing waits for it, and it comes only while the key is
+    /// held: after that the speaker is the answer's.
+    pub(super) fn chime(&self, released: CancellationToken) {
+        let Some(opening) = self.output.clone() else { return };
         tokio::spawn(async move {
+            let opened = tokio::select! {
+                biased;
+                () = released.cancelled() => return,
+                opened = timeout(CHIME_LATEST, opening.output()) => opened,
+            };
+            let Ok(Ok(output)) = opened else { return };
             output.begin();
             // A microphone must not hear its own chime as speech: 50 ms, faded, at -24 dB.
             let _ = output.write(&tone(output.rate())).await;

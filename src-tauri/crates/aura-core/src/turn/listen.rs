@@ -1,7 +1,8 @@
 //! Listen: the microphone until the key is released. What is heard goes to disk while it is heard.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -50,9 +51,10 @@ impl Turn {
     pub(super) async fn listen(&self, prepared: &Prepared) -> Result<Heard> {
         let _stage = self.enter(Stage::Listening);
         let settings = &self.config.settings.listening;
-        let path = self.keep("question");
-        let disk = path.clone().map(|path| Disk::create(path, SPEECH_RATE));
         let mut recording = self.room.ports.microphone.record(settings.microphone.as_deref()).await?;
+        // Not sooner: without a microphone there is nothing to keep.
+        let path = self.keep("question");
+        let disk = path.clone().map(|path| Disk::create(path, SPEECH_RATE, self.dismissed()));
         self.edit(|record| record.question_audio = path);
 
         let longest = settings.longest_seconds as usize * SPEECH_RATE as usize;
@@ -74,7 +76,7 @@ impl Turn {
                 Some(Ok(block)) => {
                     if samples.is_empty() && !block.is_empty() {
                         self.room.events.send(Event::Recording { turn: self.id.clone() });
-                        prepared.chime();
+                        prepared.chime(self.release.clone());
                     }
                     if let Some(disk) = &disk {
                         disk.write(block.clone());
@@ -185,8 +187,8 @@ pub(super) struct Disk {
 }
 
 impl Disk {
-    /// Starts the file. Errors are told by [`Disk::close`].
-    pub(super) fn create(path: PathBuf, rate: u32) -> Self {
+    /// Starts the file. Errors are told by [`Disk::close`]. What was dismissed when the file is complete is removed.
+    pub(super) fn create(path: PathBuf, rate: u32, dismissed: Arc<AtomicBool>) -> Self {
         let (samples, inbox) = mpsc::channel::<Vec<i16>>();
         let (tell, done) = tokio::sync::oneshot::channel();
         std::thread::spawn(move || {
@@ -197,6 +199,9 @@ impl Disk {
                 }
                 file.close()
             })();
+            if dismissed.load(Ordering::Acquire) {
+                let _ = std::fs::remove_file(&path);
+            }
             let _ = tell.send(written);
         });
         Self { samples, done }

@@ -90,7 +90,7 @@ impl Turn {
                 Attached::File(path) => read_picture(path).await?,
                 Attached::Bytes(picture) => picture.clone(),
             };
-            self.saw(Seen { width: 0, height: 0, bytes: u32::try_from(picture.len()).unwrap_or(u32::MAX) });
+            self.saw(Seen::attached(picture.len()));
             return Ok(Some(picture));
         }
         let share = self.config.settings.screen.share;

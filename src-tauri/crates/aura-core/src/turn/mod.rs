@@ -97,6 +97,7 @@ pub(crate) struct Turns {
 enum Command {
     Press(Request),
     Release,
+    Finish,
     Cancel,
     Take(Request, oneshot::Sender<TurnRecord>),
 }
@@ -118,6 +119,11 @@ impl Turns {
     /// The key went up.
     pub(crate) fn release(&self) {
         let _ = self.commands.send(Command::Release);
+    }
+
+    /// The recording is complete, whatever the talk key's mode is.
+    pub(crate) fn finish(&self) {
+        let _ = self.commands.send(Command::Finish);
     }
 
     /// Everything in flight stops.
@@ -148,6 +154,8 @@ struct Running {
     turn: Arc<Turn>,
     task: JoinHandle<()>,
     pressed: Instant,
+    /// It was stopped, and has the stage only until it has saved what there is.
+    stopped: bool,
 }
 
 impl Owner {
@@ -162,6 +170,7 @@ impl Owner {
                     OnPress::Finish => self.finish_listening(),
                 },
                 Command::Release => self.release(),
+                Command::Finish => self.finish_listening(),
                 Command::Cancel => self.stop(),
                 Command::Take(request, done) => self.begin(request, Some(done)),
             }
@@ -172,13 +181,15 @@ impl Owner {
     fn doing(&self) -> Doing {
         match &self.current {
             None => Doing::Nothing,
+            Some(running) if running.stopped => Doing::Nothing,
             Some(running) if running.turn.is_listening() => Doing::Listening,
             Some(_) => Doing::Answering,
         }
     }
 
     fn release(&mut self) {
-        let Some(running) = self.current.as_ref().filter(|running| running.turn.is_listening()) else { return };
+        let Doing::Listening = self.doing() else { return };
+        let Some(running) = &self.current else { return };
         let mode = running.turn.config.settings.listening.mode;
         match talk_key::release(mode, running.pressed.elapsed()) {
             OnRelease::Finish => self.finish_listening(),
@@ -191,14 +202,16 @@ impl Owner {
     }
 
     fn finish_listening(&self) {
-        if let Some(running) = &self.current {
+        if let (Doing::Listening, Some(running)) = (self.doing(), &self.current) {
             running.turn.released();
         }
     }
 
-    /// Stops what is under way. The sound ends at once; the turn's own task saves what there is.
+    /// Stops what is under way. The sound ends at once; the turn's own task saves what there is, and until it has, it is known here:
+    /// the next one takes the stage from it.
     fn stop(&mut self) {
-        if let Some(running) = self.current.take() {
+        if let Some(running) = &mut self.current {
+            running.stopped = true;
             running.turn.stop();
         }
     }
@@ -218,7 +231,7 @@ impl Owner {
                 }
             }
         });
-        self.current = Some(Running { turn, task, pressed: Instant::now() });
+        self.current = Some(Running { turn, task, pressed: Instant::now(), stopped: false });
     }
 }
 

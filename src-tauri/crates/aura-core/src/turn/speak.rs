@@ -1,8 +1,8 @@
 //! Speak: sentences become sound while the rest is still written. The next one is made while this one is heard.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -37,6 +37,8 @@ pub(crate) struct Voice {
     given: AtomicU64,
     /// Milliseconds of sound made, at any rate.
     made_ms: AtomicU64,
+    /// What was played when it was stopped; the output counts the next utterance from then on.
+    stopped_at: OnceLock<u64>,
     /// Cancelled when all was played.
     done: CancellationToken,
 }
@@ -60,6 +62,7 @@ impl Voice {
             marks: Mutex::default(),
             given: AtomicU64::new(0),
             made_ms: AtomicU64::new(0),
+            stopped_at: OnceLock::new(),
             done: CancellationToken::new(),
         }
     }
@@ -68,13 +71,14 @@ impl Voice {
     pub(crate) fn stop(&self) {
         if let Some(output) = &self.output {
             output.stop();
+            self.stopped_at.get_or_init(|| output.played());
         }
     }
 
     /// What was heard: whole sentences, and the words of the one that was cut.
     pub(crate) fn spoken(&self) -> String {
         let Some(output) = &self.output else { return String::new() };
-        let (played, rate) = (output.played(), output.rate());
+        let (played, rate) = (self.stopped_at.get().copied().unwrap_or_else(|| output.played()), output.rate());
         let marks = lock(&self.marks);
         let heard: Vec<String> =
             marks.iter().map(|mark| mark.heard(played, rate)).filter(|text| !text.is_empty()).collect();
@@ -219,7 +223,7 @@ impl Turn {
                     let (_, file_rate) = kept.get_or_insert_with(|| {
                         let path = self.keep("answer");
                         self.edit(|record| record.answer_audio = path.clone());
-                        (path.map(|path| Disk::create(path, pcm.rate)), pcm.rate)
+                        (path.map(|path| Disk::create(path, pcm.rate, self.dismissed())), pcm.rate)
                     });
                     if pcm.rate != rate {
                         rate = pcm.rate;

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::speak::Voice;
-use super::{Question, Request, Room};
+use super::{Attached, Question, Request, Room};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::event::Event;
@@ -29,8 +29,10 @@ pub(crate) struct Turn {
     pub(crate) release: CancellationToken,
     pub(crate) voice: Mutex<Option<Arc<Voice>>>,
     listening: AtomicBool,
-    dismissed: AtomicBool,
-    superseded: AtomicBool,
+    /// It was a mistake and leaves nothing behind; known to whoever writes files for it.
+    dismissed: Arc<AtomicBool>,
+    /// Whether the stage is this turn's; held while it is shown, so that nothing is shown of a turn after the next one began.
+    on_stage: Mutex<bool>,
     asked_at: Mutex<Instant>,
     record: Mutex<TurnRecord>,
     /// What its routes are chosen from, from its first call on.
@@ -68,6 +70,10 @@ impl Turn {
             question_audio: None,
             answer_audio: None,
             seen: None,
+            picture: match &request.image {
+                Some(Attached::File(path)) => Some(path.clone()),
+                _ => None,
+            },
             first_sound_ms: None,
         };
         let now = Instant::now();
@@ -81,8 +87,8 @@ impl Turn {
             release: cancel.child_token(),
             cancel,
             voice: Mutex::new(None),
-            dismissed: AtomicBool::new(false),
-            superseded: AtomicBool::new(false),
+            dismissed: Arc::default(),
+            on_stage: Mutex::new(true),
             asked_at: Mutex::new(now),
             record: Mutex::new(record),
             moment: OnceLock::new(),
@@ -128,22 +134,23 @@ impl Turn {
         InStage { turn: self, stage, began }
     }
 
-    /// Tells listeners where the turn is.
+    /// Tells listeners where the turn is. One that the next turn interrupted says nothing: the next one has the stage.
     pub(crate) fn show(&self, stage: Stage) {
-        self.show.send_replace(stage);
-        self.room.events.send(Event::Stage { turn: self.id.clone(), stage });
+        let on_stage = lock(&self.on_stage);
+        if *on_stage {
+            self.show.send_replace(stage);
+            self.room.events.send(Event::Stage { turn: self.id.clone(), stage });
+        }
     }
 
-    /// The turn is over. One that the next turn interrupted says nothing: the next one has the stage.
+    /// The turn is over.
     pub(crate) fn idle(&self) {
-        if !self.superseded.load(Ordering::Acquire) {
-            self.show(Stage::Idle);
-        }
+        self.show(Stage::Idle);
     }
 
     /// The next turn takes the stage.
     pub(crate) fn supersede(&self) {
-        self.superseded.store(true, Ordering::Release);
+        *lock(&self.on_stage) = false;
         self.stop();
     }
 
@@ -176,6 +183,11 @@ impl Turn {
 
     pub(crate) fn is_dismissed(&self) -> bool {
         self.dismissed.load(Ordering::Acquire)
+    }
+
+    /// The same, for a thread that outlives the turn's work.
+    pub(crate) fn dismissed(&self) -> Arc<AtomicBool> {
+        self.dismissed.clone()
     }
 
     /// Everything in flight stops; the sound at once.

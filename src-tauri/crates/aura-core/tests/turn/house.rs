@@ -14,14 +14,14 @@ use tokio::sync::broadcast::Receiver;
 use crate::machine::Machine;
 
 /// Nothing here takes longer than this unless it hangs.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct House {
     pub(crate) assistant: Assistant,
     pub(crate) machine: Machine,
     pub(crate) sandbox: Sandbox,
     pub(crate) events: Receiver<Event>,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl House {
@@ -56,7 +56,23 @@ impl House {
         let assistant = Assistant::start(machine.ports(), setup).await.unwrap();
         assistant.load_keys().await;
         let events = assistant.subscribe();
-        Self { assistant, machine, sandbox, events, _data: data }
+        Self { assistant, machine, sandbox, events, data }
+    }
+
+    /// The recordings that are kept.
+    pub(crate) fn recordings(&self) -> Vec<std::path::PathBuf> {
+        let files = std::fs::read_dir(self.data.path().join("recordings")).unwrap();
+        files.map(|file| file.unwrap().path()).collect()
+    }
+
+    /// Waits until something holds.
+    pub(crate) async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        let wait = async {
+            while !holds(self) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, wait).await.expect("it comes to be so");
     }
 
     pub(crate) async fn change(&self, changes: Value) {

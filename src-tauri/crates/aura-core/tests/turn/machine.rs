@@ -73,24 +73,35 @@ impl Microphone for FakeMicrophone {
     }
 }
 
-/// A loudspeaker that takes samples in their own time, or ten times faster.
+/// A loudspeaker that takes samples twenty times as fast as they are heard.
 #[derive(Default)]
 pub(crate) struct FakeSpeaker {
     pub(crate) missing: AtomicBool,
+    /// It is not open yet.
+    pub(crate) asleep: AtomicBool,
     pub(crate) output: Arc<FakeOutput>,
 }
 
-#[derive(Default)]
 pub(crate) struct FakeOutput {
-    pub(crate) slow: AtomicBool,
+    /// It plays so many samples of an utterance; the rest waits until the utterance is over.
+    pub(crate) most: AtomicU64,
     played: AtomicU64,
     /// Counts up with every begin and stop: a write of an older utterance ends.
     utterance: AtomicU64,
 }
 
+impl Default for FakeOutput {
+    fn default() -> Self {
+        Self { most: AtomicU64::new(u64::MAX), played: AtomicU64::new(0), utterance: AtomicU64::new(0) }
+    }
+}
+
 #[async_trait]
 impl Speaker for FakeSpeaker {
     async fn open(&self, _: Option<&str>) -> Result<Arc<dyn Output>> {
+        while self.asleep.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         if self.missing.load(Ordering::SeqCst) {
             return Err(Error::new(Code::NoSpeaker, "There is no loudspeaker."));
         }
@@ -101,8 +112,8 @@ impl Speaker for FakeSpeaker {
         Ok(Vec::new())
     }
 
-    fn decode(&self, _: Bytes) -> Result<Pcm> {
-        Err(Error::invalid("This speaker decodes nothing."))
+    fn decode(&self, file: Bytes) -> Result<Pcm> {
+        aura_core::audio::read_wav(&file)
     }
 }
 
@@ -119,11 +130,15 @@ impl Output for FakeOutput {
 
     async fn write(&self, samples: &[f32]) -> Result<()> {
         let utterance = self.utterance.load(Ordering::SeqCst);
-        let speed = if self.slow.load(Ordering::SeqCst) { 1 } else { 20 };
-        for part in samples.chunks(480 * speed) {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            if self.utterance.load(Ordering::SeqCst) != utterance {
-                return Ok(());
+        for part in samples.chunks(9_600) {
+            loop {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                if self.utterance.load(Ordering::SeqCst) != utterance {
+                    return Ok(());
+                }
+                if self.played() < self.most.load(Ordering::SeqCst) {
+                    break;
+                }
             }
             self.played.fetch_add(part.len() as u64, Ordering::SeqCst);
         }
@@ -205,13 +220,16 @@ impl Secrets for FakeSecrets {
     }
 }
 
-/// A history in memory.
+/// A history in memory; while its second part is true, nothing is saved yet.
 #[derive(Default)]
-pub(crate) struct FakeHistory(pub(crate) Mutex<Vec<TurnRecord>>);
+pub(crate) struct FakeHistory(pub(crate) Mutex<Vec<TurnRecord>>, pub(crate) AtomicBool);
 
 #[async_trait]
 impl History for FakeHistory {
     async fn save(&self, turn: &TurnRecord) -> Result<()> {
+        while self.1.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let mut turns = self.0.lock().unwrap();
         turns.retain(|known| known.id != turn.id);
         turns.push(turn.clone());

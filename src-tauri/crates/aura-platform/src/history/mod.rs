@@ -209,6 +209,7 @@ mod tests {
             question_audio: None,
             answer_audio: None,
             seen: None,
+            picture: None,
             first_sound_ms: Some(321),
         }
     }
