@@ -156,6 +156,10 @@ export class FakeBackend implements Backend {
         void this.#answer('How do I find a free port?')
         return {}
       },
+      finish: () => {
+        void this.#answer('How do I find a free port?')
+        return {}
+      },
       cancel: () => ({}),
       ask: ({ text }) => this.#answer(text),
       listen: () => this.#answer('A spoken question'),

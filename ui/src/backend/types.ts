@@ -38,6 +38,7 @@ export interface Operations {
   snapshot: Operation<Nothing, Snapshot>
   press: Operation<Press, Nothing>
   release: Operation<Nothing, Nothing>
+  finish: Operation<Nothing, Nothing>
   cancel: Operation<Nothing, Nothing>
   ask: Operation<Ask, TurnRecord>
   listen: Operation<Listen, TurnRecord>
