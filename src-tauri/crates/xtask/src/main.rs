@@ -1,6 +1,7 @@
 //! What a contributor types: `cargo xtask run`, `cargo xtask test`, `cargo xtask screenshots`, `cargo xtask bench turn`.
 
 mod bench;
+mod fuzz;
 mod guide;
 mod program;
 mod report;
@@ -37,6 +38,8 @@ enum Task {
     Screenshots(screenshots::Screenshots),
     /// Talks to AURA hundreds of times in a row, and measures whether it keeps its memory and rests while its window is hidden.
     Soak(soak::Soak),
+    /// Feeds everything that reads foreign bytes with what a fuzzer makes of the recorded bodies.
+    Fuzz(fuzz::Fuzz),
     /// Measures.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Task::Guide => guide::start(),
         Task::Screenshots(screenshots) => screenshots.start(),
         Task::Soak(soak) => soak.start(),
+        Task::Fuzz(fuzz) => fuzz.start(),
         Task::Bench(bench) => bench.start(),
     };
     match done {
