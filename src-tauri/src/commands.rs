@@ -12,6 +12,8 @@ use tauri::{State, WebviewWindow};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::overlay::{self, OVERLAY, Shown};
+
 /// One listener per window: a page that loads again replaces its own.
 #[derive(Default)]
 pub(crate) struct Listeners(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
@@ -22,32 +24,43 @@ pub(crate) async fn rpc(assistant: State<'_, Assistant>, operation: String, requ
     api::call(&assistant, &operation, request).await
 }
 
-/// Sends every event to the window from now on, the state of things first: the overlay may not ask for it.
+/// Sends what concerns the window from now on, the state of things first: the overlay may not ask for it.
 #[tauri::command]
 pub(crate) fn subscribe<R: tauri::Runtime>(
     window: WebviewWindow<R>,
     assistant: State<'_, Assistant>,
     listeners: State<'_, Listeners>,
+    shown: State<'_, Shown>,
     channel: Channel<Event>,
 ) -> Result<()> {
-    let mut events = assistant.subscribe();
-    let assistant = Assistant::clone(&assistant);
-    let state = |assistant: &Assistant| Event::Changed { snapshot: Box::new(assistant.snapshot()) };
-    let task = tauri::async_runtime::spawn(async move {
-        let mut next = state(&assistant);
-        while channel.send(next).is_ok() {
-            next = match events.recv().await {
-                Ok(event) => event,
-                // A page that was asleep missed some: it is told how things are.
-                Err(RecvError::Lagged(_)) => state(&assistant),
-                Err(RecvError::Closed) => return,
-            };
-        }
-    });
+    let (assistant, shown) = (Assistant::clone(&assistant), Shown::clone(&shown));
+    let task = if window.label() == OVERLAY {
+        tauri::async_runtime::spawn(overlay::tell(assistant, shown, channel))
+    } else {
+        tauri::async_runtime::spawn(tell_main(assistant, shown, channel))
+    };
     let tauri::async_runtime::JoinHandle::Tokio(task) = task;
     let mut listeners = listeners.0.lock().map_err(Error::internal)?;
     listeners.insert(window.label().to_owned(), AbortOnDropHandle::new(task));
     Ok(())
+}
+
+/// Every event but the level while the overlay shows it.
+async fn tell_main(assistant: Assistant, shown: Shown, channel: Channel<Event>) {
+    let mut events = assistant.subscribe();
+    let state = || Event::Changed { snapshot: Box::new(assistant.snapshot()) };
+    let mut next = state();
+    loop {
+        if overlay::concerns_main(&next, &shown) && channel.send(next).is_err() {
+            return;
+        }
+        next = match events.recv().await {
+            Ok(event) => event,
+            // A page that was asleep missed some: it is told how things are.
+            Err(RecvError::Lagged(_)) => state(),
+            Err(RecvError::Closed) => return,
+        };
+    }
 }
 
 /// Everything in flight stops.
@@ -73,7 +86,7 @@ mod tests {
         let ports = aura_platform::ports(&paths).unwrap();
         let setup = aura_core::Setup { data: paths.data, ..aura_core::Setup::default() };
         let assistant = Assistant::start(ports, setup).await.unwrap();
-        let app = crate::desktop::builder(mock_builder(), assistant).build(tauri::generate_context!()).unwrap();
+        let app = crate::desktop::builder(mock_builder(), assistant).build(crate::interface::context()).unwrap();
         let window = |label| WebviewWindowBuilder::new(&app, label, WebviewUrl::default()).build().unwrap();
         (folder, window("main"), window("hud"))
     }

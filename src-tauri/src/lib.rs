@@ -1,5 +1,6 @@
 //! The shell: it composes the assistant with this machine and opens a door onto it, a window or the command line.
 
+mod changes;
 mod cli;
 mod commands;
 mod compose;
@@ -7,6 +8,10 @@ mod desktop;
 mod door;
 mod hotkey;
 mod http;
+mod interface;
+mod overlay;
+mod startup;
+mod tray;
 mod windows;
 
 pub use cli::main;

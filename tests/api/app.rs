@@ -55,7 +55,8 @@ async fn operations_need_the_token_even_of_the_same_user() {
     // The same operations as the window's, and the same errors.
     assert_eq!(with("ask", json!({"text": " "})).await.status(), 422);
     assert_eq!(with("format_disk", json!({})).await.status(), 404);
-    let saved = with("save_key", json!({"provider": "groq", "key": "gsk_a_key_that_is_secret_1234", "session_only": true}));
+    let saved =
+        with("save_key", json!({"provider": "groq", "key": "gsk_a_key_that_is_secret_1234", "session_only": true}));
     let text = saved.await.text().await.unwrap();
     assert!(!text.contains("gsk_a_key"), "{text}");
 }

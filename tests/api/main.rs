@@ -8,6 +8,7 @@ mod bad;
 mod crash;
 mod failover;
 mod guard;
+mod openai;
 mod program;
 mod sessions;
 mod sound;

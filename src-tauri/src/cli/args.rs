@@ -13,6 +13,9 @@ pub(super) struct Arguments {
     /// Use the sandbox providers on this computer instead of the real ones.
     #[arg(long, global = true)]
     pub(super) sandbox: bool,
+    /// Start the desktop app without its window, where the desktop has a tray to bring it.
+    #[arg(long)]
+    pub(super) hidden: bool,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
 }

@@ -21,8 +21,11 @@ use crate::{compose, desktop, door};
 use args::{Arguments, Command, Edge};
 use operations::Operations;
 
-/// Reads the arguments and does what they say. 0: done; 1: it failed; 2: wrong usage.
+/// Reads the arguments and does what they say. 0: done; 1: it failed; 2: wrong usage. Called while there is one thread.
+#[expect(unsafe_code, reason = "the variables of a process are no thread's own")]
 pub fn main() -> ExitCode {
+    // SAFETY: the runtime and its threads are made below.
+    unsafe { aura_server::compose::adopt_env_file() };
     let arguments = Arguments::parse();
     log();
     match run(arguments) {
@@ -41,7 +44,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         eprintln!("The sandbox answers: no real provider is called.");
     }
     let done = match arguments.command {
-        None => desktop::run(runtime.handle(), sandbox).map(|()| ExitCode::SUCCESS),
+        None => desktop::run(runtime.handle(), sandbox, arguments.hidden).map(|()| ExitCode::SUCCESS),
         Some(Command::Ask(ask)) => runtime.block_on(ask::run(sandbox, ask)),
         Some(Command::Listen(listen)) => runtime.block_on(listen::run(sandbox, listen)),
         Some(Command::Serve { port }) => runtime.block_on(serve::run(sandbox, port)),

@@ -8,6 +8,7 @@ import type { ProviderSettings } from "./ProviderSettings";
 import type { Routes } from "./Routes";
 import type { ScreenSharing } from "./ScreenSharing";
 import type { Speaking } from "./Speaking";
+import type { Startup } from "./Startup";
 
 /**
  * Everything the person can change. Keys are not here: they live in the operating system's keyring.
@@ -66,6 +67,10 @@ clocks: Clocks,
  * How AURA looks.
  */
 appearance: Appearance, 
+/**
+ * When AURA runs.
+ */
+startup: Startup, 
 /**
  * The HTTP door.
  */

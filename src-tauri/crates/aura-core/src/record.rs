@@ -30,6 +30,20 @@ pub enum Stage {
     Speaking,
 }
 
+impl Stage {
+    /// As it is written in events and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Listening => "listening",
+            Self::Transcribing => "transcribing",
+            Self::Looking => "looking",
+            Self::Thinking => "thinking",
+            Self::Speaking => "speaking",
+        }
+    }
+}
+
 /// A provider and model, and for speech a voice, for one service.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

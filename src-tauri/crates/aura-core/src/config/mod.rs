@@ -8,7 +8,7 @@ mod store;
 pub use environment::Environment;
 pub use keys::{KeyPlace, Keys};
 pub use settings::{
-    Appearance, Clocks, Consent, Door, Listening, Mode, Preference, ProviderSettings, RouteChoice, Routes,
-    ScreenSharing, Settings, Share, Speaking, Theme,
+    Appearance, Clocks, Consent, Door, Language, Listening, Mode, Preference, ProviderSettings, RouteChoice, Routes,
+    ScreenSharing, Settings, Share, Speaking, Startup, Theme,
 };
 pub use store::{Config, Store};

@@ -41,6 +41,8 @@ pub struct Settings {
     pub clocks: Clocks,
     /// How AURA looks.
     pub appearance: Appearance,
+    /// When AURA runs.
+    pub startup: Startup,
     /// The HTTP door.
     pub door: Door,
     /// What AURA is told about how to answer, in addition to its own instructions.
@@ -63,6 +65,7 @@ impl Default for Settings {
             shortcut: "Ctrl+Shift+Space".into(),
             clocks: Clocks::default(),
             appearance: Appearance::default(),
+            startup: Startup::default(),
             door: Door::default(),
             instructions: String::new(),
         }
@@ -85,6 +88,24 @@ pub enum Preference {
     Quality,
     /// The cheapest.
     Cost,
+}
+
+/// When AURA runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+#[ts(export)]
+pub struct Startup {
+    /// Whether AURA goes on when its main window is closed, where the desktop has a tray to bring it back.
+    pub background: bool,
+    /// Whether it starts, without its window, when the person logs in.
+    pub at_login: bool,
+}
+
+impl Default for Startup {
+    /// Whoever closes the window still wants to hold the key and speak.
+    fn default() -> Self {
+        Self { background: true, at_login: false }
+    }
 }
 
 /// The HTTP door.
@@ -328,11 +349,13 @@ pub struct Appearance {
     pub theme: Theme,
     /// Whether the overlay shows while AURA listens and answers.
     pub overlay: bool,
+    /// The language of the windows and the tray.
+    pub language: Language,
 }
 
 impl Default for Appearance {
     fn default() -> Self {
-        Self { theme: Theme::System, overlay: true }
+        Self { theme: Theme::System, overlay: true, language: Language::System }
     }
 }
 
@@ -348,4 +371,18 @@ pub enum Theme {
     Light,
     /// Dark.
     Dark,
+}
+
+/// The language of the windows and the tray.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export)]
+pub enum Language {
+    /// The operating system's, where AURA speaks it; else English.
+    #[default]
+    System,
+    /// English.
+    En,
+    /// German.
+    De,
 }

@@ -73,8 +73,7 @@ async fn many_run_at_once_and_beside_the_stage() {
     // All wait for their answer at the same time, each at the provider: the one that arrived last finds the first still there.
     let requests = house.sandbox.requests().await;
     let asked = requests.iter().filter(|request| request.method == "POST");
-    let spans: Vec<(f64, f64)> =
-        asked.filter_map(|request| Some((request.arrived_ms, request.ended_ms?))).collect();
+    let spans: Vec<(f64, f64)> = asked.filter_map(|request| Some((request.arrived_ms, request.ended_ms?))).collect();
     let at_once = |moment: f64| spans.iter().filter(|(from, to)| (*from..*to).contains(&moment)).count();
     let most = spans.iter().map(|(from, _)| at_once(*from)).max().unwrap_or_default();
     assert!(most >= 10, "they wait for each other: {spans:?}");
