@@ -426,6 +426,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_near() {
+        for (id, address, near) in [
+            ("ollama", "http://127.0.0.1:11434/v1/", true),
+            ("ollama", "http://localhost:11434/v1/", true),
+            ("ollama", "http://192.168.1.9:11434/", true),
+            ("ollama", "http://desk.local:11434/", true),
+            ("ollama", "http://[fd00::1]:11434/", true),
+            ("ollama", "https://ollama.com/v1/", false),
+            ("custom", "http://127.0.0.1:9/", true),
+            ("custom", "http://192.168.1.9/", false),
+            ("openai", "http://127.0.0.1:9/", false),
+            ("openai", "https://api.openai.com/v1/", false),
+        ] {
+            assert_eq!(preset(id).is_near(&address.parse().unwrap()), near, "{id} at {address}");
+        }
+    }
+
+    #[test]
     fn every_preset_can_be_connected() {
         assert_eq!(presets().last().unwrap().id, "custom");
         assert_eq!(preset("no such thing").id, "custom");

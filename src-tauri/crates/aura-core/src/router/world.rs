@@ -1,5 +1,7 @@
 //! The settings and connections of one moment, and the plan that a request makes from them.
 
+#[cfg(test)]
+mod tests;
 mod views;
 
 pub(super) use views::servers;
@@ -134,8 +136,9 @@ impl World {
                         .ok()
                 });
                 let known_as = settings.preset.clone().unwrap_or_else(|| name.clone());
-                let near = kind.local
-                    || (kind.id == SERVER_KIND && base_url.as_ref().is_some_and(|url| preset(&known_as).is_near(url)));
+                let of = preset(&known_as);
+                let place = base_url.as_ref().or(of.base_url.as_ref());
+                let near = kind.local || (kind.id == SERVER_KIND && place.is_some_and(|url| of.is_near(url)));
                 let address = base_url.as_ref().map(Url::to_string).unwrap_or_default();
                 let services = (kind.connect)(Connection {
                     name: name.clone(),

@@ -19,6 +19,26 @@ fn all(bytes: &[u8], seed: u64) {
     fuzzing::error_bodies(bytes);
 }
 
+/// The fuzz targets are outside the workspace: this keeps them from calling what is no longer there.
+#[test]
+fn each_fuzz_target_calls_a_reader_and_each_reader_has_one() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/fuzz_targets");
+    let called: std::collections::BTreeSet<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            let call = text.split("|bytes: &[u8]| ").nth(1).unwrap().trim_end_matches(");\n").to_owned();
+            assert!(text.contains("use aura_core::providers::wire::fuzzing;"), "{text}");
+            call
+        })
+        .collect();
+    let seeded = |name: &str| format!("fuzzing::{name}(bytes, fuzzing::seed(bytes))");
+    let expected = [seeded("events"), seeded("replies"), seeded("sound"), "fuzzing::error_bodies(bytes)".into()];
+    assert_eq!(called, expected.into_iter().collect());
+    let _: [fn(&[u8], u64); 3] = [fuzzing::events, fuzzing::replies, fuzzing::sound];
+    let _: (fn(&[u8]), fn(&[u8]) -> u64) = (fuzzing::error_bodies, fuzzing::seed);
+}
+
 /// A letter of several bytes may be split between two chunks.
 #[test]
 fn trap_32_a_letter_that_is_split_between_two_chunks_is_whole() {
