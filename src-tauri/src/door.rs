@@ -2,6 +2,7 @@
 //! that only this person can open.
 
 use std::path::Path;
+use std::time::Duration;
 
 use aura_core::error::{Code, Error, Result};
 use aura_core::{Assistant, api};
@@ -13,6 +14,13 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 /// A request longer than this is none of ours: 25 MB of sound in base64, for a test of listening.
 const LONGEST_REQUEST: u64 = 36 * 1024 * 1024;
+
+/// What only moves a key, shows a window or looks is answered at once by an app that is well.
+const AT_ONCE: &[&str] = &["snapshot", "press", "release", "finish", "cancel", SHOW];
+/// How long that is waited for.
+const SOON: Duration = Duration::from_secs(10);
+/// How long anything else is waited for: a turn with everything that it may wait for takes a few minutes.
+const LATEST: Duration = Duration::from_secs(15 * 60);
 
 /// Called for a second `aura`: the window comes to the front.
 pub(crate) const SHOW: &str = "show";
@@ -68,7 +76,7 @@ pub(crate) async fn serve(listener: Listener, assistant: Assistant, show: impl F
             }
             Err(cause) => {
                 tracing::warn!(%cause, "the local door could not take a call");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -95,6 +103,16 @@ async fn answer(stream: Stream, assistant: &Assistant, show: &(dyn Fn() + Send +
 
 /// Calls an operation of the running app.
 pub(crate) async fn call(data: &Path, operation: &str, request: Value) -> Result<Value> {
+    let limit = if AT_ONCE.contains(&operation) { SOON } else { LATEST };
+    tokio::time::timeout(limit, exchange(data, operation, request)).await.unwrap_or_else(|_| {
+        Err(Error::new(
+            Code::NotRunning,
+            "AURA is running but does not answer. End it, start it again with `aura`, then try again.",
+        ))
+    })
+}
+
+async fn exchange(data: &Path, operation: &str, request: Value) -> Result<Value> {
     let gone = |cause: std::io::Error| {
         Error::new(Code::NotRunning, "AURA is not running. Start it with `aura`, then try again.").because(cause)
     };

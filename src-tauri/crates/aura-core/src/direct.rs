@@ -52,9 +52,10 @@ impl Assistant {
     ) -> Result<Route> {
         let speaks = plan.candidates.iter();
         let most = speaks.filter_map(|of| Some(of.services.tts.as_ref()?.max_chars(&of.route.model))).min();
-        let mut route = None;
+        let (mut plan, mut route) = (plan.clone(), None);
         for part in split_to(text, most.unwrap_or(usize::MAX).max(1)) {
-            let spoken = self.router().speak(plan, &part, &self.ports().speaker, observer, on_sound).await?;
+            let spoken = self.router().speak(&plan, &part, &self.ports().speaker, observer, on_sound).await?;
+            plan.stay_with(&spoken.route);
             route = Some(spoken.route);
         }
         route.ok_or_else(|| Error::invalid("The text holds nothing that can be said."))

@@ -22,6 +22,10 @@ const WAITING: usize = 4_096;
 const BATCH: usize = 64;
 /// Characters of a text per token, for answers whose provider did not count: what English is close to.
 const CHARACTERS_A_TOKEN: u32 = 4;
+/// Tokens of a second of sound that is heard, for providers who count sound in tokens: Gemini's number.
+const TOKENS_A_SECOND_HEARD: f32 = 32.0;
+/// The same for sound that is spoken.
+const TOKENS_A_SECOND_SPOKEN: f32 = 25.0;
 
 /// What a cost rests on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
@@ -61,39 +65,72 @@ pub(crate) struct Measured {
     pub(crate) asked: u32,
     /// Characters that came out.
     pub(crate) said: u32,
+    /// Seconds of sound that went in.
+    pub(crate) heard_s: f32,
+    /// Seconds of sound that came out.
+    pub(crate) spoken_s: f32,
 }
 
-/// The cost of a call. One that failed before anything was answered costs nothing: no provider bills it.
+impl Measured {
+    /// What the provider did not count itself, counted here.
+    fn fill(self, usage: &Usage) -> Usage {
+        let written = |characters: u32| characters.div_ceil(CHARACTERS_A_TOKEN);
+        let sounding = |seconds: f32, rate: f32| (seconds * rate).ceil() as u32;
+        let asked = written(self.asked) + sounding(self.heard_s, TOKENS_A_SECOND_HEARD);
+        let said = match self.spoken_s > 0.0 {
+            true => sounding(self.spoken_s, TOKENS_A_SECOND_SPOKEN),
+            false => written(self.said),
+        };
+        Usage {
+            input_tokens: usage.input_tokens.or(Some(asked)),
+            output_tokens: usage.output_tokens.or(Some(said)),
+            audio_seconds: usage.audio_seconds.or(Some(self.heard_s).filter(|seconds| *seconds > 0.0)),
+            characters: usage.characters.or(Some(self.said)),
+            ..usage.clone()
+        }
+    }
+}
+
+/// The cost of a call that ended so. What was refused at once costs nothing: no provider bills it. What was given up while the
+/// provider was at work may well be billed, and nobody says how much.
 pub(crate) fn cost(
     known_as: &str,
     local: bool,
     route: &Route,
-    failed: bool,
+    class: Option<Class>,
     usage: &Usage,
     measured: Measured,
 ) -> Cost {
     if let Some(usd) = usage.cost_usd {
         return Cost { usd: Some(usd), basis: Basis::Reported };
     }
-    if local || (failed && measured.said == 0 && *usage == Usage::default()) {
-        return Cost { usd: Some(0.0), basis: Basis::Priced };
+    let free = Cost { usd: Some(0.0), basis: Basis::Priced };
+    if local {
+        return free;
+    }
+    let nothing_came = measured.said == 0 && !counts(usage);
+    match class {
+        Some(Class::Timeout | Class::Cancelled | Class::Interrupted) if nothing_came => return Cost::default(),
+        Some(_) if nothing_came => return free,
+        _ => {}
     }
     let model = usage.model.as_deref().filter(|model| catalog::price(known_as, model, today()).is_some());
     let Some(price) = catalog::price(known_as, model.unwrap_or(&route.model), today()) else { return Cost::default() };
     if let Some(usd) = price.cost(usage) {
         return Cost { usd: Some(usd), basis: Basis::Priced };
     }
-    let tokens = |characters: u32| characters.div_ceil(CHARACTERS_A_TOKEN);
-    let guess = Usage {
-        input_tokens: usage.input_tokens.or(Some(tokens(measured.asked))),
-        output_tokens: usage.output_tokens.or(Some(tokens(measured.said))),
-        characters: usage.characters.or(Some(measured.said)),
-        ..usage.clone()
-    };
-    match price.cost(&guess) {
+    match price.cost(&measured.fill(usage)) {
         Some(usd) => Cost { usd: Some(usd), basis: Basis::Estimated },
         None => Cost::default(),
     }
+}
+
+/// Whether the provider counted anything; what is left of its allowance is no count.
+fn counts(usage: &Usage) -> bool {
+    usage.input_tokens.is_some()
+        || usage.output_tokens.is_some()
+        || usage.audio_seconds.is_some()
+        || usage.characters.is_some()
 }
 
 fn today() -> Date {
@@ -329,8 +366,8 @@ mod tests {
     #[test]
     fn a_cost_says_what_it_rests_on() {
         let counted = Usage { input_tokens: Some(1_000), output_tokens: Some(100), ..Usage::default() };
-        let measured = Measured { asked: 400, said: 80 };
-        let of = |usage: &Usage, measured| cost("gemini", false, &route(model()), false, usage, measured);
+        let measured = Measured { asked: 400, said: 80, ..Measured::default() };
+        let of = |usage: &Usage, measured| cost("gemini", false, &route(model()), None, usage, measured);
 
         assert_eq!(of(&counted, measured).basis, Basis::Priced);
         let told = Usage { cost_usd: Some(0.25), ..counted.clone() };
@@ -339,14 +376,44 @@ mod tests {
         assert_eq!(guessed.basis, Basis::Estimated);
         let as_tokens = Usage { input_tokens: Some(100), output_tokens: Some(20), ..Usage::default() };
         assert_eq!(guessed.usd, of(&as_tokens, measured).usd);
-        assert_eq!(cost("nobody", false, &route("x"), false, &counted, measured), Cost::default());
+        assert_eq!(cost("nobody", false, &route("x"), None, &counted, measured), Cost::default());
     }
 
     #[test]
-    fn what_nobody_bills_costs_nothing() {
+    fn sound_is_estimated_by_its_length() {
+        let voice = catalog::default_model("gemini", Service::Tts).unwrap();
+        let of = |usage: &Usage, measured| cost("gemini", false, &route(voice), None, usage, measured);
+        let spoken = Measured { asked: 40, said: 40, spoken_s: 4.0, ..Measured::default() };
+        let characters = Usage { characters: Some(40), audio_seconds: Some(4.0), ..Usage::default() };
+        let guessed = of(&characters, spoken);
+        let as_tokens = Usage { input_tokens: Some(10), output_tokens: Some(100), ..characters.clone() };
+        assert_eq!((guessed.basis, guessed.usd), (Basis::Estimated, of(&as_tokens, spoken).usd));
+        assert!(guessed.usd > Some(0.0));
+
+        let ear = catalog::default_model("gemini", Service::Stt).unwrap();
+        let heard = Measured { said: 40, heard_s: 10.0, ..Measured::default() };
+        let of = |usage: &Usage| cost("gemini", false, &route(ear), None, usage, heard);
+        let as_tokens =
+            Usage { input_tokens: Some(320), output_tokens: Some(10), audio_seconds: Some(10.0), ..Usage::default() };
+        assert_eq!((of(&Usage::default()).basis, of(&Usage::default()).usd), (Basis::Estimated, of(&as_tokens).usd));
+    }
+
+    #[test]
+    fn what_nobody_bills_costs_nothing_and_what_somebody_may_is_not_known() {
         let free = Cost { usd: Some(0.0), basis: Basis::Priced };
-        assert_eq!(cost("offline", true, &route("x"), false, &Usage::default(), Measured::default()), free);
-        let asked = Measured { asked: 400, said: 0 };
-        assert_eq!(cost("gemini", false, &route(model()), true, &Usage::default(), asked), free);
+        assert_eq!(cost("offline", true, &route("x"), None, &Usage::default(), Measured::default()), free);
+        let asked = Measured { asked: 400, ..Measured::default() };
+        let failed =
+            |class, usage: &Usage, measured| cost("gemini", false, &route(model()), Some(class), usage, measured);
+        let allowance = Usage { rate_limit: Some(crate::providers::RateLimit::default()), ..Usage::default() };
+        for class in [Class::Unreachable, Class::RateLimited, Class::Overloaded, Class::Auth] {
+            assert_eq!(failed(class, &Usage::default(), asked), free, "{class:?}");
+            assert_eq!(failed(class, &allowance, asked), free, "what is left of an allowance is no use of it");
+        }
+        for class in [Class::Timeout, Class::Cancelled, Class::Interrupted] {
+            assert_eq!(failed(class, &Usage::default(), asked), Cost::default(), "{class:?}");
+        }
+        let half = Measured { said: 80, ..asked };
+        assert_eq!(failed(Class::Interrupted, &Usage::default(), half).basis, Basis::Estimated);
     }
 }

@@ -6,13 +6,14 @@ use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::course::{Call, Came, Course, Observer};
+use super::joint::{Joint, Words, ends_a_sentence};
 use super::{Plan, Router};
 use crate::audio::Pcm;
 use crate::error::{Error, Result};
 use crate::ports::Speaker;
 use crate::providers::{
-    ChatPiece, ChatRequest, ChatStream, Class, Failure, Finish, Message, Role, SpeechPiece, SpeechStream, SttRequest,
-    ToolCall, Transcript, TtsRequest, Usage,
+    AnswerFormat, ChatPiece, ChatRequest, ChatStream, Class, Failure, Finish, Message, Role, SpeechPiece, SpeechStream,
+    SttRequest, ToolCall, Transcript, TtsRequest, Usage,
 };
 use crate::record::Route;
 use crate::usage::Measured;
@@ -66,8 +67,12 @@ impl Router {
         let start = |call: Call| listen(call, wav.clone(), voiced).boxed();
         match course.begin(&start).await {
             Ok((transcript, under)) => {
-                let measured = Measured { asked: 0, said: count(&transcript.text) };
-                course.succeeded(&under, Came { usage: transcript.usage.clone(), measured, first_ms: None });
+                let measured = Measured {
+                    said: count(&transcript.text),
+                    heard_s: wav.duration.as_secs_f32(),
+                    ..Measured::default()
+                };
+                course.succeeded(&under, Came { usage: transcript.usage.clone(), measured, ..Came::default() });
                 Ok(Answered { value: transcript, route: under.route })
             }
             // Everyone heard nothing: that is an answer, not a failure.
@@ -80,8 +85,8 @@ impl Router {
         }
     }
 
-    /// An answer, piece by piece. A stream that breaks after content is continued by the next route from what was said.
-    /// When everything fails, the error comes after what `on_text` was given already.
+    /// An answer, piece by piece. A stream that breaks after content is continued by the next route from what was said; JSON cannot be
+    /// continued, so it is given when it is whole. When everything fails, the error comes after what `on_text` was given already.
     pub async fn chat(
         &self,
         plan: &Plan,
@@ -89,9 +94,23 @@ impl Router {
         observer: &dyn Observer,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Answered<Said>> {
-        let mut course = Course::new(self, plan, observer);
+        self.chat_for(plan, question, &|_| true, observer, on_text).await
+    }
+
+    /// The same; an answer without words whose tool calls are not `of_use` is an empty one.
+    pub(crate) async fn chat_for(
+        &self,
+        plan: &Plan,
+        question: &ChatRequest,
+        of_use: &(dyn Fn(&[ToolCall]) -> bool + Sync),
+        observer: &dyn Observer,
+        on_text: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Answered<Said>> {
+        let extras = question.tools_optional && !question.tools.is_empty();
+        let mut course = Course::new(self, plan, observer).with_extras(extras);
         let asked =
             count(&question.system) + question.messages.iter().map(|message| count(&message.text())).sum::<u32>();
+        let whole = question.format != AnswerFormat::Text;
         let mut said = String::new();
         loop {
             let before = said.clone();
@@ -99,18 +118,35 @@ impl Router {
             let (begun, under) = course.begin(&start).await?;
             observer.begun(&under.route);
             let first_ms = Some(under.ms());
-            let result = follow(&course, begun, &mut said, on_text).await;
-            let measured = Measured { asked, said: count(&said[before.len()..]) };
-            match result {
+            let mut pass = |text: &str| {
+                if !whole {
+                    on_text(text);
+                }
+            };
+            let result = follow(&course, begun, &mut said, &mut pass).await;
+            let measured = Measured { asked, said: count(&said[before.len()..]), ..Measured::default() };
+            let came = |usage| Came { usage, measured, first_ms, kept: !whole && measured.said > 0 };
+            let (failure, usage) = match result {
+                Err(failure) => (failure, Usage::default()),
+                Ok((_, usage, calls)) if said.trim().is_empty() && !calls.is_empty() && !of_use(&calls) => {
+                    (Failure::new(Class::Empty, "It called a tool in a way that cannot be read."), usage)
+                }
+                Ok((_, usage, calls)) if measured.said == 0 && calls.is_empty() && !is_whole(&said) => {
+                    (Failure::new(Class::Empty, "The rest of the answer did not come."), usage)
+                }
                 Ok((finish, usage, calls)) => {
-                    course.succeeded(&under, Came { usage: usage.clone(), measured, first_ms });
+                    course.succeeded(&under, came(usage.clone()));
+                    if whole {
+                        on_text(&said);
+                    }
                     let said = Said { text: said, calls, cut: finish == Finish::Length, usage };
                     return Ok(Answered { value: said, route: under.route });
                 }
-                Err(failure) => {
-                    course.failed(&under, &failure, Came { usage: Usage::default(), measured, first_ms }).await?;
-                }
+            };
+            if whole {
+                said.clear();
             }
+            course.failed(&under, &failure, came(usage)).await?;
         }
     }
 
@@ -127,14 +163,17 @@ impl Router {
         let mut course = Course::new(self, plan, observer);
         let mut rest = text.to_owned();
         loop {
-            let start = |call: Call| speech(call, rest.clone(), speaker.clone()).boxed();
+            let request = TtsRequest { text: rest.clone(), delivery: plan.delivery.clone(), ..TtsRequest::default() };
+            let start = |call: Call| speech(call, request.clone(), speaker.clone()).boxed();
             let (begun, under) = course.begin(&start).await?;
             observer.begun(&under.route);
             let first_ms = Some(under.ms());
-            let mut seconds = 0.0;
-            let result = play(&course, begun, speaker, &mut seconds, on_sound).await;
-            let usage = Usage { characters: Some(count(&rest)), audio_seconds: Some(seconds), ..Usage::default() };
-            let came = Came { usage, measured: Measured { asked: count(&rest), said: count(&rest) }, first_ms };
+            let (mut seconds, mut told) = (0.0, Usage::default());
+            let result = play(&course, begun, speaker, (&mut seconds, &mut told), on_sound).await;
+            let usage = Usage { characters: Some(count(&rest)), audio_seconds: Some(seconds), ..told };
+            let measured =
+                Measured { asked: count(&rest), said: count(&rest), spoken_s: seconds, ..Measured::default() };
+            let came = Came { usage, measured, first_ms, kept: true };
             match result {
                 Ok(()) => {
                     course.succeeded(&under, came);
@@ -158,7 +197,7 @@ async fn listen(call: Call, request: SttRequest, voiced: bool) -> Result<Transcr
     let Some(stt) = &call.services.stt else {
         return Err(Failure::new(Class::Unsupported, "This provider does not transcribe."));
     };
-    let request = SttRequest { model: call.route.model.clone(), ..request };
+    let request = SttRequest { model: call.route.model.clone(), more_room: call.more_room, ..request };
     let transcript =
         timeout_at(call.due(), stt.transcribe(&request)).await.unwrap_or_else(|_| Err(timed_out("transcript")))?;
     if voiced && transcript.text.is_empty() {
@@ -180,18 +219,11 @@ async fn answer(call: Call, question: ChatRequest, said: String) -> Result<Begun
         return Err(Failure::new(Class::Unsupported, "This provider does not answer."));
     };
     let more = if call.more_room { MORE_ROOM } else { 1 };
-    let room = question.max_tokens.map(|room| room.saturating_mul(more));
-    let request = continued(ChatRequest { model: call.route.model.clone(), max_tokens: room, ..question }, &said);
+    let max_tokens = question.max_tokens.map(|room| room.saturating_mul(more));
+    let tools = if call.plain { Vec::new() } else { question.tools.clone() };
+    let request = continued(ChatRequest { model: call.route.model.clone(), max_tokens, tools, ..question }, &said);
     let mut due = call.due();
-    let mut begun = timeout_at(due, chat.chat(&request)).await.unwrap_or_else(|_| Err(timed_out("answer")));
-    let may_be_the_tools = |failure: &Failure| matches!(failure.class, Class::Unsupported | Class::InvalidRequest);
-    if request.tools_optional && !request.tools.is_empty() && begun.as_ref().is_err_and(may_be_the_tools) {
-        // Not every model takes tools: the same one without them is closer to what was chosen than another one with them.
-        let plain = ChatRequest { tools: Vec::new(), ..request };
-        due = call.due();
-        begun = timeout_at(due, chat.chat(&plain)).await.unwrap_or_else(|_| Err(timed_out("answer")));
-    }
-    let mut stream = begun?;
+    let mut stream = timeout_at(due, chat.chat(&request)).await.unwrap_or_else(|_| Err(timed_out("answer")))?;
     loop {
         match timeout_at(due, stream.next()).await.map_err(|_| timed_out("answer"))? {
             Some(Ok(ChatPiece::Text(text))) if !text.is_empty() => return Ok(Begun { first: text, stream }),
@@ -202,7 +234,7 @@ async fn answer(call: Call, question: ChatRequest, said: String) -> Result<Begun
                 return Ok(Begun { first: String::new(), stream });
             }
             // What was continued may have been complete: then there is nothing to add.
-            Some(Ok(end @ ChatPiece::End { finish: Finish::Stop, .. })) if !said.trim().is_empty() => {
+            Some(Ok(end @ ChatPiece::End { finish: Finish::Stop, .. })) if is_whole(&said) => {
                 return Ok(Begun { first: String::new(), stream: futures::stream::iter([Ok(end)]).boxed() });
             }
             Some(Ok(ChatPiece::End { finish, usage })) => {
@@ -229,7 +261,12 @@ fn continued(mut request: ChatRequest, said: &str) -> ChatRequest {
     request
 }
 
-/// Passes an answer on as it comes. It ends well only with the stream's own end.
+/// Whether what was said may be all that there was to say.
+fn is_whole(said: &str) -> bool {
+    !said.trim().is_empty() && ends_a_sentence(said)
+}
+
+/// Passes an answer on as it comes, word by word and without what was said before. It ends well only with the stream's own end.
 async fn follow(
     course: &Course<'_>,
     begun: Begun,
@@ -238,59 +275,28 @@ async fn follow(
 ) -> Result<(Finish, Usage, Vec<ToolCall>), Failure> {
     let Begun { first, mut stream } = begun;
     let mut calls = Vec::new();
-    let mut joint = Joint::new(said);
-    let mut pass = |text: &str, said: &mut String| {
-        let text = joint.take(text);
+    let (mut joint, mut words) = (Joint::new(said), Words::default());
+    let mut pass = |text: &str| {
         if !text.is_empty() {
-            said.push_str(&text);
-            on_text(&text);
+            said.push_str(text);
+            on_text(text);
         }
     };
-    pass(&first, said);
+    pass(&words.take(&joint.take(&first)));
     loop {
         match timeout_at(course.next_due(), stream.next()).await {
             Err(_) => return Err(Failure::new(Class::Interrupted, "The answer stalled.")),
-            Ok(Some(Ok(ChatPiece::Text(text)))) => pass(&text, said),
+            Ok(Some(Ok(ChatPiece::Text(text)))) => pass(&words.take(&joint.take(&text))),
             Ok(Some(Ok(ChatPiece::Thinking))) => {}
             Ok(Some(Ok(ChatPiece::ToolCall(call)))) => calls.push(call),
-            Ok(Some(Ok(ChatPiece::End { finish, usage }))) => return Ok((finish, usage, calls)),
+            Ok(Some(Ok(ChatPiece::End { finish, usage }))) => {
+                pass(&words.take(&joint.finish()));
+                pass(&words.finish());
+                return Ok((finish, usage, calls));
+            }
             Ok(Some(Err(failure))) if failure.class == Class::Blocked => return Err(failure),
             Ok(Some(Err(failure))) => return Err(Failure { class: Class::Interrupted, ..failure }),
             Ok(None) => return Err(Failure::new(Class::Interrupted, "The answer broke off.")),
-        }
-    }
-}
-
-/// The place where one route's words meet another's: a space where one is missing, none where there are two.
-struct Joint {
-    open: bool,
-    ends_with_space: bool,
-    ends_a_sentence: bool,
-}
-
-impl Joint {
-    fn new(said: &str) -> Self {
-        Self {
-            open: !said.is_empty(),
-            ends_with_space: said.ends_with(char::is_whitespace),
-            ends_a_sentence: said.trim_end().ends_with(['.', '!', '?', ':', ',', ';']),
-        }
-    }
-
-    fn take(&mut self, text: &str) -> String {
-        if !self.open {
-            return text.to_owned();
-        }
-        if text.trim().is_empty() {
-            return String::new();
-        }
-        self.open = false;
-        if self.ends_with_space {
-            text.trim_start().to_owned()
-        } else if self.ends_a_sentence && text.starts_with(char::is_alphanumeric) {
-            format!(" {text}")
-        } else {
-            text.to_owned()
         }
     }
 }
@@ -302,16 +308,19 @@ struct Sounding {
 }
 
 /// One piece of speech, to its first sound.
-async fn speech(call: Call, text: String, speaker: Arc<dyn Speaker>) -> Result<Sounding, Failure> {
+async fn speech(call: Call, asked: TtsRequest, speaker: Arc<dyn Speaker>) -> Result<Sounding, Failure> {
     let Some(tts) = &call.services.tts else {
         return Err(Failure::new(Class::Unsupported, "This provider does not speak."));
     };
     let Route { model, voice, .. } = call.route.clone();
-    let request = TtsRequest { model, voice: voice.unwrap_or_default(), text };
+    let request = TtsRequest { model, voice: voice.unwrap_or_default(), ..asked };
     let due = call.due();
     let mut stream = timeout_at(due, tts.speak(&request)).await.unwrap_or_else(|_| Err(timed_out("speech")))?;
     loop {
-        match next_sound(&mut stream, due, &speaker).await.map_err(|stalled| stalled.unwrap_or(timed_out("speech")))? {
+        match next_sound(&mut stream, due, &speaker, &mut Usage::default())
+            .await
+            .map_err(|stalled| stalled.unwrap_or(timed_out("speech")))?
+        {
             Some(first) if !first.samples.is_empty() => return Ok(Sounding { first, stream }),
             Some(_) => {}
             None => return Err(Failure::new(Class::Empty, "Speech without any sound.")),
@@ -324,26 +333,33 @@ async fn next_sound(
     stream: &mut SpeechStream,
     due: Instant,
     speaker: &Arc<dyn Speaker>,
+    told: &mut Usage,
 ) -> Result<Option<Pcm>, Option<Failure>> {
-    match timeout_at(due, stream.next()).await.map_err(|_| None)? {
-        Some(Ok(SpeechPiece::Pcm(pcm))) => Ok(Some(pcm)),
-        Some(Ok(SpeechPiece::File(file))) => {
-            let speaker = speaker.clone();
-            let decoded = tokio::task::spawn_blocking(move || speaker.decode(file)).await.map_err(Error::internal);
-            let decoded = decoded.and_then(|decoded| decoded);
-            decoded.map(Some).map_err(|error| Some(Failure::new(Class::Empty, error.message)))
-        }
-        Some(Err(failure)) => Err(Some(failure)),
-        None => Ok(None),
+    loop {
+        return match timeout_at(due, stream.next()).await.map_err(|_| None)? {
+            Some(Ok(SpeechPiece::Pcm(pcm))) => Ok(Some(pcm)),
+            Some(Ok(SpeechPiece::File(file))) => {
+                let speaker = speaker.clone();
+                let decoded = tokio::task::spawn_blocking(move || speaker.decode(file)).await.map_err(Error::internal);
+                let decoded = decoded.and_then(|decoded| decoded);
+                decoded.map(Some).map_err(|error| Some(Failure::new(Class::Empty, error.message)))
+            }
+            Some(Ok(SpeechPiece::Used(usage))) => {
+                *told = *usage;
+                continue;
+            }
+            Some(Err(failure)) => Err(Some(failure)),
+            None => Ok(None),
+        };
     }
 }
 
-/// Passes speech on as it comes and counts its seconds.
+/// Passes speech on as it comes, counts its seconds, and keeps what the provider told of them.
 async fn play(
     course: &Course<'_>,
     begun: Sounding,
     speaker: &Arc<dyn Speaker>,
-    seconds: &mut f32,
+    (seconds, told): (&mut f32, &mut Usage),
     on_sound: &mut (dyn FnMut(Pcm) + Send),
 ) -> Result<(), Failure> {
     let Sounding { first, mut stream } = begun;
@@ -351,7 +367,7 @@ async fn play(
     while let Some(pcm) = next {
         *seconds += pcm.duration().as_secs_f32();
         on_sound(pcm);
-        next = next_sound(&mut stream, course.next_due(), speaker)
+        next = next_sound(&mut stream, course.next_due(), speaker, told)
             .await
             .map_err(|stalled| stalled.unwrap_or_else(|| Failure::new(Class::Interrupted, "The speech stalled.")))
             .map_err(|failure| Failure { class: Class::Interrupted, ..failure })?;
@@ -377,20 +393,5 @@ mod tests {
         assert_eq!(unsaid(text, 0.0), text);
         assert_eq!(unsaid(text, 1.0), "to be a good year for everyone.", "after 13 characters the word is `to`");
         assert_eq!(unsaid(text, 60.0), "");
-    }
-
-    #[test]
-    fn words_of_two_routes_meet_with_one_space() {
-        let join = |said: &str, text: &str| format!("{said}{}", Joint::new(said).take(text));
-        assert_eq!(join("One two.", "Three"), "One two. Three");
-        assert_eq!(join("One two ", " three"), "One two three");
-        assert_eq!(join("One tw", "o three"), "One two three");
-        assert_eq!(join("One two", " three"), "One two three");
-        assert_eq!(join("", " three"), " three");
-        let mut joint = Joint::new("One ");
-        assert_eq!(
-            (joint.take(" "), joint.take(" two"), joint.take(" three")),
-            ("".into(), "two".into(), " three".into())
-        );
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn order(
 ) -> Option<String> {
     // The last one is `offline`, whose answers are no match for anyone's; it is never chosen, only fallen back to.
     let chosen_from = match candidates.split_last_mut() {
-        Some((last, rest)) if last.local => rest,
+        Some((last, rest)) if last.stand_in => rest,
         _ => candidates,
     };
     if preference == Preference::Order || chosen_from.len() < 2 {
@@ -162,6 +162,7 @@ mod tests {
             known_as: provider.into(),
             services: Services::default(),
             local,
+            stand_in: local,
         };
         vec![of("groq", false), of("gemini", false), of("offline", true)]
     }

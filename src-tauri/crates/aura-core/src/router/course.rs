@@ -1,12 +1,13 @@
 //! The work on one plan: which attempts there were, what came of them, and what comes next.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::policy::{self, BUDGET, Situation, Step};
-use super::{Candidate, Plan, Router};
+use super::{Candidate, Plan, Router, lists};
 use crate::catalog;
 use crate::error::{Code, Error, Result};
 use crate::providers::{Class, Failure, Service, Services, Usage};
@@ -35,6 +36,8 @@ pub(super) struct Call {
     pub(super) deadline: Instant,
     /// Whether thinking took all the room of the last call.
     pub(super) more_room: bool,
+    /// Whether what may be left out of the request is left out.
+    pub(super) plain: bool,
 }
 
 impl Call {
@@ -45,7 +48,9 @@ impl Call {
 }
 
 /// A call under way.
+#[derive(Clone)]
 pub(super) struct Under {
+    number: usize,
     at: usize,
     pub(super) route: Route,
     began: Instant,
@@ -64,24 +69,43 @@ pub(super) struct Came {
     pub(super) usage: Usage,
     pub(super) measured: Measured,
     pub(super) first_ms: Option<u32>,
+    /// Whether the person got something of it.
+    pub(super) kept: bool,
 }
 
 /// Starts a call and ends with its first content.
 pub(super) type Start<'a, T> = &'a (dyn Fn(Call) -> BoxFuture<'static, Result<T, Failure>> + Sync);
 
+/// The work on one plan. Dropped before its end, it writes down the calls that were under way: a provider may bill them.
 pub(super) struct Course<'a> {
     router: &'a Router,
     plan: &'a Plan,
     observer: &'a dyn Observer,
     attempts: Vec<Attempt>,
-    /// Candidates that had their turn.
-    used: Vec<bool>,
+    /// For each attempt, whether the person got something of it.
+    kept: Vec<bool>,
+    /// Candidates that were not called yet, in the order in which they will be.
+    left: VecDeque<usize>,
     at: usize,
     tries: u32,
     /// Replaces the model of the current candidate.
     model: Option<String>,
     more_room: bool,
+    /// Whether the request holds something that may be left out.
+    extras: bool,
+    /// Whether it is left out at the current candidate.
+    plain: bool,
+    under_way: Vec<Under>,
+    begun: usize,
     deadline: Instant,
+}
+
+impl Drop for Course<'_> {
+    fn drop(&mut self) {
+        for under in std::mem::take(&mut self.under_way) {
+            self.note(&under, Some(&Failure::new(Class::Cancelled, "Stopped.")), Came::default());
+        }
+    }
 }
 
 impl<'a> Course<'a> {
@@ -89,17 +113,47 @@ impl<'a> Course<'a> {
         for notice in &plan.notices {
             observer.notice(notice.clone());
         }
-        Self {
+        // Looked at for every request of a plan: who fails at the first sentence is not asked for the next one.
+        let mut left = VecDeque::from(router.0.circuits.order(&plan.candidates, plan.service));
+        let at = left.pop_front().unwrap_or_default();
+        let course = Self {
             router,
             plan,
             observer,
             attempts: Vec::new(),
-            used: vec![false; plan.candidates.len()],
-            at: 0,
+            kept: Vec::new(),
+            left,
+            at,
             tries: 0,
             model: None,
             more_room: false,
+            extras: false,
+            plain: false,
+            under_way: Vec::new(),
+            begun: 0,
             deadline: Instant::now() + Duration::from_millis(plan.clocks.whole_ms.into()),
+        };
+        course.stands_in();
+        course
+    }
+
+    /// The same for a request that holds something which may be left out.
+    pub(super) fn with_extras(mut self, extras: bool) -> Self {
+        self.extras = extras;
+        self
+    }
+
+    /// Says why this computer answers although there is a provider.
+    fn stands_in(&self) {
+        let first = &self.plan.candidates[0];
+        if self.at > 0 && self.plan.candidates[self.at].stand_in {
+            let provider = &first.route.provider;
+            let why = match self.router.0.circuits.is_refused(provider) {
+                true => "its key was refused",
+                false => "it failed a moment ago and is left alone for a while",
+            };
+            let message = format!("{provider} was not asked: {why}.");
+            self.observer.notice(Notice { kind: "not_ready".into(), message });
         }
     }
 
@@ -130,7 +184,7 @@ impl<'a> Course<'a> {
     }
 
     fn call(&mut self, at: usize) -> (Call, Under) {
-        self.used[at] = true;
+        self.left.retain(|left| *left != at);
         let candidate = &self.plan.candidates[at];
         let mut route = candidate.route.clone();
         if let Some(model) = self.model.as_ref().filter(|_| at == self.at) {
@@ -144,22 +198,33 @@ impl<'a> Course<'a> {
             patience: self.plan.first_content(candidate),
             deadline: self.deadline,
             more_room: self.more_room,
+            plain: self.plain && at == self.at,
         };
-        (call, Under { at, route, began: Instant::now() })
+        let under = Under { number: self.begun, at, route, began: Instant::now() };
+        self.begun += 1;
+        self.under_way.push(under.clone());
+        (call, under)
     }
 
-    /// After how long, and to whom, a second call is made beside this one.
+    /// After how long, and to whom, a second call is made beside this one: to the next provider that is well. What this computer
+    /// can do by itself is only fallen back to.
     fn hedge(&self, under: &Under) -> Option<(Duration, usize)> {
         if !self.plan.hedge || self.attempts.len() + 2 > BUDGET {
             return None;
         }
-        let other = self.unused()?;
+        let other = self.left.iter().copied().find(|at| self.is_match(*at))?;
         let usual = self.router.0.health.p95(&under.route.provider, self.plan.service)?;
         Some((usual, other))
     }
 
+    /// Whether a candidate can answer as well as another, and is not left alone.
+    fn is_match(&self, at: usize) -> bool {
+        let candidate = &self.plan.candidates[at];
+        !candidate.stand_in && !self.router.0.circuits.is_away(&candidate.route.provider, self.plan.service)
+    }
+
     /// Runs a call, and a second one beside it when the first takes longer than it usually does. The first to begin wins, and the
-    /// other is dropped.
+    /// other is dropped. What the second one is refused is no reason to give up the first.
     async fn race<T>(
         &mut self,
         mut first: BoxFuture<'static, Result<T, Failure>>,
@@ -180,7 +245,7 @@ impl<'a> Course<'a> {
         };
         let stops = |failure: &Failure| policy::step(failure, self.situation()) == Step::Stop;
         match result {
-            Err(failure) if !stops(&failure) => {
+            Err(failure) if done.at == other || !stops(&failure) => {
                 self.note(&done, Some(&failure), Came::default());
                 self.stand_at(&left);
                 (rest.await, left)
@@ -196,30 +261,54 @@ impl<'a> Course<'a> {
 
     fn stand_at(&mut self, under: &Under) {
         if self.at != under.at {
-            self.at = under.at;
-            self.tries = 0;
-            self.model = None;
+            self.turn_to(under.at);
         }
     }
 
+    fn turn_to(&mut self, at: usize) {
+        self.at = at;
+        self.tries = 0;
+        self.model = None;
+        self.plain = false;
+    }
+
+    /// What is known when a call has failed that is not noted yet.
     fn situation(&self) -> Situation {
-        Situation { tries: self.tries + 1, alone: self.plan.is_alone(), past_blocks: self.plan.past_blocks }
+        let others = self.left.iter().any(|at| self.is_match(*at));
+        // The same provider is not asked again at the cost of one that was not asked at all.
+        let room = self.attempts.len() + 1 + self.left.len() < BUDGET;
+        Situation {
+            tries: self.tries + 1,
+            alone: !others && room,
+            extras: self.extras && !self.plain,
+            past_blocks: self.plan.past_blocks,
+        }
     }
 
     /// A call answered to its end.
     pub(super) fn succeeded(&mut self, under: &Under, came: Came) {
         self.note(under, None, came);
-        let failed = |attempt: &&Attempt| attempt.class.is_some_and(|class| class != Class::Cancelled);
-        let first = self.attempts.iter().find(failed).filter(|first| first.route.provider != under.route.provider);
-        if let Some(first) = first {
-            self.router.0.health.fell_back(first, Some(&under.route));
-            let verb = if first.class == Some(Class::Interrupted) { "broke off" } else { "did not answer" };
-            let message = match first.class {
-                Some(Class::Interrupted) => {
-                    format!("{} {verb}. {} continued.", first.route.provider, under.route.provider)
-                }
-                class => format!("{} {verb} ({}). {} did.", first.route.provider, plain(class), under.route.provider),
+        let others = |attempt: &Attempt| {
+            attempt.class.is_some_and(|class| class != Class::Cancelled)
+                && attempt.route.provider != under.route.provider
+        };
+        let mut said: Vec<String> = Vec::new();
+        let mut continued = false;
+        for (attempt, kept) in self.attempts.iter().zip(&self.kept).filter(|(attempt, _)| others(attempt)) {
+            let provider = &attempt.route.provider;
+            continued |= kept;
+            let what = match kept {
+                true => format!("{provider} broke off"),
+                false => format!("{provider} did not answer ({})", plain(attempt.class)),
             };
+            if !said.contains(&what) {
+                said.push(what);
+            }
+        }
+        if let Some(first) = self.attempts.iter().find(|attempt| others(attempt)) {
+            self.router.0.health.fell_back(first, Some(&under.route));
+            let did = if continued { "continued" } else { "did" };
+            let message = format!("{}. {} {did}.", said.join(", "), under.route.provider);
             self.observer.notice(Notice { kind: "fallback".into(), message });
         }
     }
@@ -233,6 +322,12 @@ impl<'a> Course<'a> {
         if self.attempts.len() >= BUDGET || Instant::now() >= self.deadline {
             return Err(self.error(failure));
         }
+        if let Some(model) = self.lighter(&under.route, failure) {
+            let message = format!("{} is overloaded. {model} answers in its place.", under.route.model);
+            self.observer.notice(Notice { kind: "model_replaced".into(), message });
+            self.model = Some(model.to_owned());
+            return Ok(());
+        }
         match step {
             Step::Stop => Err(self.error(failure)),
             Step::Again(wait) if Instant::now() + wait < self.deadline => {
@@ -241,43 +336,58 @@ impl<'a> Course<'a> {
             }
             Step::OtherModel => match self.substitute(&under.route) {
                 Some(model) => {
-                    let message = format!("{} is no longer served. {model} answers in its place.", under.route.model);
+                    let why = failure.not_offered.then_some(failure.message.as_str());
+                    let message = format!("{} {model} answers in its place.", lists::reason(&under.route.model, why));
                     self.observer.notice(Notice { kind: "model_replaced".into(), message });
                     self.model = Some(model);
                     Ok(())
                 }
                 None => self.next(failure),
             },
+            Step::Plain => {
+                self.plain = true;
+                Ok(())
+            }
             Step::Again(_) | Step::Next => self.next(failure),
         }
     }
 
     /// The model that stands in for one that is gone.
     fn substitute(&self, gone: &Route) -> Option<String> {
-        let known = self.router.0.lists.known();
-        let as_known = &self.plan.candidates[self.at].known_as;
-        let mut all = catalog::substitutes(as_known, self.plan.service, &gone.model);
-        all.find(|model| !known.is_gone(&gone.provider, model)).map(str::to_owned)
+        // The world of now and not the plan's: it knows what has gone since.
+        self.router.0.world.load().substitute(&gone.provider, self.plan.service, &gone.model)
     }
 
-    fn unused(&self) -> Option<usize> {
-        self.used.iter().position(|used| !used)
+    /// The lighter model of the same provider, once: the newest ones are overloaded often while the others are well.
+    fn lighter(&self, busy: &Route, failure: &Failure) -> Option<&'static str> {
+        let first = self.model.is_none() && failure.class == Class::Overloaded && failure.status == Some(503);
+        let known_as = &self.plan.candidates[self.at].known_as;
+        catalog::when_busy(known_as, &busy.model)
+            .filter(|model| first && !self.router.0.lists.known().is_gone(&busy.provider, model))
     }
 
     fn next(&mut self, failure: &Failure) -> Result<()> {
-        let Some(next) = self.unused() else { return Err(self.error(failure)) };
-        self.at = next;
-        self.tries = 0;
-        self.model = None;
+        let Some(next) = self.left.front().copied() else { return Err(self.error(failure)) };
+        self.turn_to(next);
         Ok(())
     }
 
     /// Writes an attempt into every book: the circuit, the health, the accounts, the observer's record.
     fn note(&mut self, under: &Under, failure: Option<&Failure>, came: Came) {
-        let Came { usage, measured, first_ms } = came;
+        self.under_way.retain(|other| other.number != under.number);
+        let Came { usage, measured, first_ms, kept } = came;
         let usage = failure.and_then(|failure| failure.usage.as_deref().cloned()).unwrap_or(usage);
         let candidate = &self.plan.candidates[under.at];
-        let cost = usage::cost(&candidate.known_as, candidate.local, &under.route, failure.is_some(), &usage, measured);
+        let cost = usage::cost(
+            &candidate.known_as,
+            candidate.local,
+            &under.route,
+            failure.map(|failure| failure.class),
+            &usage,
+            measured,
+        );
+        let told = failure.and_then(|failure| failure.rate_limit.as_deref().cloned());
+        let usage = Usage { rate_limit: usage.rate_limit.clone().or(told), ..usage };
         let attempt = Attempt {
             service: self.plan.service,
             route: under.route.clone(),
@@ -289,11 +399,12 @@ impl<'a> Course<'a> {
             cost,
         };
         self.router.note(&attempt, failure, self.plan.made);
-        if attempt.class == Some(Class::ModelGone) {
-            self.router.model_gone(&under.route);
+        if let Some(failure) = failure.filter(|failure| failure.class == Class::ModelGone) {
+            self.router.model_gone(&under.route, failure);
         }
         self.observer.attempt(&attempt);
         self.attempts.push(attempt);
+        self.kept.push(kept);
     }
 
     /// The error when everything failed: every attempt with its class and message.
@@ -347,10 +458,11 @@ fn plain(class: Option<Class>) -> &'static str {
 }
 
 impl Plan {
-    /// Whether there is only one provider. What this computer can do by itself stands in for a provider; it is no reason not to ask
-    /// the only one again.
-    fn is_alone(&self) -> bool {
-        self.candidates.iter().filter(|candidate| !candidate.local).count() <= 1
+    /// From now on the route that answered comes first: for the parts of one answer.
+    pub fn stay_with(&mut self, route: &Route) {
+        if let Some(at) = self.candidates.iter().position(|candidate| candidate.route.provider == route.provider) {
+            self.candidates[..=at].rotate_right(1);
+        }
     }
 
     /// How long the first content of a candidate may take.

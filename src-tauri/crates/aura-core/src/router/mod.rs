@@ -7,6 +7,7 @@ mod call;
 mod choice;
 mod circuit;
 mod course;
+mod joint;
 mod lists;
 pub mod policy;
 mod world;
@@ -104,7 +105,8 @@ impl Router {
         let now = Instant::now();
         // From here on nobody begins with the old one.
         self.refresh();
-        self.0.circuits.forgive(provider, now);
+        let back = self.0.circuits.forgive(provider, now);
+        self.tell_how(provider, &back);
     }
 
     /// The settings, keys and connections as they are now, for a request that uses several services.
@@ -123,7 +125,6 @@ impl Router {
         if let Some(preference) = world.preference(service, wishes) {
             plan.why = choice::order(preference, &mut plan.candidates, service, &self.0.health);
         }
-        self.0.circuits.order(&mut plan.candidates, service);
         Ok(plan)
     }
 
@@ -132,10 +133,8 @@ impl Router {
         let mut seen = Vec::new();
         let mut accounts = Vec::new();
         for service in services {
-            let Some(first) = self.plan(*service, wishes).ok().and_then(|plan| plan.candidates.into_iter().next())
-            else {
-                continue;
-            };
+            let Ok(plan) = self.plan(*service, wishes) else { continue };
+            let Some(first) = self.in_order(&plan).next() else { continue };
             if seen.contains(&first.route.provider) {
                 continue;
             }
@@ -171,19 +170,19 @@ impl Router {
 
     /// A key that cannot even list the models is wrong: better told now than at the first question. True when that is news.
     fn was_refused(&self, provider: &str, made: Instant, failure: &Failure) -> bool {
-        if failure.class != Class::Auth || self.0.circuits.is_forgiven_since(provider, made) {
+        if !policy::refuses_key(failure) || self.0.circuits.is_forgiven_since(provider, made) {
             return false;
         }
         let known = self.0.circuits.is_refused(provider);
-        for service in Service::ALL {
-            self.0.circuits.failed(provider, service, Class::Auth, policy::pause(failure));
-        }
+        let away = self.0.circuits.refused(provider, policy::pause(failure).unwrap_or_default());
+        self.tell_how(provider, &away);
         !known
     }
 
-    /// A model answered that it is gone: the next requests go by it.
-    fn model_gone(&self, route: &Route) {
-        if self.0.lists.gone(&route.provider, &route.model) {
+    /// A model answered that it is gone, or that it is not for this account: the next requests go by it.
+    fn model_gone(&self, route: &Route, failure: &Failure) {
+        let why = failure.not_offered.then_some(failure.message.as_str());
+        if self.0.lists.gone(&route.provider, &route.model, why) {
             tracing::warn!(provider = route.provider, model = route.model, "the model is gone; others stand in");
             self.refresh();
         }
@@ -195,26 +194,37 @@ impl Router {
         let circuits = &self.0.circuits;
         let changed = match failure {
             None => circuits.succeeded(provider, service),
-            Some(failure) if failure.class == Class::Auth && circuits.is_forgiven_since(provider, made) => false,
-            // A refused key is refused for everything.
-            Some(failure) if failure.class == Class::Auth => Service::ALL
-                .map(|service| circuits.failed(provider, service, failure.class, policy::pause(failure)))
-                .contains(&true),
-            Some(failure) => circuits.failed(provider, service, failure.class, policy::pause(failure)),
+            Some(failure) if failure.class == Class::Auth && circuits.is_forgiven_since(provider, made) => Vec::new(),
+            Some(failure) => match policy::pause(failure) {
+                Some(pause) if policy::refuses_key(failure) => circuits.refused(provider, pause),
+                pause if circuits.failed(provider, service, failure.class, pause) => vec![service],
+                _ => Vec::new(),
+            },
         };
         self.0.health.note(attempt, attempt.first_ms);
         self.0.accounts.note(attempt);
         self.0.tallies.note(attempt);
-        if changed {
+        self.tell_how(provider, &changed);
+    }
+
+    /// Tells everyone how a provider is at these services now.
+    fn tell_how(&self, provider: &str, services: &[Service]) {
+        let offered = self.0.world.load().offered(provider);
+        for service in services.iter().copied().filter(|service| offered.contains(service)) {
             let of = self.service_health(provider, service);
             self.0.events.send(Event::Availability {
-                provider: provider.clone(),
+                provider: provider.to_owned(),
                 service,
                 status: of.status,
                 reason: of.reason,
                 until: of.cooldown_until,
             });
         }
+    }
+
+    /// The routes of a plan in the order in which they are tried now.
+    fn in_order<'a>(&self, plan: &'a Plan) -> impl Iterator<Item = &'a Candidate> + use<'a> {
+        self.0.circuits.order(&plan.candidates, plan.service).into_iter().map(|place| &plan.candidates[place])
     }
 
     fn service_health(&self, provider: &str, service: Service) -> health::ServiceHealth {
@@ -302,16 +312,20 @@ impl Router {
         views
     }
 
+    /// The routes of a plan: those that are tried now, then those that are left alone.
+    fn routes_of(&self, plan: &Plan) -> Vec<Route> {
+        let mut routes: Vec<Route> = self.in_order(plan).map(|candidate| candidate.route.clone()).collect();
+        let rest: Vec<Route> = plan.candidates.iter().map(|candidate| candidate.route.clone()).collect();
+        routes.extend(rest.into_iter().filter(|route| !routes.contains(route)).collect::<Vec<_>>());
+        routes
+    }
+
     /// Who would do each service now.
     pub fn routes(&self) -> Vec<RouteView> {
         Service::ALL
             .into_iter()
             .map(|service| match self.plan(service, &Wishes::default()) {
-                Ok(plan) => RouteView {
-                    service,
-                    routes: plan.candidates.into_iter().map(|candidate| candidate.route).collect(),
-                    why: plan.why,
-                },
+                Ok(plan) => RouteView { service, routes: self.routes_of(&plan), why: plan.why },
                 Err(_) => RouteView { service, routes: Vec::new(), why: None },
             })
             .collect()

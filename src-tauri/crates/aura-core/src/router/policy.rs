@@ -20,8 +20,10 @@ const QUOTA_PAUSE: Duration = Duration::from_secs(3_600);
 pub enum Step {
     /// The same route again, after a pause.
     Again(Duration),
-    /// The same provider with the catalog's model.
+    /// The same provider with another model.
     OtherModel,
+    /// The same route, without what may be left out of the request.
+    Plain,
     /// The next route.
     Next,
     /// Nothing more is tried.
@@ -33,16 +35,21 @@ pub enum Step {
 pub struct Situation {
     /// Attempts that this route has had, this one included.
     pub tries: u32,
-    /// Whether no other route is left.
+    /// Whether no other route is left that could answer as well, and each that could answer at all keeps an attempt.
     pub alone: bool,
+    /// Whether the request holds something that may be left out.
+    pub extras: bool,
     /// Whether the person wants another provider's answer when one blocks the question.
     pub past_blocks: bool,
 }
 
 /// The step after a failure.
 pub fn step(failure: &Failure, now: Situation) -> Step {
-    let Situation { tries, alone, past_blocks } = now;
+    let Situation { tries, alone, extras, past_blocks } = now;
     match failure.class {
+        _ if failure.learnt && tries == 1 => Step::Again(Duration::ZERO),
+        // Not every model takes tools: the same one without them is closer to what was chosen than another one with them.
+        Class::Unsupported | Class::InvalidRequest | Class::Empty if extras => Step::Plain,
         Class::Blocked if past_blocks => Step::Next,
         Class::InvalidRequest | Class::Blocked | Class::Cancelled => Step::Stop,
         Class::ModelGone if tries == 1 => Step::OtherModel,
@@ -64,11 +71,31 @@ pub fn step(failure: &Failure, now: Situation) -> Step {
 pub fn pause(failure: &Failure) -> Option<Duration> {
     match failure.class {
         Class::RateLimited => Some(failure.retry_after.unwrap_or(RATE_PAUSE)),
-        Class::Auth => Some(AUTH_PAUSE),
+        Class::Auth if refuses_key(failure) => Some(AUTH_PAUSE),
         Class::Quota => Some(failure.retry_after.unwrap_or(QUOTA_PAUSE)),
         Class::Overloaded => failure.retry_after,
         _ => None,
     }
+}
+
+/// Whether the provider refused the key itself, and not what it was used for: a gate that refuses a region, or an account that may
+/// not list models, says nothing of the key.
+pub fn refuses_key(failure: &Failure) -> bool {
+    const WRONG: &[&str] = &[
+        "not valid",
+        "invalid",
+        "incorrect",
+        "leaked",
+        "expired",
+        "suspended",
+        "disabled",
+        "revoked",
+        "deactivated",
+        "no key",
+    ];
+    let message = || failure.message.to_lowercase();
+    let of_the_key = |message: String| message.contains("key") && WRONG.iter().any(|word| message.contains(word));
+    failure.class == Class::Auth && (failure.status != Some(403) || of_the_key(message()))
 }
 
 /// A number that is different each time. Not for secrets.
@@ -82,7 +109,7 @@ mod tests {
     use super::*;
 
     fn after(class: Class, tries: u32, alone: bool) -> Step {
-        step(&Failure::new(class, ""), Situation { tries, alone, past_blocks: false })
+        step(&Failure::new(class, ""), Situation { tries, alone, extras: false, past_blocks: false })
     }
 
     #[test]
@@ -106,7 +133,7 @@ mod tests {
             let Step::Again(pause) = after(Class::Overloaded, tries, true) else { panic!("it is tried again") };
             assert!((most / 2..=most).contains(&u64::try_from(pause.as_millis()).unwrap()), "{pause:?}");
         }
-        let opted_in = Situation { tries: 1, alone: false, past_blocks: true };
+        let opted_in = Situation { tries: 1, alone: false, extras: false, past_blocks: true };
         assert_eq!(step(&Failure::new(Class::Blocked, ""), opted_in), Step::Next);
         assert_eq!(after(Class::Overloaded, 3, true), Step::Next);
     }
@@ -118,12 +145,54 @@ mod tests {
             ..Failure::new(Class::RateLimited, "")
         };
         assert_eq!(
-            step(&limited(3), Situation { tries: 1, alone: true, past_blocks: false }),
+            step(&limited(3), Situation { tries: 1, alone: true, extras: false, past_blocks: false }),
             Step::Again(Duration::from_secs(3))
         );
-        assert_eq!(step(&limited(3), Situation { tries: 2, alone: true, past_blocks: false }), Step::Next);
-        assert_eq!(step(&limited(30), Situation { tries: 1, alone: true, past_blocks: false }), Step::Next);
-        assert_eq!(step(&limited(3), Situation { tries: 1, alone: false, past_blocks: false }), Step::Next);
+        assert_eq!(
+            step(&limited(3), Situation { tries: 2, alone: true, extras: false, past_blocks: false }),
+            Step::Next
+        );
+        assert_eq!(
+            step(&limited(30), Situation { tries: 1, alone: true, extras: false, past_blocks: false }),
+            Step::Next
+        );
+        assert_eq!(
+            step(&limited(3), Situation { tries: 1, alone: false, extras: false, past_blocks: false }),
+            Step::Next
+        );
         assert_eq!(pause(&limited(30)), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn what_may_be_left_out_is_left_out_before_another_route_is_asked() {
+        let holding = |class, extras| {
+            step(&Failure::new(class, ""), Situation { tries: 1, alone: false, extras, past_blocks: false })
+        };
+        for (class, plain) in [
+            (Class::Unsupported, Step::Next),
+            (Class::InvalidRequest, Step::Stop),
+            (Class::Empty, Step::Again(Duration::ZERO)),
+        ] {
+            assert_eq!(holding(class, true), Step::Plain);
+            assert_eq!(holding(class, false), plain);
+        }
+        assert_eq!(holding(Class::Blocked, true), Step::Stop);
+    }
+
+    #[test]
+    fn not_every_refusal_is_of_the_key() {
+        let refusal = |status, message: &str| Failure { status: Some(status), ..Failure::new(Class::Auth, message) };
+        for (refused, failure) in [
+            (true, refusal(401, "")),
+            (true, refusal(400, "API key not valid. Please pass a valid API key.")),
+            (true, refusal(403, "Your API key was reported as leaked. Please use another API key.")),
+            (true, Failure::new(Class::Auth, "There is no key for groq. Add one under Providers.")),
+            (false, refusal(403, "The provider's gate refused this connection (error code: 1010).")),
+            (false, refusal(403, "Missing scopes: api.model.read. If you use a restricted API key, check its scopes.")),
+            (false, Failure::new(Class::Overloaded, "invalid key")),
+        ] {
+            assert_eq!(refuses_key(&failure), refused, "{failure:?}");
+            assert_eq!(pause(&failure).is_some(), refused);
+        }
     }
 }

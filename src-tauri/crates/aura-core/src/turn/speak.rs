@@ -149,7 +149,7 @@ impl Turn {
 
         let (to_play, sounds) = mpsc::unbounded_channel();
         let make = async {
-            let result = self.make(first, sentences, &plan, &voice, to_play).await;
+            let result = self.make(first, sentences, plan, &voice, to_play).await;
             if let Ok(Some(route)) = &result {
                 stage.by(route);
             }
@@ -172,7 +172,7 @@ impl Turn {
         &self,
         first: String,
         mut sentences: mpsc::UnboundedReceiver<String>,
-        plan: &Plan,
+        mut plan: Plan,
         voice: &Voice,
         to_play: mpsc::UnboundedSender<Sound>,
     ) -> Result<Option<crate::record::Route>> {
@@ -194,7 +194,9 @@ impl Turn {
                     let _ = to_play.send(Sound::Piece(pcm));
                 };
                 let answered =
-                    self.room.router.speak(plan, &part, &self.room.ports.speaker, self, &mut on_sound).await?;
+                    self.room.router.speak(&plan, &part, &self.room.ports.speaker, self, &mut on_sound).await?;
+                // Who failed is not paid for at every sentence, and the voice does not change with each.
+                plan.stay_with(&answered.route);
                 route = Some(answered.route);
             }
             next = sentences.recv().await;

@@ -9,9 +9,8 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::intent;
 use crate::ports::TurnFilter;
-use crate::providers::{ChatRequest, Message, Role, Service};
+use crate::providers::{ChatRequest, Message, Role, Service, ToolCall};
 use crate::record::Stage;
-use crate::router::Said;
 
 /// Turns of the session that are sent along.
 const MEMORY: u32 = 8;
@@ -64,13 +63,9 @@ impl Turn {
                 let _ = to_speak.send(sentence);
             }
         };
-        let mut answered = self.room.router.chat(&plan, &request, self, &mut on_text).await;
-        let nothing = |said: &Said| said.text.trim().is_empty() && intent::plan(&said.calls).is_none();
-        if self.request.plans && answered.as_ref().is_ok_and(|answered| nothing(&answered.value)) {
-            // It called the tool in a way that cannot be read, and said nothing.
-            let plain = ChatRequest { tools: Vec::new(), ..request };
-            answered = self.room.router.chat(&plan, &plain, self, &mut on_text).await;
-        }
+        // A plan that cannot be read, without a word beside it, is no answer.
+        let of_use = |calls: &[ToolCall]| intent::plan(calls).is_some();
+        let answered = self.room.router.chat_for(&plan, &request, &of_use, self, &mut on_text).await;
         // Who only plans may still have something to say about it.
         if let Ok(answered) = &answered
             && answered.value.text.trim().is_empty()

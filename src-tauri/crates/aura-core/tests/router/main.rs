@@ -6,4 +6,5 @@
 #[path = "../turn/machine.rs"]
 mod machine;
 mod properties;
+mod requests;
 mod scripted;

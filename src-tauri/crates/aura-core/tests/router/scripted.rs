@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use aura_core::audio::Pcm;
 use aura_core::providers::{
     Chat, ChatPiece, ChatRequest, ChatStream, Class, Failure, Finish, Services, SpeechPiece, SpeechStream,
-    SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest, Usage,
+    SpeechToText, SttRequest, TextToSpeech, ToolCall, Transcript, TtsRequest, Usage,
 };
-use aura_core::record::{Attempt, Notice};
+use aura_core::record::{Attempt, Notice, Route};
 use aura_core::router::{Observer, Plan};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// What one call does.
 #[derive(Debug, Clone)]
@@ -27,6 +27,10 @@ pub(crate) struct Play {
     pub(crate) pause: Duration,
     /// How it ends.
     pub(crate) end: End,
+    /// The words of an answer, one piece each, in place of those that the number of pieces makes.
+    pub(crate) says: Option<&'static [&'static str]>,
+    /// A tool that an answer calls at its end.
+    pub(crate) calls: Option<&'static str>,
 }
 
 /// How a call ends.
@@ -47,12 +51,22 @@ pub(crate) enum End {
 impl Play {
     /// A call that answers at once.
     pub(crate) fn well() -> Self {
-        Self { wait: Duration::ZERO, pieces: 2, pause: Duration::ZERO, end: End::Well }
+        Self { wait: Duration::ZERO, pieces: 2, pause: Duration::ZERO, end: End::Well, says: None, calls: None }
     }
 
     /// A call that fails at once.
     pub(crate) fn fails(class: Class) -> Self {
         Self { pieces: 0, end: End::Fails(class, None), ..Self::well() }
+    }
+
+    /// A call that says these words and then ends so.
+    pub(crate) fn says(words: &'static [&'static str], end: End) -> Self {
+        Self { pieces: words.len(), end, says: Some(words), ..Self::well() }
+    }
+
+    /// A call that never answers.
+    pub(crate) fn never() -> Self {
+        Self { pieces: 0, end: End::Never, ..Self::well() }
     }
 }
 
@@ -61,8 +75,30 @@ impl Play {
 pub(crate) struct Made {
     pub(crate) provider: String,
     pub(crate) model: String,
-    pub(crate) at: Instant,
     pub(crate) play: Play,
+    /// What was to be answered, or spoken.
+    pub(crate) asked: Asked,
+}
+
+/// What a call was about.
+#[derive(Debug, Clone)]
+pub(crate) enum Asked {
+    /// To be transcribed.
+    Audio,
+    /// To be answered.
+    Question(Box<ChatRequest>),
+    /// To be spoken.
+    Text(String),
+}
+
+impl Made {
+    /// What was to be answered.
+    pub(crate) fn question(&self) -> &ChatRequest {
+        match &self.asked {
+            Asked::Question(question) => question,
+            other => panic!("{other:?} is no question"),
+        }
+    }
 }
 
 /// All scripted providers and what was asked of them.
@@ -106,11 +142,11 @@ struct Actor {
 }
 
 impl Actor {
-    fn begin(&self, model: &str) -> Play {
+    fn begin(&self, model: &str, asked: Asked) -> Play {
         let play = self.stage.plays.lock().unwrap().get_mut(&self.provider).and_then(VecDeque::pop_front);
         let play = play.unwrap_or_else(Play::well);
-        let made =
-            Made { provider: self.provider.clone(), model: model.to_owned(), at: Instant::now(), play: play.clone() };
+        let (provider, model) = (self.provider.clone(), model.to_owned());
+        let made = Made { provider, model, play: play.clone(), asked };
         self.stage.made.lock().unwrap().push(made);
         play
     }
@@ -149,21 +185,30 @@ fn perform<T: Send + 'static>(
 #[async_trait]
 impl Chat for Actor {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
-        let play = self.begin(&request.model);
+        let play = self.begin(&request.model, Asked::Question(Box::new(request.clone())));
         sleep(play.wait).await;
         if let (0, End::Fails(class, pause)) = (play.pieces, play.end) {
             return Err(failure(class, pause));
         }
-        let name = self.provider.clone();
+        let (name, says) = (self.provider.clone(), play.says);
+        let call = play.calls.map(|arguments| {
+            let call = ToolCall { name: "tool".into(), arguments: arguments.into(), ..ToolCall::default() };
+            Ok(ChatPiece::ToolCall(call))
+        });
         let end = |finish| Some(ChatPiece::End { finish, usage: Usage::default() });
-        Ok(perform(play, move |number| ChatPiece::Text(format!("{name}{number} ")), end))
+        let word = move |number: usize| match says {
+            Some(says) => says[number].to_owned(),
+            None => format!("{name}{number} "),
+        };
+        let answer = perform(play, move |number| ChatPiece::Text(word(number)), end);
+        Ok(stream::iter(call).chain(answer).boxed())
     }
 }
 
 #[async_trait]
 impl SpeechToText for Actor {
     async fn transcribe(&self, request: &SttRequest) -> Result<Transcript, Failure> {
-        let play = self.begin(&request.model);
+        let play = self.begin(&request.model, Asked::Audio);
         sleep(play.wait).await;
         match play.end {
             End::Well | End::Full => {
@@ -180,7 +225,7 @@ impl SpeechToText for Actor {
 #[async_trait]
 impl TextToSpeech for Actor {
     async fn speak(&self, request: &TtsRequest) -> Result<SpeechStream, Failure> {
-        let play = self.begin(&request.model);
+        let play = self.begin(&request.model, Asked::Text(request.text.clone()));
         sleep(play.wait).await;
         if let (0, End::Fails(class, pause)) = (play.pieces, play.end) {
             return Err(failure(class, pause));
@@ -197,15 +242,30 @@ impl TextToSpeech for Actor {
     }
 }
 
+/// A call as it is told.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    /// It began.
+    Calls(String),
+    /// It ended.
+    Ended(String, Option<Class>),
+}
+
 /// Keeps what the router tells.
 #[derive(Default)]
 pub(crate) struct Told {
+    pub(crate) steps: Mutex<Vec<Step>>,
     pub(crate) attempts: Mutex<Vec<Attempt>>,
     pub(crate) notices: Mutex<Vec<Notice>>,
 }
 
 impl Observer for Told {
+    fn calling(&self, route: &Route) {
+        self.steps.lock().unwrap().push(Step::Calls(route.provider.clone()));
+    }
+
     fn attempt(&self, attempt: &Attempt) {
+        self.steps.lock().unwrap().push(Step::Ended(attempt.route.provider.clone(), attempt.class));
         self.attempts.lock().unwrap().push(attempt.clone());
     }
 
