@@ -24,6 +24,9 @@ use crate::usage::Accounts;
 /// How often it is looked whether a model list is old.
 const LOOK_FOR_STALE: Duration = Duration::from_secs(1_800);
 
+/// How often it is looked whether another program changed the settings file.
+const LOOK_FOR_SETTINGS: Duration = Duration::from_secs(1);
+
 /// How an assistant is set up.
 #[derive(Clone, Default)]
 pub struct Setup {
@@ -57,6 +60,8 @@ struct Inner {
     accounts: Accounts,
     /// Asks providers for their models from time to time; ends with the assistant.
     background: OnceLock<AbortOnDropHandle<()>>,
+    /// Follows the settings file; ends with the assistant.
+    following: OnceLock<AbortOnDropHandle<()>>,
     exports: PathBuf,
     /// Stops what keeps the microphone or the speaker busy outside a turn.
     occupied: Mutex<CancellationToken>,
@@ -81,9 +86,10 @@ impl Assistant {
         let events = Events::default();
         let accounts = Accounts::start((!sandbox).then(|| ports.ledger.clone()));
         let (programs, told, sums) = (ports.programs.clone(), events.clone(), accounts.clone());
-        let lists = Some(data.join("models.json"));
+        // What the sandbox lists is not what the providers have.
+        let lists = Some(data.join(if sandbox { "models.sandbox.json" } else { "models.json" }));
         let (known_store, known_keys) = (store.clone(), keys.clone());
-        let make = move || Router::new(known_store, known_keys, programs, told, sums, lists);
+        let make = move || Router::new(known_store, known_keys, programs, told, sums, lists, sandbox);
         let router = tokio::task::spawn_blocking(make).await.map_err(Error::internal)??;
         let turns = Turns::start(Room {
             ports: ports.clone(),
@@ -105,6 +111,7 @@ impl Assistant {
             door_problem: ArcSwapOption::empty(),
             accounts,
             background: OnceLock::new(),
+            following: OnceLock::new(),
             exports: exports.unwrap_or(data),
             occupied: Mutex::default(),
         })))
@@ -122,6 +129,7 @@ impl Assistant {
         self.0.router.refresh();
         self.0.router.discover(Ask::Unknown).await;
         self.changed();
+        self.follow_settings();
         let assistant = Arc::downgrade(&self.0);
         let _ = self.0.background.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
@@ -268,6 +276,25 @@ impl Assistant {
         let store = self.0.store.clone();
         tokio::task::spawn_blocking(move || store.change(&changes)).await.map_err(Error::internal)??;
         Ok(self.changed())
+    }
+
+    /// Takes over what other programs write into the settings file: the command line beside a server, a server beside the app, or the
+    /// person with an editor.
+    fn follow_settings(&self) {
+        let assistant = Arc::downgrade(&self.0);
+        let _ = self.0.following.set(AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK_FOR_SETTINGS).await;
+                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                let store = assistant.0.store.clone();
+                if tokio::task::spawn_blocking(move || store.refresh()).await.is_ok_and(|new| new) {
+                    for problem in &assistant.0.store.get().problems {
+                        tracing::warn!("{problem}");
+                    }
+                    assistant.changed();
+                }
+            }
+        })));
     }
 
     /// Asks changed servers for their models, and tells everyone when one has something new to say.

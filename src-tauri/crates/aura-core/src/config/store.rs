@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use serde_json::{Map, Value};
 
 use super::{Environment, Settings};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// The settings as they hold now, in one piece: a reader takes it once per request.
 #[derive(Debug, Clone, Default)]
@@ -22,21 +23,39 @@ pub struct Config {
     pub problems: Vec<String>,
 }
 
+/// Another AURA holds the settings file for a moment; one that holds it longer hangs.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Reads and changes the settings.
 pub struct Store {
     file: Option<PathBuf>,
     environment: Environment,
-    /// What the person changed, as JSON: the truth that the file mirrors.
-    changes: Mutex<Value>,
+    /// What the person changed. Held over the whole of a change, so that none undoes another.
+    changes: Mutex<Changes>,
     current: ArcSwap<Config>,
+}
+
+/// What the person changed, as JSON, and the file that it came from.
+#[derive(Default)]
+struct Changes {
+    values: Value,
+    file: Option<Stamp>,
+}
+
+/// What tells one settings file from the next without reading it: each is a new file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    #[cfg(unix)]
+    inode: u64,
 }
 
 impl Store {
     /// Reads the file, if it is there. A file or value that cannot be used is named in [`Config::problems`] and keeps its default.
     pub fn open(file: Option<PathBuf>, environment: Environment) -> Self {
-        let (changes, problems) = file.as_deref().map(read).unwrap_or_else(|| (Value::Object(Map::new()), Vec::new()));
-        let store = Self { file, environment, changes: Mutex::new(Value::Null), current: ArcSwap::default() };
-        store.publish(changes, problems);
+        let store = Self { file, environment, changes: Mutex::default(), current: ArcSwap::default() };
+        store.take_over(&mut store.changes(), None);
         store
     }
 
@@ -51,26 +70,100 @@ impl Store {
     }
 
     /// Merges changes in (RFC 7396: `null` takes a value back to its default) and writes the file. Nothing is changed on an error.
-    /// Blocks for the disk.
+    ///
+    /// They are merged with what the file holds at that moment: another AURA on the same settings may have written it. Blocks for
+    /// the disk.
     pub fn change(&self, changes: &Value) -> Result<Arc<Config>> {
-        let mut merged = self.changes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut known = self.changes();
+        let _alone = self.file.as_deref().map(alone).transpose()?;
+        let found = self.file.as_deref().map(read);
+        // A file that somebody broke meanwhile is replaced by what is known.
+        let mut merged = found.and_then(Result::ok).map_or_else(|| known.values.clone(), |(present, _)| present);
         merge(&mut merged, changes);
         let settings =
             build(&merged).map_err(|cause| Error::invalid(format!("These settings cannot be used: {cause}.")))?;
         check(&settings)?;
-        let differences = difference(&default_json(), &to_json(&settings)).unwrap_or_else(|| Value::Object(Map::new()));
+        let differences = difference(&default_json(), &to_json(&settings)).unwrap_or_else(empty);
         if let Some(file) = &self.file {
             write(file, &differences)?;
         }
-        self.publish(differences, Vec::new());
+        *known = Changes { values: differences, file: self.stamp() };
+        self.publish(&known.values, Vec::new());
         Ok(self.get())
     }
 
-    fn publish(&self, changes: Value, problems: Vec<String>) {
-        let mut settings = build(&changes).unwrap_or_default();
-        *self.changes.lock().unwrap_or_else(PoisonError::into_inner) = changes;
+    /// Takes over what another AURA, or the person, wrote into the file since; true when there was something. Blocks for the disk.
+    pub fn refresh(&self) -> bool {
+        let mut known = self.changes();
+        let stamp = self.stamp();
+        let new = stamp != known.file;
+        if new {
+            self.take_over(&mut known, stamp);
+        }
+        new
+    }
+
+    fn take_over(&self, known: &mut Changes, stamp: Option<Stamp>) {
+        // The stamp is older than what is read: a file that is replaced in between is read once more.
+        let stamp = stamp.or_else(|| self.stamp());
+        let found = self.file.as_deref().map_or_else(|| Ok((empty(), Vec::new())), read);
+        let (values, problems) = found.unwrap_or_else(|problem| (known_or_empty(known), vec![problem]));
+        *known = Changes { values, file: stamp };
+        self.publish(&known.values, problems);
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        let found = fs::metadata(self.file.as_deref()?).ok()?;
+        Some(Stamp {
+            modified: found.modified().ok(),
+            length: found.len(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(&found),
+        })
+    }
+
+    fn changes(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, changes: &Value, problems: Vec<String>) {
+        let mut settings = build(changes).unwrap_or_default();
         let from_environment = self.environment.apply(&mut settings);
         self.current.store(Arc::new(Config { settings, from_environment, problems }));
+    }
+}
+
+/// What is known stays when the file cannot be read.
+fn known_or_empty(known: &Changes) -> Value {
+    if known.values.is_object() { known.values.clone() } else { empty() }
+}
+
+fn empty() -> Value {
+    Value::Object(Map::new())
+}
+
+/// Holds the settings file against every other AURA on this computer until it is dropped. What is held is a file beside it, because
+/// the settings file itself is replaced.
+fn alone(file: &Path) -> Result<Option<fs::File>> {
+    let held = fs::OpenOptions::new().create(true).truncate(false).write(true).open(file.with_extension("lock"));
+    let held = held.map_err(|cause| Error::storage("save the settings", cause))?;
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match held.try_lock() {
+            Ok(()) => return Ok(Some(held)),
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(Error::new(
+                    Code::Storage,
+                    "Another AURA is changing the settings and does not end. Close it, then try again.",
+                ));
+            }
+            // A file system that knows no locks, as some networks have it: there the last one wins.
+            Err(fs::TryLockError::Error(cause)) => {
+                tracing::debug!(%cause, "the settings file cannot be held");
+                return Ok(None);
+            }
+        }
     }
 }
 
@@ -96,10 +189,12 @@ fn check(settings: &Settings) -> Result<()> {
     }
     let clocks = settings.clocks;
     let times = [
+        clocks.connect_ms,
         clocks.first_content_ms,
         clocks.transcript_ms,
         clocks.local_first_content_ms,
         clocks.between_ms,
+        clocks.error_body_ms,
         clocks.whole_ms,
     ];
     if times.iter().any(|ms| !(100..=600_000).contains(ms)) {
@@ -163,13 +258,13 @@ fn difference(old: &Value, new: &Value) -> Option<Value> {
     }
 }
 
-/// Reads the file value by value, so that one bad value never resets the others.
-fn read(file: &Path) -> (Value, Vec<String>) {
-    let empty = || Value::Object(Map::new());
+/// Reads the file value by value, so that one bad value never resets the others: what can be used, and what is wrong with the rest.
+/// Fails, with what to tell the person, when there is nothing that can be read.
+fn read(file: &Path) -> Result<(Value, Vec<String>), String> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return (empty(), Vec::new()),
-        Err(cause) => return (empty(), vec![format!("The settings file could not be read: {cause}.")]),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok((empty(), Vec::new())),
+        Err(cause) => return Err(format!("The settings file could not be read: {cause}.")),
     };
     let table: toml::Table = match toml::from_str(&text) {
         Ok(table) => table,
@@ -180,7 +275,7 @@ fn read(file: &Path) -> (Value, Vec<String>) {
                 Ok(_) => format!("a copy is kept as {}", kept.display()),
                 Err(cause) => format!("it could not be copied: {cause}"),
             };
-            return (empty(), vec![format!("The settings file is not valid TOML ({}); {told}.", cause.message())]);
+            return Err(format!("The settings file is not valid TOML ({}); {told}.", cause.message()));
         }
     };
     let (mut accepted, mut problems) = (empty(), Vec::new());
@@ -202,7 +297,7 @@ fn read(file: &Path) -> (Value, Vec<String>) {
             )),
         }
     }
-    (accepted, problems)
+    Ok((accepted, problems))
 }
 
 /// Brings a file of an older layout to this one. There is one layout so far.
@@ -295,6 +390,47 @@ mod tests {
     }
 
     #[test]
+    fn of_many_changes_at_once_none_is_lost() {
+        let (_folder, file) = folder();
+        let stores = [(); 2].map(|()| Store::open(Some(file.clone()), Environment::default()));
+        // Two programs with four threads each.
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let store = &stores[number % 2];
+                scope.spawn(move || {
+                    for turn in 0..5 {
+                        let name = format!("server-{number}-{turn}");
+                        store.change(&json!({"providers": {name: {"base_url": "http://127.0.0.1:1/v1"}}})).unwrap();
+                    }
+                });
+            }
+        });
+        let kept = Store::open(Some(file), Environment::default()).get();
+        assert_eq!((kept.settings.providers.len(), &kept.problems), (40, &Vec::new()));
+        assert!(stores.iter().any(|store| store.get().settings == kept.settings));
+        // Whoever wrote first does not know yet what came after.
+        for store in &stores {
+            store.refresh();
+        }
+        assert!(stores.iter().all(|store| store.get().settings == kept.settings));
+        assert!(stores.iter().all(|store| !store.refresh()), "there is nothing new");
+    }
+
+    #[test]
+    fn a_file_that_was_broken_meanwhile_resets_nothing() {
+        let (folder, file) = folder();
+        let store = Store::open(Some(file.clone()), Environment::default());
+        store.change(&json!({"fallback": false})).unwrap();
+        fs::write(&file, "this is = = not toml").unwrap();
+        assert!(store.refresh());
+        assert!(!store.get().settings.fallback && store.get().problems.len() == 1);
+        store.change(&json!({"shortcut": "F9"})).unwrap();
+        let kept = Store::open(Some(file), Environment::default()).get();
+        assert_eq!((kept.settings.fallback, kept.settings.shortcut.as_str()), (false, "F9"));
+        assert!(folder.path().join("config.broken.toml").exists());
+    }
+
+    #[test]
     fn a_change_that_cannot_be_used_changes_nothing() {
         let (_folder, file) = folder();
         let store = Store::open(Some(file.clone()), Environment::default());
@@ -307,7 +443,7 @@ mod tests {
             assert_eq!(store.change(&bad).unwrap_err().code, crate::error::Code::InvalidRequest, "{bad}");
         }
         assert_eq!(store.get().settings, Settings::default());
-        assert!(!file.exists());
+        assert!(!file.exists(), "nothing was written");
     }
 
     #[test]
