@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::Assistant;
-use crate::audio::{Pcm, Resampler, SPEECH_RATE, speech_wav, to_i16};
+use crate::audio::{Pcm, SPEECH_RATE, speech_wav};
 use crate::error::{Error, Result};
 use crate::providers::SttRequest;
 use crate::record::Route;
 use crate::router::{Observer, Plan};
-use crate::turn::{split_to, voiced};
+use crate::turn::{split_to, unpacked, voiced};
 
 /// More speech than this makes an empty transcript a failure: shorter sounds may well hold no words.
 const SURELY_WORDS: Duration = Duration::from_secs(1);
@@ -28,18 +28,13 @@ impl Plan {
 impl Assistant {
     /// A sound file as it is sent to be transcribed, and whether it surely holds words. WAV, MP3, OGG Vorbis and FLAC are read.
     pub async fn recording(&self, file: Bytes) -> Result<(SttRequest, bool)> {
-        let speaker = self.ports().speaker.clone();
-        let read = move || -> Result<(SttRequest, bool)> {
-            let pcm = speaker.decode(file)?;
-            let duration = pcm.duration();
-            let mut resampler = Resampler::new(pcm.rate, SPEECH_RATE);
-            let mut samples = resampler.push(&pcm.samples);
-            samples.extend(resampler.finish());
-            let samples: Vec<i16> = samples.into_iter().map(to_i16).collect();
+        let samples = unpacked(self.ports().speaker.clone(), file).await?;
+        let read = move || {
+            let duration = Duration::from_secs_f64(samples.len() as f64 / f64::from(SPEECH_RATE));
             let surely = voiced(&samples) >= SURELY_WORDS;
-            Ok((SttRequest { model: String::new(), wav: speech_wav(&samples), duration, language: None }, surely))
+            (SttRequest { wav: speech_wav(&samples), duration, ..SttRequest::default() }, surely)
         };
-        tokio::task::spawn_blocking(read).await.map_err(Error::internal)?
+        tokio::task::spawn_blocking(read).await.map_err(Error::internal)
     }
 
     /// Says a text of any length, in parts as long as every route of the plan takes. Gives the route of the last part.

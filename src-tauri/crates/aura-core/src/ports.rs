@@ -83,7 +83,8 @@ pub trait Speaker: Send + Sync {
     /// The outputs that can be picked.
     async fn devices(&self) -> Result<Vec<Device>>;
 
-    /// Decodes a whole file of MP3, OGG, FLAC or WAV. Called on a thread that may block.
+    /// Decodes a whole file of MP3, OGG, FLAC or WAV; refuses one that holds more than [`LONGEST_SOUND`](crate::audio::LONGEST_SOUND).
+    /// Called on a thread that may block.
     fn decode(&self, file: Bytes) -> Result<Pcm>;
 }
 

@@ -44,13 +44,17 @@ impl Observer for Notes {
 }
 
 /// Runs it. The route that is named is the only one that is tried.
-pub(super) async fn run(assistant: &Assistant, request: Test) -> Result<TestResult> {
+pub(super) async fn run(assistant: &Assistant, mut request: Test) -> Result<TestResult> {
     let plan = plan(assistant, &request)?;
+    let file = match request.service {
+        Service::Stt | Service::Vlm => decoded(request.input.take()).await?,
+        Service::Llm | Service::Tts => None,
+    };
     let notes = Notes::default();
     let began = tokio::time::Instant::now();
     let (result, route, audio) = match request.service {
         Service::Stt => {
-            let wav = match decoded(&request)? {
+            let wav = match file {
                 Some(file) => as_speech(assistant, file).await?,
                 None => spoken_sentence(assistant).await?,
             };
@@ -59,9 +63,8 @@ pub(super) async fn run(assistant: &Assistant, request: Test) -> Result<TestResu
         }
         Service::Llm | Service::Vlm => {
             let look = request.service == Service::Vlm;
-            let image = if look { decoded(&request)?.or(Some(Bytes::from_static(PICTURE))) } else { None };
-            let own = if look { None } else { request.input.clone() };
-            let text = own.unwrap_or_else(|| if look { LOOK } else { QUESTION }.to_owned());
+            let image = look.then(|| file.unwrap_or(Bytes::from_static(PICTURE)));
+            let text = request.input.unwrap_or_else(|| if look { LOOK } else { QUESTION }.to_owned());
             let question = ChatRequest {
                 messages: vec![Message::new(Role::User, text).showing(image)],
                 max_tokens: Some(LONGEST),
@@ -73,15 +76,13 @@ pub(super) async fn run(assistant: &Assistant, request: Test) -> Result<TestResu
         Service::Tts => {
             let text = request.input.clone().unwrap_or_else(|| SENTENCE.to_owned());
             let mut sound = Vec::new();
-            let speaker = assistant.ports().speaker.clone();
-            let mut on_sound = |pcm: Pcm| sound.push(pcm);
-            let answered = assistant.router().speak(&plan, &text, &speaker, &notes, &mut on_sound).await?;
+            let route = assistant.say(&plan, &text, &notes, &mut |pcm: Pcm| sound.push(pcm)).await?;
             let wav = to_wav(&sound)?;
             if request.aloud {
                 hear(assistant, &sound).await?;
             }
             let seconds: f32 = sound.iter().map(|pcm| pcm.duration().as_secs_f32()).sum();
-            (format!("{seconds:.1} seconds of speech"), answered.route, Some(BASE64.encode(wav)))
+            (format!("{seconds:.1} seconds of speech"), route, Some(BASE64.encode(wav)))
         }
     };
     let latency_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
@@ -119,9 +120,13 @@ fn plan(assistant: &Assistant, request: &Test) -> Result<Plan> {
     assistant.router().plan(service, &wishes)
 }
 
-fn decoded(request: &Test) -> Result<Option<Bytes>> {
-    let Some(input) = &request.input else { return Ok(None) };
-    let bytes = BASE64.decode(input.trim()).map_err(|_| Error::invalid("The test's input is not base64."))?;
+/// The file that a test is made with, if one came.
+async fn decoded(input: Option<String>) -> Result<Option<Bytes>> {
+    let Some(input) = input else { return Ok(None) };
+    // It may be many megabytes.
+    let decode = move || BASE64.decode(input.trim());
+    let bytes = tokio::task::spawn_blocking(decode).await.map_err(Error::internal)?;
+    let bytes = bytes.map_err(|_| Error::invalid("The test's input is not base64."))?;
     if bytes.is_empty() || bytes.len() > MOST {
         return Err(Error::invalid("The test's input is empty or larger than 25 MB."));
     }
@@ -129,11 +134,8 @@ fn decoded(request: &Test) -> Result<Option<Bytes>> {
 }
 
 async fn as_speech(assistant: &Assistant, file: Bytes) -> Result<SttRequest> {
-    let speaker = assistant.ports().speaker.clone();
-    let pcm = tokio::task::spawn_blocking(move || speaker.decode(file)).await.map_err(Error::internal)?;
-    let pcm =
-        pcm.map_err(|error| Error::invalid("The test's input is no sound file that AURA can read.").because(error))?;
-    Ok(recording(&[pcm], assistant))
+    let samples = crate::turn::unpacked(assistant.ports().speaker.clone(), file).await?;
+    Ok(recording(&samples, assistant))
 }
 
 /// A sentence that the speech on this computer says, so that a test of listening needs no microphone.
@@ -151,14 +153,13 @@ async fn spoken_sentence(assistant: &Assistant) -> Result<SttRequest> {
         )
         .because(error)
     })?;
-    Ok(recording(&sound, assistant))
+    Ok(recording(&at_rate(&sound, SPEECH_RATE), assistant))
 }
 
-fn recording(sound: &[Pcm], assistant: &Assistant) -> SttRequest {
-    let samples = at_rate(sound, SPEECH_RATE);
+fn recording(samples: &[i16], assistant: &Assistant) -> SttRequest {
     let duration = Duration::from_secs_f64(samples.len() as f64 / f64::from(SPEECH_RATE));
     let language = assistant.snapshot().settings.listening.language;
-    SttRequest { model: String::new(), wav: speech_wav(&samples), duration, language }
+    SttRequest { wav: speech_wav(samples), duration, language, ..SttRequest::default() }
 }
 
 fn at_rate(sound: &[Pcm], rate: u32) -> Vec<i16> {

@@ -9,6 +9,16 @@ pub use wav::{WavDecoder, WavFile, read_wav, speech_wav};
 /// Samples per second of everything that is sent to be transcribed. Every recogniser works at 16 kHz.
 pub const SPEECH_RATE: u32 = 16_000;
 
+/// The longest sound file that is taken: 25 MB of WAV at the rate of speech, which is the most that the providers take in turn.
+pub const LONGEST_SOUND: std::time::Duration = std::time::Duration::from_secs(13 * 60);
+
+/// The error of a sound file that is longer. A packed file of few bytes may hold hours.
+pub fn too_long() -> crate::error::Error {
+    crate::error::Error::invalid(
+        "The sound is longer than 13 minutes, the most that AURA takes at once. Send it in parts.",
+    )
+}
+
 /// Mono samples in -1..=1 and their rate.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pcm {

@@ -6,13 +6,15 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::answer::Prepared;
 use super::trace::Turn;
-use crate::audio::{Mixdown, Pcm, SPEECH_RATE, WavFile, meter, read_wav, rms};
+use crate::audio::{LONGEST_SOUND, Mixdown, Pcm, SPEECH_RATE, WavFile, meter, read_wav, rms, too_long};
 use crate::error::{Code, Error, Result};
 use crate::event::Event;
+use crate::ports::Speaker;
 use crate::record::Stage;
 
 /// A level event at most this often: 30 a second.
@@ -23,6 +25,8 @@ const SILENCE: f32 = 0.004;
 const SHORTEST_SPEECH: Duration = Duration::from_millis(100);
 /// The largest sound file that is taken: 25 MB, the smallest limit of the providers.
 const LARGEST_FILE: u64 = 25 * 1024 * 1024;
+/// Sound files that are unpacked at once: each may take a processor, and a few hundred megabytes until it is at the rate of speech.
+static UNPACKING: Semaphore = Semaphore::const_new(4);
 
 /// What was recorded: mono samples at 16 kHz.
 pub(super) struct Heard {
@@ -144,20 +148,28 @@ impl Turn {
         if file.is_empty() {
             return Err(Error::invalid(format!("{shown} is empty.")));
         }
-        let speaker = self.room.ports.speaker.clone();
-        let longest = self.config.settings.listening.longest_seconds;
-        let decoded = tokio::task::spawn_blocking(move || {
-            let pcm = if file.starts_with(b"RIFF") { read_wav(&file) } else { speaker.decode(file) }?;
-            Ok::<_, Error>(to_speech(&pcm))
-        });
-        let samples = decoded.await.map_err(Error::internal)??;
-        if samples.len() > longest as usize * SPEECH_RATE as usize {
-            return Err(Error::invalid(format!(
-                "{shown} is longer than {longest} seconds, the longest recording in the settings."
-            )));
-        }
+        let samples = unpacked(self.room.ports.speaker.clone(), file).await?;
         Heard::new(samples, None)
     }
+}
+
+/// What a sound file holds, at the rate of speech.
+pub(crate) async fn unpacked(speaker: Arc<dyn Speaker>, file: Bytes) -> Result<Vec<i16>> {
+    // It is never closed.
+    let turn = UNPACKING.acquire().await.map_err(Error::internal)?;
+    let unpack = move || {
+        // A caller that goes away does not stop the thread.
+        let _turn = turn;
+        let pcm = if file.starts_with(b"RIFF") { read_wav(&file) } else { speaker.decode(file) }?;
+        if pcm.duration() > LONGEST_SOUND {
+            return Err(too_long());
+        }
+        Ok(to_speech(&pcm))
+    };
+    tokio::task::spawn_blocking(unpack).await.unwrap_or_else(|ended| {
+        // The decoder met something that nobody thought of: that is the file's fault, not the caller's nor ours.
+        Err(Error::invalid("This sound file is damaged. Send it as WAV, MP3, OGG Vorbis or FLAC.").because(ended))
+    })
 }
 
 fn to_speech(pcm: &Pcm) -> Vec<i16> {
@@ -222,7 +234,46 @@ impl Disk {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+
     use super::*;
+    use crate::ports::{Device, Output};
+
+    /// A decoder with a defect.
+    struct Defect;
+
+    #[async_trait]
+    impl Speaker for Defect {
+        async fn open(&self, _: Option<&str>) -> Result<Arc<dyn Output>> {
+            Err(Error::cancelled())
+        }
+
+        async fn devices(&self) -> Result<Vec<Device>> {
+            Ok(Vec::new())
+        }
+
+        fn decode(&self, _: Bytes) -> Result<Pcm> {
+            panic!("the decoder met something that nobody thought of")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_breaks_the_decoder_is_the_callers_mistake() {
+        let error = unpacked(Arc::new(Defect), Bytes::from_static(b"fLaC")).await.unwrap_err();
+        assert_eq!(error.code, Code::InvalidRequest, "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_recording_that_is_too_long_is_refused_at_any_rate() {
+        let wav = |rate: u32, samples: usize| {
+            let mut file = crate::audio::speech_wav(&vec![0; samples]).to_vec();
+            file[24..28].copy_from_slice(&rate.to_le_bytes());
+            unpacked(Arc::new(Defect), file.into())
+        };
+        assert_eq!(wav(SPEECH_RATE, 16_000 * 60).await.unwrap().len(), 16_000 * 60);
+        // A rate that makes hours of little.
+        assert_eq!(wav(1_000, 1_000 * 790).await.unwrap_err(), too_long());
+    }
 
     fn noise(level: f32, ms: usize) -> Vec<i16> {
         (0..SPEECH_RATE as usize * ms / 1_000)

@@ -32,7 +32,7 @@ use crate::record::{Stage, TurnRecord};
 use crate::router::Router;
 pub(crate) use aside::take as take_aside;
 pub use aside::{Aside, Outcome, SOUND_RATE};
-pub(crate) use listen::voiced;
+pub(crate) use listen::{unpacked, voiced};
 pub(crate) use sentences::split_to;
 use talk_key::{Doing, OnPress, OnRelease};
 pub(crate) use trace::{Turn, lock};

@@ -2,10 +2,13 @@
 
 use std::io::Cursor;
 
-use aura_core::audio::{Pcm, read_wav};
+use aura_core::audio::{LONGEST_SOUND, Pcm, read_wav, too_long};
 use aura_core::error::{Error, Result};
 use bytes::Bytes;
 use rodio::{Decoder, Source};
+
+/// More samples in a second than this make a file no better, and only its memory larger.
+const FINEST: u64 = 48_000;
 
 /// Decodes a whole file of MP3, OGG Vorbis, FLAC or WAV to mono samples at its own rate.
 pub(super) fn decode(file: Bytes) -> Result<Pcm> {
@@ -19,6 +22,9 @@ pub(super) fn decode(file: Bytes) -> Result<Pcm> {
             Error::invalid("This is not a sound file that AURA can read: MP3, OGG Vorbis, FLAC or WAV.").because(cause)
         })?;
     let (rate, channels) = (decoder.sample_rate().get(), usize::from(decoder.channels().get()));
+    // Some kilobytes of FLAC hold days of silence: what is too long is noticed while it is unpacked.
+    let most = LONGEST_SOUND.as_secs() * u64::from(rate).min(FINEST);
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
     let mut samples = Vec::new();
     let mut frame = 0.0;
     let mut filled = 0;
@@ -26,6 +32,9 @@ pub(super) fn decode(file: Bytes) -> Result<Pcm> {
         frame += sample;
         filled += 1;
         if filled == channels {
+            if samples.len() >= most {
+                return Err(too_long());
+            }
             samples.push(frame / channels as f32);
             (frame, filled) = (0.0, 0);
         }
