@@ -235,7 +235,8 @@ pub async fn new_session(assistant: &Assistant, _: Nothing) -> Result<Snapshot> 
     Ok(assistant.begin_session())
 }
 
-/// Makes another route the default for a service.
+/// Makes another route the default for a service, unless a variable of the environment holds it: then it would change nothing, and
+/// says so.
 pub async fn switch(assistant: &Assistant, request: Switch) -> Result<Snapshot> {
     let providers = assistant.router().providers();
     let known = providers.iter().find(|provider| provider.name == request.provider);
@@ -245,6 +246,14 @@ pub async fn switch(assistant: &Assistant, request: Switch) -> Result<Snapshot> 
     })?;
     if !provider.services.contains(&request.service) {
         return Err(Error::invalid(format!("{} does not offer {}.", provider.label, request.service.as_str())));
+    }
+    let service = request.service.as_str();
+    let held = format!("routes.{service}.");
+    if let Some(name) = assistant.snapshot().from_environment.iter().find_map(|name| name.strip_prefix(&held)) {
+        let variable = format!("DEFAULT_{}_{}", service.to_uppercase(), name.to_uppercase());
+        return Err(Error::invalid(format!(
+            "The variable {variable} holds the default route for {service}. Remove it where AURA is started, then switch."
+        )));
     }
     let choice = json!({"provider": request.provider, "model": request.model, "voice": request.voice});
     assistant.change(json!({"routes": {request.service.as_str(): choice}})).await

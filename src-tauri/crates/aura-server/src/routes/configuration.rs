@@ -81,18 +81,9 @@ pub(crate) async fn set_model(
     change(&door, Switch { service, provider, model: Some(model), voice: None }).await
 }
 
-/// Switches, unless a variable of the environment holds the choice: then it would change nothing, and says so.
+/// Switches, and says what holds from now on.
 async fn change(door: &Door, switch: Switch) -> Result<Json<Changed>, Problem> {
     let Switch { service, provider, model, voice } = switch.clone();
-    let held = format!("routes.{}.", service.as_str());
-    let upper = service.as_str().to_uppercase();
-    if let Some(name) = door.assistant.snapshot().from_environment.iter().find_map(|name| name.strip_prefix(&held)) {
-        let variable = format!("DEFAULT_{upper}_{}", name.to_uppercase());
-        return Err(Problem::unusable(format!(
-            "The variable {variable} holds the default route for {}. Remove it where AURA is started, then switch.",
-            service.as_str()
-        )));
-    }
     let snapshot = api::switch(&door.assistant, switch).await?;
     let route = snapshot.routes.iter().find(|view| view.service == service).and_then(|view| view.routes.first());
     let problem = snapshot.providers.iter().find(|of| of.name == provider).and_then(|of| of.problem.clone());
