@@ -1,16 +1,18 @@
 //! Request bodies: read within limits of size and time, and told from each other by what they hold rather than by what they are called.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use aura_core::error::Error;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
+use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use crate::Problem;
+use crate::{Problem, guard, shortened};
 
 /// The largest JSON: 1 MB.
 pub(crate) const JSON: usize = 1_000_000;
@@ -21,6 +23,9 @@ pub(crate) const IMAGE: usize = 20 * 1024 * 1024;
 /// The largest JSON with a recording or a picture in base64 in it.
 pub(crate) const JSON_WITH_FILE: usize = AUDIO / 3 * 4 + JSON;
 
+/// So much is read where the request is; more on a thread where it keeps nobody waiting.
+pub(crate) const AT_ONCE: usize = 100_000;
+
 /// So much of a body that is too large is still read: most programs read the answer only when they have sent everything.
 const READ_ANYWAY: usize = 128 * 1024 * 1024;
 /// A sender that is silent for so long is cut off.
@@ -28,38 +33,103 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// And one that takes longer than this altogether.
 const WHOLE: Duration = Duration::from_secs(60);
 
-/// The same body, which ends with an error when its sender is too slow; then `slow` is set.
-pub(crate) fn timed(body: Body, slow: Arc<AtomicBool>) -> Body {
-    if body.is_end_stream() {
-        return body;
-    }
-    let end = Instant::now() + WHOLE;
-    let parts = futures::stream::unfold(Some(body.into_data_stream()), move |stream| {
-        let slow = slow.clone();
-        async move {
-            let mut stream = stream?;
-            let due = end.min(Instant::now() + SILENCE);
-            match tokio::time::timeout_at(due, stream.next()).await {
-                Ok(part) => part.map(|part| (part, Some(stream))),
-                Err(late) => {
-                    slow.store(true, Ordering::Release);
-                    Some((Err(axum::Error::new(late)), None))
-                }
-            }
-        }
-    });
-    Body::from_stream(parts)
+/// Larger bodies take of the room that there is for all of them together, a piece of this size each time.
+const PIECE: usize = 1_048_576;
+
+/// What a request is sent, while it comes and until the request has ended.
+pub(crate) struct Upload {
+    room: Arc<Semaphore>,
+    taken: Mutex<Option<OwnedSemaphorePermit>>,
+    broken: OnceLock<Broken>,
 }
 
-/// The answer to a sender that was cut off.
-pub(crate) fn too_slow() -> Problem {
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The request did not arrive in time. Send it again.")
+/// Why a body was not taken to its end.
+#[derive(Debug, Clone, Copy)]
+enum Broken {
+    /// Its sender is too slow.
+    Slow,
+    /// There is no room for it now.
+    Crowded,
+}
+
+impl Upload {
+    /// Of a request that has not been read. The room is in pieces of 1 MB.
+    pub(crate) fn new(room: Arc<Semaphore>) -> Arc<Self> {
+        Arc::new(Self { room, taken: Mutex::default(), broken: OnceLock::new() })
+    }
+
+    /// The body itself; it ends with an error when [`Upload::problem`] has something to say.
+    pub(crate) fn watched(self: &Arc<Self>, body: Body) -> Body {
+        if body.is_end_stream() {
+            return body;
+        }
+        let end = Instant::now() + WHOLE;
+        let start = (self.clone(), body.into_data_stream(), 0);
+        Body::from_stream(futures::stream::unfold(Some(start), move |state| async move {
+            let (upload, mut stream, mut length) = state?;
+            loop {
+                let due = end.min(Instant::now() + SILENCE);
+                let Ok(part) = tokio::time::timeout_at(due, stream.next()).await else {
+                    return Some((Err(upload.breaks(Broken::Slow)), None));
+                };
+                let crowded = matches!(upload.broken.get(), Some(Broken::Crowded));
+                match part {
+                    Some(Ok(part)) => {
+                        let pieces = (length + part.len()) / PIECE - length / PIECE;
+                        length += part.len();
+                        if !crowded && upload.takes(pieces) {
+                            return Some((Ok(part), Some((upload, stream, length))));
+                        }
+                        // Most programs read the answer only when they have sent everything: the rest is read, and not kept.
+                        let refused = upload.breaks(Broken::Crowded);
+                        if length > READ_ANYWAY {
+                            return Some((Err(refused), None));
+                        }
+                    }
+                    None if crowded => return Some((Err(upload.breaks(Broken::Crowded)), None)),
+                    None => return None,
+                    Some(Err(cause)) => return Some((Err(cause), None)),
+                }
+            }
+        }))
+    }
+
+    /// Why the body broke off, if it did for one of our reasons.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        self.broken.get().map(|broken| match broken {
+            Broken::Slow => Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "The request did not arrive in time. Send it again.",
+            ),
+            Broken::Crowded => guard::busy(),
+        })
+    }
+
+    fn breaks(&self, broken: Broken) -> axum::Error {
+        axum::Error::new(std::io::Error::other(format!("{:?}", self.broken.get_or_init(|| broken))))
+    }
+
+    /// Takes so many pieces of the room; false when there are not so many.
+    fn takes(&self, pieces: usize) -> bool {
+        if pieces == 0 {
+            return true;
+        }
+        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
+        let Ok(more) = self.room.clone().try_acquire_many_owned(pieces) else { return false };
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.as_mut() {
+            Some(taken) => taken.merge(more),
+            None => *taken = Some(more),
+        }
+        true
+    }
 }
 
 /// The whole body, if it is not larger than the limit.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
-    let (mut first, mut rest, mut length) = (None::<Bytes>, Vec::new(), 0);
+    let (mut kept, mut length) = (Vec::new(), 0);
     while let Some(part) = stream.next().await {
         let part = part.map_err(|cause| Problem::bad("The request broke off before its end.").because(cause))?;
         length += part.len();
@@ -67,21 +137,12 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
             break;
         }
         if length > limit {
-            (first, rest) = (None, Vec::new());
-        } else if first.is_none() {
-            first = Some(part);
+            kept = Vec::new();
         } else {
-            rest.extend_from_slice(&part);
+            kept.extend_from_slice(&part);
         }
     }
-    if length > limit {
-        return Err(too_large("request", limit));
-    }
-    Ok(match first {
-        None => Bytes::new(),
-        Some(only) if rest.is_empty() => only,
-        Some(first) => [first.as_ref(), &rest].concat().into(),
-    })
+    if length > limit { Err(too_large("request", limit)) } else { Ok(kept.into()) }
 }
 
 /// What is larger than it may be.
@@ -102,21 +163,35 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
 }
 
 /// A JSON body. Without a content type it is taken as JSON.
-pub(crate) async fn json<T: serde::de::DeserializeOwned>(request: Request, limit: usize) -> Result<T, Problem> {
+pub(crate) async fn json<T: DeserializeOwned + Send + 'static>(request: Request, limit: usize) -> Result<T, Problem> {
+    Ok(measured(request, limit).await?.0)
+}
+
+/// A JSON body, and how many bytes it has.
+pub(crate) async fn measured<T: DeserializeOwned + Send + 'static>(
+    request: Request,
+    limit: usize,
+) -> Result<(T, usize), Problem> {
     let (parts, body) = request.into_parts();
     let media = media_type(&parts.headers);
     if media.as_deref().is_some_and(|media| media != "application/json" && !media.ends_with("+json")) {
         return Err(unsupported("Send JSON, with the content type application/json."));
     }
     let body = read(body, limit).await?;
-    parse(&body)
+    let length = body.len();
+    let value = if length <= AT_ONCE {
+        parse(&body)
+    } else {
+        tokio::task::spawn_blocking(move || parse(&body)).await.map_err(Error::internal)?
+    };
+    Ok((value?, length))
 }
 
 /// JSON in memory: 400 when it is none, 422 when it is not what is expected.
-pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|cause| {
         if cause.is_data() {
-            Problem::unusable(format!("The request cannot be used: {cause}."))
+            Problem::unusable(format!("The request cannot be used: {}.", shortened(&cause.to_string())))
         } else {
             Problem::bad("The request is not valid JSON.").because(cause)
         }
@@ -128,12 +203,12 @@ pub(crate) fn unsupported(message: &str) -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media", message)
 }
 
-/// Makes sure that a file is a sound file, by its first bytes.
-pub(crate) fn check_audio(file: &[u8]) -> Result<(), Problem> {
-    if file.is_empty() {
+/// Makes sure that a file is a sound file, by its first bytes and its length.
+pub(crate) fn check_audio(file: &[u8], length: usize) -> Result<(), Problem> {
+    if length == 0 {
         return Err(Problem::unusable("The recording is empty. Send a sound file."));
     }
-    if file.len() > AUDIO {
+    if length > AUDIO {
         return Err(too_large("recording", AUDIO));
     }
     let wav = file.starts_with(b"RIFF") && file.get(8..12) == Some(b"WAVE");
@@ -145,12 +220,12 @@ pub(crate) fn check_audio(file: &[u8]) -> Result<(), Problem> {
     }
 }
 
-/// Makes sure that a file is a picture, by its first bytes.
-pub(crate) fn check_image(file: &[u8]) -> Result<(), Problem> {
-    if file.is_empty() {
+/// Makes sure that a file is a picture, by its first bytes and its length.
+pub(crate) fn check_image(file: &[u8], length: usize) -> Result<(), Problem> {
+    if length == 0 {
         return Err(Problem::unusable("The picture is empty. Send a PNG or JPEG file."));
     }
-    if file.len() > IMAGE {
+    if length > IMAGE {
         return Err(too_large("picture", IMAGE));
     }
     if file.starts_with(&[0xFF, 0xD8, 0xFF]) || file.starts_with(b"\x89PNG\r\n\x1a\n") {

@@ -1,5 +1,7 @@
 //! What a caller is told when something is wrong: `{"error": {code, message, detail, attempts}}` with the right status.
 
+use std::sync::Arc;
+
 use aura_core::error::{Code, Error};
 use aura_core::providers::Class;
 use aura_core::record::Attempt;
@@ -9,6 +11,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+/// What a caller sent, as it may be repeated to it: no message is as long as somebody else likes.
+pub(crate) fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
+}
 
 /// A request that was not answered.
 #[derive(Debug, Clone)]
@@ -150,6 +161,8 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        // Whoever speaks another form than this door's own says it in that form.
+        response.extensions_mut().insert(Arc::new(self));
         response
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP door onto the assistant: the guide's routes, OpenAI's format, events and metrics, behind a guard that lets in the person
 //! who started AURA and nobody else.
-#![forbid(unsafe_code)]
 
+mod app;
 mod body;
 pub mod compose;
 mod error;
@@ -11,6 +11,7 @@ mod metrics;
 mod names;
 pub(crate) mod openai;
 mod openapi;
+mod patient;
 mod program;
 pub(crate) mod routes;
 mod serve;
@@ -22,14 +23,16 @@ use aura_core::Assistant;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::{from_fn_with_state, map_response};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
+pub use app::Interface;
+use error::shortened;
 pub use error::{Problem, ProblemBody, ProblemFields};
 pub use guard::Token;
-pub use program::run;
-pub use serve::{listen, serve};
+pub use program::{asked_to_end, run};
+pub use serve::{Listener, listen, serve};
 
 /// The guide's port.
 pub const PORT: u16 = 8000;
@@ -43,6 +46,8 @@ pub struct Door {
     metrics: Arc<metrics::Metrics>,
     places: guard::Places,
     opened: Instant,
+    /// The interface's files, where the program carries them.
+    interface: Option<Interface>,
     /// Cancelled when the door closes: streams that have no end of their own end then.
     closing: CancellationToken,
 }
@@ -56,8 +61,15 @@ impl Door {
             metrics: Arc::default(),
             places: guard::Places::default(),
             opened: Instant::now(),
+            interface: None,
             closing: CancellationToken::new(),
         }
+    }
+
+    /// The same door, with the interface for a browser at `/app`.
+    #[must_use]
+    pub fn with_interface(self, interface: Interface) -> Self {
+        Self { interface: Some(interface), ..self }
     }
 }
 
@@ -66,10 +78,11 @@ pub fn router(door: Door) -> Router {
     routes::routes()
         .merge(openai::routes())
         .merge(openapi::routes())
+        .merge(app::routes())
         .fallback(not_there)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(door.clone(), guard::check))
         .layer(from_fn_with_state(door.clone(), guard::hold))
+        .layer(from_fn(openai::refusals))
         .layer(map_response(private))
         .with_state(door)
 }
@@ -83,13 +96,15 @@ async fn private(mut response: Response) -> Response {
 }
 
 async fn not_there(request: Request) -> Problem {
-    let path: String = request.uri().path().chars().take(100).collect();
-    let message = format!("There is nothing at {path}. GET /docs shows what there is.");
+    let message = format!("There is nothing at {}. GET /docs shows what there is.", shortened(request.uri().path()));
     Problem::new(StatusCode::NOT_FOUND, aura_core::error::Code::NotFound.as_str(), message)
 }
 
 async fn wrong_method(request: Request) -> Problem {
-    let message =
-        format!("{} does not take {}. GET /docs shows what it takes.", request.uri().path(), request.method());
+    let message = format!(
+        "{} does not take {}. GET /docs shows what it takes.",
+        shortened(request.uri().path()),
+        shortened(request.method().as_str())
+    );
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }

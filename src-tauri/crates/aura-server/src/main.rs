@@ -17,8 +17,15 @@ struct Arguments {
     sandbox: bool,
 }
 
+#[expect(unsafe_code, reason = "the variables of a process are no thread's own")]
+fn main() -> ExitCode {
+    // SAFETY: this is the only thread.
+    unsafe { aura_server::compose::adopt_env_file() };
+    serve()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn serve() -> ExitCode {
     let Arguments { port, sandbox } = Arguments::parse();
     let level = std::env::var("RUST_LOG").or_else(|_| std::env::var("LOG_LEVEL")).unwrap_or_else(|_| "warn".into());
     let filter = EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("warn"));
@@ -26,7 +33,7 @@ async fn main() -> ExitCode {
     if sandbox {
         eprintln!("The sandbox answers: no real provider is called.");
     }
-    match aura_server::run(sandbox, port).await {
+    match aura_server::run(sandbox, port, None).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error[{}]: {}", error.code.as_str(), error.message);

@@ -7,7 +7,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Header, HeaderBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
 use crate::openai::{self, RefusedBody};
@@ -57,7 +59,7 @@ use crate::{Door, ProblemBody, routes};
         page,
     ),
     components(schemas(ProblemBody, RefusedBody)),
-    modifiers(&Refusals),
+    modifiers(&Refusals, &Tokens),
 )]
 struct Description;
 
@@ -79,6 +81,27 @@ const SENT: &[(&str, &str)] = &[
     ("503", "Nobody who could do this is set up"),
 ];
 
+/// What every answer in OpenAI's format says of how it came: it is in the headers, because not every format has room for more.
+const PROVENANCE: &[(&str, Type, &str)] = &[
+    ("x-aura-route", Type::String, "Who answered, as `provider/model`"),
+    ("x-aura-attempts", Type::Integer, "How many calls were made"),
+    ("x-aura-overhead-ms", Type::Number, "The time that was AURA's own: not spent waiting for a provider"),
+];
+
+/// Says that a token opens the door, and that who is let in without one needs none.
+struct Tokens;
+
+impl Modify for Tokens {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let mut token = Http::new(HttpAuthScheme::Bearer);
+        token.description = Some("The content of `door-token` in AURA's data folder".to_owned());
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(token));
+        let nothing: [&str; 0] = [];
+        openapi.security = Some(vec![SecurityRequirement::default(), SecurityRequirement::new("token", nothing)]);
+    }
+}
+
 struct Refusals;
 
 impl Modify for Refusals {
@@ -90,6 +113,9 @@ impl Modify for Refusals {
             for operation in item.post.iter_mut() {
                 add(operation, ALWAYS);
                 add(operation, SENT);
+                if operation.tags.iter().flatten().any(|tag| tag == "openai") {
+                    add_provenance(operation);
+                }
             }
             for operation in item.delete.iter_mut() {
                 add(operation, SENT);
@@ -114,8 +140,27 @@ fn add(operation: &mut Operation, refusals: &[(&str, &str)]) {
     let body = if openai { "RefusedBody" } else { "ProblemBody" };
     for (status, description) in refusals {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body))).build();
-        let response = ResponseBuilder::new().description(*description).content("application/json", content).build();
+        let mut response =
+            ResponseBuilder::new().description(*description).content("application/json", content).build();
+        if *status == "429" {
+            let after = header(Type::Integer, "After how many seconds it is worth trying again");
+            response.headers.insert("Retry-After".to_owned(), RefOr::T(after));
+        }
         operation.responses.responses.entry((*status).to_owned()).or_insert(RefOr::T(response));
+    }
+}
+
+fn header(kind: Type, description: &str) -> Header {
+    let schema = ObjectBuilder::new().schema_type(SchemaType::new(kind)).build();
+    HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+/// Describes how an answer in OpenAI's format says how it came.
+fn add_provenance(operation: &mut Operation) {
+    if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
+        for (name, kind, description) in PROVENANCE {
+            response.headers.insert((*name).to_owned(), RefOr::T(header(kind.clone(), description)));
+        }
     }
 }
 

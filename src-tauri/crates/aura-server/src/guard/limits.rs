@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -14,25 +13,77 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Caller;
+use crate::body::Upload;
 use crate::metrics::Metrics;
-use crate::{Door, Problem, body};
+use crate::{Door, Problem};
 
-/// Requests under way at once; each may hold a recording and a picture in memory.
+/// Connections at once; further ones wait to be served.
+const CONNECTIONS: usize = 1_024;
+/// Connections at once of other users, who are mostly sent away; further ones are closed. They must not keep the owner out.
+const STRANGERS: usize = 64;
+/// Requests under way at once.
 const AT_ONCE: usize = 256;
+/// Streams at once that end only when their caller goes away. They have places of their own, so that they take none from questions.
+const WATCHERS: usize = 64;
+/// The routes with such streams.
+const WATCHED: &[&str] = &["/events", "/app/events"];
+/// Room for what is sent to all requests together, MB: each may hold a recording and a picture in memory.
+const ROOM: usize = 512;
 /// A request that took longer to begin its answer hangs: three services, each with its own limit of a minute, and some air.
 const LONGEST: Duration = Duration::from_secs(240);
 
-/// The places at this door.
+/// The places for connections.
 #[derive(Clone)]
-pub(crate) struct Places(Arc<Semaphore>);
+pub(crate) struct Entrance {
+    everyone: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+}
 
-impl Default for Places {
+impl Default for Entrance {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self { everyone: Arc::new(Semaphore::new(CONNECTIONS)), strangers: Arc::new(Semaphore::new(STRANGERS)) }
     }
 }
 
-/// The middleware: takes a place for as long as the request lasts, times it and counts it.
+impl Entrance {
+    /// A place for a caller's connection; strangers do not wait for one.
+    pub(crate) async fn place(&self, caller: Caller) -> Option<OwnedSemaphorePermit> {
+        if caller.is_stranger() {
+            self.strangers.clone().try_acquire_owned().ok()
+        } else {
+            self.everyone.clone().acquire_owned().await.ok()
+        }
+    }
+}
+
+/// The places for requests.
+#[derive(Clone)]
+pub(crate) struct Places {
+    requests: Arc<Semaphore>,
+    watchers: Arc<Semaphore>,
+    room: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        let of = |places| Arc::new(Semaphore::new(places));
+        Self { requests: of(AT_ONCE), watchers: of(WATCHERS), room: of(ROOM) }
+    }
+}
+
+impl Places {
+    fn take(&self, path: &str) -> Result<OwnedSemaphorePermit, Problem> {
+        let places = if WATCHED.contains(&path) { &self.watchers } else { &self.requests };
+        places.clone().try_acquire_owned().map_err(|_| busy())
+    }
+}
+
+/// When a request came; its head, that is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrived(pub(crate) Instant);
+
+/// The middleware around everything: lets in who may call, takes a place for as long as the request lasts, times it and counts it.
 pub(crate) async fn hold(State(door): State<Door>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("other", |path| door.metrics.route(path.as_str()));
     let mut held = Held {
@@ -41,30 +92,30 @@ pub(crate) async fn hold(State(door): State<Door>, request: Request, next: Next)
         route,
         began: Instant::now(),
         status: None,
-        _place: None,
+        upload: None,
+        place: None,
     };
-    let response = match door.places.0.clone().try_acquire_owned() {
-        Err(_) => busy().into_response(),
-        Ok(place) => {
-            held._place = Some(place);
-            let slow = Arc::new(AtomicBool::new(false));
-            let request = request.map(|sent| body::timed(sent, slow.clone()));
-            match tokio::time::timeout(LONGEST, next.run(request)).await {
-                // Whatever the route made of the broken body, this is why.
-                Ok(_) if slow.load(Ordering::Acquire) => body::too_slow().into_response(),
-                Ok(response) => response,
-                Err(_) => {
-                    Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "This took longer than AURA waits. Try again.")
-                        .into_response()
-                }
-            }
-        }
-    };
+    let response = answer(&door, request, next, &mut held).await.unwrap_or_else(IntoResponse::into_response);
     held.status = Some(response.status());
     response.map(|body| Body::new(Lasting { body, _held: held }))
 }
 
-fn busy() -> Problem {
+async fn answer(door: &Door, mut request: Request, next: Next, held: &mut Held) -> Result<Response, Problem> {
+    super::check(door, &mut request)?;
+    held.place = Some(door.places.take(request.uri().path())?);
+    request.extensions_mut().insert(Arrived(held.began));
+    let upload = Upload::new(door.places.room.clone());
+    held.upload = Some(upload.clone());
+    let request = request.map(|sent| upload.watched(sent));
+    let response = tokio::time::timeout(LONGEST, next.run(request)).await.map_err(|_| {
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "This took longer than AURA waits. Try again.")
+    })?;
+    // Whatever the route made of a body that broke off, this is why.
+    upload.problem().map_or(Ok(response), Err)
+}
+
+/// The answer to a request for which there is no room.
+pub(crate) fn busy() -> Problem {
     let message = "AURA answers as many requests as it can already. Try again in a second.";
     Problem { retry_after: Some(1), ..Problem::new(StatusCode::TOO_MANY_REQUESTS, "busy", message) }
 }
@@ -84,7 +135,9 @@ struct Held {
     route: &'static str,
     began: Instant,
     status: Option<StatusCode>,
-    _place: Option<OwnedSemaphorePermit>,
+    /// What it was sent, and the room that this takes.
+    upload: Option<Arc<Upload>>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Drop for Held {

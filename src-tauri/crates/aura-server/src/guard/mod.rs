@@ -10,15 +10,17 @@ mod token;
 
 use std::net::SocketAddr;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 
 use crate::{Door, Problem};
 
-pub(crate) use limits::{Places, hold};
+pub(crate) use limits::{Arrived, Entrance, Places, busy, hold};
 pub use token::Token;
+
+/// What a browser says of the page that a request comes from.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What is known of a connection, looked up once when it is made.
 #[derive(Debug, Clone, Copy)]
@@ -31,25 +33,57 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Of a connection that was just made.
-    pub(crate) fn of(peer: SocketAddr, own: SocketAddr) -> Self {
-        let same_user = caller::user_of(peer, own).is_some_and(|user| Some(user) == caller::this_user());
-        Self { port: own.port(), same_user }
+    pub(crate) async fn of(peer: SocketAddr, own: SocketAddr) -> Self {
+        // The kernel answers at once, but a machine that forbids the question may let it hang for a moment.
+        let user = tokio::task::spawn_blocking(move || caller::user_of(peer, own)).await.ok().flatten();
+        Self { port: own.port(), same_user: user.is_some() && user == caller::this_user() }
+    }
+
+    /// Whether it is known to be none of the person's own programs. Where the operating system does not tell, nobody is.
+    fn is_stranger(self) -> bool {
+        !self.same_user && caller::this_user().is_some()
     }
 }
 
-/// The middleware: a request that may not come in gets no further.
-pub(crate) async fn check(State(door): State<Door>, request: Request, next: Next) -> Response {
-    let caller = request.extensions().get::<Caller>().copied();
-    match admit(&door.token, caller, &request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => {
-            tracing::warn!(code = problem.code, "a request at the HTTP door was refused: {}", problem.message);
-            problem.into_response()
+/// How a request came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Admitted {
+    /// It brought the token.
+    ByToken,
+    /// The operating system vouched for its caller.
+    AsTheSameUser,
+    /// It only wants the page that asks for the token: a browser cannot bring one to an address that is typed.
+    ForThePage,
+}
+
+/// The microphone, the screen and the keys are never reachable with less than the token: a route that takes this asks for it.
+pub(crate) struct WithToken;
+
+impl<S: Sync> FromRequestParts<S> for WithToken {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match parts.extensions.get() {
+            Some(Admitted::ByToken) => Ok(Self),
+            _ => Err(unauthorized(
+                "This needs the door's token, whoever calls. Send the one in the file `door-token` of AURA's data folder as \
+                 `Authorization: Bearer …`.",
+            )),
         }
     }
 }
 
-fn admit(token: &Token, caller: Option<Caller>, request: &Request) -> Result<(), Problem> {
+/// Whether a request may come in; it is marked with how it did.
+fn check(door: &Door, request: &mut Request) -> Result<(), Problem> {
+    let caller = request.extensions().get::<Caller>().copied();
+    let admitted = admit(&door.token, caller, request).inspect_err(|problem| {
+        tracing::warn!(code = problem.code, "a request at the HTTP door was refused: {}", problem.message);
+    })?;
+    request.extensions_mut().insert(admitted);
+    Ok(())
+}
+
+fn admit(token: &Token, caller: Option<Caller>, request: &Request) -> Result<Admitted, Problem> {
     let headers = request.headers();
     let Some(caller) = caller else { return Err(unknown()) };
     let host = one(headers, header::HOST)?;
@@ -69,28 +103,28 @@ fn admit(token: &Token, caller: Option<Caller>, request: &Request) -> Result<(),
     if !origin.is_none_or(of_this_door) {
         return Err(refused("forbidden_origin", "Web pages of others may not use AURA."));
     }
-    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
-    if !matches!(site, None | Some(b"same-origin" | b"none")) {
+    if !matches!(one(headers, SEC_FETCH_SITE)?, None | Some("same-origin" | "none")) {
         return Err(refused("forbidden_origin", "Web pages of others may not use AURA."));
     }
     match one(headers, header::AUTHORIZATION)? {
         // Who brings a token is measured by it: one that is wrong is a mistake to be told.
         Some(given) => match given.split_once(' ') {
             Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") && token.is(given.trim().as_bytes()) => {
-                Ok(())
+                Ok(Admitted::ByToken)
             }
             _ => Err(unauthorized(
                 "This is not the door's token. Leave it out when you are the user who started AURA, or send the one in the file \
                  `door-token` of AURA's data folder as `Authorization: Bearer …`.",
             )),
         },
-        None if caller.same_user => Ok(()),
+        None if caller.same_user => Ok(Admitted::AsTheSameUser),
+        None if crate::app::is_file(request) => Ok(Admitted::ForThePage),
         None => Err(unknown()),
     }
 }
 
 /// The only value of a header; twice the same header is how requests are smuggled past guards.
-fn one(headers: &HeaderMap, name: header::HeaderName) -> Result<Option<&str>, Problem> {
+fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(&name).iter();
     let first = values.next();
     if values.next().is_some() {

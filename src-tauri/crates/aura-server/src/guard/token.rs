@@ -69,7 +69,9 @@ fn write(file: &Path, secret: &str) -> std::io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&beside)?.write_all(secret.as_bytes())?;
+    let mut new = options.open(&beside)?;
+    new.write_all(secret.as_bytes())?;
+    new.sync_all()?;
     fs::rename(&beside, file)
 }
 

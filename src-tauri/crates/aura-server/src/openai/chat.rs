@@ -27,12 +27,20 @@ use crate::{Door, body};
     ),
 )]
 pub(crate) async fn complete(State(door): State<Door>, request: Request) -> Result<Response, Refused> {
-    let body: ChatBody = json(request, body::JSON_WITH_FILE).await?;
-    let watch = Arc::new(Watch::new());
+    let watch = Arc::new(Watch::of(&request));
+    let (body, length): (ChatBody, usize) = json(request, body::JSON_WITH_FILE).await?;
+    if length - body.pictures() > body::JSON {
+        return Err(body::too_large("request without its pictures", body::JSON).into());
+    }
     let (service, streamed, told_usage) = (body.service(), body.stream == Some(true), body.include_usage());
     let fallback = body.fallback.unwrap_or(false);
     let plan = names::plan(&door.assistant, service, &body.model, fallback, None)?;
-    let question = body.question()?;
+    let question = if length > body::AT_ONCE {
+        tokio::task::spawn_blocking(|| body.question()).await.map_err(Error::internal)?
+    } else {
+        body.question()
+    };
+    let question = question?;
     let id = format!("chatcmpl-{}", uuid::Uuid::new_v4().simple());
     let created = jiff::Timestamp::now().as_second();
     if !streamed {

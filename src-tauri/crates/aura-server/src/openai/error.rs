@@ -3,19 +3,21 @@
 use aura_core::error::{Code, Error};
 use aura_core::record::Attempt;
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::Problem;
+use crate::{Problem, shortened};
 
 /// A request in OpenAI's format that was not answered.
 #[derive(Debug)]
 pub(crate) struct Refused {
     status: StatusCode,
     error: RefusedFields,
+    /// After how many seconds it may work again.
+    retry_after: Option<u32>,
 }
 
 /// The body of a refusal.
@@ -50,7 +52,7 @@ impl Refused {
             _ => "invalid_request_error",
         };
         let error = RefusedFields { message: message.into(), kind, code, param: None, attempts: Vec::new() };
-        Self { status, error }
+        Self { status, error, retry_after: None }
     }
 
     /// A field that cannot be used.
@@ -63,7 +65,8 @@ impl Refused {
     /// A model that nobody has.
     pub(crate) fn no_model(name: &str) -> Self {
         let message = format!(
-            "There is no model `{name}`. GET /v1/models lists what there is; `auto` takes the model that AURA is set to."
+            "There is no model `{}`. GET /v1/models lists what there is; `auto` takes the model that AURA is set to.",
+            shortened(name)
         );
         let mut refused = Self::new(StatusCode::NOT_FOUND, "model_not_found", message);
         refused.error.param = Some("model");
@@ -103,14 +106,21 @@ impl From<Problem> for Refused {
         }
         let mut refused = Self::new(status, problem.code, message);
         refused.error.attempts = problem.attempts;
+        refused.retry_after = problem.retry_after;
         refused
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status = self.status;
+        let (status, retry_after) = (self.status, self.retry_after);
         let mut response = (status, Json(self.body())).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if status.is_server_error() {
             // Everything was tried already: OpenAI's clients would ask twice more on their own.
             response.headers_mut().insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));

@@ -16,13 +16,18 @@ mod subtitles;
 pub(crate) mod transcriptions;
 mod watch;
 
+use std::sync::Arc;
+
+use aura_core::error::Error;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
-use crate::{Door, body};
+use crate::{Door, Problem, body, shortened};
 use error::Refused;
 pub(crate) use error::RefusedBody;
 use watch::Watch;
@@ -37,14 +42,32 @@ pub(crate) fn routes() -> Router<Door> {
         .route("/v1/audio/speech", post(speech::speak))
 }
 
-/// The JSON of a request, of at most so many bytes.
-async fn json<T: DeserializeOwned>(request: Request, limit: usize) -> Result<T, Refused> {
+/// The middleware that says in OpenAI's form what the guard, the limits and the paths refuse.
+pub(crate) async fn refusals(request: Request, next: Next) -> Response {
+    let here = request.uri().path().starts_with("/v1/");
+    let response = next.run(request).await;
+    match response.extensions().get::<Arc<Problem>>() {
+        Some(problem) if here => Refused::from(Problem::clone(problem)).into_response(),
+        _ => response,
+    }
+}
+
+/// The JSON of a request, of at most so many bytes, and how many there were.
+async fn json<T: DeserializeOwned + Send + 'static>(request: Request, limit: usize) -> Result<(T, usize), Refused> {
     let (parts, sent) = request.into_parts();
     if body::media_type(&parts.headers).as_deref() != Some("application/json") {
         return Err(Refused::media("Send the request as JSON, with `Content-Type: application/json`."));
     }
     let text = body::read(sent, limit).await?;
-    serde_json::from_slice(&text).map_err(|cause| Refused::bad(format!("The request cannot be read: {cause}."), None))
+    let length = text.len();
+    let read = move || serde_json::from_slice(&text);
+    // Megabytes are read where they keep nobody waiting.
+    let read =
+        if length > body::AT_ONCE { tokio::task::spawn_blocking(read).await.map_err(Error::internal)? } else { read() };
+    let cannot = |cause: serde_json::Error| {
+        Refused::bad(format!("The request cannot be read: {}.", shortened(&cause.to_string())), None)
+    };
+    Ok((read.map_err(cannot)?, length))
 }
 
 /// The headers that say by which route an answer came, after how many calls, and what AURA added.

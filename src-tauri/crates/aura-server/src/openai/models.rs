@@ -2,13 +2,14 @@
 
 use aura_core::Assistant;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::{Refused, RefusedBody};
 use super::names::AUTO;
 use crate::Door;
+use crate::extract::InPath;
 
 /// A model that can be asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,7 +47,7 @@ pub(crate) async fn list(State(door): State<Door>) -> Json<ModelList> {
     params(("model" = String, Path, description = "Its name", pattern = "^[A-Za-z0-9][A-Za-z0-9./_:-]*$")),
     responses((status = 200, body = ModelBody), (status = 404, body = RefusedBody)),
 )]
-pub(crate) async fn one(State(door): State<Door>, Path(model): Path<String>) -> Result<Json<ModelBody>, Refused> {
+pub(crate) async fn one(State(door): State<Door>, InPath(model): InPath) -> Result<Json<ModelBody>, Refused> {
     let found = all(&door.assistant).into_iter().find(|known| known.id == model);
     found.map(Json).ok_or_else(|| Refused::no_model(&model))
 }

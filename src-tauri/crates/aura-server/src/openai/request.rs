@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::error::Refused;
-use crate::body;
+use crate::{body, shortened};
 
 /// The most texts that end an answer.
 const MOST_STOPS: usize = 4;
@@ -268,6 +268,15 @@ impl ChatBody {
         if pictured { Service::Vlm } else { Service::Llm }
     }
 
+    /// How much of it is pictures, bytes. They have a limit of their own.
+    pub(crate) fn pictures(&self) -> usize {
+        let parts = self.messages.iter().flat_map(|message| match &message.content {
+            Some(Content::Parts(parts)) => parts.as_slice(),
+            _ => &[],
+        });
+        parts.filter_map(|part| Some(part.image_url.as_ref()?.url.len())).sum()
+    }
+
     /// Whether a stream's last event says what was used.
     pub(crate) fn include_usage(&self) -> bool {
         self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false)
@@ -393,7 +402,8 @@ fn part(body: PartBody) -> Result<Part, Refused> {
         ("image_url", None, Some(image)) => picture(&image.url).map(Part::Image),
         (kind, _, _) => Err(Refused::bad(
             format!(
-                "A part of type `{kind}` cannot be used. AURA takes `text` with `text`, and `image_url` with `image_url`."
+                "A part of type `{}` cannot be used. AURA takes `text` with `text`, and `image_url` with `image_url`.",
+                shortened(kind)
             ),
             Some("messages"),
         )),

@@ -65,8 +65,8 @@ pub(crate) enum VoiceName {
     ),
 )]
 pub(crate) async fn speak(State(door): State<Door>, request: Request) -> Result<Response, Refused> {
-    let body: SpeechBody = json(request, body::JSON).await?;
-    let watch = Watch::new();
+    let watch = Watch::of(&request);
+    let (body, _): (SpeechBody, usize) = json(request, body::JSON).await?;
     let voice = body.voice.as_ref().map(|voice| match voice {
         VoiceName::Name(name) | VoiceName::Own { id: name } => name.as_str(),
     });

@@ -1,5 +1,6 @@
 //! `POST /v1/audio/transcriptions`
 
+use aura_core::error::Code;
 use aura_core::providers::{Segment, Service, Transcript};
 use axum::Json;
 use axum::body::Body;
@@ -13,10 +14,14 @@ use utoipa::ToSchema;
 use super::error::{Refused, RefusedBody};
 use super::watch::{Provenance, Watch};
 use super::{names, provenance, subtitles};
-use crate::{Door, body};
+use crate::{Door, body, shortened};
 
 /// The largest request, in bytes: the sound and the other fields.
 const MOST_BODY: usize = body::AUDIO + 100_000;
+/// The most parts of a form.
+const PARTS: usize = 64;
+/// The longest field that is not the sound, bytes.
+const LONGEST_FIELD: usize = 10_000;
 /// The longest language tag.
 const LONGEST_LANGUAGE: usize = 35;
 
@@ -106,8 +111,8 @@ struct Form {
     ),
 )]
 pub(crate) async fn transcribe(State(door): State<Door>, request: Request) -> Result<Response, Refused> {
+    let watch = Watch::of(&request);
     let form = read(request).await?;
-    let watch = Watch::new();
     let Some(model) = form.model else {
         return Err(Refused::bad("`model` is missing; `auto` takes the model that AURA is set to.", Some("model")));
     };
@@ -115,10 +120,9 @@ pub(crate) async fn transcribe(State(door): State<Door>, request: Request) -> Re
     let Some(file) = form.file.filter(|file| !file.is_empty()) else {
         return Err(Refused::bad("`file` is missing or empty: it is the sound to write down.", Some("file")));
     };
-    let (mut request, surely_words) = door.assistant.recording(file).await.map_err(|error| {
-        let why = "`file` is no sound that AURA can read. It takes WAV, MP3, OGG Vorbis and FLAC.";
-        tracing::debug!(%error, "an upload was not readable");
-        Refused::bad(why, Some("file"))
+    let (mut request, surely_words) = door.assistant.recording(file).await.map_err(|error| match error.code {
+        Code::InvalidRequest => Refused::bad(error.message, Some("file")),
+        _ => error.into(),
     })?;
     request.language = form.language;
     let answered = door.assistant.router().transcribe(&plan, &request, surely_words, &watch).await?;
@@ -172,7 +176,8 @@ async fn read(request: Request) -> Result<Form, Refused> {
         .map_err(|_| Refused::media("Send the sound as a form (multipart/form-data)."))?;
     let mut form = Form::default();
     let broken = |_| Refused::bad("The form is not complete, or no form.", None);
-    while let Some(field) = multipart.next_field().await.map_err(broken)? {
+    for _ in 0..PARTS {
+        let Some(field) = multipart.next_field().await.map_err(broken)? else { return Ok(form) };
         let name = field.name().unwrap_or_default().to_owned();
         if name == "file" {
             let bytes = field.bytes().await.map_err(broken)?;
@@ -183,9 +188,13 @@ async fn read(request: Request) -> Result<Form, Refused> {
             continue;
         }
         let value = field.text().await.map_err(broken)?;
+        if value.len() > LONGEST_FIELD {
+            let message = format!("`{}` is longer than {LONGEST_FIELD} bytes.", shortened(&name));
+            return Err(Refused::bad(message, None));
+        }
         take(&mut form, &name, value)?;
     }
-    Ok(form)
+    Err(Refused::bad(format!("The form has more than {PARTS} parts."), None))
 }
 
 fn take(form: &mut Form, name: &str, value: String) -> Result<(), Refused> {

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use aura_core::record::{Attempt, Notice, Route};
 use aura_core::router::Observer;
+use axum::extract::Request;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Watches one request from its arrival on.
+use crate::guard::Arrived;
+
+/// Watches one request from its arrival on: what it takes to come in, and to be read, is AURA's own time.
 pub(super) struct Watch {
     arrived: Instant,
     notes: Mutex<Notes>,
@@ -54,8 +57,10 @@ pub(super) fn route_name(route: &Route) -> String {
 }
 
 impl Watch {
-    pub(super) fn new() -> Self {
-        Self { arrived: Instant::now(), notes: Mutex::default() }
+    /// Of a request that has not been read yet.
+    pub(super) fn of(request: &Request) -> Self {
+        let arrived = request.extensions().get().map_or_else(Instant::now, |Arrived(at)| *at);
+        Self { arrived, notes: Mutex::default() }
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::turn::{Done, respond};
 use crate::body::{self, JSON};
 use crate::names::{RouteFields, session};
-use crate::{Door, Problem};
+use crate::{Door, Problem, shortened};
 
 /// A typed question. The routes may also be in the query, or be form pairs after the JSON in one body, which is what
 /// curl makes of `-d '{…}' --data-urlencode "llm_provider=…"`.
@@ -114,8 +114,9 @@ fn read(body: &[u8]) -> Result<ChatQuestion, Problem> {
     if !value.is_object() {
         return Err(Problem::unusable("The request is a JSON object with the question in `text`."));
     }
-    question = serde_json::from_value(value)
-        .map_err(|cause| Problem::unusable(format!("The request cannot be used: {cause}.")))?;
+    question = serde_json::from_value(value).map_err(|cause| {
+        Problem::unusable(format!("The request cannot be used: {}.", shortened(&cause.to_string())))
+    })?;
     match rest.iter().position(|byte| !byte.is_ascii_whitespace()) {
         None => Ok(question),
         Some(at) if rest[at] == b'&' => {

@@ -27,24 +27,25 @@ pub(crate) async fn events(State(door): State<Door>) -> impl IntoResponse {
     // Listening comes first: what happens between the two is told twice rather than not at all.
     let happening = assistant.subscribe();
     let first = [health(&assistant).await, changed(&assistant.snapshot())];
-    let later = stream::unfold((happening, assistant), next).take_until(closing.cancelled_owned());
+    let later =
+        stream::unfold((happening, assistant), next).flat_map(stream::iter).take_until(closing.cancelled_owned());
     let all = stream::iter(first).chain(later).map(Ok::<_, std::convert::Infallible>);
     Sse::new(all.boxed()).keep_alive(KeepAlive::new().interval(ALIVE))
 }
 
 type Listening = (Receiver<Event>, Assistant);
 
-async fn next((mut happening, assistant): Listening) -> Option<(sse::Event, Listening)> {
+async fn next((mut happening, assistant): Listening) -> Option<(Vec<sse::Event>, Listening)> {
     loop {
         let told = match happening.recv().await {
-            Ok(Event::Availability { provider, service, status, reason, until }) => event(
+            Ok(Event::Availability { provider, service, status, reason, until }) => vec![event(
                 "availability",
                 &json!({"provider": provider, "service": service, "status": status, "reason": reason, "until": until}),
-            ),
-            Ok(Event::Changed { snapshot }) => changed(&snapshot),
+            )],
+            Ok(Event::Changed { snapshot }) => vec![changed(&snapshot)],
             Ok(_) => continue,
-            // A caller that was slow missed some: it is told how things are.
-            Err(RecvError::Lagged(_)) => health(&assistant).await,
+            // A caller that was slow missed some: it is told how things are, as at the beginning.
+            Err(RecvError::Lagged(_)) => vec![health(&assistant).await, changed(&assistant.snapshot())],
             Err(RecvError::Closed) => return None,
         };
         return Some((told, (happening, assistant)));

@@ -95,9 +95,9 @@ pub(crate) async fn process(State(door): State<Door>, request: Request) -> Resul
     let Some(audio) = parts.audio else {
         return Err(Problem::unusable("The part `audio` is missing. Send a sound file in it."));
     };
-    body::check_audio(&audio)?;
+    body::check_audio(&audio, audio.len())?;
     if let Some(screenshot) = &parts.screenshot {
-        body::check_image(screenshot)?;
+        body::check_image(screenshot, screenshot.len())?;
     }
     let aside = Aside {
         sound: Some(audio),

@@ -89,12 +89,22 @@ pub(crate) async fn respond<T: Serialize + Send + 'static>(
     Ok(axum::Json(answer(Done::of(outcome, sound, began.elapsed())?)).into_response())
 }
 
-/// Whether the caller asks for server-sent events.
+/// Whether the caller asks for server-sent events, and would not rather have JSON.
 fn wants_stream(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|media| {
-        media.split(';').next().is_some_and(|media| media.trim().eq_ignore_ascii_case("text/event-stream"))
-    })
+    let (mut stream, mut object) = (0.0, 0.0);
+    for accepted in accepted.flat_map(|value| value.split(',')) {
+        let mut parts = accepted.split(';').map(str::trim);
+        let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+        let weight = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+        match media.as_str() {
+            "text/event-stream" => stream = weight,
+            "application/json" => object = weight,
+            _ => {}
+        }
+    }
+    stream > 0.0_f32 && stream >= object
 }
 
 /// A turn while its caller listens. Dropped with the connection, it stops the turn.
@@ -200,4 +210,35 @@ pub(crate) fn wav(samples: &[f32]) -> Vec<u8> {
     file.extend(data.to_le_bytes());
     file.extend(samples.iter().flat_map(|sample| to_i16(*sample).to_le_bytes()));
     file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_for_whoever_would_rather_have_it() {
+        let wants = |accept: &'static str| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, axum::http::HeaderValue::from_static(accept))]);
+            wants_stream(&headers)
+        };
+        for yes in [
+            "text/event-stream",
+            "Text/Event-Stream; q=0.5",
+            "application/json, text/event-stream",
+            "application/json;q=0.5, text/event-stream;q=0.9",
+        ] {
+            assert!(wants(yes), "{yes}");
+        }
+        for no in [
+            "",
+            "*/*",
+            "application/json",
+            "text/event-stream;q=0",
+            "application/json, text/event-stream;q=0.1",
+            "text/event-stream;q=nonsense",
+        ] {
+            assert!(!wants(no), "{no}");
+        }
+    }
 }
