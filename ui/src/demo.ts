@@ -84,15 +84,10 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
 
 const { script, events } = scenes[scene] ?? scenes.play ?? { script: {}, events: [] }
 const snapshot = script.snapshot ?? readySnapshot()
-const backend = new FakeBackend({
-  ...script,
-  snapshot: { ...snapshot, settings: { ...snapshot.settings, appearance: { ...snapshot.settings.appearance, theme } } },
-})
-prefer({
-  language: query.get('prefer') === 'de' ? 'de' : 'en',
-  contrast: query.get('contrast') === 'more' ? 'more' : 'system',
-  welcomed: false,
-})
+const language = query.get('prefer') === 'de' ? 'de' : 'en'
+const appearance = { ...snapshot.settings.appearance, theme, language } as const
+const backend = new FakeBackend({ ...script, snapshot: { ...snapshot, settings: { ...snapshot.settings, appearance } } })
+prefer({ language, contrast: query.get('contrast') === 'more' ? 'more' : 'system', welcomed: false })
 // Larger text, as a person may have set it.
 if (query.has('text')) document.documentElement.style.fontSize = `${query.get('text')}%`
 const target = document.getElementById('app')

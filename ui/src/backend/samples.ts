@@ -28,7 +28,8 @@ export const sampleSettings = (): Settings => ({
   screen: { share: 'when_asked', target: { kind: 'monitor' } },
   shortcut: 'Ctrl+Shift+Space',
   clocks: { first_content_ms: 8000, transcript_ms: 15000, local_first_content_ms: 60000, between_ms: 5000, whole_ms: 60000 },
-  appearance: { theme: 'system', overlay: true },
+  appearance: { theme: 'system', overlay: true, language: 'system' },
+  startup: { background: true, at_login: false },
   door: { open: false, port: 8000 },
   instructions: '',
 })

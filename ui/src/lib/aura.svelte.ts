@@ -7,6 +7,7 @@ import type { TurnRecord } from '../generated/TurnRecord'
 import type { Wishes } from '../generated/Wishes'
 import { emptyConversation, mostTurns, reduce, resumed, withHistory, type Conversation } from './conversation'
 import { t } from './messages'
+import { speak } from './preferences.svelte'
 import { Pulse } from './pulse.svelte'
 
 /** A part of the settings, however deep; `null` takes a value back to its default. */
@@ -237,6 +238,7 @@ export class Aura {
 
   #take(snapshot: Snapshot): void {
     this.snapshot = snapshot
+    speak(snapshot.settings.appearance.language)
     if (this.#missed && this.connected) {
       this.#missed = false
       this.conversation = resumed(this.conversation, snapshot.stage)

@@ -1,11 +1,13 @@
 /**
- * What belongs to the windows alone: their language, their contrast, and whether somebody was welcomed. Kept in the web view's own
- * storage, which both windows share.
+ * What belongs to the windows alone: their contrast, and whether somebody was welcomed. Kept in the web view's own storage, which both
+ * windows share. The language is a setting; it is remembered here as well, so that a window speaks it before it knows the settings.
  */
-export type Language = 'en' | 'de'
+import type { Language as Chosen } from '../generated/Language'
+
+export type Language = Exclude<Chosen, 'system'>
 
 export interface Preferences {
-  language: Language | 'system'
+  language: Chosen
   contrast: 'system' | 'more'
   /** Whether the first run is over. */
   welcomed: boolean
@@ -62,4 +64,9 @@ export function language(): Language {
   if (current.language !== 'system') return current.language
   const known = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag === 'de' || tag === 'en')
   return known === 'de' ? 'de' : 'en'
+}
+
+/** The language that the settings say. */
+export function speak(chosen: Chosen): void {
+  if (chosen !== current.language) prefer({ language: chosen })
 }

@@ -2,6 +2,7 @@
 import type { Attempt } from '../generated/Attempt'
 import type { Cost } from '../generated/Cost'
 import type { Route } from '../generated/Route'
+import type { Seen } from '../generated/Seen'
 import type { Snapshot } from '../generated/Snapshot'
 import type { StageTrace } from '../generated/StageTrace'
 import type { Service } from '../generated/Service'
@@ -112,9 +113,13 @@ export function stageWords(snapshot: Snapshot | null, trace: StageTrace, turn: T
   const done = trace.route ? [routeWords(snapshot, trace.route)] : []
   if (failed.length + done.length > 0) return [...failed, ...done].join(` ${t.turn.then} `)
   if (trace.stage === 'listening') return t.turn.trace.ofSpeech(seconds(trace.ms))
-  if (trace.stage === 'looking' && turn.seen) return t.turn.trace.ofScreen(turn.seen.width, turn.seen.height)
+  if (trace.stage === 'looking' && turn.seen && ofTheScreen(turn.seen))
+    return t.turn.trace.ofScreen(turn.seen.width, turn.seen.height)
   return ''
 }
+
+/** Whether a picture is one of the screen: of a file that was attached nobody knows the size. */
+export const ofTheScreen = (seen: Seen) => seen.width > 0
 
 /** What the calls of a stage used, as far as the providers told, and how soon the one that answered began to. */
 export function usageWords(attempts: Attempt[]): string {

@@ -72,7 +72,7 @@ it('every sentence is used', () => {
 
 describe('the language', () => {
   it('is picked, changes everything at once, and keeps the focus where it is', async () => {
-    await open('settings')
+    const { backend } = await open('settings')
     const list = screen.getByRole<HTMLSelectElement>('combobox', { name: 'Language of the windows' })
     list.focus()
     await fireEvent.change(list, { target: { value: 'de' } })
@@ -80,6 +80,7 @@ describe('the language', () => {
     expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Einstellungen')
     expect(screen.getByRole('link', { name: 'Anbieter' })).toBeTruthy()
     expect(document.documentElement.lang).toBe('de')
+    expect(backend.asked('change_settings')).toEqual([{ changes: { appearance: { language: 'de' } } }])
     expect(document.activeElement).toBe(list)
     expect(screen.getByRole('combobox', { name: 'Farben' }).textContent).toContain('Dunkel')
     await accessible()
@@ -110,5 +111,11 @@ describe('the language', () => {
     window.dispatchEvent(new StorageEvent('storage', { key: 'aura.preferences' }))
     await settle()
     expect(screen.getByRole('status').textContent).toBe('Denkt nach')
+    // And when the settings say another, wherever they were changed.
+    const { settings } = backend.snapshot
+    const appearance = { ...settings.appearance, language: 'en' as const }
+    backend.emit({ type: 'changed', snapshot: { ...backend.snapshot, settings: { ...settings, appearance } } })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Thinking')
   })
 })

@@ -97,6 +97,18 @@ describe('settings', () => {
     )
   })
 
+  it('say when AURA runs', async () => {
+    const { backend } = await open('settings')
+    await fireEvent.click(screen.getByRole('checkbox', { name: 'Start when you log in' }))
+    await settle()
+    await fireEvent.click(screen.getByRole('checkbox', { name: 'Go on when the window is closed' }))
+    await settle()
+    expect(backend.asked('change_settings')).toEqual([
+      { changes: { startup: { at_login: true } } },
+      { changes: { startup: { background: false } } },
+    ])
+  })
+
   it('refuse a recording of no length', async () => {
     const { backend } = await open('settings')
     await fireEvent.change(screen.getByRole('spinbutton', { name: 'Longest recording' }), { target: { value: '2' } })
@@ -219,6 +231,29 @@ describe('the microphone', () => {
     await fireEvent.click(screen.getByRole('button', { name: 'Try it' }))
     await settle()
     expect(screen.getByText('No microphone. Plug one in.')).toBeTruthy()
+    expect(screen.getByRole('button', { name: 'Try it' })).toBeTruthy()
+  })
+
+  it('that is picked while another one is tried is tried in its place', async () => {
+    const over: (() => void)[] = []
+    const { backend } = await open('settings', {
+      handlers: { meter: () => new Promise((resolve) => over.push(() => resolve({}))) },
+    })
+    await fireEvent.click(screen.getByRole('button', { name: 'Try it' }))
+    await settle()
+    await fireEvent.change(screen.getByRole('combobox', { name: 'Microphone' }), { target: { value: 'built-in' } })
+    await settle()
+    expect(backend.cancelled).toBe(1)
+    expect(backend.asked('meter')).toHaveLength(2)
+    // The first one's end is not that of the second.
+    over[0]?.()
+    await settle()
+    backend.emit({ type: 'level', level: 0.5, elapsed_ms: 0 })
+    await settle()
+    expect(screen.getByRole('button', { name: 'Stop' })).toBeTruthy()
+    expect(Number(screen.getByRole('meter').getAttribute('aria-valuenow'))).toBeGreaterThan(50)
+    over[1]?.()
+    await settle()
     expect(screen.getByRole('button', { name: 'Try it' })).toBeTruthy()
   })
 

@@ -174,6 +174,14 @@ describe('a turn', () => {
     expect(screen.getByRole('link', { name: 'Choose another' }).getAttribute('href')).toBe('#providers')
   })
 
+  it('with a picture of the person’s own says so, and not that the screen was seen', async () => {
+    await open('talk', {
+      history: [sampleTurn('a', { seen: { width: 0, height: 0, bytes: 9000 }, picture: '/home/me/cat.jpg' })],
+    })
+    expect(screen.getByRole('button', { name: /saw your picture/ })).toBeTruthy()
+    expect(screen.queryByText(/saw your screen/)).toBeNull()
+  })
+
   it('that the person stopped is no failure', async () => {
     const error = { code: 'cancelled' as const, message: 'Stopped.' }
     await open('talk', { history: [sampleTurn('a', { error, interrupted: true })] })

@@ -34,6 +34,16 @@ describe('the folder', () => {
     expect(files.filter((file) => file.name.startsWith('src/hud') && /\.call\(|\.cancel\(/.test(file.text))).toEqual([])
   })
 
+  it('listens to every event there is, in both windows, and to no other', () => {
+    const named = (text: string, sign: RegExp) => [...new Set([...text.matchAll(sign)].map((match) => match[1]))].toSorted()
+    const told = named(readFileSync('src/generated/Event.ts', 'utf8'), /"type": "(\w+)"/g)
+    expect(told.length).toBeGreaterThan(10)
+    for (const name of ['src/lib/conversation.ts', 'src/hud/overlay.ts']) {
+      const reducer = readFileSync(name, 'utf8').split('event.type')[1] ?? ''
+      expect(named(reducer, /case '(\w+)'/g)).toEqual(told)
+    }
+  })
+
   it('has all its words in the catalogue', () => {
     const loose = files
       .filter((file) => file.name.endsWith('.svelte'))

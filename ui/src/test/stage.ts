@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import App from '../App.svelte'
 import { FakeBackend, type Script } from '../backend/fake'
 import { Aura } from '../lib/aura.svelte'
+import { preferences } from '../lib/preferences.svelte'
 
 /** Lets every promise and effect that is due run. */
 export async function settle(): Promise<void> {
@@ -16,6 +17,8 @@ export async function settle(): Promise<void> {
 export async function open(panel: string, script: Script = {}) {
   location.hash = panel
   const backend = new FakeBackend(script)
+  // The settings say the language; a test prefers one.
+  backend.snapshot.settings.appearance.language = preferences.language
   const aura = new Aura(backend)
   const view = render(App, { aura })
   await settle()

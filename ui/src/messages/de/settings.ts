@@ -71,6 +71,12 @@ export const settings: typeof english = {
   micSpeak: 'Sag etwas.',
   micHeard: 'Es hört dich.',
   micWorks: 'Es hat dich gehört.',
+  startup: 'Start',
+  startups: { background: 'Weiterlaufen, wenn das Fenster geschlossen wird', at_login: 'Beim Anmelden starten' },
+  startupHints: {
+    background: 'Wo der Desktop einen Infobereich hat, bleibt AURA dort. Sonst endet AURA mit dem Fenster.',
+    at_login: 'Ohne Fenster. Die Taste geht sofort.',
+  },
   requests: 'Anfragen',
   hedge: 'Zwei fragen, wenn einer langsam ist',
   hedgeHint: 'Der nächste Anbieter wird auch gefragt, wenn der erste länger braucht als sonst. Beide können etwas kosten.',

@@ -6,6 +6,8 @@ export const turn: typeof english.turn = {
   aura: 'AURA: ',
   firstSound: (seconds: string) => `erster Ton nach ${seconds}`,
   sawScreen: 'sah deinen Bildschirm',
+  sawPicture: 'sah dein Bild',
+  attachedPicture: 'Dein Bild geht mit dieser Frage mit',
   attachedScreen: 'Dein Bildschirm geht mit dieser Frage mit',
   interrupted: 'von dir unterbrochen',
   details: 'Wie diese Antwort zustande kam',

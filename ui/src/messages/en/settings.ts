@@ -65,6 +65,12 @@ export const settings = {
   micSpeak: 'Say something.',
   micHeard: 'It hears you.',
   micWorks: 'It heard you.',
+  startup: 'Start-up',
+  startups: { background: 'Go on when the window is closed', at_login: 'Start when you log in' },
+  startupHints: {
+    background: 'Where the desktop has a tray, AURA stays there. Elsewhere it ends with its window.',
+    at_login: 'Without its window. The key works at once.',
+  },
   requests: 'Requests',
   hedge: 'Ask two when one is slow',
   hedgeHint: 'The next provider is asked as well when the first takes longer than it usually does. Both may be billed.',

@@ -4,6 +4,8 @@ export const turn = {
   aura: 'AURA: ',
   firstSound: (seconds: string) => `first sound ${seconds}`,
   sawScreen: 'saw your screen',
+  sawPicture: 'saw your picture',
+  attachedPicture: 'Your picture goes with this question',
   attachedScreen: 'Your screen goes with this question',
   interrupted: 'you cut it short',
   details: 'How this answer came about',
