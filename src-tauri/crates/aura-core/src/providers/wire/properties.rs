@@ -36,7 +36,8 @@ fn each_fuzz_target_calls_a_reader_and_each_reader_has_one() {
     let expected = [seeded("events"), seeded("replies"), seeded("sound"), "fuzzing::error_bodies(bytes)".into()];
     assert_eq!(called, expected.into_iter().collect());
     let _: [fn(&[u8], u64); 3] = [fuzzing::events, fuzzing::replies, fuzzing::sound];
-    let _: (fn(&[u8]), fn(&[u8]) -> u64) = (fuzzing::error_bodies, fuzzing::seed);
+    let _: fn(&[u8]) = fuzzing::error_bodies;
+    let _: fn(&[u8]) -> u64 = fuzzing::seed;
 }
 
 /// A letter of several bytes may be split between two chunks.
