@@ -18,6 +18,9 @@ use crate::providers::{
 use crate::record::Route;
 use crate::usage::Measured;
 
+/// How many times as long as for a first word a person waits for the thoughts of a model that shows that it thinks: to them it is as
+/// silent as one that does not.
+const THOUGHTS: u32 = 3;
 /// How much more a model may write when thinking took all the room.
 const MORE_ROOM: u32 = 4;
 /// Characters that a voice says in a second: on the slow side, so that a sentence that broke off is continued with a word too many
@@ -223,11 +226,12 @@ async fn answer(call: Call, question: ChatRequest, said: String) -> Result<Begun
     let tools = if call.plain { Vec::new() } else { question.tools.clone() };
     let request = continued(ChatRequest { model: call.route.model.clone(), max_tokens, tools, ..question }, &said);
     let mut due = call.due();
+    let last = (Instant::now() + call.patience * THOUGHTS).min(call.deadline);
     let mut stream = timeout_at(due, chat.chat(&request)).await.unwrap_or_else(|_| Err(timed_out("answer")))?;
     loop {
         match timeout_at(due, stream.next()).await.map_err(|_| timed_out("answer"))? {
             Some(Ok(ChatPiece::Text(text))) if !text.is_empty() => return Ok(Begun { first: text, stream }),
-            Some(Ok(ChatPiece::Text(_) | ChatPiece::Thinking)) => due = call.due(),
+            Some(Ok(ChatPiece::Text(_) | ChatPiece::Thinking)) => due = call.due().min(last),
             // Who only calls tools has said something, though not in words.
             Some(Ok(tool @ ChatPiece::ToolCall(_))) => {
                 let stream = futures::stream::iter([Ok(tool)]).chain(stream).boxed();
@@ -251,6 +255,7 @@ async fn answer(call: Call, question: ChatRequest, said: String) -> Result<Begun
 /// Asks for the rest of an answer that broke off.
 fn continued(mut request: ChatRequest, said: &str) -> ChatRequest {
     if !said.is_empty() {
+        request.continues = true;
         // Said as a question: not every model takes the beginning of its own answer.
         request.messages.push(Message::new(Role::Assistant, said));
         request.messages.push(Message::new(
@@ -385,7 +390,41 @@ fn unsaid(text: &str, seconds: f32) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::providers::{Chat, Services};
+
+    /// Thinks a piece every second, so many times, and then says a word.
+    struct Thinker(usize);
+
+    #[async_trait::async_trait]
+    impl Chat for Thinker {
+        async fn chat(&self, _request: &ChatRequest) -> Result<ChatStream, Failure> {
+            let thoughts = futures::stream::iter(0..self.0).then(async |_| {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(ChatPiece::Thinking)
+            });
+            Ok(thoughts.chain(futures::stream::iter([Ok(ChatPiece::Text("Yes.".into()))])).boxed())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn thoughts_are_waited_for_longer_than_silence_and_not_for_ever() {
+        let asked = async |thoughts| {
+            let call = Call {
+                services: Services { chat: Some(Arc::new(Thinker(thoughts))), ..Services::default() },
+                route: Route { provider: "x".into(), model: "m".into(), voice: None },
+                patience: Duration::from_secs(8),
+                deadline: Instant::now() + Duration::from_secs(60),
+                more_room: false,
+                plain: false,
+            };
+            answer(call, ChatRequest::default(), String::new()).await.map(|begun| begun.first)
+        };
+        assert_eq!(asked(20).await.as_deref(), Ok("Yes."));
+        assert_eq!(asked(40).await.unwrap_err().class, Class::Timeout);
+    }
 
     #[test]
     fn a_sentence_is_continued_from_a_word() {
