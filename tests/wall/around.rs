@@ -6,12 +6,14 @@ use aura_core::api::{self, Ask, Nothing, SaveKey, Speech};
 use aura_core::error::Code;
 use aura_core::providers::Class::*;
 use aura_core::providers::Service;
-use aura_sandbox::{Fault, FaultKind, Fixed, FixedAudio, Provider, RequestRecord, Sound};
+use aura_sandbox::{
+    ErrorBody, Fault, FaultKind, Fixed, FixedAudio, Provider, RequestRecord, Rule, Script, Sound, When,
+};
 use serde_json::json;
 
 use crate::house::House;
 use crate::row::{Row, Score, in_words, went};
-use crate::wall::{Got, Wall, answer, attempts, patient, there, understood};
+use crate::wall::{Got, OWN, Wall, answer, attempts, patient, rest, sandboxed, there, understood};
 
 /// Long enough for anything that is bound to happen.
 const SOON: Duration = Duration::from_secs(30);
@@ -21,16 +23,32 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::new("llm", "429 with Retry-After: the next question goes elsewhere at once", cools_down),
         Row::new("llm", "503 that stays: the third question goes elsewhere at once", opens),
         Row::new("llm", "key refused: not asked again until another key is saved", refused),
-        Row::new("llm", "model gone: a substitute now and later, until it is listed again", gone),
+        Row::new("llm", "key not refused, but the gate: asked again, and no other key wanted", gate),
         Row::new("llm", "pooled connection dead: one fresh one, and no failure", || dead_connection(Service::Llm)),
         Row::new("stt", "pooled connection dead: the recording is sent again", || dead_connection(Service::Stt)),
         Row::new("llm", "slower than its own p95, hedged: the next one answers", hedged),
         Row::new("tts", "sentence cut half-way: the rest is spoken, not the beginning again", half_spoken),
+        Row::new("tts", "four sentences, the first voice is down: it is asked once", dead_voice),
+        Row::new("llm", "one key that is down: asked again, then this computer, and once later", one_key),
+        Row::new("llm", "cut, and cut again: three routes make one answer", three_routes),
+        Row::new("llm", "cut: who goes on begins anew, and it is said once", repeats),
+        Row::new("llm", "cut: who goes on says nothing, and half a sentence is no answer", nothing_more),
         Row::new("stt", "nobody understands a word: nothing heard", nothing_heard),
         Row::new("vlm", "everybody is down: the error lists every attempt", everybody),
-        Row::new("vlm", "pictures not allowed for the first: it gets none", consent),
     ];
+    for (service, first, next) in [
+        (Service::Stt, "groq", "gemini"),
+        (Service::Llm, "groq", "gemini"),
+        (Service::Vlm, "gemini", "groq"),
+        (Service::Tts, "gemini", "groq"),
+    ] {
+        let title = "model gone: a substitute now and later, until it is listed again";
+        rows.push(Row::new(service.as_str(), title, move || gone(service, first, next)));
+    }
     for service in Service::ALL {
+        rows.push(Row::new(service.as_str(), "not allowed for the first: it is sent nothing", move || {
+            consent(service)
+        }));
         rows.push(Row::new(service.as_str(), "stopped by the person: the provider's call ends", move || {
             stopped(service)
         }));
@@ -98,22 +116,43 @@ async fn refused() -> Score {
     Score { attempts: format!("gemini ok; gemini ok; new key: {}", score.attempts), ms, ..score }
 }
 
-async fn gone() -> Score {
+/// The provider's gate refuses the connection, as it does in some regions: the key is as good as before.
+async fn gate() -> Score {
     let wall = Wall::new(Service::Llm, "groq", "gemini", patient()).await;
-    let model = aura_core::catalog::default_model("groq", Service::Llm).unwrap();
+    let fault = Fault::status(403).body(ErrorBody::Variant("edge".into())).provider(Provider::Groq);
+    wall.house.sandbox.add_fault(fault);
+    let by_next = Got::Text(answer("gemini"));
+    let first = wall.expect(&by_next, &[("groq", Some(Auth)), ("gemini", None)]).await;
+    wall.house.assistant.ask_providers().await;
+    let all = api::snapshot(&wall.house.assistant, Nothing {}).await.unwrap();
+    let problem = all.providers.iter().find(|view| view.name == "groq").unwrap().problem.clone();
+    assert_eq!(problem, None, "the key is not what is wrong");
+    wall.house.sandbox.clear_faults();
+    then(first, wall.expect(&Got::Text(answer("groq")), &[("groq", None)]).await)
+}
+
+async fn gone(service: Service, first: &'static str, next: &'static str) -> Score {
+    let wall = Wall::new(service, first, next, patient()).await;
+    let model = aura_core::catalog::default_model(first, service).unwrap();
     let fault = Fault::new(FaultKind::ModelGone { form: aura_sandbox::GoneForm::Decommissioned }).model(model);
-    wall.house.sandbox.add_fault(fault.provider(Provider::Groq));
-    let got = Got::Text(answer("groq"));
-    let first = wall.expect(&got, &[("groq", Some(ModelGone)), ("groq", None)]).await;
-    let second = wall.expect(&got, &[("groq", None)]).await;
-    let used = async || wall.received(Provider::Groq, Service::Llm).await.last().unwrap().model.clone().unwrap();
+    wall.house.sandbox.add_fault(fault.provider(sandboxed(first)));
+    let got = || {
+        Got::Text(match service {
+            Service::Stt => understood(first),
+            Service::Llm | Service::Vlm => answer(first),
+            Service::Tts => answer("groq"),
+        })
+    };
+    let one = wall.expect(&got(), &[(first, Some(ModelGone)), (first, None)]).await;
+    let two = wall.expect(&got(), &[(first, None)]).await;
+    let used = async || wall.received(sandboxed(first), service).await.last().unwrap().model.clone().unwrap();
     assert_ne!(used().await, model);
     // Its own list says that it is there after all.
     wall.house.sandbox.clear_faults();
     wall.house.assistant.ask_providers().await;
-    wall.expect(&got, &[("groq", None)]).await;
+    wall.expect(&got(), &[(first, None)]).await;
     assert_eq!(used().await, model);
-    then(first, second)
+    then(one, two)
 }
 
 /// The provider resets a connection that has served before, and only that.
@@ -172,6 +211,88 @@ async fn half_spoken() -> Score {
     Score { got: format!("“{said}| {rest}”"), ..score }
 }
 
+/// An answer of four sentences, each a call of its own.
+async fn dead_voice() -> Score {
+    let wall = Wall::new(Service::Tts, "groq", "gemini", patient()).await;
+    let text =
+        "It is three o'clock in the afternoon. The sun is out today. There is tea in the kitchen. Good night to you.";
+    wall.house.sandbox.set_script(aura_sandbox::Script::always(text));
+    wall.house.sandbox.add_fault(Fault::status(503).provider(Provider::Groq).service(there(Service::Tts)));
+    let (record, ms) = wall.ask().await;
+    assert_eq!((record.error.as_ref(), record.spoken.as_str()), (None, text));
+    let went = went(&attempts(&record, Service::Tts));
+    assert_eq!(went[0], ("groq".to_owned(), Some(Overloaded)));
+    assert!(went.len() > 3 && went[1..].iter().all(|one| *one == ("gemini".to_owned(), None)), "{went:?}");
+    let told = record.notices.iter().filter(|notice| notice.kind == "fallback").count();
+    assert_eq!(told, 1, "{:?}", record.notices);
+    Score { got: "all four sentences, in one voice".into(), attempts: in_words(&went), ms }
+}
+
+/// There is one key, and its provider is down.
+async fn one_key() -> Score {
+    let wall = Wall::of(House::with(&[("GEMINI_API_KEY", "")]).await, Service::Llm, "groq", "gemini", patient()).await;
+    wall.house.sandbox.add_fault(Fault::status(503).provider(Provider::Groq).service(there(Service::Llm)));
+    let full = Some(Overloaded);
+    let mut scores = Vec::new();
+    for expected in
+        [&[("groq", full), ("groq", full), ("groq", full), ("offline", None)][..], &[("groq", full), ("offline", None)]]
+    {
+        let (record, ms) = wall.ask().await;
+        assert_eq!(record.error, None);
+        assert!(record.answer.contains("What time is it?"), "what was heard is repeated: {}", record.answer);
+        let went = went(&attempts(&record, Service::Llm));
+        let expected: Vec<_> = expected.iter().map(|(name, class)| ((*name).to_owned(), *class)).collect();
+        assert_eq!(went, expected);
+        scores.push(Score { got: "the sound check".into(), attempts: in_words(&went), ms });
+    }
+    let second = scores.pop().unwrap();
+    then(scores.pop().unwrap(), second)
+}
+
+/// Groq breaks off after five words.
+async fn broken_off(settings: serde_json::Value) -> Wall {
+    let wall = Wall::new(Service::Llm, "groq", "gemini", settings).await;
+    let cut = Fault::new(FaultKind::CutAfter { chunks: 5, reset: true });
+    wall.house.sandbox.add_fault(cut.provider(Provider::Groq).service(there(Service::Llm)));
+    wall
+}
+
+async fn three_routes() -> Score {
+    let wall = Wall::new(Service::Llm, OWN, "groq", patient()).await;
+    wall.house.change(json!({"routes": {"llm": {"provider": "groq", "then": ["gemini", OWN]}}})).await;
+    for (provider, chunks) in [(Provider::Groq, 5), (Provider::Gemini, 2)] {
+        let cut = Fault::new(FaultKind::CutAfter { chunks, reset: true });
+        wall.house.sandbox.add_fault(cut.provider(provider).service(there(Service::Llm)));
+    }
+    // The third one begins with the words that the second one said before it broke off.
+    let words: String = answer("groq").split_inclusive(' ').take(5).collect();
+    let got = format!("{words}{}", rest(OWN));
+    let broke = Some(Interrupted);
+    wall.expect(&Got::Text(got), &[("groq", broke), ("gemini", broke), (OWN, None)]).await
+}
+
+async fn repeats() -> Score {
+    let wall = broken_off(patient()).await;
+    let cut_off = When { provider: Some(Provider::Gemini), contains: Some("cut off".into()), ..When::default() };
+    let again = "The answer of groq is four o'clock in the morning.";
+    let rules = vec![
+        Rule { when: cut_off, ..Rule::reply(again) },
+        Rule { when: When { provider: Some(Provider::Groq), ..When::default() }, ..Rule::reply(answer("groq")) },
+    ];
+    wall.house.sandbox.set_script(Script { rules });
+    wall.expect(&Got::Text(again.into()), &[("groq", Some(Interrupted)), ("gemini", None)]).await
+}
+
+async fn nothing_more() -> Score {
+    let wall = broken_off(patient()).await;
+    let nothing = Fault::new(FaultKind::EmptyAnswer { finish: None }).provider(Provider::Gemini);
+    wall.house.sandbox.add_fault(nothing.service(there(Service::Llm)));
+    // This computer cannot go on with what it does not understand.
+    let all =
+        [("groq", Some(Interrupted)), ("gemini", Some(Empty)), ("gemini", Some(Empty)), ("offline", Some(Unsupported))];
+    wall.expect(&Got::Error(Code::AllRoutesFailed), &all).await
+}
+
 async fn nothing_heard() -> Score {
     let wall = Wall::new(Service::Stt, "groq", "gemini", patient()).await;
     wall.house.sandbox.add_fault(Fault::new(FaultKind::EmptyTranscript));
@@ -183,17 +304,27 @@ async fn nothing_heard() -> Score {
 async fn everybody() -> Score {
     let wall = Wall::new(Service::Vlm, "groq", "gemini", patient()).await;
     wall.house.sandbox.add_fault(Fault::status(503).service(there(Service::Vlm)));
-    // The programs on this computer are the last link, and here there is none.
-    let all = [("groq", Some(Overloaded)), ("gemini", Some(Overloaded)), ("offline", Some(Unsupported))];
+    // The last provider is asked again, but not at the cost of the programs on this computer; here there is none.
+    let full = Some(Overloaded);
+    let all = [("groq", full), ("gemini", full), ("gemini", full), ("offline", Some(Unsupported))];
     wall.expect(&Got::Error(Code::AllRoutesFailed), &all).await
 }
 
-async fn consent() -> Score {
+async fn consent(service: Service) -> Score {
     let mut settings = patient();
-    settings["providers"] = json!({"groq": {"may_receive": {"screen": false}}});
-    let wall = Wall::new(Service::Vlm, "groq", "gemini", settings).await;
-    let score = wall.expect(&Got::Text(answer("gemini")), &[("gemini", None)]).await;
-    assert!(wall.received(Provider::Groq, Service::Vlm).await.is_empty());
+    let kind = match service {
+        Service::Stt => "audio",
+        Service::Vlm => "screen",
+        Service::Llm | Service::Tts => "text",
+    };
+    settings["providers"] = json!({"groq": {"may_receive": {kind: false}}});
+    let wall = Wall::new(service, "groq", "gemini", settings).await;
+    let got = match service {
+        Service::Stt => understood("gemini"),
+        _ => answer("gemini"),
+    };
+    let score = wall.expect(&Got::Text(got), &[("gemini", None)]).await;
+    assert!(wall.received(Provider::Groq, service).await.is_empty());
     score
 }
 

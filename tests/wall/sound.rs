@@ -3,7 +3,7 @@
 use aura_core::error::Code;
 use aura_core::providers::Class::{self, *};
 use aura_core::providers::Service;
-use aura_sandbox::{ErrorBody, Fault, FaultKind};
+use aura_sandbox::{ErrorBody, Fault, FaultKind, FilterForm};
 use serde_json::Value;
 
 use crate::row::{Row, Score};
@@ -51,11 +51,11 @@ fn both() -> Vec<Case> {
     ]
 }
 
-fn stt() -> Vec<Case> {
+fn stt(first: &str) -> Vec<Case> {
     let case =
         |name, kind, fails, then| Case { name, fault: Fault::new(kind), settings: patient, alone: false, fails, then };
     let wrong = FaultKind::WrongContentType { content_type: "text/html".into() };
-    vec![
+    let mut cases = vec![
         case("reply cut", FaultKind::CutAfter { chunks: 1, reset: true }, &[Unreachable], Then::Next),
         case("reply malformed", FaultKind::MalformedChunk { after: 0 }, &[Unreachable], Then::Next),
         Case {
@@ -68,7 +68,13 @@ fn stt() -> Vec<Case> {
             ..case("empty transcript of a voice, once", FaultKind::EmptyTranscript, &[Empty], Then::First)
         },
         case("empty transcript of a voice that stays", FaultKind::EmptyTranscript, &[Empty, Empty], Then::Next),
-    ]
+    ];
+    // The others have no way to say so.
+    if first == "gemini" {
+        let blocked = FaultKind::ContentFilter { form: FilterForm::Prompt };
+        cases.push(case("recording blocked", blocked, &[Blocked], Then::Error(Code::Blocked)));
+    }
+    cases
 }
 
 fn tts(first: &str) -> Vec<Case> {
@@ -96,6 +102,8 @@ fn tts(first: &str) -> Vec<Case> {
     // Bare samples say nothing of their length.
     if first != "gemini" {
         cases.push(case("sound shorter than promised", FaultKind::TruncatedAudio, &[Interrupted], Then::Next));
+    } else {
+        cases.push(case("malformed event", FaultKind::MalformedChunk { after: 1 }, &[], Then::First));
     }
     cases
 }
@@ -104,7 +112,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
     for (first, next) in PAIRS {
         for (service, cases) in [
-            (Service::Stt, [both(), stt()].into_iter().flatten()),
+            (Service::Stt, [both(), stt(first)].into_iter().flatten()),
             (Service::Tts, [both(), tts(first)].into_iter().flatten()),
         ] {
             for case in cases {

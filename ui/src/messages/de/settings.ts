@@ -85,10 +85,12 @@ export const settings: typeof english = {
   clocks: 'Wie lange AURA wartet',
   clocksHint: 'Auf jeden Anbieter, bevor der nächste gefragt wird.',
   clock: {
+    connect_ms: 'Auf eine Verbindung',
     first_content_ms: 'Auf das erste Wort oder den ersten Ton',
     transcript_ms: 'Auf das, was du gesagt hast, in Schrift',
     local_first_content_ms: 'Auf einen Server auf diesem Rechner',
     between_ms: 'Zwischen zwei Stücken',
+    error_body_ms: 'Auf den Text eines Fehlers',
     whole_ms: 'Auf alles zusammen',
   },
   clockBad: 'Zwischen 0,1 und 600 Sekunden.',

@@ -79,10 +79,12 @@ export const settings = {
   clocks: 'How long AURA waits',
   clocksHint: 'For each provider, before the next one is asked.',
   clock: {
+    connect_ms: 'For a connection',
     first_content_ms: 'For the first word or sound',
     transcript_ms: 'For what you said, in writing',
     local_first_content_ms: 'For a server on this computer',
     between_ms: 'Between two pieces',
+    error_body_ms: 'For the words of an error',
     whole_ms: 'For everything together',
   },
   clockBad: 'Between 0.1 and 600 seconds.',

@@ -311,11 +311,13 @@ pub enum Share {
     Always,
 }
 
-/// How long AURA waits, milliseconds. They apply to error bodies too.
+/// How long AURA waits, milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default)]
 #[ts(export)]
 pub struct Clocks {
+    /// For a connection.
+    pub connect_ms: u32,
     /// For the first content of an answer or of speech.
     pub first_content_ms: u32,
     /// For a transcript.
@@ -324,6 +326,8 @@ pub struct Clocks {
     pub local_first_content_ms: u32,
     /// Between two pieces.
     pub between_ms: u32,
+    /// For the words of an error, whose kind is known already.
+    pub error_body_ms: u32,
     /// For a whole request, all attempts together.
     pub whole_ms: u32,
 }
@@ -331,10 +335,12 @@ pub struct Clocks {
 impl Default for Clocks {
     fn default() -> Self {
         Self {
+            connect_ms: 3_000,
             first_content_ms: 8_000,
             transcript_ms: 15_000,
             local_first_content_ms: 60_000,
             between_ms: 5_000,
+            error_body_ms: 3_000,
             whole_ms: 60_000,
         }
     }

@@ -181,6 +181,8 @@ pub struct ChatRequest {
     pub format: AnswerFormat,
     /// How the answer is chosen.
     pub sampling: Sampling,
+    /// Whether the rest of an answer that broke off is asked for: only a model can go on.
+    pub continues: bool,
     /// How many likely words to choose from.
     pub top_k: Option<u32>,
     /// How much the model thinks; none: as the catalog has it, which is as little as it can for a spoken answer.

@@ -30,7 +30,7 @@ pub use service::{
     Account, Chat, Delivery, Doubt, ListedModel, ListedPrice, ListedVoice, RateLimit, Segment, Service, SpeakerVoice,
     SpeechPiece, SpeechStream, SpeechToText, SttRequest, TextToSpeech, Transcript, TtsRequest, Usage, Word,
 };
-pub use wire::http::Http;
+pub use wire::http::{Http, Waits};
 
 use crate::ports::Programs;
 

@@ -36,7 +36,7 @@ fn at(provider: &str, base: &str, key: Option<&str>, preset: Option<&str>) -> Se
 fn connection(provider: &str, base: Url, key: Option<&str>, preset: Option<&str>) -> Connection {
     Connection {
         name: provider.to_owned(),
-        http: Http::new().unwrap(),
+        http: Http::new(Waits::default()).unwrap(),
         base_url: Some(base),
         key: key.map(SecretString::from),
         programs: Arc::new(Bare),

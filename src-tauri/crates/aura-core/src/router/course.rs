@@ -95,6 +95,8 @@ pub(super) struct Course<'a> {
     extras: bool,
     /// Whether it is left out at the current candidate.
     plain: bool,
+    /// Whether the current candidate was to be left alone when it was called: it is asked once.
+    rested: bool,
     under_way: Vec<Under>,
     begun: usize,
     deadline: Instant,
@@ -129,6 +131,7 @@ impl<'a> Course<'a> {
             more_room: false,
             extras: false,
             plain: false,
+            rested: false,
             under_way: Vec::new(),
             begun: 0,
             deadline: Instant::now() + Duration::from_millis(plan.clocks.whole_ms.into()),
@@ -189,6 +192,9 @@ impl<'a> Course<'a> {
         let mut route = candidate.route.clone();
         if let Some(model) = self.model.as_ref().filter(|_| at == self.at) {
             route.model.clone_from(model);
+        }
+        if at == self.at && self.tries == 0 {
+            self.rested = self.router.0.circuits.is_away(&route.provider, self.plan.service);
         }
         self.router.0.circuits.begins(&route.provider, self.plan.service);
         self.observer.calling(&route);
@@ -279,7 +285,7 @@ impl<'a> Course<'a> {
         let room = self.attempts.len() + 1 + self.left.len() < BUDGET;
         Situation {
             tries: self.tries + 1,
-            alone: !others && room,
+            alone: !others && room && !self.rested,
             extras: self.extras && !self.plain,
             past_blocks: self.plan.past_blocks,
         }

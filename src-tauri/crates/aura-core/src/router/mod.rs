@@ -31,7 +31,7 @@ use crate::error::Result;
 use crate::event::{Event, Events};
 use crate::health::{self, Health, HealthReport, ProviderHealth, Status};
 use crate::ports::Programs;
-use crate::providers::{Class, Failure, Http, Service};
+use crate::providers::{Class, Failure, Http, Service, Waits};
 use crate::record::{Attempt, Route};
 use crate::tally::{Tallies, Tally};
 use crate::usage::{Accounts, UsageReport};
@@ -46,8 +46,10 @@ pub struct Router(Arc<Inner>);
 struct Inner {
     store: Arc<Store>,
     keys: Arc<Keys>,
-    http: Http,
+    /// Connections; replaced when the person wants to wait for them longer or less.
+    http: ArcSwap<Http>,
     programs: Arc<dyn Programs>,
+    sandbox: bool,
     world: ArcSwap<World>,
     building: Mutex<()>,
     circuits: circuit::Circuits,
@@ -72,8 +74,15 @@ pub(crate) enum Ask {
     All,
 }
 
+fn waits(store: &Store) -> Waits {
+    let clocks = store.get().settings.clocks;
+    let time = |ms: u32| Duration::from_millis(ms.into());
+    Waits { connect: time(clocks.connect_ms), error_body: time(clocks.error_body_ms) }
+}
+
 impl Router {
-    /// A router over these settings and keys. `lists` is the file in which model lists are kept for the next start.
+    /// A router over these settings and keys. `lists` is the file in which model lists are kept for the next start. With the sandbox
+    /// the person's own servers are left out: nothing there stands in for them, and they may cost money.
     pub(crate) fn new(
         store: Arc<Store>,
         keys: Arc<Keys>,
@@ -81,14 +90,27 @@ impl Router {
         events: Events,
         accounts: Accounts,
         lists: Option<PathBuf>,
+        sandbox: bool,
     ) -> Result<Self> {
-        let http = Http::new()?;
+        let http = Http::new(waits(&store))?;
         let lists = Lists::open(lists);
-        let world = ArcSwap::from_pointee(World::build(&store, &keys, &http, &programs, lists.known()));
+        let world = ArcSwap::from_pointee(World::build(&store, &keys, &http, &programs, lists.known(), sandbox));
         let (circuits, health, tallies, building) = Default::default();
-        let inner =
-            Inner { store, keys, http, programs, world, building, circuits, lists, health, accounts, tallies, events };
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Inner {
+            store,
+            keys,
+            http: ArcSwap::from_pointee(http),
+            programs,
+            sandbox,
+            world,
+            building,
+            circuits,
+            lists,
+            health,
+            accounts,
+            tallies,
+            events,
+        })))
     }
 
     /// Takes changed settings or keys over: the next request sees them, one under way does not.
@@ -96,7 +118,15 @@ impl Router {
         let inner = &self.0;
         // Two at once could leave the older world in place.
         let _building = inner.building.lock().unwrap_or_else(PoisonError::into_inner);
-        let world = World::build(&inner.store, &inner.keys, &inner.http, &inner.programs, inner.lists.known());
+        let (known, waits) = (inner.lists.known(), waits(&inner.store));
+        if waits != inner.http.load().waits() {
+            match Http::new(waits) {
+                Ok(http) => inner.http.store(Arc::new(http)),
+                Err(error) => tracing::warn!(%error, "the connections stay as they were"),
+            }
+        }
+        let http = inner.http.load();
+        let world = World::build(&inner.store, &inner.keys, &http, &inner.programs, known, inner.sandbox);
         inner.world.store(Arc::new(world));
     }
 
@@ -298,7 +328,7 @@ impl Router {
 
     /// The kinds of OpenAI-compatible servers, and which of them answer on this computer now.
     pub async fn servers(&self) -> Vec<ServerView> {
-        world::servers(&self.0.http, &self.0.programs).await
+        world::servers(&self.0.http.load_full(), &self.0.programs).await
     }
 
     /// Every provider as the interface shows it.

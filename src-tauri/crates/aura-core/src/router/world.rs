@@ -103,6 +103,7 @@ impl World {
         http: &Http,
         programs: &Arc<dyn Programs>,
         known: Arc<Known>,
+        sandbox: bool,
     ) -> Self {
         let made = Instant::now();
         let config = store.get();
@@ -111,7 +112,7 @@ impl World {
             .settings
             .providers
             .keys()
-            .filter(|name| PROVIDERS.iter().all(|kind| kind.id != name.as_str()))
+            .filter(|name| !sandbox && PROVIDERS.iter().all(|kind| kind.id != name.as_str()))
             .filter_map(|name| Some((name.clone(), find(SERVER_KIND)?)));
         let mut all: Vec<(String, &'static Provider)> = built_in.collect();
         // Offline is the last link of every order, also after the person's own servers.

@@ -150,6 +150,17 @@ async fn the_last_provider_that_is_left_is_asked_again_unless_it_costs_another_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_rests_and_is_asked_all_the_same_is_asked_once() {
+    let desk = Desk::new(json!({"routes": {"llm": {"provider": GROQ, "then": []}}})).await;
+    desk.set(GROQ, (0..4).map(|_| Play::fails(Class::Overloaded)));
+    let full = Some(Class::Overloaded);
+    desk.ask(question()).await.unwrap();
+    desk.expect(&[(GROQ, full), (GROQ, full), (GROQ, full), (OFFLINE, None)]);
+    desk.ask(question()).await.unwrap();
+    desk.expect(&[(GROQ, full), (OFFLINE, None)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_key_alone_is_asked_again_before_this_computer_and_said_why_not() {
     let desk = Desk::new(json!({"routes": {"tts": {"provider": GROQ, "then": []}}})).await;
     desk.set(GROQ, (0..4).map(|_| Play::fails(Class::Overloaded)));
@@ -372,6 +383,77 @@ fn a_refusal_at_the_gate_is_no_refused_key() {
     assert!(!policy::refuses_key(&refusal(403, gate)));
     assert!(policy::refuses_key(&refusal(401, "Invalid API key")));
     assert_eq!(policy::pause(&refusal(403, gate)), None, "it is left alone like anyone who fails");
+}
+
+/// A provider that says that it cannot answer and then takes its time to say why: what it cannot is known from the first line on.
+#[tokio::test]
+async fn the_words_of_an_error_are_waited_for_as_long_as_the_settings_say() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/v1", server.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut socket, _)) = server.accept().await {
+            let head =
+                b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\r\nIt is";
+            tokio::io::AsyncReadExt::read(&mut socket, &mut [0; 8_192]).await.unwrap();
+            tokio::io::AsyncWriteExt::write_all(&mut socket, head).await.unwrap();
+            open.push(socket);
+        }
+    });
+    let data = tempfile::tempdir().unwrap();
+    let setup = Setup { data: data.path().to_owned(), ..Setup::default() };
+    let assistant = Assistant::start(Machine::default().ports(), setup).await.unwrap();
+    // The first content is due long before the three seconds that an error's words have otherwise.
+    let clocks =
+        json!({"first_content_ms": 1_500, "local_first_content_ms": 1_500, "error_body_ms": 100, "connect_ms": 1_000});
+    let changes = json!({"providers": {"own": {"base_url": address}}, "clocks": clocks});
+    api::change_settings(&assistant, ChangeSettings { changes }).await.unwrap();
+    let plan = assistant.router().plan(Service::Llm, &Wishes { llm: Some("own/m".into()), ..Wishes::default() });
+    let told = Told::default();
+    assistant.router().chat(&plan.unwrap(), &question(), &told, &mut |_| {}).await.unwrap_err();
+    let attempts = told.attempts.into_inner().unwrap();
+    assert_eq!((attempts[0].class, attempts[0].message.as_deref()), (Some(Class::Overloaded), Some("It is")));
+}
+
+#[tokio::test]
+async fn the_sandbox_is_all_that_is_asked_in_the_sandbox() {
+    let sandbox = aura_sandbox::Sandbox::start(aura_sandbox::SandboxConfig::default()).await.unwrap();
+    let mut environment = Environment::default();
+    for (name, value) in [("GROQ_API_KEY", sandbox.key().to_owned()), ("GROQ_BASE_URL", sandbox.groq_base_url())] {
+        environment.set(name, value);
+    }
+    let data = tempfile::tempdir().unwrap();
+    // What was listed in earnest.
+    let kept = data.path().join("models.json");
+    std::fs::write(&kept, "{}").unwrap();
+    let setup = Setup { data: data.path().to_owned(), environment, sandbox: true, ..Setup::default() };
+    let assistant = Assistant::start(Machine::default().ports(), setup).await.unwrap();
+    let changes = json!({
+        "providers": {"own": {"preset": "openai", "base_url": sandbox.openai_base_url()}},
+        "routes": {"llm": {"provider": "own"}},
+    });
+    api::change_settings(&assistant, ChangeSettings { changes }).await.unwrap();
+    let key = SaveKey { provider: OWN.into(), key: "a-key-that-costs-money".into(), session_only: true };
+    let _ = api::save_key(&assistant, key).await;
+    assistant.load_keys().await;
+    assistant.ask_providers().await;
+    let providers: Vec<String> = assistant.router().providers().into_iter().map(|view| view.name).collect();
+    assert_eq!(providers, [GROQ, GEMINI, OFFLINE]);
+    let plan = assistant.router().plan(Service::Llm, &Wishes::default()).unwrap();
+    assert!(plan.candidates.iter().all(|candidate| candidate.route.provider != OWN));
+    assert!(assistant.router().plan(Service::Llm, &Wishes { llm: Some(OWN.into()), ..Wishes::default() }).is_err());
+    let asked = sandbox.requests().await;
+    assert!(!asked.is_empty() && asked.iter().all(|request| request.provider == aura_sandbox::Provider::Groq));
+    // The lists are kept apart: the file is written by a task of its own.
+    let apart = data.path().join("models.sandbox.json");
+    for _ in 0..1_000 {
+        if apart.exists() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(apart.exists());
+    assert_eq!(std::fs::read_to_string(kept).unwrap(), "{}");
 }
 
 #[tokio::test(start_paused = true)]

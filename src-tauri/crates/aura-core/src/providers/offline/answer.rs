@@ -33,6 +33,9 @@ pub(super) async fn answer(offline: &Offline, request: &ChatRequest) -> Result<C
         let message = "Without a local model this computer can neither call tools nor write JSON.";
         return Err(Failure::new(Class::Unsupported, message));
     }
+    if request.continues {
+        return Err(Failure::new(Class::Unsupported, "Without a local model this computer cannot go on with an answer."));
+    }
     Ok(sound_check(request))
 }
 

@@ -45,7 +45,8 @@ impl Programs for Installed {
 
 fn offline() -> Offline {
     let surroundings = Surroundings { no_model: true, ..Surroundings::default() };
-    Offline { http: crate::providers::Http::new().unwrap(), programs: Arc::new(Installed), surroundings }
+    let http = crate::providers::Http::new(crate::providers::Waits::default()).unwrap();
+    Offline { http, programs: Arc::new(Installed), surroundings }
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ fn ok(stdout: impl Into<Bytes>) -> JobOutput {
 
 fn offline(known: Vec<(&'static str, JobOutput)>, surroundings: Surroundings) -> (Arc<Scripted>, Offline) {
     let programs = Arc::new(Scripted { known, ..Scripted::default() });
-    let http = crate::providers::Http::new().unwrap();
+    let http = crate::providers::Http::new(crate::providers::Waits::default()).unwrap();
     (programs.clone(), Offline { http, programs, surroundings })
 }
 

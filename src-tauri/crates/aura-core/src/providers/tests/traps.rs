@@ -277,9 +277,9 @@ async fn trap_35_the_client_has_no_clock_for_streams_and_keeps_its_connections()
     assert!(collect(chat.chat(&question("m")).await).await.1.is_ok());
     assert!(!server.requests()[0].to_lowercase().contains("accept-encoding"));
     // Read as configured, because a connection shows none of it.
-    let http = format!("{:?}", Http::new().unwrap());
+    let http = format!("{:?}", Http::new(Waits::default()).unwrap());
     assert!(!http.contains("read_timeout") && !http.contains(" timeout:"), "{http}");
-    let (connect, no_delay) = wire::http::CONNECTING;
+    let (connect, no_delay) = (Waits::default().connect, wire::http::NO_DELAY);
     assert!(connect <= Duration::from_secs(5) && no_delay);
 
     // A second question finds the connection of the first: the server takes no other.

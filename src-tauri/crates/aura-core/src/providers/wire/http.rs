@@ -19,16 +19,31 @@ use super::{errors, limits};
 use crate::error::Error;
 use crate::providers::{Class, Failure, RateLimit};
 
-/// The longest that making a connection may take, and whether small pieces are sent at once.
-pub(in crate::providers) const CONNECTING: (Duration, bool) = (Duration::from_secs(3), true);
+/// Whether small pieces are sent at once.
+pub(in crate::providers) const NO_DELAY: bool = true;
 /// Connections stay open between turns, so that a question finds one; a laptop that slept finds out by the ping.
 const IDLE: Duration = Duration::from_secs(600);
 /// How often an open HTTP/2 connection is asked whether it still lives, and how long it may take to answer.
 const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(3));
-/// The longest error body that is read, in bytes, and for how long.
-const ERROR_BODY: (usize, Duration) = (64 * 1024, Duration::from_secs(3));
+/// The longest error body that is read, in bytes.
+const ERROR_BODY: usize = 64 * 1024;
 /// The longest reply that is read whole. OpenRouter's model list is close to a megabyte.
 const WHOLE_BODY: usize = 16 * 1024 * 1024;
+
+/// What is waited for here; the other clocks of a request are the router's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the words of an error, whose status is there already.
+    pub error_body: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(3), error_body: Duration::from_secs(3) }
+    }
+}
 
 /// What all providers share: one pool of connections, no total timeout, no redirects, no compression.
 ///
@@ -40,23 +55,31 @@ pub struct Http {
     near: Clients,
     /// Hosts that have answered, so that a pooled connection to them may exist.
     answered: Arc<Mutex<HashSet<String>>>,
+    waits: Waits,
 }
 
 impl Http {
     /// The clients; nothing is opened.
-    pub fn new() -> Result<Self, Error> {
+    pub fn new(waits: Waits) -> Result<Self, Error> {
+        let connect = waits.connect;
         Ok(Self {
-            far: Clients::new(|builder| builder)?,
-            near: Clients::new(ClientBuilder::no_proxy)?,
+            far: Clients::new(|builder| builder.connect_timeout(connect))?,
+            near: Clients::new(|builder| builder.connect_timeout(connect).no_proxy())?,
             answered: Arc::default(),
+            waits,
         })
+    }
+
+    /// How long it waits.
+    pub fn waits(&self) -> Waits {
+        self.waits
     }
 
     /// The same for servers that speak HTTP/2 without TLS, which only tests do.
     #[cfg(test)]
     pub(crate) fn http2() -> Result<Self, Error> {
         let clients = Clients::new(|builder| builder.no_proxy().http2_prior_knowledge())?;
-        Ok(Self { far: clients.clone(), near: clients, answered: Arc::default() })
+        Ok(Self { far: clients.clone(), near: clients, answered: Arc::default(), waits: Waits::default() })
     }
 
     fn clients(&self, url: &Url) -> &Clients {
@@ -102,8 +125,8 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(kind: fn(ClientBuilder) -> ClientBuilder) -> Result<Self, Error> {
-        Ok(Self { pooled: client(usize::MAX, kind)?, fresh: client(0, kind)? })
+    fn new(kind: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Self, Error> {
+        Ok(Self { pooled: client(usize::MAX, &kind)?, fresh: client(0, &kind)? })
     }
 }
 
@@ -117,14 +140,13 @@ pub(in crate::providers) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn client(idle: usize, kind: fn(ClientBuilder) -> ClientBuilder) -> Result<Client, Error> {
+fn client(idle: usize, kind: &impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, Error> {
     // Another part of the program may have installed a provider already; one is as good as the other.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = || {
         kind(Client::builder())
             .user_agent(concat!("aura/", env!("CARGO_PKG_VERSION"))) // without one Groq's gate answers 403 (error code 1010)
-            .connect_timeout(CONNECTING.0)
-            .tcp_nodelay(CONNECTING.1)
+            .tcp_nodelay(NO_DELAY)
             .tcp_keepalive(Duration::from_secs(30))
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(idle)
@@ -200,7 +222,7 @@ impl Link {
 
     /// Opens a connection and leaves it in the pool. Whatever is answered does not matter.
     pub(in crate::providers) async fn warm(&self) {
-        let request = self.request(Method::HEAD, self.base.clone()).timeout(CONNECTING.0);
+        let request = self.request(Method::HEAD, self.base.clone()).timeout(self.http.waits.connect);
         drop(request.send().await);
     }
 
@@ -217,7 +239,7 @@ impl Link {
             return Ok(Reply { response, key: self.key.clone() });
         }
         let headers = response.headers().clone();
-        let body = without_key(error_body(response).await, self.key.as_ref());
+        let body = without_key(error_body(response, self.http.waits.error_body).await, self.key.as_ref());
         Err(self.clean(errors::failure(status.as_u16(), &headers, &body)))
     }
 
@@ -316,8 +338,8 @@ pub(in crate::providers) fn parse(body: &[u8]) -> Result<Value, Failure> {
     }
 }
 
-async fn error_body(mut response: Response) -> String {
-    let (limit, time) = ERROR_BODY;
+async fn error_body(mut response: Response, time: Duration) -> String {
+    let limit = ERROR_BODY;
     let mut body = Vec::new();
     let read = async {
         while let Ok(Some(chunk)) = response.chunk().await {
