@@ -146,7 +146,7 @@ impl Drop for Held {
     }
 }
 
-/// A body that keeps its request's place until it is sent.
+/// A body that keeps its request's place until it is sent; one that is a single piece, until the connection has taken it over.
 struct Lasting {
     body: Body,
     _held: Held,
