@@ -1,5 +1,6 @@
 //! The sound system of this computer: which one answers, its devices, and what its errors mean.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,13 +48,19 @@ pub(crate) enum Missing {
 /// The sound system that answers, kept open between uses: connecting again costs up to 100 ms at every press.
 #[derive(Default)]
 pub(crate) struct Hosts {
+    /// Held while connecting, which may take seconds.
     open: Mutex<Option<Arc<cpal::Host>>>,
+    /// What is open is not to be used again.
+    forgotten: AtomicBool,
 }
 
 impl Hosts {
     /// The sound system: PipeWire, else PulseAudio, else ALSA on Linux.
     fn host(&self) -> Option<Arc<cpal::Host>> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.forgotten.swap(false, Ordering::AcqRel) {
+            *open = None;
+        }
         if open.is_none() {
             *open = cpal::available_hosts().into_iter().filter(|id| worth_asking(*id)).find_map(|id| {
                 match cpal::host_from_id(id) {
@@ -68,9 +75,10 @@ impl Hosts {
         open.clone()
     }
 
-    /// Forgets what is known: devices vanish and come back, and a sound server that was restarted needs a new connection.
+    /// Forgets what is known: devices vanish and come back, and a sound server that was restarted needs a new connection. Waits for
+    /// nobody, so that the runtime may call it.
     pub(crate) fn forget(&self) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.forgotten.store(true, Ordering::Release);
     }
 
     /// Finds a device by its name, or the default one. Blocks.
@@ -239,6 +247,15 @@ fn denied() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn forgetting_waits_for_nobody() {
+        let hosts = Hosts::default();
+        let connecting = hosts.open.lock();
+        hosts.forget();
+        drop(connecting);
+        assert!(hosts.forgotten.load(Ordering::Acquire));
+    }
 
     #[test]
     fn says_what_to_do() {

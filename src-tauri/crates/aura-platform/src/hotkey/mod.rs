@@ -8,29 +8,45 @@ use aura_core::error::{Code, Error, Result};
 
 pub use shortcut::{Key, Shortcut};
 
-/// What happened to the key.
+/// What happened to the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edge {
-    /// It went down.
+    /// The shortcut went down.
     Press,
     /// It went up.
     Release,
+    /// Escape went down while the shortcut is held, or while it is listened for: see [`HotkeyGuard::escape`].
+    Escape,
 }
 
 /// Listens until it is dropped.
 #[derive(Debug)]
 pub struct HotkeyGuard {
     #[cfg(target_os = "linux")]
-    _listener: x11::Listener,
+    listener: x11::Listener,
 }
 
-/// Listens for a shortcut and calls `on` for every press and release, on a thread of its own. Holding the key is one press.
+impl HotkeyGuard {
+    /// Takes Escape from every other program, or gives it back: for as long as there is something to cancel and no longer. Blocks for
+    /// the X server.
+    #[cfg(target_os = "linux")]
+    pub fn escape(&self, wanted: bool) -> Result<()> {
+        self.listener.escape(wanted)
+    }
+}
+
+/// Listens for a shortcut and calls `on` for every press and release, on a thread of its own. Holding the key is one press. `trouble`
+/// is told when the shortcut is lost later on, to another program or with another keyboard layout, and that it is back by `None`.
 ///
-/// `on` must not wait for anything: the next edge is only seen when it returns.
+/// Neither must wait for anything: the next edge is only seen when they return.
 #[cfg(target_os = "linux")]
-pub fn listen(shortcut: &Shortcut, on: impl Fn(Edge) + Send + 'static) -> Result<HotkeyGuard> {
+pub fn listen(
+    shortcut: &Shortcut,
+    on: impl Fn(Edge) + Send + 'static,
+    trouble: impl Fn(Option<Error>) + Send + 'static,
+) -> Result<HotkeyGuard> {
     heard_here()?;
-    x11::Listener::start(shortcut, on).map(|_listener| HotkeyGuard { _listener })
+    x11::Listener::start(shortcut, on, trouble).map(|listener| HotkeyGuard { listener })
 }
 
 /// Whether this desktop tells of shortcuts at all; no shortcut is taken.
@@ -55,7 +71,11 @@ pub fn check() -> Result<()> {
 
 /// Listens for a shortcut: on this operating system the window does that.
 #[cfg(not(target_os = "linux"))]
-pub fn listen(_shortcut: &Shortcut, _on: impl Fn(Edge) + Send + 'static) -> Result<HotkeyGuard> {
+pub fn listen(
+    _shortcut: &Shortcut,
+    _on: impl Fn(Edge) + Send + 'static,
+    _trouble: impl Fn(Option<Error>) + Send + 'static,
+) -> Result<HotkeyGuard> {
     Err(Error::new(
         Code::Shortcut,
         "On this operating system the shortcut belongs to the window: start AURA's desktop app.",

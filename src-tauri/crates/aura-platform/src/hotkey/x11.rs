@@ -1,7 +1,8 @@
 //! The shortcut on X11: a grab, and a thread that sleeps until the server tells of the key.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use aura_core::error::{Code, Error, Result};
 use x11rb::connection::Connection;
@@ -17,37 +18,77 @@ const ALT_LEFT: u32 = 0xffe9;
 const SUPER_LEFT: u32 = 0xffeb;
 const NUM_LOCK: u32 = 0xff7f;
 
+/// The key that cancels.
+const ESCAPE: Shortcut = Shortcut { ctrl: false, alt: false, shift: false, logo: false, key: Key::Named("Escape") };
+
+/// With another layout, programs that listen for each other's keys change them at the same time: so often, and so long apart, a key is
+/// asked for before it counts as taken.
+const ASKED: u32 = 6;
+const ASKED_AGAIN: Duration = Duration::from_millis(50);
+
 /// A listening thread; dropping it ends the thread and frees the key.
 #[derive(Debug)]
 pub(super) struct Listener {
     server: Arc<RustConnection>,
+    root: xproto::Window,
     window: xproto::Window,
+    /// Escape, while it is listened for.
+    escape: Arc<Mutex<Option<Grab>>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// The key and modifiers as the server counts them, with every combination of the lock keys.
+#[derive(Debug)]
 struct Grab {
     keycode: xproto::Keycode,
     masks: [xproto::ModMask; 4],
 }
 
 impl Listener {
-    pub(super) fn start(shortcut: &Shortcut, on: impl Fn(Edge) + Send + 'static) -> Result<Self> {
+    pub(super) fn start(
+        shortcut: &Shortcut,
+        on: impl Fn(Edge) + Send + 'static,
+        trouble: impl Fn(Option<Error>) + Send + 'static,
+    ) -> Result<Self> {
         let (server, screen) = x11rb::connect(None).map_err(|cause| super::elsewhere().because(cause))?;
         let root = server.setup().roots[screen].root;
         let server = Arc::new(server);
         no_repeated_releases(&server).map_err(failed)?;
         let window = inbox(&server, root).map_err(failed)?;
         let grab = take(&server, root, shortcut)?;
-        let thread = {
-            let (server, shortcut) = (server.clone(), *shortcut);
-            std::thread::Builder::new()
-                .name("aura-hotkey".into())
-                .spawn(move || wait(&server, root, window, &shortcut, grab, on))
-                .map_err(failed)?
+        let escape = Arc::new(Mutex::new(None));
+        let ear = Ear {
+            server: server.clone(),
+            root,
+            shortcut: *shortcut,
+            grab: Some(grab),
+            escape: escape.clone(),
+            escape_key: locate(&server, &ESCAPE).map_err(failed)?.map(|grab| grab.keycode),
+            down: None,
         };
-        Ok(Self { server, window, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("aura-hotkey".into())
+            .spawn(move || ear.listen(window, on, trouble))
+            .map_err(failed)?;
+        Ok(Self { server, root, window, escape, thread: Some(thread) })
     }
+
+    /// Takes Escape, or gives it back.
+    pub(super) fn escape(&self, wanted: bool) -> Result<()> {
+        let mut taken = lock(&self.escape);
+        match taken.take() {
+            Some(grab) if wanted => *taken = Some(grab),
+            Some(grab) => release(&self.server, self.root, &grab),
+            None if wanted => *taken = Some(take(&self.server, self.root, &ESCAPE)?),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Held for one exchange with the server.
+fn lock(escape: &Mutex<Option<Grab>>) -> std::sync::MutexGuard<'_, Option<Grab>> {
+    escape.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Listener {
@@ -204,47 +245,101 @@ fn keysym(key: Key) -> Option<u32> {
     })
 }
 
-/// Waits for the key until the listener is dropped or the server goes away.
-fn wait(
-    server: &RustConnection,
+/// What the thread knows.
+struct Ear {
+    server: Arc<RustConnection>,
     root: xproto::Window,
-    window: xproto::Window,
-    shortcut: &Shortcut,
-    mut grab: Grab,
-    on: impl Fn(Edge),
-) {
-    let mut down = false;
-    loop {
-        match server.wait_for_event() {
-            Ok(Event::KeyPress(key)) if key.detail == grab.keycode && !down => {
-                down = true;
-                on(Edge::Press);
-            }
-            Ok(Event::KeyRelease(key)) if key.detail == grab.keycode && down => {
-                down = false;
-                on(Edge::Release);
-            }
-            Ok(Event::ClientMessage(message)) if message.window == window => break,
-            // Another layout may have the key elsewhere.
-            Ok(Event::XkbMapNotify(_) | Event::XkbNewKeyboardNotify(_)) => {
-                release(server, root, &grab);
-                match take(server, root, shortcut) {
-                    Ok(new) => grab = new,
-                    Err(error) => tracing::warn!(%error, "the shortcut was lost when the keyboard layout changed"),
+    shortcut: Shortcut,
+    /// `None`: the shortcut was lost.
+    grab: Option<Grab>,
+    escape: Arc<Mutex<Option<Grab>>>,
+    /// Where Escape is in the present layout.
+    escape_key: Option<xproto::Keycode>,
+    /// The key that is held. With another layout meanwhile, the shortcut is another key, but this one goes up.
+    down: Option<xproto::Keycode>,
+}
+
+impl Ear {
+    /// Waits for the key until the listener is dropped or the server goes away.
+    fn listen(mut self, window: xproto::Window, on: impl Fn(Edge), trouble: impl Fn(Option<Error>)) {
+        loop {
+            match self.server.wait_for_event() {
+                Ok(Event::KeyPress(key)) if self.down.is_none() && self.is_shortcut(&key) => {
+                    self.down = Some(key.detail);
+                    on(Edge::Press);
+                }
+                // While a key of ours is held, the server tells of every key.
+                Ok(Event::KeyPress(key)) if Some(key.detail) == self.escape_key && self.down != Some(key.detail) => {
+                    on(Edge::Escape);
+                }
+                Ok(Event::KeyRelease(key)) if self.down == Some(key.detail) => {
+                    self.down = None;
+                    on(Edge::Release);
+                }
+                Ok(Event::ClientMessage(message)) if message.window == window => break,
+                // Another layout may have the key elsewhere.
+                Ok(Event::XkbMapNotify(_) | Event::XkbNewKeyboardNotify(_)) => self.follow(&trouble),
+                Ok(_) => {}
+                Err(cause) => {
+                    tracing::warn!(%cause, "the display went away; the shortcut no longer works");
+                    trouble(Some(failed(cause)));
+                    break;
                 }
             }
-            Ok(_) => {}
-            Err(cause) => {
-                tracing::warn!(%cause, "the display went away; the shortcut no longer works");
-                break;
-            }
+        }
+        if let Some(grab) = &self.grab {
+            release(&self.server, self.root, grab);
+        }
+        if self.down.is_some() {
+            // Whoever listens must not believe that the key is held for ever.
+            on(Edge::Release);
         }
     }
-    release(server, root, &grab);
-    if down {
-        // Whoever listens must not believe that the key is held for ever.
-        on(Edge::Release);
+
+    fn is_shortcut(&self, key: &xproto::KeyPressEvent) -> bool {
+        let Some(grab) = self.grab.as_ref().filter(|grab| grab.keycode == key.detail) else { return false };
+        // A shortcut with Escape in it is told from Escape alone by what is held with it.
+        let held = u16::from(key.state) & 0xff;
+        Some(key.detail) != self.escape_key || grab.masks.iter().any(|mask| u16::from(*mask) == held)
     }
+
+    /// Takes the keys where they are now.
+    fn follow(&mut self, trouble: &impl Fn(Option<Error>)) {
+        let lost = self.grab.is_none();
+        if let Some(grab) = self.grab.take() {
+            release(&self.server, self.root, &grab);
+        }
+        match again(|| take(&self.server, self.root, &self.shortcut)) {
+            Ok(grab) => {
+                self.grab = Some(grab);
+                if lost {
+                    trouble(None);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the shortcut was lost when the keyboard layout changed");
+                trouble(Some(error));
+            }
+        }
+        let mut escape = lock(&self.escape);
+        if let Some(grab) = escape.take() {
+            release(&self.server, self.root, &grab);
+            *escape = again(|| take(&self.server, self.root, &ESCAPE)).ok();
+        }
+        drop(escape);
+        self.escape_key = locate(&self.server, &ESCAPE).ok().flatten().map(|grab| grab.keycode);
+    }
+}
+
+/// Asks for a key until it is free, for a little while.
+fn again(take: impl Fn() -> Result<Grab>) -> Result<Grab> {
+    for _ in 1..ASKED {
+        if let Ok(grab) = take() {
+            return Ok(grab);
+        }
+        std::thread::sleep(ASKED_AGAIN);
+    }
+    take()
 }
 
 fn failed(cause: impl std::fmt::Display) -> Error {

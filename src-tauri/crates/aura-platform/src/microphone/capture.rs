@@ -23,7 +23,7 @@ pub(super) struct Shared {
     pub(super) gaps: AtomicU64,
     /// The stream is dead.
     pub(super) lost: AtomicBool,
-    /// Why.
+    /// Why. Written by whoever is first and read when the stream is dead: nobody ever waits for it.
     cause: Mutex<Option<cpal::Error>>,
     pump: OnceLock<Thread>,
 }
@@ -34,9 +34,12 @@ impl Shared {
         let _ = self.pump.set(pump);
     }
 
-    /// Declares the stream dead.
+    /// Declares the stream dead. Called by the sound system's own thread, so it does not wait: when somebody else is just saying why,
+    /// that reason is as good.
     pub(super) fn fail(&self, cause: cpal::Error) {
-        self.cause.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(cause);
+        if let Ok(mut first) = self.cause.try_lock() {
+            first.get_or_insert(cause);
+        }
         self.lost.store(true, Ordering::Release);
         self.poke();
     }

@@ -3,8 +3,7 @@
 mod picture;
 mod target;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -19,41 +18,42 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// The screen of this computer.
 #[derive(Debug, Default)]
 pub struct DesktopScreen {
-    /// A capture that has not come back, although nobody waits for it any more.
-    stuck: Arc<AtomicBool>,
+    /// The last capture that nobody waits for any more. What is held weakly ends with its thread, however late that is.
+    hanging: Mutex<Weak<()>>,
 }
 
 impl DesktopScreen {
     /// Runs a call of the desktop on a thread of its own. While one hangs, no other is begun: they would hang too.
     async fn ask<T: Send + 'static>(&self, call: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        present()?;
-        if self.stuck.load(Ordering::Acquire) {
+        if self.hanging().strong_count() > 0 {
             return Err(unanswered());
         }
-        let stuck = self.stuck.clone();
-        let (begun, ended) = (Arc::new(AtomicBool::new(true)), stuck.clone());
-        let running = begun.clone();
+        let running = Arc::new(());
+        let begun = Arc::downgrade(&running);
         let result = off_runtime("aura-screen", LIMIT, move || {
-            let result = call();
-            running.store(false, Ordering::Release);
-            ended.store(false, Ordering::Release);
-            result
+            let _running = running;
+            call()
         })
         .await;
         match result {
             Ok(result) => result,
             Err(Stuck::Broke) => Err(Error::internal("the screen's thread ended early")),
             Err(Stuck::Limit) => {
-                stuck.store(begun.load(Ordering::Acquire), Ordering::Release);
+                *self.hanging() = begun;
                 Err(unanswered())
             }
         }
+    }
+
+    fn hanging(&self) -> MutexGuard<'_, Weak<()>> {
+        self.hanging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl Screen for DesktopScreen {
     async fn capture(&self, target: &CaptureTarget) -> Result<Screenshot> {
+        present()?;
         let target = target.clone();
         self.ask(move || {
             let (image, area) = target::capture(&target)?;
@@ -63,6 +63,7 @@ impl Screen for DesktopScreen {
     }
 
     async fn targets(&self) -> Result<Vec<CaptureTarget>> {
+        present()?;
         self.ask(target::list).await
     }
 }
@@ -105,4 +106,23 @@ fn refused(cause: impl std::fmt::Display) -> Error {
         "Check that AURA runs inside your desktop session."
     };
     Error::new(Code::CaptureRefused, format!("The screen cannot be captured. {remedy}")).because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_capture_that_comes_back_late_is_forgotten_whenever_that_is() {
+        let screen = DesktopScreen::default();
+        let (go_on, held) = std::sync::mpsc::channel::<()>();
+        assert!(screen.ask(move || Ok(held.recv().is_err())).await.is_err());
+        assert!(screen.ask(|| Ok(())).await.is_err(), "another one is begun while the first hangs");
+        drop(go_on);
+        while screen.hanging().strong_count() > 0 {
+            std::thread::yield_now();
+        }
+        tokio::time::resume();
+        assert_eq!(screen.ask(|| Ok(7)).await, Ok(7));
+    }
 }

@@ -1,8 +1,7 @@
 //! The open stream: the device's callback on one side, [`Output`] on the other.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -29,6 +28,8 @@ struct Pulse {
     /// Microseconds from `begun` to the last callback.
     last_call: AtomicU64,
     lost: AtomicBool,
+    /// Why it is lost. The callback writes it without waiting, and only once.
+    cause: Mutex<Option<cpal::Error>>,
     /// Times that the device ran dry while there was something to play.
     stumbles: AtomicU64,
 }
@@ -58,6 +59,7 @@ pub(super) fn open(found: &Found, frames: u32) -> Result<(cpal::Stream, Line, mp
             begun: Instant::now(),
             last_call: AtomicU64::new(0),
             lost: AtomicBool::new(false),
+            cause: Mutex::default(),
             stumbles: AtomicU64::new(0),
         });
         let patience = 2 * 1_000_000 * u64::from(frames) / u64::from(rate.max(1));
@@ -77,8 +79,12 @@ pub(super) fn open(found: &Found, frames: u32) -> Result<(cpal::Stream, Line, mp
             move |cause| {
                 if harmless(cause.kind()) {
                     on_error.stumbles.fetch_add(u64::from(cause.kind() == ErrorKind::Xrun), Ordering::Relaxed);
-                } else if !on_error.lost.swap(true, Ordering::AcqRel) {
-                    tracing::warn!(%cause, "the speaker is gone");
+                } else {
+                    // What is said of it is said by whoever looks after the stream: this thread must not wait for a log.
+                    if let Ok(mut first) = on_error.cause.try_lock() {
+                        first.get_or_insert(cause);
+                    }
+                    on_error.lost.store(true, Ordering::Release);
                 }
             },
             None,
@@ -153,6 +159,9 @@ impl Drop for Line {
         let stumbles = self.pulse.stumbles.load(Ordering::Relaxed);
         if stumbles > 0 {
             tracing::warn!(stumbles, "the sound broke up; the computer may be too busy");
+        }
+        if let Some(cause) = self.pulse.cause.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            tracing::warn!(%cause, "the speaker is gone");
         }
     }
 }
