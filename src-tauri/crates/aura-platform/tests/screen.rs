@@ -176,17 +176,23 @@ fn a_desktop_that_does_not_answer_is_not_waited_for() {
                 let screen = DesktopScreen::default();
                 screen.capture(&monitor()).await.unwrap();
                 display::freeze(true);
-                let begun = Instant::now();
+                // No time is waited for in earnest: this clock goes on when nobody has anything to do.
+                tokio::time::pause();
                 let error = screen.capture(&monitor()).await.unwrap_err();
                 assert_eq!(error.code, Code::CaptureRefused);
-                assert!((2900..4000).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+                assert!(error.message.contains("in time"), "{}", error.message);
                 // The next one does not hang as well.
-                let begun = Instant::now();
+                let begun = tokio::time::Instant::now();
                 assert!(screen.capture(&monitor()).await.is_err());
-                assert!(begun.elapsed() < Duration::from_millis(100));
+                assert_eq!(begun.elapsed(), Duration::ZERO, "it was waited for once more");
+                tokio::time::resume();
                 display::freeze(false);
-                tokio::time::sleep(Duration::from_millis(500)).await;
-                screen.capture(&monitor()).await.unwrap();
+                let again = async {
+                    while screen.capture(&monitor()).await.is_err() {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                };
+                tokio::time::timeout(Duration::from_secs(60), again).await.expect("it never answers again");
             });
         },
     );

@@ -201,17 +201,16 @@ mod tests {
         let (samples, error) = rig.rest().await;
         assert!(samples.len() >= 158, "{}", samples.len());
         assert_eq!(error.map(|error| error.code), Some(Code::MicrophoneLost));
-        assert!(begun.elapsed() >= NEXT_LIMIT && begun.elapsed() < NEXT_LIMIT * 2);
+        assert!(begun.elapsed() >= NEXT_LIMIT);
     }
 
     #[tokio::test]
-    async fn an_error_of_the_stream_ends_it_at_once() {
+    async fn an_error_of_the_stream_ends_it() {
         let mut rig = rig();
         rig.call();
-        tokio::time::sleep(Duration::from_millis(50)).await;
         rig.shared.fail(ErrorKind::StreamInvalidated.into());
-        let begun = Instant::now();
-        assert_eq!(rig.rest().await.1.map(|error| error.code), Some(Code::MicrophoneLost));
-        assert!(begun.elapsed() < NEXT_LIMIT);
+        let error = rig.rest().await.1.expect("it is lost");
+        // A device that is only silent for too long has no cause to tell.
+        assert_eq!((error.code, error.detail.is_some()), (Code::MicrophoneLost, true));
     }
 }
