@@ -18,7 +18,9 @@ use aura_core::api::{self, Ask, ChangeSettings, Listen, Nothing, SaveKey, Speech
 use aura_core::config::Environment;
 use aura_core::error::Error;
 use aura_core::ports::Speaker;
-use aura_core::providers::{ChatRequest, Message, Role, Service, SttRequest};
+use aura_core::providers::{ChatRequest, Class, Message, Role, Service, SttRequest};
+use aura_core::record::{Attempt, Notice};
+use aura_core::router::Observer;
 use aura_core::{Assistant, Setup};
 use aura_sandbox::{
     ErrorBody, Fault, FaultKind, FilterForm, Fixed, FixedAudio, GoneForm, Sandbox, SandboxConfig, Sound,
@@ -35,6 +37,8 @@ const KEY: &str = "gsk_q7Zx9Kw2Vb4Nm8Rt3Yp6Hd1Jf5Lc0Gs_Qe7Ua9Iw";
 /// So many letters of it in a row are a leak; the interface may show the last four.
 const TELLING: usize = 8;
 const PROVIDERS: [&str; 3] = ["groq", "gemini", "own"];
+/// Servers that no connection leads to: nobody listens, nobody has the name, nobody speaks TLS there.
+const NOWHERE: [&str; 3] = ["refused", "unnamed", "untrusted"];
 
 /// Where the key, or a part of it, shows first in a text.
 fn leaks(text: &str) -> Option<String> {
@@ -141,6 +145,19 @@ fn faults() -> Vec<Fault> {
     all
 }
 
+/// Panics at the first thing that it is told.
+struct Startled;
+
+impl Observer for Startled {
+    fn attempt(&self, attempt: &Attempt) {
+        panic!("{attempt:?}");
+    }
+
+    fn notice(&self, notice: Notice) {
+        panic!("{notice:?}");
+    }
+}
+
 struct House {
     sandbox: Sandbox,
     assistant: Assistant,
@@ -170,13 +187,22 @@ impl House {
         let setup = Setup { data: folder.path().to_owned(), environment, settings_file, ..Setup::default() };
         let assistant = Assistant::start(machine.ports(), setup).await.unwrap();
         assistant.load_keys().await;
+        let own = sandbox.openai_base_url();
         let changes = json!({
-            "providers": {"own": {"preset": "openai", "base_url": sandbox.openai_base_url()}},
+            "providers": {
+                "own": {"preset": "openai", "base_url": own},
+                "refused": {"preset": "openai", "base_url": "http://127.0.0.1:9/v1"},
+                "unnamed": {"preset": "openai", "base_url": "https://nobody-has-this-name.invalid/v1"},
+                "untrusted": {"preset": "openai", "base_url": own.replace("http://", "https://")},
+            },
+            "routes": {"llm": {"then": PROVIDERS}, "stt": {"then": PROVIDERS}, "tts": {"then": PROVIDERS}},
             "clocks": {"first_content_ms": 800, "transcript_ms": 800, "between_ms": 400, "whole_ms": 10_000},
         });
         api::change_settings(&assistant, ChangeSettings { changes }).await.unwrap();
-        let save = SaveKey { provider: "own".into(), key: KEY.into(), session_only: false };
-        api::save_key(&assistant, save).await.unwrap();
+        for provider in ["own"].into_iter().chain(NOWHERE) {
+            let save = SaveKey { provider: provider.into(), key: KEY.into(), session_only: false };
+            api::save_key(&assistant, save).await.unwrap();
+        }
         Self { sandbox, assistant, machine, folder }
     }
 
@@ -198,8 +224,7 @@ impl House {
         let result = match service {
             Service::Stt => {
                 let wav = aura_core::audio::speech_wav(&machine::speech(1.0));
-                let request =
-                    SttRequest { model: String::new(), wav, duration: Duration::from_secs(1), language: None };
+                let request = SttRequest { wav, duration: Duration::from_secs(1), ..SttRequest::default() };
                 router.transcribe(&plan, &request, true, &told).await.map(|answered| answered.value.text)
             }
             Service::Llm | Service::Vlm => {
@@ -216,6 +241,16 @@ impl House {
             }
         };
         (result, told)
+    }
+
+    /// A request whose observer panics with all that it was told.
+    async fn panic(&self, provider: &str) {
+        let wishes = Wishes { llm: Some(provider.into()), ..Wishes::default() };
+        let (router, plan) = (self.assistant.router().clone(), self.assistant.router().plan(Service::Llm, &wishes));
+        let request =
+            ChatRequest { messages: vec![Message::new(Role::User, "What time is it?")], ..ChatRequest::default() };
+        let asked = async move { router.chat(&plan.unwrap(), &request, &Startled, &mut |_| {}).await.map(drop) };
+        assert!(tokio::spawn(asked).await.is_err_and(|error| error.is_panic()), "{provider} did not panic");
     }
 
     /// Whole turns, for their records and events.
@@ -275,6 +310,24 @@ async fn no_key_is_seen_anywhere() {
         }
         house.sandbox.clear_faults();
     }
+    // Where no connection leads: every service, and what is said of it.
+    let nowhere = NOWHERE.into_iter().flat_map(|provider| Service::ALL.map(|service| (provider, service)));
+    for (provider, service) in nowhere {
+        let (result, told) = house.request(provider, service).await;
+        let attempts = told.attempts.into_inner().unwrap();
+        assert!(attempts.iter().all(|attempt| attempt.class == Some(Class::Unreachable)), "{provider}: {attempts:?}");
+        assert!(!attempts.is_empty() && result.is_err(), "{provider} cannot be reached");
+        let text = format!("{:?}{attempts:?}{}", result.err(), serde_json::to_string(&attempts).unwrap());
+        found.extend(leaks(&text).map(|leak| format!("{provider}: {leak}")));
+    }
+    // Somebody panics with everything in hand.
+    let startled = ErrorBody::Text("Who is {key}?".into());
+    house.sandbox.add_fault(Fault::status(401).body(startled));
+    let all: Vec<&str> = PROVIDERS.into_iter().chain(NOWHERE).collect();
+    for provider in &all {
+        house.panic(provider).await;
+    }
+    house.sandbox.clear_faults();
     // The records and events of whole turns.
     for body in ["Who is {key}?", "{\"error\": {\"message\": \"bad {key}\"}}"] {
         house.sandbox.add_fault(Fault::status(401).body(ErrorBody::Text(body.into())));
@@ -303,6 +356,6 @@ async fn no_key_is_seen_anywhere() {
     let sources = log.sources.lock().unwrap().clone();
     assert!(sources.contains("hyper_util") && sources.contains("aura_core"), "the log has no more than {sources:?}");
     assert!(*log.lines.lock().unwrap() > 10_000, "only {} lines were logged", log.lines.lock().unwrap());
-    assert_eq!(*panics.lines.lock().unwrap(), 0, "something panicked");
+    assert_eq!(*panics.lines.lock().unwrap(), all.len(), "what was to panic did, and nothing else");
     assert!(leaks(&format!("x{}x", &KEY[20..20 + TELLING])).is_some(), "a leak would be seen");
 }
