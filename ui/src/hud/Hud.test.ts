@@ -71,7 +71,10 @@ describe('the overlay', () => {
     expect(view.container.textContent).toContain(error.message)
     expect(view.container.textContent).toContain('Open AURA to retry.')
     await accessible()
-    // The next one begins afresh.
+    // The next one begins afresh: the window comes up with how things are, then with the stage.
+    backend.emit({ type: 'changed', snapshot: { ...backend.snapshot, stage: 'listening' } })
+    await settle()
+    expect(view.container.querySelector('.card')).toBeNull()
     backend.emit({ type: 'stage', turn: 'b', stage: 'listening' })
     await settle()
     expect(view.container.textContent).not.toContain(error.message)

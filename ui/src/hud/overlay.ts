@@ -69,7 +69,11 @@ export function reduceOverlay(state: Overlay, event: AuraEvent): Overlay {
     case 'done':
       return state.turn === null || state.turn === event.record.id ? over(state, event.record) : state
     case 'changed':
-      return { ...state, mode: event.snapshot.settings.listening.mode }
+      // The window comes up with it: how the turn before ended is over.
+      return {
+        ...(state.stage === 'idle' && event.snapshot.stage !== 'idle' ? quiet : state),
+        mode: event.snapshot.settings.listening.mode,
+      }
     // One line has room for what is heard, not for what is written; attempts and notices are for the main window.
     case 'text':
     case 'attempt':

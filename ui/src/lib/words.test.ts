@@ -15,6 +15,7 @@ import {
   stageWords,
   standing,
   tokens,
+  usageWords,
 } from './words'
 
 describe('numbers', () => {
@@ -93,4 +94,13 @@ it('a time of another day has its day', () => {
   const at = new Date(2026, 10, 22, 14, 31, 2)
   expect(moment(at.toISOString(), at.getTime())).toBe('14:31:02')
   expect(moment(at.toISOString(), at.getTime() + 86_400_000)).toBe('22 Nov 14:31:02')
+})
+
+it('what a stage used is said as far as it is known', () => {
+  const { stages } = sampleTurn('a')
+  const thinking = stages.find((stage) => stage.stage === 'thinking')?.attempts ?? []
+  expect(usageWords(thinking)).toBe('first part after 180 ms · 1,204 tokens read, 58 written')
+  const remembered = thinking.map((attempt) => ({ ...attempt, usage: { ...attempt.usage, cached_tokens: 512 } }))
+  expect(usageWords(remembered.slice(1))).toContain('512 of them remembered')
+  expect(usageWords([])).toBe('')
 })

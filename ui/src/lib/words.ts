@@ -129,11 +129,13 @@ export function usageWords(attempts: Attempt[]): string {
       return one === undefined ? all : (all ?? 0) + one
     }, undefined)
   const [read, written] = [sum((usage) => usage.input_tokens), sum((usage) => usage.output_tokens)]
+  const cached = sum((usage) => usage.cached_tokens) ?? 0
   const [audio, characters] = [sum((usage) => usage.audio_seconds), sum((usage) => usage.characters)]
   const first = attempts.findLast((attempt) => attempt.class === undefined)?.first_ms
   return [
     ...(first === undefined ? [] : [t.turn.trace.first(duration(first))]),
     ...(read === undefined && written === undefined ? [] : [t.turn.trace.tokens(number(read ?? 0), number(written ?? 0))]),
+    ...(cached === 0 ? [] : [t.turn.trace.cached(number(cached))]),
     ...(audio === undefined ? [] : [t.turn.trace.audio(seconds(audio * 1000))]),
     ...(characters === undefined ? [] : [t.turn.trace.characters(number(characters))]),
   ].join(' · ')

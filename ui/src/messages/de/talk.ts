@@ -38,6 +38,7 @@ export const turn: typeof english.turn = {
     ofSpeech: (seconds: string) => `${seconds} gesprochen`,
     ofScreen: (width: number, height: number) => `${width} × ${height} Bildpunkte`,
     tokens: (read: string, written: string) => `${read} Token gelesen, ${written} geschrieben`,
+    cached: (count: string) => `davon ${count} gemerkt`,
     audio: (seconds: string) => `${seconds} Ton`,
     characters: (count: string) => `${count} Zeichen gesprochen`,
     first: (time: string) => `erster Teil nach ${time}`,

@@ -36,6 +36,7 @@ export const turn = {
     ofSpeech: (seconds: string) => `${seconds} of speech`,
     ofScreen: (width: number, height: number) => `${width} × ${height} pixels`,
     tokens: (read: string, written: string) => `${read} tokens read, ${written} written`,
+    cached: (count: string) => `${count} of them remembered`,
     audio: (seconds: string) => `${seconds} of sound`,
     characters: (count: string) => `${count} characters spoken`,
     first: (time: string) => `first part after ${time}`,
