@@ -50,6 +50,12 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
     let mut door = runtime.spawn(http::follow(assistant.clone(), data, ending.clone()));
     let reader = assistant.clone();
     runtime.spawn(async move { reader.load_keys().await });
+    let end = app.handle().clone();
+    runtime.spawn(async move {
+        // At the end of a session, for example: what is under way is written down first.
+        aura_server::asked_to_end().await;
+        end.exit(0);
+    });
     tracing::info!("AURA is ready");
     let (at_the_end, closing) = (runtime.clone(), assistant.clone());
     app.run(move |app, event| {

@@ -7,5 +7,6 @@ mod kept;
 mod pictures;
 mod policy;
 mod switched;
+mod tray;
 mod trouble;
 mod welcome;

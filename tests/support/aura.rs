@@ -186,12 +186,16 @@ impl Aura {
 
     /// Starts the app and waits for nothing.
     pub fn spawn(self) -> App {
+        App::of(self.launch(), self)
+    }
+
+    fn launch(&self) -> Running {
         let mut command = Command::new("timeout");
         command.args(["--kill-after=5", &self.life.to_string()]).arg(&self.program);
         let mut command = self.prepared(command, &[]);
-        let log = File::create(self.log()).expect("the folder can be written");
+        let log = File::options().create(true).append(true).open(self.log()).expect("the folder can be written");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        App::of(Running::start(&mut command, "coreutils"), self)
+        Running::start(&mut command, "coreutils")
     }
 }
 
@@ -229,6 +233,12 @@ impl App {
     /// The app that this process is, or starts.
     pub(crate) fn of(running: Running, aura: Aura) -> Self {
         Self { running, aura }
+    }
+
+    /// Starts it again over the same files, after it ended.
+    pub fn start_again(&mut self) {
+        self.running = self.aura.launch();
+        self.wait_until_ready();
     }
 
     pub(crate) fn wait_until_ready(&mut self) {

@@ -14,4 +14,5 @@ pub mod processes;
 pub mod providers;
 pub mod sound;
 pub mod speech;
+pub mod tray;
 pub mod window;

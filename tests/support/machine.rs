@@ -22,12 +22,27 @@ pub fn with_machine_and_store(test: &str, body: impl FnOnce()) {
     let prepare = || {
         let (sound, display, bus) = (Sound::start(), Display::managed(1280, 900), Bus::with_store());
         let mut environment = [sound.environment(), display.environment()].concat();
-        // The rest of the bus's variables are folders, which the sound server has set.
-        let address = bus.environment().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS");
-        environment.extend(address.map(|(_, address)| (BUS, address)));
+        environment.extend(address(&bus));
         ((sound, display, bus), environment)
     };
     in_own_process(test, prepare, body);
+}
+
+/// The same with a message bus that has nothing on it, which [`crate::aura::Aura::with_store`] uses.
+pub fn with_machine_and_bus(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let (sound, display, bus) = (Sound::start(), Display::managed(1280, 900), Bus::start());
+        let mut environment = [sound.environment(), display.environment()].concat();
+        environment.extend(address(&bus));
+        ((sound, display, bus), environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// Where a bus is. The rest of its variables are folders, which the sound server has set.
+fn address(bus: &Bus) -> Option<(&'static str, std::ffi::OsString)> {
+    let address = bus.environment().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS");
+    address.map(|(_, address)| (BUS, address))
 }
 
 /// Runs the body of a program that measures or draws in a process of its own, which has a private speaker, microphone, screen, keyboard

@@ -1,0 +1,113 @@
+//! The tray, on a desktop that shows trays: it says what AURA does, switches, mutes, brings the window back, and ends AURA.
+
+use std::process::Command;
+use std::time::Duration;
+
+use aura_tests::aura::Aura;
+use aura_tests::display::xdotool;
+use aura_tests::machine::with_machine_and_bus;
+use aura_tests::process::wait_until;
+use aura_tests::providers::Providers;
+use aura_tests::tray::Tray;
+use serde_json::{Value, json};
+
+/// Whether the main window can be seen.
+fn window_shows() -> bool {
+    let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^AURA$"]).output();
+    found.expect("this test needs xdotool: apt install xdotool").status.success()
+}
+
+/// Closes the main window as a person does, with the window manager's key.
+fn close_window() {
+    xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowactivate", "--sync", "%1"]);
+    xdotool(&["key", "alt+F4"]);
+}
+
+#[test]
+fn switches_and_brings_the_window_back() {
+    with_machine_and_bus("tray::switches_and_brings_the_window_back", || {
+        let tray = Tray::start();
+        let providers = Providers::answering("There are many people looking for money.");
+        let aura = Aura::new().with_all(providers.groq()).with_all(providers.gemini()).with_store();
+        let mut app = aura.start();
+        let setting = |path: &str| app.call("snapshot", json!({}))["settings"].pointer(path).cloned();
+
+        // What is done in the tray holds, and what is done elsewhere is seen in it.
+        tray.wait_for("Ready");
+        tray.wait_for("Answers: Groq");
+        let gemini = || {
+            let items = tray.items();
+            let answers = items.iter().position(|item| item.label.starts_with("Answers"))?;
+            items[answers..].iter().find(|item| item.label == "Google Gemini").cloned()
+        };
+        assert!(gemini().is_some_and(|item| !item.ticked), "{:#?}", tray.items());
+        app.call("switch", json!({"service": "llm", "provider": "gemini"}));
+        tray.wait_for("Answers: Google Gemini");
+        assert!(gemini().is_some_and(|item| item.ticked), "{:#?}", tray.items());
+        tray.click("Mute answers");
+        assert!(wait_until(Duration::from_secs(30), || setting("/speaking/muted") == Some(json!(true))));
+        assert!(wait_until(Duration::from_secs(30), || tray.wait_for("Mute answers").ticked));
+        tray.click("AURA may see the screen");
+        assert!(wait_until(Duration::from_secs(30), || setting("/screen/share") == Some(json!("never"))));
+        tray.click("AURA may see the screen");
+        assert!(wait_until(Duration::from_secs(30), || setting("/screen/share") == Some(json!("when_asked"))));
+
+        // In German when the person wants that.
+        app.call("change_settings", json!({"changes": {"appearance": {"language": "de"}}}));
+        tray.wait_for("Antwortet: Google Gemini");
+        app.call("change_settings", json!({"changes": {"appearance": {"language": "en"}}}));
+        tray.wait_for("Show AURA");
+
+        // Closing the window leaves AURA in the tray, which brings it back and ends it.
+        close_window();
+        assert!(wait_until(Duration::from_secs(30), || !window_shows()), "the window stays");
+        assert_eq!(app.call("ask", json!({"text": "Are you there?", "speech": "none"}))["error"], Value::Null);
+        tray.click("Show AURA");
+        assert!(wait_until(Duration::from_secs(30), window_shows), "the window does not come back");
+        tray.click("Quit AURA");
+        assert!(wait_until(Duration::from_secs(30), || !app.is_alive()), "AURA goes on");
+    });
+}
+
+#[test]
+fn the_window_remembers_its_place() {
+    with_machine_and_bus("tray::the_window_remembers_its_place", || {
+        let place = || {
+            let found = Command::new("xdotool")
+                .args(["search", "--onlyvisible", "--name", "^AURA$", "getwindowgeometry", "--shell"])
+                .output()
+                .expect("this test needs xdotool: apt install xdotool");
+            String::from_utf8_lossy(&found.stdout).into_owned()
+        };
+        let has = |size: &str| place().contains(size);
+        let mut app = Aura::new().start();
+        xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowsize", "--sync", "820", "610"]);
+        assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", place());
+        // Without a tray that shows, closing the window ends AURA.
+        close_window();
+        assert!(wait_until(Duration::from_secs(30), || !app.is_alive()), "AURA goes on without a tray");
+        app.start_again();
+        assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", place());
+    });
+}
+
+#[test]
+fn starts_when_the_person_logs_in() {
+    with_machine_and_bus("tray::starts_when_the_person_logs_in", || {
+        let aura = Aura::new();
+        let home = aura.folder().join("home");
+        std::fs::create_dir(&home).expect("the folder can be written");
+        let app = aura.with("HOME", &home).start();
+        let entry = || {
+            let entries = std::fs::read_dir(home.join(".config/autostart")).into_iter().flatten().flatten();
+            entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).next()
+        };
+        let set = |at_login: bool| app.call("change_settings", json!({"changes": {"startup": {"at_login": at_login}}}));
+        set(true);
+        assert!(wait_until(Duration::from_secs(30), || entry().is_some()), "it is not entered");
+        let text = entry().unwrap_or_default();
+        assert!(text.lines().any(|line| line.starts_with("Exec=") && line.ends_with("aura --hidden")), "{text}");
+        set(false);
+        assert!(wait_until(Duration::from_secs(30), || entry().is_none()), "it stays entered");
+    });
+}

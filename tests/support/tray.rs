@@ -1,0 +1,136 @@
+//! A desktop that shows trays: the watcher of the StatusNotifierItem specification on the test's own bus, and a hand that reads and clicks
+//! the menus behind the icons, as `com.canonical.dbusmenu` has them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use zbus::blocking::{Connection, Proxy, connection};
+use zbus::message::Header;
+use zbus::zvariant::{OwnedObjectPath, OwnedValue, Structure, Value};
+
+use crate::machine::BUS;
+use crate::process::wait_until;
+
+const WATCHER: &str = "org.kde.StatusNotifierWatcher";
+
+/// Who registered an icon, and where it is.
+type Icons = Arc<Mutex<Vec<(String, String)>>>;
+
+struct Watcher(Icons);
+
+#[zbus::interface(name = "org.kde.StatusNotifierWatcher")]
+impl Watcher {
+    fn register_status_notifier_item(&self, service: &str, #[zbus(header)] header: Header<'_>) {
+        let sender = header.sender().map(ToString::to_string).unwrap_or_default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((sender, service.to_owned()));
+    }
+
+    #[zbus(property)]
+    fn is_status_notifier_host_registered(&self) -> bool {
+        true
+    }
+
+    #[zbus(property)]
+    fn registered_status_notifier_items(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    #[zbus(property)]
+    fn protocol_version(&self) -> i32 {
+        0
+    }
+}
+
+/// An item of a menu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    id: i32,
+    /// What it says.
+    pub label: String,
+    /// Whether it has a tick.
+    pub ticked: bool,
+}
+
+/// The part of a desktop that shows trays.
+#[derive(Debug)]
+pub struct Tray {
+    bus: Connection,
+    icons: Icons,
+}
+
+impl Tray {
+    /// On the bus of [`crate::machine::with_machine_and_bus`].
+    pub fn start() -> Self {
+        let address = std::env::var(BUS).expect("a private bus");
+        let icons = Icons::default();
+        let serve = || -> zbus::Result<Connection> {
+            let builder = connection::Builder::address(address.as_str())?.name(WATCHER)?;
+            builder.serve_at("/StatusNotifierWatcher", Watcher(icons.clone()))?.build()
+        };
+        Self { bus: serve().expect("the watcher's name is free on a private bus"), icons }
+    }
+
+    /// All items of the only icon's menu, those of submenus after the one that opens them.
+    pub fn items(&self) -> Vec<Item> {
+        self.read().unwrap_or_default()
+    }
+
+    fn read(&self) -> Option<Vec<Item>> {
+        let menu = self.menu()?;
+        let nothing: &[&str] = &[];
+        let (_, root): (u32, OwnedValue) = {
+            let reply = menu.call_method("GetLayout", &(0_i32, -1_i32, nothing)).ok()?;
+            let (revision, root): (u32, (i32, std::collections::HashMap<String, OwnedValue>, Vec<OwnedValue>)) =
+                reply.body().deserialize().ok()?;
+            let root = Value::from(Structure::from(root));
+            (revision, root.try_to_owned().ok()?)
+        };
+        let mut items = Vec::new();
+        gather(&root, &mut items);
+        Some(items)
+    }
+
+    fn menu(&self) -> Option<Proxy<'_>> {
+        let (owner, path) = self.icons.lock().unwrap_or_else(PoisonError::into_inner).first().cloned()?;
+        let icon = Proxy::new(&self.bus, owner.clone(), path, "org.kde.StatusNotifierItem").ok()?;
+        let menu: OwnedObjectPath = icon.get_property("Menu").ok()?;
+        Proxy::new(&self.bus, owner, menu, "com.canonical.dbusmenu").ok()
+    }
+
+    /// Waits for an item with this label.
+    pub fn wait_for(&self, label: &str) -> Item {
+        let mut items = Vec::new();
+        let there = wait_until(Duration::from_secs(60), || {
+            items = self.items();
+            items.iter().any(|item| item.label == label)
+        });
+        assert!(there, "the tray has no `{label}`: {items:#?}");
+        items.into_iter().find(|item| item.label == label).expect("it was there")
+    }
+
+    /// Clicks an item. A menu that is made again in between has its items under new numbers.
+    pub fn click(&self, label: &str) {
+        let clicked = || {
+            let item = self.wait_for(label);
+            let event = (item.id, "clicked", Value::from(0_i32), 0_u32);
+            self.menu().is_some_and(|menu| menu.call_method("Event", &event).is_ok())
+        };
+        assert!(wait_until(Duration::from_secs(60), clicked), "`{label}` cannot be clicked");
+    }
+}
+
+/// An item is `(ia{sv}av)`: its id, its properties, its own items.
+fn gather(item: &Value<'_>, items: &mut Vec<Item>) {
+    let item = if let Value::Value(inner) = item { inner } else { item };
+    let Value::Structure(item) = item else { return };
+    let [Value::I32(id), Value::Dict(properties), Value::Array(own)] = item.fields() else { return };
+    let label: Option<&str> = properties.get(&"label").ok().flatten();
+    let ticked: Option<i32> = properties.get(&"toggle-state").ok().flatten();
+    if let Some(label) = label.filter(|label| !label.is_empty()) {
+        // An underscore marks the letter to press.
+        items.push(Item { id: *id, label: label.replacen('_', "", 1), ticked: ticked == Some(1) });
+    }
+    for item in own.iter() {
+        gather(item, items);
+    }
+}
