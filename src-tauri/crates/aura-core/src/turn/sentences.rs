@@ -186,9 +186,11 @@ pub(super) fn speakable(markdown: &str) -> Option<String> {
     let all: Vec<&str> = said.split_whitespace().collect();
     let said_word = |(at, one): (usize, &&str)| {
         // A star by itself between two values is no mark of Markdown: voices know the sign for it.
+        let beside = |at: Option<usize>| at.and_then(|at| all.get(at)).copied();
         let times = *one == "*"
-            && at.checked_sub(1).and_then(|before| all.get(before)).is_some_and(|word| word.ends_with(is_value))
-            && all.get(at + 1).is_some_and(|word| word.starts_with(is_value));
+            && beside(at.checked_sub(1)).zip(beside(Some(at + 1))).is_some_and(|(before, after)| {
+                before.ends_with(is_value) && after.starts_with(is_value) && (is_term(before) || is_term(after))
+            });
         if times { "×".to_owned() } else { word(one) }
     };
     let words: Vec<String> = all.iter().enumerate().map(said_word).filter(|word| !word.is_empty()).collect();
@@ -199,6 +201,12 @@ pub(super) fn speakable(markdown: &str) -> Option<String> {
 /// What a number, a name or a term in brackets begins or ends with.
 fn is_value(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '(' | ')')
+}
+
+/// Whether a word is one of a formula: a number, a name of one letter, something in brackets.
+fn is_term(word: &str) -> bool {
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    bare.chars().count() == 1 || word.contains(['(', ')']) || bare.contains(|c: char| c.is_ascii_digit())
 }
 
 /// A word as it is said: marks that were cut from their partner, emoji and addresses are not read out.

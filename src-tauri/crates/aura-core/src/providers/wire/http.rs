@@ -400,3 +400,28 @@ fn without_beginning_of<'a>(key: &str, text: &'a str) -> &'a str {
     let lengths = (4..key.len()).rev().filter(|length| key.is_char_boundary(*length));
     lengths.filter_map(|length| text.strip_suffix(&key[..length])).next().unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_computer_is_reached_without_a_proxy() {
+        for (address, near) in [
+            ("http://127.0.0.1:11434/v1/", true),
+            ("http://127.9.9.9/", true),
+            ("http://localhost:1234/", true),
+            ("http://desk.localhost/", true),
+            ("http://[::1]:8080/", true),
+            ("http://192.168.1.9/", false),
+            ("https://localhost.example/", false),
+            ("https://api.example/", false),
+        ] {
+            assert_eq!(is_loopback(&address.parse().unwrap()), near, "{address}");
+        }
+        let http = Http::new(Waits::default()).unwrap();
+        let of = |address: &str| format!("{:?}", http.clients(&address.parse().unwrap()).pooled);
+        assert_eq!(of("http://localhost:1234/"), format!("{:?}", http.near.pooled));
+        assert_eq!(of("https://api.example/"), format!("{:?}", http.far.pooled));
+    }
+}
