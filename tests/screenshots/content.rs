@@ -1,7 +1,7 @@
 //! What is in the pictures: a conversation as somebody might have had it.
 
 use aura_sandbox::{
-    Delays, Fault, FaultKind, Fixed, FixedAudio, Provider, Reply, Rule, SandboxConfig, Script, Service, Sound, When,
+    Delays, Fault, Fixed, FixedAudio, Provider, Reply, Rule, SandboxConfig, Script, Service, Sound, When,
 };
 use aura_tests::providers::Providers;
 use aura_tests::sound::play_into_microphone;
@@ -63,9 +63,8 @@ pub(crate) fn converse(window: &Window, providers: &Providers) {
     };
     ask("When does the next train leave?", 2);
     ask("Make this shorter: I would like to ask whether our meeting could be moved.", 3);
-    providers.fault(Fault::new(FaultKind::Silent).provider(Provider::Gemini).service(Service::Tts).times(1));
     providers
-        .fault(Fault::status(429).header("retry-after", "40").provider(Provider::Groq).service(Service::Llm).times(1));
+        .fault(Fault::status(429).header("retry-after", "40").provider(Provider::Groq).service(Service::Vlm).times(1));
     ask("What does this error mean?", 4);
     providers.fault(Fault::status(503).service(Service::Llm));
     window

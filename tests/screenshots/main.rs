@@ -61,7 +61,7 @@ struct Album {
 impl Album {
     fn take(&self, window: &Window, view: &str, look: &str) {
         let file = self.file(view, look);
-        window.picture(&file);
+        window.picture_on_screen(if view == "overlay" { "^AURA overlay$" } else { "^AURA$" }, &file);
         println!("{}", file.display());
     }
 
@@ -90,9 +90,12 @@ fn wear(window: &Window, look: &Look) {
     set_text(window, look.text);
 }
 
-/// All sizes of letters hang on that of the page itself.
+/// All sizes of letters hang on that of the page itself. The field for a question takes its height from what is typed into it.
 fn set_text(window: &Window, percent: u32) {
-    window.script("document.documentElement.style.fontSize = arguments[0]", &[json!(format!("{percent}%"))]);
+    let script = "document.documentElement.style.fontSize = arguments[0];
+        const field = document.querySelector('textarea');
+        for (const text of field ? ['x', ''] : []) { field.value = text; field.dispatchEvent(new Event('input', { bubbles: true })) }";
+    window.script(script, &[json!(format!("{percent}%"))]);
 }
 
 /// The built `aura`.

@@ -28,14 +28,15 @@ impl Process {
         Some((fields.get(1)?.parse().ok()?, Self { id, name: stat[begin + 1..end].to_owned(), worked }))
     }
 
-    /// Its memory in kilobytes: resident, and its fair share of what it has in common with others.
+    /// Its memory.
     pub fn memory(&self) -> Option<Memory> {
         let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id)).ok()?;
         let of = |name: &str| -> Option<u64> {
             let line = rollup.lines().find(|line| line.starts_with(name))?;
             line.split_whitespace().nth(1)?.parse().ok()
         };
-        Some(Memory { rss: of("Rss:")?, pss: of("Pss:")? })
+        let own = of("Private_Clean:")? + of("Private_Dirty:")?;
+        Some(Memory { rss: of("Rss:")?, pss: of("Pss:")?, own })
     }
 
     /// Whether it shows web pages.
@@ -51,12 +52,15 @@ pub struct Memory {
     pub rss: u64,
     /// The same, with what is shared divided among those who share it.
     pub pss: u64,
+    /// Only what nobody else has. Unlike the others it does not change when another program begins or ends that uses the same libraries.
+    pub own: u64,
 }
 
 impl std::ops::AddAssign for Memory {
     fn add_assign(&mut self, other: Self) {
         self.rss += other.rss;
         self.pss += other.pss;
+        self.own += other.own;
     }
 }
 
@@ -80,10 +84,18 @@ pub fn family(root: u32) -> Vec<Process> {
     order.into_iter().filter_map(|id| all.remove(&id)).collect()
 }
 
-/// How much of one core a family used over a time, 1.0 being all of it.
-pub fn share_of_a_core(root: u32, over: Duration) -> f64 {
-    let worked = || family(root).iter().map(|process| process.worked).sum::<Duration>();
-    let (begun, before) = (std::time::Instant::now(), worked());
+/// How much of one core each process of a family used over a time, 1.0 being all of it; the busiest first.
+pub fn shares_of_a_core(root: u32, over: Duration) -> Vec<(String, f64)> {
+    let before: HashMap<u32, Duration> = family(root).into_iter().map(|process| (process.id, process.worked)).collect();
+    let begun = std::time::Instant::now();
     std::thread::sleep(over);
-    worked().saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64()
+    let after = family(root);
+    let took = begun.elapsed().as_secs_f64();
+    let share = |process: Process| {
+        let earlier = before.get(&process.id).copied().unwrap_or_default();
+        (process.name, process.worked.saturating_sub(earlier).as_secs_f64() / took)
+    };
+    let mut shares: Vec<(String, f64)> = after.into_iter().map(share).collect();
+    shares.sort_by(|one, other| other.1.total_cmp(&one.1));
+    shares
 }

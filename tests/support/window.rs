@@ -169,6 +169,8 @@ impl Window {
 
     fn on(&self, element: &Value, what: &str, body: Value) {
         let id = element[ELEMENT].as_str().expect("an element");
+        // The driver itself does not see that an element is out of sight within a part of the page that scrolls.
+        self.script("arguments[0].scrollIntoView({ block: 'nearest' })", &[element.clone()]);
         self.command(Method::POST, &format!("/element/{id}/{what}"), body);
     }
 
@@ -241,20 +243,28 @@ impl Window {
 
     /// Keeps a picture of the page among the build's results, in `screenshots`.
     pub fn screenshot(&self, name: &str) -> PathBuf {
-        let file = screenshots().join(format!("{name}.png"));
-        self.picture(&file);
-        file
-    }
-
-    /// Writes a picture of the page into a file.
-    pub fn picture(&self, file: &Path) {
         self.wait_until_still();
         let encoded = self.command(Method::GET, "/screenshot", Value::Null);
         let png =
             base64::prelude::BASE64_STANDARD.decode(encoded.as_str().unwrap_or_default()).expect("a picture in base64");
-        std::fs::write(file, png).expect("the folder can be written");
+        let file = screenshots().join(format!("{name}.png"));
+        std::fs::write(&file, png).expect("the folder can be written");
+        file
+    }
+
+    /// Writes a picture of a window, found by its title, as it is on the screen. WebKit's own picture of a page waits for ever when the
+    /// window was just made larger or smaller.
+    pub fn picture_on_screen(&self, title: &str, file: &Path) {
+        self.wait_until_still();
+        // Twice: what the first one draws is on the screen when the second one begins.
+        let drawn = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 120)))";
+        self.script_async(drawn, &[]);
+        let found = run(Command::new("xdotool").args(["search", "--onlyvisible", "--name", title]), "xdotool");
+        let id = found.split_whitespace().last().unwrap_or_else(|| panic!("no window is called {title}")).to_owned();
+        run(Command::new("import").args(["-window", &id]).arg(file), "imagemagick");
     }
 }
+
 /// Where pictures for people are kept: beside the build's programs.
 pub fn screenshots() -> PathBuf {
     let folder = crate::aura::programs().parent().expect("a build has a folder").join("screenshots");
