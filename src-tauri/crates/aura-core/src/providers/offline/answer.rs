@@ -34,7 +34,10 @@ pub(super) async fn answer(offline: &Offline, request: &ChatRequest) -> Result<C
         return Err(Failure::new(Class::Unsupported, message));
     }
     if request.continues {
-        return Err(Failure::new(Class::Unsupported, "Without a local model this computer cannot go on with an answer."));
+        return Err(Failure::new(
+            Class::Unsupported,
+            "Without a local model this computer cannot go on with an answer.",
+        ));
     }
     Ok(sound_check(request))
 }

@@ -65,7 +65,14 @@ async fn world(settings: Value, lists: &Lists) -> World {
     let keys = Keys::new(Arc::new(Bare), environment);
     keys.load(&["groq".into(), "gemini".into()]).await;
     let programs: Arc<dyn Programs> = Arc::new(Bare);
-    World::build(&store, &keys, &Http::new(crate::providers::Waits::default()).unwrap(), &programs, lists.known(), false)
+    World::build(
+        &store,
+        &keys,
+        &Http::new(crate::providers::Waits::default()).unwrap(),
+        &programs,
+        lists.known(),
+        false,
+    )
 }
 
 /// A list of models for a service.
