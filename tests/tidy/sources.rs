@@ -1,7 +1,7 @@
 //! What the sources may say, and how long they may be.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -10,18 +10,61 @@ use super::{files, root};
 /// A file that is longer does more than one thing.
 const LONGEST: usize = 600;
 
-/// A file's code without its tests, which may name anything.
-fn code<'a>(path: &Path, content: &'a str) -> &'a str {
-    let test = path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
-    if test { "" } else { content.split("#[cfg(test)]").next().unwrap_or_default() }
+/// A file's code without its tests, which may name anything: each item that is only there for tests is left out, and no more.
+fn code(path: &Path, content: &str) -> String {
+    if path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs") {
+        return String::new();
+    }
+    let mut code = String::new();
+    let mut lines = content.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            code.push_str(line);
+            code.push('\n');
+            continue;
+        }
+        // The item ends with its first line if that is all, else with the brace that stands where it began.
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut item = lines.by_ref().skip_while(|line| line.trim().starts_with("#["));
+        if item.next().is_some_and(|first| !first.trim_end().ends_with([';', '}'])) {
+            let ends = |line: &str| line.strip_prefix(indent).is_some_and(|rest| rest.starts_with('}'));
+            item.find(|line| ends(line));
+        }
+    }
+    code
+}
+
+/// What is no provider but a place for all of a kind may be named: the servers that a person adds, and this computer.
+const MEANT: &[(&str, &str)] = &[("openai_compatible", "router/world.rs"), ("offline", "api/test.rs")];
+
+/// The files of modules that are only there for tests and for the fuzzer, which names what it feeds.
+fn only_for_tests(all: &[(PathBuf, String)]) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for (path, content) in all {
+        let folder = match path.file_name().and_then(|name| name.to_str()) {
+            Some("mod.rs" | "lib.rs" | "main.rs") => path.parent().expect("a file lies in a folder").to_owned(),
+            _ => path.with_extension(""),
+        };
+        let lines: Vec<&str> = content.lines().map(str::trim).collect();
+        for pair in lines.windows(2) {
+            let tests = pair[0] == "#[cfg(test)]" || pair[0] == "#[cfg(any(test, feature = \"fuzzing\"))]";
+            let module = pair[1].strip_prefix("pub ").unwrap_or(pair[1]).strip_prefix("mod ");
+            if let (true, Some(name)) = (tests, module.and_then(|module| module.strip_suffix(';'))) {
+                found.insert(folder.join(name).with_extension("rs"));
+            }
+        }
+    }
+    found
 }
 
 /// The code of the product.
-fn product() -> Vec<(std::path::PathBuf, String)> {
+fn product() -> Vec<(PathBuf, String)> {
     let ours =
         |path: &Path| !path.starts_with("src-tauri/crates/aura-sandbox") && !path.starts_with("src-tauri/crates/xtask");
-    let all = files("src-tauri", &[".rs"]).into_iter().filter(|(path, _)| ours(path));
-    all.map(|(path, content)| (path.clone(), code(&path, &content).to_owned())).collect()
+    let all = files("src-tauri", &[".rs"]);
+    let tests = only_for_tests(&all);
+    let product = all.into_iter().filter(|(path, _)| ours(path) && !tests.contains(path));
+    product.map(|(path, content)| (path.clone(), code(&path, &content))).collect()
 }
 
 #[test]
@@ -88,19 +131,39 @@ fn a_provider_is_one_file_and_two_lines() {
         .filter(|(path, content)| path.parent() == Some(folder) && content.contains("static PROVIDER: Provider"))
         .collect();
     assert!(providers.len() >= 4, "{} providers were found", providers.len());
-    for (path, _) in providers {
+    for (path, _) in &providers {
         let name = path.file_stem().expect("a file has a name").to_string_lossy();
         let (module, entry) = (format!("mod {name};"), format!("&{name}::PROVIDER,"));
         let lines = |wanted: &str| table.lines().filter(|line| line.trim().starts_with(wanted)).count();
         assert_eq!((lines(&module), lines(&entry)), (1, 1), "{name} in the provider table");
     }
-    // Nothing else in the product asks which provider it is.
-    for name in ["groq", "gemini"] {
-        for (path, code) in product() {
-            let own = path.starts_with(folder) || path.starts_with("src-tauri/crates/aura-core/src/catalog");
-            assert!(own || !code.contains(&format!("\"{name}\"")), "{} names {name}", path.display());
+    let core = Path::new("src-tauri/crates/aura-core/src");
+    let product = product();
+    let table =
+        product.iter().find(|(path, _)| *path == folder.join("mod.rs")).expect("the table is part of the product");
+    assert!(table.1.contains("&groq::PROVIDER"), "the table itself is looked at");
+    // Nothing else in the product asks which provider it is: not even another provider, and not the wire formats.
+    for (path, content) in providers {
+        let name = path.file_stem().expect("a file has a name").to_string_lossy();
+        assert!(content.contains(&format!("id: \"{name}\"")), "{} has the name of its provider", path.display());
+        for (other, code) in &product {
+            let own =
+                other == path || other.starts_with(folder.join(&*name)) || other.starts_with(core.join("catalog"));
+            // A format that only one provider speaks bears its name.
+            let codec = other.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+            let own = own || (other.starts_with(folder.join("wire")) && codec.starts_with(&format!("{name}_")));
+            let meant = MEANT.iter().any(|(named, place)| *named == name && *other == core.join(place));
+            assert!(own || meant || !code.contains(&format!("\"{name}\"")), "{} names {name}", other.display());
         }
     }
+}
+
+#[test]
+fn code_is_all_but_the_tests() {
+    let content = "#[cfg(test)]\nmod tests;\none\n#[cfg(test)]\nmod more {\n    two\n}\nthree\n    #[cfg(test)]\n    \
+                   #[allow(x)]\n    fn four() {\n        five\n    }\n    six\n";
+    assert_eq!(code(Path::new("src/x.rs"), content), "one\nthree\n    six\n");
+    assert_eq!(code(Path::new("src/tests/x.rs"), content), "");
 }
 
 /// The traps of the providers' wire formats are numbered; each has a test whose name begins with its number.
