@@ -18,7 +18,7 @@ fn wrong_usage() {
     {
         let ended = aura.run(arguments);
         assert!(
-            ended.code == 2 && ended.err.contains("Usage") || ended.err.contains("--help"),
+            ended.code == 2 && (ended.err.contains("Usage") || ended.err.contains("--help")),
             "{arguments:?}: {ended:?}"
         );
         assert_eq!(ended.out, "");
@@ -94,4 +94,34 @@ fn a_value_in_the_settings_that_cannot_be_used() {
     let findings = aura.run(&["doctor", "--json"]).json();
     let about = findings.as_array().into_iter().flatten().filter(|finding| finding["area"] == "settings").count();
     assert!(about >= 2, "{findings:#}");
+}
+
+#[test]
+fn a_file_of_variables_that_is_not_all_auras() {
+    let providers = Providers::answering("There are many.");
+    let aura = Aura::new();
+    let variables: String = providers.groq().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    let file = aura.folder().join(".env");
+    let write = |more: &str| std::fs::write(&file, format!("{variables}{more}")).expect("the folder can be written");
+    write("");
+    let ended = aura.run(&["ask", "How many are there?"]);
+    assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, "There are many.\n", ""), "{ended:?}");
+    // Somebody else's file is said to be odd, and nothing of it is repeated: it may hold a key.
+    write("my secret is = = abc\n");
+    let ended = aura.run(&["ask", "How many are there?"]);
+    assert_eq!((ended.code, ended.out.as_str()), (0, "There are many.\n"), "{ended:?}");
+    assert!(ended.err.contains(".env") && !ended.err.contains("secret"), "{ended:?}");
+    // What is looked up before there are settings is read from it too.
+    write("LOG_LEVEL=debug\n");
+    let ended = aura.run(&["ask", "How many are there?"]);
+    assert!(ended.code == 0 && ended.err.contains("DEBUG"), "{ended:?}");
+    let elsewhere = aura.folder().join("elsewhere");
+    write(&format!("AURA_DATA_DIR={}\n", elsewhere.display()));
+    let mut command = aura.command(&["ask", "How many are there?"]);
+    assert!(command.env_remove("AURA_DATA_DIR").output().is_ok_and(|done| done.status.success()));
+    assert!(elsewhere.is_dir(), "the folder of the file is not used");
+    // A folder of that name, as Python projects have it.
+    std::fs::remove_file(&file).and_then(|()| std::fs::create_dir(&file)).expect("the folder can be written");
+    let ended = aura.run(&["ask", "Is anybody there?"]);
+    assert!(ended.code == 0 && ended.err.contains(".env"), "{ended:?}");
 }

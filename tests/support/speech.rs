@@ -107,15 +107,16 @@ pub fn understand(file: &Path, sentences: &[String]) -> Vec<String> {
     order
 }
 
-/// Whether a recording of a text says this sentence, whatever the text holds before and after it.
-pub fn says_among(file: &Path, sentence: &str, text: &str) -> bool {
+/// Fails unless a recording of a text says this sentence, whatever the text holds before and after it.
+pub fn assert_says_among(file: &Path, sentence: &str, text: &str) {
     let dictionary = dictionary();
     let own = words(sentence);
     let around = words(text).into_iter().filter(|word| !own.contains(word));
     let phrases = std::iter::once(sentence.to_owned()).chain(around).chain(OTHER.map(str::to_owned));
     let mut phrases: Vec<String> = phrases.map(|phrase| audible(&phrase, &dictionary)).collect();
     phrases.retain(|phrase| !phrase.is_empty());
-    choose(file, &phrases, &dictionary).contains(&phrases[0])
+    let heard = choose(file, &phrases, &dictionary);
+    assert!(heard.contains(&phrases[0]), "of “{text}”, the recording in {} says “{heard}”", file.display());
 }
 
 /// The words of a text as the recogniser's dictionary writes them.

@@ -4,6 +4,7 @@
 //! the answer it tells which of several sentences was said, see [`aura_tests::speech::understand`].
 
 mod answered;
+mod commands;
 mod ear;
 mod seen;
 mod talk;

@@ -1,14 +1,15 @@
 //! What is written on the screen is spoken, when the screen is shared: a window, the whole monitor, and a part of it.
 
+use std::path::Path;
 use std::process::Command;
 
 use aura_sandbox::{RequestRecord, Service};
-use aura_tests::aura::{App, Aura};
+use aura_tests::aura::Aura;
 use aura_tests::display::{make_picture, open_window, xdotool};
 use aura_tests::machine::with_machine;
 use aura_tests::process::{Running, run};
 use aura_tests::providers::Providers;
-use aura_tests::speech::says_among;
+use aura_tests::speech::{assert_says_among, say};
 
 use crate::talk::{Heard, ask_aloud, routes};
 
@@ -17,8 +18,8 @@ const WRITTEN: &str = "It is going to be a good year\nIt is going to be a good y
 const SIZE: (u32, u32) = (900, 300);
 
 /// Opens a window with the text in the upper left corner.
-fn write_on_screen(app: &App) -> Running {
-    let picture = app.aura().folder().join("letter.png");
+fn write_on_screen(folder: &Path) -> Running {
+    let picture = folder.join("letter.png");
     let size = format!("{}x{}", SIZE.0, SIZE.1);
     let text = [
         "-size",
@@ -65,7 +66,7 @@ fn assert_read(heard: &Heard, provider: &str) {
     assert!(answer.matches("going to be a good year").count() == 2, "{record:#}");
     // What else is on the screen is read out too.
     let spoken = record["spoken"].as_str().unwrap_or_default();
-    assert!(says_among(&heard.recording, "It is going to be a good year", spoken), "the speaker did not say: {spoken}");
+    assert_says_among(&heard.recording, "It is going to be a good year", spoken);
 }
 
 /// The one picture that the model got: a JPEG of a plausible size.
@@ -85,7 +86,7 @@ fn a_window_offline() {
     with_machine("seen::a_window_offline", || {
         let settings = "[screen]\nshare = \"always\"\ntarget = { kind = \"window\", title = \"Letter\" }\n";
         let app = Aura::new().with("DEFAULT_TTS_VOICE", "en-us").settings(settings).start();
-        let _letter = write_on_screen(&app);
+        let _letter = write_on_screen(app.aura().folder());
         let heard = ask_aloud(&app, QUESTION);
         assert_read(&heard, "offline");
         assert_eq!(heard.record["seen"]["width"], SIZE.0, "{:#}", heard.record);
@@ -99,7 +100,7 @@ fn the_monitor_by_groq() {
         let app = Aura::new().with_all(providers.groq()).settings("[screen]\nshare = \"always\"\n").start();
         // AURA's own window is not what is to be read.
         xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowminimize", "--sync", "%1"]);
-        let _letter = write_on_screen(&app);
+        let _letter = write_on_screen(app.aura().folder());
         let heard = ask_aloud(&app, QUESTION);
         assert_read(&heard, "groq");
         assert_received(&providers.requests(Service::Vlm), 1280, 900);
@@ -110,12 +111,43 @@ fn the_monitor_by_groq() {
 fn a_region_by_gemini() {
     with_machine("seen::a_region_by_gemini", || {
         let providers = Providers::answering("{screen_text}");
+        // Within the letter: what stands around it is read as well, and nobody can tell what it sounds like.
         let settings =
-            "[screen]\nshare = \"always\"\ntarget = { kind = \"region\", x = 0, y = 0, width = 960, height = 340 }\n";
+            "[screen]\nshare = \"always\"\ntarget = { kind = \"region\", x = 20, y = 40, width = 860, height = 250 }\n";
         let app = Aura::new().with_all(providers.gemini()).settings(settings).start();
-        let _letter = write_on_screen(&app);
+        let _letter = write_on_screen(app.aura().folder());
         let heard = ask_aloud(&app, QUESTION);
         assert_read(&heard, "gemini");
-        assert_received(&providers.requests(Service::Vlm), 960, 340);
+        assert_received(&providers.requests(Service::Vlm), 860, 250);
+    });
+}
+
+#[test]
+fn from_the_command_line_when_it_is_asked_for() {
+    with_machine("seen::from_the_command_line_when_it_is_asked_for", || {
+        let providers = Providers::answering("{screen_text}");
+        let never = "[screen]\nshare = \"never\"\ntarget = { kind = \"window\", title = \"Letter\" }\n";
+        let aura = Aura::new().with_all(providers.groq()).settings(never);
+        let _letter = write_on_screen(aura.folder());
+        let spoken = aura.folder().join("spoken.wav");
+        say(&spoken, QUESTION);
+        let spoken = spoken.to_string_lossy().into_owned();
+        for command in [
+            ["ask", "What is on my screen?", "--screen", "--json"].as_slice(),
+            &["listen", "--audio", &spoken, "--screen", "--quiet", "--json"],
+        ] {
+            let asked = providers.requests(Service::Vlm).len();
+            let ended = aura.run(command);
+            assert_eq!(ended.code, 0, "{ended:?}");
+            let record = ended.json();
+            let answer = record["answer"].as_str().unwrap_or_default().to_lowercase();
+            assert!(answer.contains("going to be a good year"), "{record:#}");
+            assert_eq!(record["seen"]["width"], SIZE.0, "{record:#}");
+            assert_received(&providers.requests(Service::Vlm)[asked..], SIZE.0, SIZE.1);
+        }
+        // Without the word it stays here, whatever is asked.
+        let asked = providers.requests(Service::Vlm).len();
+        let record = aura.run(&["ask", "What is on my screen?", "--json"]).json();
+        assert!(record["seen"].is_null() && providers.requests(Service::Vlm).len() == asked, "{record:#}");
     });
 }

@@ -184,7 +184,8 @@ fn no_speaker() {
         assert!(has_notice(&record, "no_speaker"), "{record:#}");
         assert_eq!(record["answer"], ANSWER);
         let ended = app.aura().run(&["ask", "--speak", "How are you?"]);
-        assert!(ended.err.to_lowercase().contains("speaker"), "{ended:?}");
+        assert_eq!((ended.code, ended.out.trim()), (0, ANSWER), "{ended:?}");
+        assert!(ended.err.contains("note: ") && ended.err.to_lowercase().contains("speaker"), "{ended:?}");
 
         let record = app.call("ask", json!({"text": "How are you?"}));
         assert!(has_notice(&record, "no_speaker"), "{record:#}");
