@@ -2,7 +2,7 @@
 //!
 //! The providers are the sandbox with fixed delays, in a process of its own. The same load goes once to the sandbox directly and once
 //! through the door: the difference is the door's. Both share the machine with this program, so under load all of them wait for
-//! processors; that is the same on both sides.
+//! processors; that is the same on both sides. Memory must be flat: no more than a tenth above what a first round of all loads took.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -24,6 +24,8 @@ const CHATS: usize = 200;
 const PROCESSES: usize = 50;
 /// Calls of the one caller.
 const ALONE: usize = 200;
+/// How much more memory than after the warm-up is still flat.
+const FLAT: f64 = 1.1;
 /// What the model answers: one sentence, in one piece.
 const ANSWER: &str = "It is going to rain today.";
 
@@ -40,8 +42,8 @@ fn main() -> ExitCode {
     println!("the HTTP door, {build} build; providers of {PROVIDER_MS} ms; {seconds} s of load each\n");
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
-    let errors = runtime.block_on(measure(programs, Duration::from_secs(seconds)));
-    if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let good = runtime.block_on(measure(programs, Duration::from_secs(seconds)));
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// One kind of call: sends it, and gives the response's headers when it is answered.
@@ -56,7 +58,8 @@ fn post_door(url: String, body: serde_json::Value) -> Send {
     Arc::new(move |client| Box::pin(client.post(&url).json(&body).send()))
 }
 
-async fn measure(programs: &Path, load: Duration) -> usize {
+/// Whether nothing failed and the memory was flat.
+async fn measure(programs: &Path, load: Duration) -> bool {
     let aura = Aura::of(programs.join("aura-server"));
     let (sandbox, _providers) = providers(programs, aura.folder());
     let (mut server, url) = door(&aura, &sandbox);
@@ -66,30 +69,37 @@ async fn measure(programs: &Path, load: Duration) -> usize {
     let asked = json!({ "model": "openai/gpt-oss-20b", "messages": say, "stream": true });
     let through = json!({ "model": "auto", "messages": say });
     let direct = post(format!("{sandbox}/groq/openai/v1/chat/completions"), asked);
+    let direct_three = three(&sandbox, &direct);
     let v1 = post_door(format!("{url}/v1/chat/completions"), through);
     let guide = post_door(format!("{url}/chat"), json!({ "text": "Do I need a coat?" }));
     let process = process(format!("{url}/process"));
     let cleaner = keep_small(sandbox.clone());
 
     println!("{:44} {:>7} {:>7} {:>9} {:>9} {:>9}", "", "calls", "errors", "p50 ms", "p99 ms", "calls/s");
-    // Each connection is opened and each route known before anything counts.
-    for send in [&direct, &v1, &guide, &process] {
-        run("", 4, Until::Calls(12), send).await;
+    // Each connection is opened, each route known and each buffer as large as it becomes before anything counts.
+    for (callers, send) in [(4, &direct), (4, &direct_three), (CHATS, &v1), (CHATS, &guide), (PROCESSES, &process)] {
+        run("", callers, load / 6, send).await;
     }
-    let (alone_direct, alone) = in_turns(&direct, &v1).await;
+    let warm = memory(pid);
+    let mut rows = vec![("after the warm-up", warm)];
+    let (alone_direct, alone) = in_turns(ALONE, &direct, &v1).await;
     alone_direct.print("one caller, sandbox directly", 0.0);
     alone.print("one caller, /v1/chat/completions, in turns", 0.0);
-    run("one caller, /chat", 1, Until::Calls(ALONE / 4), &guide).await;
-    let mut rows = vec![("before", memory(pid))];
-    let until = Until::Time(load);
-    let many_direct = run(&format!("{CHATS} callers, sandbox directly"), CHATS, until, &direct).await;
+    let (chat_direct, chat_alone) = in_turns(ALONE / 2, &direct, &guide).await;
+    chat_alone.print("one caller, /chat, in turns", 0.0);
+    let (three_direct, three_alone) = in_turns(ALONE / 4, &direct_three, &process).await;
+    three_direct.print("one caller, three services directly", 0.0);
+    three_alone.print("one caller, /process, in turns", 0.0);
+    let many_direct = run(&format!("{CHATS} callers, sandbox directly"), CHATS, load, &direct).await;
     let name = format!("{CHATS} callers, /v1/chat/completions");
-    let (many, half) = watched(pid, load, run(&name, CHATS, until, &v1)).await;
+    let (many, half) = watched(pid, load, run(&name, CHATS, load, &v1)).await;
     rows.extend([("half-way through the /v1 chats", half), ("after them", memory(pid))]);
-    let (guides, half) = watched(pid, load, run(&format!("{CHATS} callers, /chat"), CHATS, until, &guide)).await;
+    let (guides, half) = watched(pid, load, run(&format!("{CHATS} callers, /chat"), CHATS, load, &guide)).await;
     rows.extend([("half-way through /chat", half), ("after it", memory(pid))]);
+    let name = format!("{PROCESSES} callers, three services directly");
+    let many_three = run(&name, PROCESSES, load, &direct_three).await;
     let name = format!("{PROCESSES} callers, /process (3 services)");
-    let (spoken, half) = watched(pid, load, run(&name, PROCESSES, until, &process)).await;
+    let (spoken, half) = watched(pid, load, run(&name, PROCESSES, load, &process)).await;
     rows.extend([("half-way through /process", half), ("after it", memory(pid))]);
     tokio::time::sleep(Duration::from_secs(2)).await;
 
@@ -97,19 +107,28 @@ async fn measure(programs: &Path, load: Duration) -> usize {
     let adds = |name: &str, door: &Times, direct: &Times| {
         println!("{name:44} {:9.2} {:9.2}", door.at(0.5) - direct.at(0.5), door.at(0.99) - direct.at(0.99));
     };
-    adds("one caller, side by side", &alone, &alone_direct);
+    adds("one caller, /v1/chat/completions", &alone, &alone_direct);
     println!("{:44} {:9.3} {:9.3}", "one caller, as x-aura-overhead-ms says", alone.own(0.5), alone.own(0.99));
-    adds("200 callers, side by side", &many, &many_direct);
+    adds("one caller, /chat", &chat_alone, &chat_direct);
+    adds("one caller, /process", &three_alone, &three_direct);
+    adds(&format!("{CHATS} callers, /v1/chat/completions"), &many, &many_direct);
+    adds(&format!("{CHATS} callers, /chat"), &guides, &many_direct);
+    adds(&format!("{PROCESSES} callers, /process"), &spoken, &many_three);
     println!("\nmemory of the door (resident, MB)");
-    rows.push(("2 s later", memory(pid)));
+    let last = memory(pid);
+    rows.push(("2 s later", last));
     for (name, kb) in rows {
         println!("{name:44} {:9.1}", kb as f64 / 1024.0);
     }
+    let grown = last as f64 / warm as f64;
+    let flat = grown <= FLAT;
+    println!("{:44} {:+8.1} %", if flat { "flat" } else { "NOT FLAT" }, (grown - 1.0) * 100.0);
     assert!(server.is_alive(), "the door is still open");
     cleaner.abort();
-    let errors: usize = [&alone, &many, &guides, &spoken].iter().map(|times| times.errors).sum();
+    let through = [&alone, &chat_alone, &three_alone, &many, &guides, &spoken];
+    let errors: usize = through.iter().map(|times| times.errors).sum();
     println!("\nerrors through the door: {errors}");
-    errors
+    errors == 0 && flat
 }
 
 /// The sandbox as a program: its address, and itself.
@@ -140,8 +159,8 @@ fn door(aura: &Aura, sandbox: &str) -> (Running, String) {
     (server, line[at..].trim().to_owned())
 }
 
-/// A spoken question: a second of a tone, which the sandbox understands as it is told to.
-fn process(url: String) -> Send {
+/// A question of a second: a tone, which the sandbox understands as it is told to.
+fn recording() -> bytes::Bytes {
     let mut file = std::io::Cursor::new(Vec::new());
     let spec = hound::WavSpec {
         channels: 1,
@@ -157,11 +176,36 @@ fn process(url: String) -> Send {
         wav.write_sample(sample as i16).expect("memory can be written");
     }
     wav.finalize().expect("memory can be written");
-    let file = bytes::Bytes::from(file.into_inner());
+    file.into_inner().into()
+}
+
+fn with_recording(name: &'static str, file: &bytes::Bytes) -> Form {
+    let length = file.len() as u64;
+    Form::new().part(name, Part::stream_with_length(file.clone(), length).file_name("question.wav"))
+}
+
+/// A spoken question to the door.
+fn process(url: String) -> Send {
+    let file = recording();
+    Arc::new(move |client| Box::pin(client.post(&url).multipart(with_recording("audio", &file)).send()))
+}
+
+/// What a spoken question needs, asked of the sandbox directly: its transcript, its answer, and the answer's speech.
+fn three(sandbox: &str, chat: &Send) -> Send {
+    let (base, chat, file) = (format!("{sandbox}/groq/openai/v1/audio"), chat.clone(), recording());
     Arc::new(move |client| {
-        let length = file.len() as u64;
-        let part = Part::stream_with_length(file.clone(), length).file_name("question.wav");
-        Box::pin(client.post(&url).multipart(Form::new().part("audio", part)).send())
+        let form = with_recording("file", &file).text("model", "whisper-large-v3-turbo");
+        let hear = client.post(format!("{base}/transcriptions")).bearer_auth("sandbox-key").multipart(form);
+        let words = json!({
+            "model": "canopylabs/orpheus-v1-english", "voice": "hannah", "input": ANSWER, "response_format": "wav",
+        });
+        let speak = client.post(format!("{base}/speech")).bearer_auth("sandbox-key").json(&words);
+        let chat = chat(client);
+        Box::pin(async move {
+            hear.send().await?.error_for_status()?.bytes().await?;
+            chat.await?.error_for_status()?.bytes().await?;
+            speak.send().await
+        })
     })
 }
 
@@ -175,13 +219,6 @@ fn keep_small(sandbox: String) -> tokio::task::JoinHandle<()> {
             let _ = client.delete(format!("{sandbox}/control/requests")).send().await;
         }
     })
-}
-
-/// When a run is over.
-#[derive(Clone, Copy)]
-enum Until {
-    Calls(usize),
-    Time(Duration),
 }
 
 /// What a run came to; times in milliseconds, sorted.
@@ -245,10 +282,10 @@ fn client() -> Client {
 }
 
 /// One caller that asks here and there in turns: what the machine does besides falls on both.
-async fn in_turns(here: &Send, there: &Send) -> (Times, Times) {
+async fn in_turns(calls: usize, here: &Send, there: &Send) -> (Times, Times) {
     let client = client();
     let (mut first, mut second) = (Times::default(), Times::default());
-    for _ in 0..ALONE {
+    for _ in 0..calls {
         first.take(&client, here).await;
         second.take(&client, there).await;
     }
@@ -267,19 +304,12 @@ async fn watched(pid: u32, load: Duration, run: impl Future<Output = Times>) -> 
 }
 
 /// Callers that ask again as soon as they are answered. A run without a name is not printed.
-async fn run(name: &str, callers: usize, until: Until, send: &Send) -> Times {
+async fn run(name: &str, callers: usize, load: Duration, send: &Send) -> Times {
     let client = client();
     let began = Instant::now();
     let one = |client: Client| async move {
         let mut times = Times::default();
-        for number in 0.. {
-            let over = match until {
-                Until::Calls(calls) => number >= calls.div_ceil(callers),
-                Until::Time(time) => began.elapsed() >= time,
-            };
-            if over {
-                break;
-            }
+        while began.elapsed() < load {
             times.take(&client, send).await;
         }
         times
