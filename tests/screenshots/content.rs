@@ -7,7 +7,7 @@ use aura_tests::providers::Providers;
 use aura_tests::sound::play_into_microphone;
 use aura_tests::speech::say;
 use aura_tests::window::Window;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const ENTER: &str = "\u{e007}";
 
@@ -48,8 +48,8 @@ pub(crate) fn providers() -> Providers {
     })
 }
 
-/// Has the conversation: one spoken, one typed, one that somebody else answers, and one that nobody does.
-pub(crate) fn converse(window: &Window, providers: &Providers) {
+/// Begins a conversation: one question is spoken, one is about the screen, one is typed.
+pub(crate) fn begin(window: &Window) {
     let question = window.app.aura().folder().join("question.wav");
     say(&question, "do I need a coat in this weather");
     window.app.call("press", json!({}));
@@ -57,21 +57,28 @@ pub(crate) fn converse(window: &Window, providers: &Providers) {
     play_into_microphone(&question).wait();
     window.app.call("release", json!({}));
     window.app.turn(1);
-    let ask = |question: &str, number: usize| {
-        window.write("textbox", "Your question", &format!("{question}{ENTER}"));
-        window.app.turn(number);
-    };
-    ask("When does the next train leave?", 2);
-    ask("Make this shorter: I would like to ask whether our meeting could be moved.", 3);
-    providers
-        .fault(Fault::status(429).header("retry-after", "40").provider(Provider::Groq).service(Service::Vlm).times(1));
-    ask("What does this error mean?", 4);
+    ask(window, "What does this error mean?", 2);
+    ask(window, "How do I find a free port?", 3);
+}
+
+/// Goes on with it while not everything works: one question is answered by somebody else, and one by nobody.
+pub(crate) fn go_on(window: &Window, providers: &Providers) {
+    let busy = Fault::status(429).header("retry-after", "600").provider(Provider::Groq).service(Service::Llm).times(1);
+    providers.fault(busy);
+    ask(window, "When does the next train leave?", 4);
     providers.fault(Fault::status(503).service(Service::Llm));
-    window
-        .app
-        .call("change_settings", json!({"changes": {"fallback": false, "routes": {"llm": {"provider": "gemini"}}}}));
-    ask("What is the capital of Australia?", 5);
+    let only = |fallback: Value, provider: Value| {
+        let changes = json!({"fallback": fallback, "routes": {"llm": {"provider": provider}}});
+        window.app.call("change_settings", json!({"changes": changes}));
+    };
+    only(json!(false), json!("gemini"));
+    ask(window, "What is the capital of Australia?", 5);
     providers.mend();
-    window.app.call("change_settings", json!({"changes": {"fallback": null, "routes": {"llm": {"provider": null}}}}));
-    ask("How do I find a free port?", 6);
+    only(Value::Null, Value::Null);
+    ask(window, "Make this shorter: I would like to ask whether our meeting could be moved.", 6);
+}
+
+fn ask(window: &Window, question: &str, number: usize) {
+    window.write("textbox", "Your question", &format!("{question}{ENTER}"));
+    window.app.turn(number);
 }

@@ -12,7 +12,7 @@ use aura_tests::speech::say;
 use aura_tests::window::{MAIN, OVERLAY, Window};
 use serde_json::json;
 
-use super::{Album, LOOKS, content, program, set_text, wear};
+use super::{Album, LOOKS, Look, content, program, set_text, wear};
 
 /// How the way to each step of the first run begins again.
 const AFRESH: &str = "localStorage.clear(); location.hash = ''; location.reload()";
@@ -58,11 +58,18 @@ pub(crate) fn panels(album: &Album, programs: &Path) {
     let providers = content::providers();
     let aura = Aura::of(program(programs)).with_all(providers.groq()).with_all(providers.gemini()).living(3_600);
     let window = Window::open(aura);
-    content::converse(&window, &providers);
+    content::begin(&window);
+    for (theme, name) in [("light", "readme-light"), ("dark", "readme-dark")] {
+        wear(&window, &Look { name, theme, size: (1000, 720), text: 100 });
+        window.wait_for_text("Ask the system what is taken");
+        to_the_end(&window);
+        album.take(&window, "talk", name);
+    }
+    content::go_on(&window, &providers);
     for look in &LOOKS {
         wear(&window, look);
         window.script("location.hash = '#talk'", &[]);
-        window.wait_for_text("Ask the system what is taken");
+        window.wait_for_text("Here is a shorter version");
         to_the_end(&window);
         album.take(&window, "talk", look.name);
         window.script("[...document.querySelectorAll('.provenance .line')].at(-3)?.click()", &[]);

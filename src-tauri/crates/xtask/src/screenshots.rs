@@ -11,8 +11,8 @@ use crate::{steps, ui};
 
 /// The pictures in README, and what they are made of.
 const DOCS: [(&str, &str); 5] = [
-    ("talk-light.png", "talk-900x640-light.png"),
-    ("talk-dark.png", "talk-900x640-dark.png"),
+    ("talk-light.png", "talk-readme-light.png"),
+    ("talk-dark.png", "talk-readme-dark.png"),
     ("providers.png", "providers-900x640-light.png"),
     ("health.png", "health-900x640-dark.png"),
     ("overlay.png", "overlay-listening.png"),
