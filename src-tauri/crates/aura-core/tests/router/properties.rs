@@ -217,24 +217,19 @@ impl World {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let data = tempfile::tempdir().unwrap();
         let nobody = "http://127.0.0.1:9/";
-        let environment: Environment = [
-            ("GROQ_API_KEY", "a-key"),
-            ("GROQ_BASE_URL", nobody),
-            ("GEMINI_API_KEY", "a-key"),
-            ("GEMINI_BASE_URL", nobody),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name, value.to_owned()))
-        .collect();
+        let environment: Environment = [("GROQ_BASE_URL", nobody), ("GEMINI_BASE_URL", nobody)]
+            .into_iter()
+            .map(|(name, value)| (name, value.to_owned()))
+            .collect();
         let setup = Setup { data: data.path().to_owned(), environment, ..Setup::default() };
         let assistant = runtime.block_on(async {
             let assistant = Assistant::start(Machine::default().ports(), setup).await.unwrap();
-            assistant.load_keys().await;
             let own = json!({"preset": "openai", "base_url": nobody});
             let changes = json!({"providers": {"alpha": own, "beta": own}});
             api::change_settings(&assistant, ChangeSettings { changes }).await.unwrap();
-            for provider in ["alpha", "beta"] {
-                let key = SaveKey { provider: provider.into(), key: "a-key".into(), session_only: true };
+            // Saved and not loaded: what goes on beside requests would have its turn in every hour that is slept over.
+            for provider in &PROVIDERS[..4] {
+                let key = SaveKey { provider: (*provider).into(), key: "a-key".into(), session_only: true };
                 api::save_key(&assistant, key).await.unwrap();
             }
             assistant
@@ -477,7 +472,7 @@ fn check(case: &Case, came: &Came) -> Result<(), TestCaseError> {
 #[test]
 fn every_request_keeps_to_the_table() {
     let world = World::new();
-    let mut runner = TestRunner::new(Config { cases: 400, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 1_000, failure_persistence: None, ..Config::default() });
     // How many requests took so many calls, and how many called somebody again.
     let seen = std::cell::RefCell::new([0; BUDGET + 1]);
     let again = std::cell::Cell::new(0);
@@ -491,7 +486,7 @@ fn every_request_keeps_to_the_table() {
         })
         .unwrap();
     let (seen, again) = (seen.into_inner(), again.get());
-    assert!(seen[1..].iter().all(|count| *count > 8) && again > 15, "{seen:?} calls, {again} with one again");
+    assert!(seen[1..].iter().all(|count| *count > 12) && again > 40, "{seen:?} calls, {again} with one again");
 }
 
 #[test]
