@@ -310,6 +310,8 @@ async fn follow(
 struct Sounding {
     first: Pcm,
     stream: SpeechStream,
+    /// What the provider told of the call so far.
+    told: Usage,
 }
 
 /// One piece of speech, to its first sound.
@@ -321,14 +323,16 @@ async fn speech(call: Call, asked: TtsRequest, speaker: Arc<dyn Speaker>) -> Res
     let request = TtsRequest { model, voice: voice.unwrap_or_default(), ..asked };
     let due = call.due();
     let mut stream = timeout_at(due, tts.speak(&request)).await.unwrap_or_else(|_| Err(timed_out("speech")))?;
+    let mut told = Usage::default();
     loop {
-        match next_sound(&mut stream, due, &speaker, &mut Usage::default())
-            .await
-            .map_err(|stalled| stalled.unwrap_or(timed_out("speech")))?
-        {
-            Some(first) if !first.samples.is_empty() => return Ok(Sounding { first, stream }),
+        let sound = next_sound(&mut stream, due, &speaker, &mut told).await;
+        match sound.map_err(|stalled| stalled.unwrap_or(timed_out("speech")))? {
+            Some(first) if !first.samples.is_empty() => return Ok(Sounding { first, stream, told }),
             Some(_) => {}
-            None => return Err(Failure::new(Class::Empty, "Speech without any sound.")),
+            None => {
+                let usage = (told != Usage::default()).then(|| Box::new(told));
+                return Err(Failure { usage, ..Failure::new(Class::Empty, "Speech without any sound.") });
+            }
         }
     }
 }
@@ -367,7 +371,8 @@ async fn play(
     (seconds, told): (&mut f32, &mut Usage),
     on_sound: &mut (dyn FnMut(Pcm) + Send),
 ) -> Result<(), Failure> {
-    let Sounding { first, mut stream } = begun;
+    let Sounding { first, mut stream, told: already } = begun;
+    *told = already;
     let mut next = Some(first);
     while let Some(pcm) = next {
         *seconds += pcm.duration().as_secs_f32();

@@ -468,4 +468,6 @@ async fn speech_that_breaks_off_is_continued_and_paid_for_where_it_was_made() {
     let Asked::Text(rest) = &made[1].asked else { panic!("{made:?}") };
     assert!(text.ends_with(rest.as_str()) && rest.len() < text.len(), "{rest}");
     assert_eq!(desk.notices(), ["groq broke off. gemini continued."]);
+    let attempts = std::mem::take(&mut *desk.told.attempts.lock().unwrap());
+    assert!(attempts.iter().all(|attempt| attempt.usage.input_tokens == Some(7)), "{attempts:?}");
 }

@@ -234,7 +234,11 @@ impl TextToSpeech for Actor {
         // Speech has no word for its end; what breaks says so.
         let play =
             if play.end == End::Breaks { Play { end: End::Fails(Class::Interrupted, None), ..play } } else { play };
-        Ok(perform(play, move |_| second(), |_| None))
+        // What it used is told before the first sound, as some do.
+        let used = Usage { input_tokens: Some(7), ..Usage::default() };
+        Ok(stream::iter([Ok(SpeechPiece::Used(Box::new(used)))])
+            .chain(perform(play, move |_| second(), |_| None))
+            .boxed())
     }
 
     fn max_chars(&self, _: &str) -> usize {
