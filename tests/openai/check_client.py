@@ -273,16 +273,17 @@ def test_tools_of_another_model_are_taken_along(client):
 def test_options_reach_the_provider(client):
     schema = {"name": "reply", "strict": True, "schema": {"type": "object", "properties": {"answer": {"type": "string"}}}}
     answer = client.chat.completions.create(
-        model="groq", messages=ASK, temperature=0.25, top_p=0.5, seed=7, stop=["good"], max_completion_tokens=50,
+        model="groq", messages=ASK, temperature=0.25, top_p=0.5, seed=7, stop=["good"], max_completion_tokens=700,
         frequency_penalty=0.5, response_format={"type": "json_schema", "json_schema": schema}, user="somebody",
     )
     sent = asked("groq", "llm")[-1]["json"]
     assert (sent["temperature"], sent["top_p"], sent["seed"], sent["stop"]) == (0.25, 0.5, 7, ["good"])
-    assert sent["max_completion_tokens"] == 50 and sent["response_format"]["json_schema"] == schema
+    assert sent["max_completion_tokens"] == 700 and sent["response_format"]["json_schema"] == schema
     assert "frequency_penalty" not in sent, "Groq does not take it"
     assert answer.choices[0].finish_reason == "stop"
-    cut = client.chat.completions.create(model="groq", messages=ASK, max_tokens=3)
-    assert cut.choices[0].finish_reason == "length" and FROM_GROQ.startswith(cut.choices[0].message.content)
+    # Groq's models think first and are always given room for it; Gemini's own limit is the caller's.
+    cut = client.chat.completions.create(model="gemini", messages=ASK, max_tokens=3)
+    assert cut.choices[0].finish_reason == "length" and FROM_GEMINI.startswith(cut.choices[0].message.content)
 
 
 @pytest.mark.parametrize("wrong", [
@@ -333,6 +334,11 @@ def test_transcription(client, speech):
     assert HEARD <= words(client.audio.transcriptions.create(response_format="text", **ask))
     verbose = client.audio.transcriptions.create(response_format="verbose_json", **ask)
     assert HEARD <= words(verbose.text) and verbose.duration > 1 and verbose.segments[0].start == 0
+    timed = client.audio.transcriptions.create(
+        response_format="verbose_json", timestamp_granularities=["word"], prompt="The train.", temperature=0.2, **ask
+    )
+    heard = [word.word.lower().strip(".,?") for word in timed.words]
+    assert HEARD <= set(heard) and all(word.start <= word.end for word in timed.words)
     for form, begins in [("srt", "1\n00:00:00,000 --> 00:00:0"), ("vtt", "WEBVTT\n\n00:00:00.000 --> 00:00:0")]:
         subtitles = client.audio.transcriptions.create(response_format=form, **ask)
         assert subtitles.startswith(begins) and HEARD <= words(subtitles)
@@ -344,6 +350,7 @@ def test_what_cannot_be_transcribed_is_told(client, speech):
         {"file": ("a.wav", b"these are words, and no sound at all" * 20)},
         {"response_format": "diarized_json"},
         {"timestamp_granularities": ["word"]},
+        {"temperature": 2},
         {"stream": True},
     ]:
         with pytest.raises(openai.BadRequestError) as caught:

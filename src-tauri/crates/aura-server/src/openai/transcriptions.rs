@@ -22,6 +22,8 @@ const MOST_BODY: usize = body::AUDIO + 100_000;
 const PARTS: usize = 64;
 /// The longest field that is not the sound, bytes.
 const LONGEST_FIELD: usize = 10_000;
+/// The longest prompt, characters: no provider reads more.
+const LONGEST_PROMPT: usize = 2_000;
 /// The longest language tag.
 const LONGEST_LANGUAGE: usize = 35;
 
@@ -49,6 +51,12 @@ pub(crate) struct TranscriptionForm {
     /// The language that is spoken, such as `en`.
     #[schema(max_length = 35)]
     language: Option<String>,
+    /// What was said before, or a text in the style that is wanted. Passed on to providers that take it.
+    #[schema(max_length = 2000)]
+    prompt: Option<String>,
+    /// How freely unclear sounds are guessed. Passed on to providers that take it.
+    #[schema(minimum = 0, maximum = 1)]
+    temperature: Option<f64>,
     /// `json`, `text`, `verbose_json`, `srt` or `vtt`.
     #[schema(pattern = "^(json|text|verbose_json|srt|vtt)$")]
     response_format: Option<String>,
@@ -56,7 +64,7 @@ pub(crate) struct TranscriptionForm {
     fallback: Option<bool>,
 }
 
-/// A transcript; the last four only as `verbose_json`.
+/// A transcript; the last five only as `verbose_json`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Transcription {
     /// The words.
@@ -75,6 +83,20 @@ pub(crate) struct Transcription {
     /// When what was said. One for all where the provider does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     segments: Option<Vec<SegmentBody>>,
+    /// When each word was said, where it was asked for by `timestamp_granularities[]=word` and the provider tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<Vec<WordBody>>,
+}
+
+/// A word of a transcript.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WordBody {
+    /// It.
+    word: String,
+    /// When it begins, seconds.
+    start: f64,
+    /// When it ends, seconds.
+    end: f64,
 }
 
 /// A part of a transcript.
@@ -95,6 +117,9 @@ struct Form {
     file: Option<Bytes>,
     model: Option<String>,
     language: Option<String>,
+    prompt: Option<String>,
+    temperature: Option<f64>,
+    words: bool,
     format: Format,
     fallback: bool,
 }
@@ -113,6 +138,10 @@ struct Form {
 pub(crate) async fn transcribe(State(door): State<Door>, request: Request) -> Result<Response, Refused> {
     let watch = Watch::of(&request);
     let form = read(request).await?;
+    if form.words && form.format != Format::Verbose {
+        let message = "The times of words come with `response_format=verbose_json`.";
+        return Err(Refused::bad(message, Some("timestamp_granularities")));
+    }
     let Some(model) = form.model else {
         return Err(Refused::bad("`model` is missing; `auto` takes the model that AURA is set to.", Some("model")));
     };
@@ -125,6 +154,9 @@ pub(crate) async fn transcribe(State(door): State<Door>, request: Request) -> Re
         _ => error.into(),
     })?;
     request.language = form.language;
+    request.prompt = form.prompt;
+    request.temperature = form.temperature;
+    request.words = form.words;
     let answered = door.assistant.router().transcribe(&plan, &request, surely_words, &watch).await?;
     let transcript = answered.value;
     let whole = || {
@@ -143,6 +175,7 @@ pub(crate) async fn transcribe(State(door): State<Door>, request: Request) -> Re
             language: None,
             duration: None,
             segments: None,
+            words: None,
         })
         .into_response(),
         Format::Text => plain("text/plain; charset=utf-8", format!("{}\n", transcript.text)),
@@ -163,6 +196,10 @@ fn verbose(transcript: &Transcript, segments: &[Segment], seconds: f64, watch: &
         language: Some(transcript.language.clone().unwrap_or_else(|| "unknown".to_owned())),
         duration: Some(seconds),
         segments: Some(segments.collect()),
+        words: (!transcript.words.is_empty()).then(|| {
+            let words = transcript.words.iter();
+            words.map(|of| WordBody { word: of.text.clone(), start: of.start, end: of.end }).collect()
+        }),
     }
 }
 
@@ -221,10 +258,17 @@ fn take(form: &mut Form, name: &str, value: String) -> Result<(), Refused> {
         "stream" if flag(&value, "stream")? => {
             return Err(Refused::bad("A transcript comes as a whole: leave `stream` out.", Some("stream")));
         }
-        "timestamp_granularities[]" | "timestamp_granularities" if value == "word" => {
-            let message = "Not every provider tells when each word was said: ask for `segment`.";
-            return Err(Refused::bad(message, Some("timestamp_granularities")));
+        "timestamp_granularities[]" | "timestamp_granularities" => form.words |= value == "word",
+        "prompt" if value.chars().count() > LONGEST_PROMPT => {
+            let message = format!("`prompt` has at most {LONGEST_PROMPT} characters.");
+            return Err(Refused::bad(message, Some("prompt")));
         }
+        "prompt" => form.prompt = Some(value).filter(|prompt| !prompt.trim().is_empty()),
+        "temperature" if value.is_empty() => {}
+        "temperature" => match value.parse() {
+            Ok(number) if (0.0..=1.0).contains(&number) => form.temperature = Some(number),
+            _ => return Err(Refused::bad("`temperature` is from 0 to 1.", Some("temperature"))),
+        },
         _ => {} // as with the other requests, a field that is not known changes nothing
     }
     Ok(())
