@@ -14,6 +14,7 @@ BEFORE = {
     "401": {"kind": "refuse_auth"},
     "500": {"kind": "status", "code": 500},
     "502 with a page": {"kind": "status", "code": 502, "body": "html"},
+    "200 with a page": {"kind": "status", "code": 200, "body": "html"},
     "503": {"kind": "status", "code": 503},
     "reset": {"kind": "reset"},
     "silent": {"kind": "silent"},
@@ -36,11 +37,15 @@ AFTER = {
 }
 
 
-def ask(client, stream, **more):
+# What is asked of whom: the same faults, whether a picture goes with the question or not.
+MESSAGES = {"llm": ASK, "vlm": looking(png(64, 48))}
+STREAM = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+SERVICE = pytest.mark.parametrize("service", MESSAGES)
+
+
+def ask(client, service, stream):
     """The text, the finish reason and the headers of an answer, streamed or not."""
-    raw = client.chat.completions.with_raw_response.create(
-        **{"model": "auto", "messages": ASK, "stream": stream, **more}
-    )
+    raw = client.chat.completions.with_raw_response.create(model="auto", messages=MESSAGES[service], stream=stream)
     answer = raw.parse()
     if not stream:
         [choice] = answer.choices
@@ -50,51 +55,62 @@ def ask(client, stream, **more):
     return text, chunks[-1].choices[0].finish_reason, chunks[-1].aura, raw.headers
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("what", BEFORE)
-def test_before_a_word_was_said(client, what, stream):
-    fault("groq", "llm", **BEFORE[what])
-    text, finish, aura, headers = ask(client, stream)
-    assert (text, finish) == (FROM_GEMINI, "stop")
-    assert headers["x-aura-route"] == aura["route"] == "gemini/gemini-3.5-flash-lite"
-    assert int(headers["x-aura-attempts"]) == len(aura["attempts"]) >= 2
-    assert asked("groq", "llm"), "the first provider was really asked"
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("what", AFTER)
-def test_in_the_middle(client, what, stream):
-    fault("groq", "llm", **AFTER[what])
-    text, finish, aura, _ = ask(client, stream)
-    assert finish == "stop" and aura["route"] == "gemini/gemini-3.5-flash-lite"
+def continued(text):
+    """Makes sure that an answer is the beginning of the first provider's, and then the other's."""
     begun, rest = text.split("Gemini", 1)
     assert FROM_GROQ.startswith(begun.strip()) and len(begun) > 5, text
     assert FROM_GEMINI == f"Gemini{rest}", text
+
+
+@STREAM
+@SERVICE
+@pytest.mark.parametrize("what", BEFORE)
+def test_before_a_word_was_said(client, what, service, stream):
+    fault("groq", service, **BEFORE[what])
+    text, finish, aura, headers = ask(client, service, stream)
+    assert (text, finish) == (FROM_GEMINI, "stop")
+    assert headers["x-aura-route"] == aura["route"] and aura["route"].startswith("gemini/")
+    assert int(headers["x-aura-attempts"]) == len(aura["attempts"]) >= 2
+    assert asked("groq", service), "the first provider was really asked"
+
+
+@STREAM
+@SERVICE
+@pytest.mark.parametrize("what", AFTER)
+def test_in_the_middle(client, what, service, stream):
+    fault("groq", service, **AFTER[what])
+    text, finish, aura, _ = ask(client, service, stream)
+    assert finish == "stop" and aura["route"].startswith("gemini/")
+    continued(text)
     assert [attempt.get("class") for attempt in aura["attempts"]] == ["interrupted", None]
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@STREAM
+@SERVICE
+def test_a_fallback_that_refuses_a_prefill(client, service, stream):
+    """The one that is to go on takes no conversation that ends with the assistant's words."""
+    fault("groq", service, **AFTER["cut with a reset"])
+    control("POST", "faults", {"provider": "gemini", "kind": "refuse_prefill"})
+    text, finish, _, _ = ask(client, service, stream)
+    assert finish == "stop"
+    continued(text)
+
+
+@STREAM
+@SERVICE
 @pytest.mark.parametrize("what", [
     {"kind": "no_done"},
     {"kind": "malformed_chunk", "after": 0},
     {"kind": "malformed_chunk", "after": 3},
     {"kind": "wrong_content_type", "content_type": "text/html"},
 ], ids=["no [DONE]", "malformed at first", "malformed in the middle", "wrong content type"])
-def test_what_does_not_make_an_answer_worse(client, what, stream):
-    fault("groq", "llm", **what)
-    text, finish, aura, _ = ask(client, stream)
+def test_what_does_not_make_an_answer_worse(client, what, service, stream):
+    fault("groq", service, **what)
+    text, finish, aura, _ = ask(client, service, stream)
     assert (text, finish, len(aura["attempts"])) == (FROM_GROQ, "stop", 1)
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("what", ["429", "500", "reset", "empty"])
-def test_looking(client, what, stream):
-    fault("groq", "vlm", **BEFORE[what])
-    text, finish, aura, _ = ask(client, stream, messages=looking(png(64, 48)))
-    assert (text, finish, aura["route"].split("/")[0]) == (FROM_GEMINI, "stop", "gemini")
-
-
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@STREAM
 @pytest.mark.parametrize("what", [
     {"kind": "status", "code": 503},
     {"kind": "reset"},
@@ -120,42 +136,70 @@ def test_tools(client, what, stream):
     assert asked("gemini", "llm")
 
 
-@pytest.mark.parametrize("what", [
-    {"kind": "status", "code": 429},
-    {"kind": "status", "code": 500},
-    {"kind": "status", "code": 503},
-    {"kind": "reset"},
-    {"kind": "silent"},
-    {"kind": "model_gone"},
-    {"kind": "empty_transcript"},
-    {"kind": "cut_after", "chunks": 0},
-], ids=lambda what: f"{what['kind']} {what.get('code', '')}".strip())
+# What goes wrong with sound, whichever way it goes.
+SOUND = {
+    "429": {"kind": "status", "code": 429},
+    "500": {"kind": "status", "code": 500},
+    "503": {"kind": "status", "code": 503},
+    "200 with a page": {"kind": "status", "code": 200, "body": "html"},
+    "key refused": {"kind": "refuse_auth"},
+    "reset": {"kind": "reset"},
+    "silent": {"kind": "silent"},
+    "headers after 20 s": {"kind": "delay_headers", "ms": 20000},
+    "model gone": {"kind": "model_gone"},
+    "request too large": {"kind": "body_too_large"},
+}
+HEARING = SOUND | {
+    "empty": {"kind": "empty_transcript"},
+    "cut before a word": {"kind": "cut_after", "chunks": 0},
+    "cut": {"kind": "cut_after", "chunks": 1, "reset": True},
+    "malformed": {"kind": "malformed_chunk", "after": 0},
+    "stalled": {"kind": "stall_after", "chunks": 1},
+}
+SPEAKING = SOUND | {
+    "sound of zero bytes": {"kind": "zero_audio"},
+    "success without sound": {"kind": "empty_answer"},
+    "sound shorter than promised": {"kind": "truncated_audio"},
+    "first sound after 20 s": {"kind": "delay_content", "ms": 20000},
+    "cut": {"kind": "cut_after", "chunks": 1},
+    "cut with a reset": {"kind": "cut_after", "chunks": 2, "reset": True},
+    "stalled": {"kind": "stall_after", "chunks": 1},
+}
+WRONG_TYPE = {"kind": "wrong_content_type", "content_type": "text/html"}
+
+
+@pytest.mark.parametrize("what", HEARING)
 def test_transcription(client, speech, what):  # noqa: F811
-    fault("groq", "stt", **what)
+    fault("groq", "stt", **HEARING[what])
     raw = client.audio.transcriptions.with_raw_response.create(model="auto", file=("a.wav", speech))
     assert HEARD <= words(raw.parse().text)
     assert raw.headers["x-aura-route"].startswith("gemini/") and int(raw.headers["x-aura-attempts"]) >= 2
+    assert asked("groq", "stt"), "the first provider was really asked"
 
 
-@pytest.mark.parametrize("what", [
-    {"kind": "status", "code": 429},
-    {"kind": "status", "code": 500},
-    {"kind": "status", "code": 503},
-    {"kind": "reset"},
-    {"kind": "silent"},
-    {"kind": "model_gone"},
-    {"kind": "zero_audio"},
-    {"kind": "cut_after", "chunks": 1},
-    {"kind": "stall_after", "chunks": 1},
-], ids=lambda what: f"{what['kind']} {what.get('code', '')}".strip())
-def test_speech(client, what):
-    fault("groq", "tts", **what)
+def say(client):
     spoken = client.audio.speech.with_raw_response.create(
         model="auto", voice="hannah", input=SPOKEN, response_format="wav"
     )
     with wave.open(io.BytesIO(spoken.content)) as wav:
-        assert wav.getnframes() > 24000
-    assert spoken.headers["x-aura-route"].startswith("gemini/")
+        return wav.getnframes() / wav.getframerate(), spoken.headers
+
+
+@pytest.mark.parametrize("what", SPEAKING)
+def test_speech(client, what):
+    fault("groq", "tts", **SPEAKING[what])
+    seconds, headers = say(client)
+    assert seconds > 1 and headers["x-aura-route"].startswith("gemini/")
+    assert asked("groq", "tts"), "the first provider was really asked"
+
+
+def test_sound_under_the_wrong_name_is_sound(client, speech):  # noqa: F811
+    fault("groq", "stt", **WRONG_TYPE)
+    fault("groq", "tts", **WRONG_TYPE)
+    raw = client.audio.transcriptions.with_raw_response.create(model="auto", file=("a.wav", speech))
+    assert HEARD <= words(raw.parse().text) and raw.headers["x-aura-attempts"] == "1"
+    seconds, headers = say(client)
+    assert seconds > 1 and headers["x-aura-attempts"] == "1"
 
 
 def test_the_users_own_tries_are_not_needed(door):
