@@ -42,20 +42,16 @@ TOOL = {
         "parameters": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
     },
 }
-
-
 LIST_TOOL = {"type": "function", "function": {"name": "list_windows", "description": "Lists the windows."}}
 CALLS = [{"name": "open_app", "arguments": {"name": "Notes"}}, {"name": "list_windows"}]
 CALLED = [("open_app", {"name": "Notes"}), ("list_windows", {})]
 
 
 def control(method, path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{URL}/control/{path}", data=data, method=method)
-    request.add_header("content-type", "application/json")
+    data, kind = None if body is None else json.dumps(body).encode(), {"content-type": "application/json"}
+    request = urllib.request.Request(f"{URL}/control/{path}", data=data, headers=kind, method=method)
     with urllib.request.urlopen(request, timeout=10) as response:
-        text = response.read()
-    return json.loads(text) if text else None
+        return json.loads(response.read() or "null")
 
 
 @pytest.fixture(autouse=True)
