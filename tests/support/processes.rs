@@ -35,7 +35,7 @@ impl Process {
             let line = rollup.lines().find(|line| line.starts_with(name))?;
             line.split_whitespace().nth(1)?.parse().ok()
         };
-        let own = of("Private_Clean:")? + of("Private_Dirty:")?;
+        let own = of("Private_Dirty:")?;
         Some(Memory { rss: of("Rss:")?, pss: of("Pss:")?, own })
     }
 
@@ -52,7 +52,8 @@ pub struct Memory {
     pub rss: u64,
     /// The same, with what is shared divided among those who share it.
     pub pss: u64,
-    /// Only what nobody else has. Unlike the others it does not change when another program begins or ends that uses the same libraries.
+    /// Only what it wrote itself and nobody else has. Unlike the others it does not change when another program begins or ends that uses
+    /// the same libraries.
     pub own: u64,
 }
 
