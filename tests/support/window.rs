@@ -170,7 +170,7 @@ impl Window {
     fn on(&self, element: &Value, what: &str, body: Value) {
         let id = element[ELEMENT].as_str().expect("an element");
         // The driver itself does not see that an element is out of sight within a part of the page that scrolls.
-        self.script("arguments[0].scrollIntoView({ block: 'nearest' })", &[element.clone()]);
+        self.script("arguments[0].scrollIntoView({ block: 'nearest' })", std::slice::from_ref(element));
         self.command(Method::POST, &format!("/element/{id}/{what}"), body);
     }
 
