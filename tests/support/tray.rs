@@ -1,6 +1,7 @@
 //! A desktop that shows trays: the watcher of the StatusNotifierItem specification on the test's own bus, and a hand that reads and clicks
 //! the menus behind the icons, as `com.canonical.dbusmenu` has them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use zbus::zvariant::{OwnedObjectPath, OwnedValue, Structure, Value};
 
 use crate::machine::BUS;
 use crate::process::wait_until;
+
+/// An entry of a menu as the bus carries it: its number, its properties, its children.
+type Entry = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
 
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 
@@ -80,8 +84,7 @@ impl Tray {
         let nothing: &[&str] = &[];
         let (_, root): (u32, OwnedValue) = {
             let reply = menu.call_method("GetLayout", &(0_i32, -1_i32, nothing)).ok()?;
-            let (revision, root): (u32, (i32, std::collections::HashMap<String, OwnedValue>, Vec<OwnedValue>)) =
-                reply.body().deserialize().ok()?;
+            let (revision, root): (u32, Entry) = reply.body().deserialize().ok()?;
             let root = Value::from(Structure::from(root));
             (revision, root.try_to_owned().ok()?)
         };
