@@ -285,7 +285,7 @@ async fn bodies_for_which_there_is_no_room_are_told_to_come_back() {
 async fn an_answer_that_nobody_reads_is_cut_off() {
     // Far more sound than the machine keeps for a caller: a minute for each sentence.
     let mut config =
-        quick(vec![aura_sandbox::Rule::reply(&"Nobody listens to what is said here at length. ".repeat(20))]);
+        quick(vec![aura_sandbox::Rule::reply("Nobody listens to what is said here at length. ".repeat(20))]);
     config.fixed.audio = Some(aura_sandbox::FixedAudio { sound: aura_sandbox::Sound::Tone, ms: 60_000 });
     let (_sandbox, aura) = sandboxed(config).await;
     let door = HttpDoor::start(aura);
