@@ -72,10 +72,17 @@ fn choose(file: &Path, phrases: &[String], dictionary: &str) -> String {
     std::fs::write(path("said.gram"), grammar).expect("the folder can be written");
     std::fs::write(path("said.dict"), dictionary).expect("the folder can be written");
     std::fs::write(path("files"), "said\n").expect("the folder can be written");
-    std::fs::copy(file, path("said.wav")).expect("the recording is there");
+    // On a busy computer seconds go by between the start of a recording and the first word, and silence that long makes the recogniser
+    // give up every phrase before it is said.
+    let mut cut = Command::new("sox");
+    cut.arg(file).args(["-r", &RATE.to_string(), "-b", "16", "-c", "1"]).arg(path("said.wav"));
+    let silence = ["silence", "1", "0.05", "0.5%", "reverse"];
+    run(cut.args(silence).args(silence).args(["pad", "0.4", "0.4"]), "sox");
     let mut recognise = Command::new("pocketsphinx_batch");
     recognise.current_dir(folder.path()).args(["-adcin", "yes", "-adchdr", "44", "-cepdir", ".", "-cepext", ".wav"]);
     recognise.args(["-ctl", "files", "-hyp", "heard", "-jsgf", "said.gram", "-dict", "said.dict"]);
+    // It follows unlikely paths for longer than it does by itself: a recording with holes is still the phrase.
+    recognise.args(["-beam", "1e-90", "-wbeam", "1e-70", "-pbeam", "1e-90"]);
     recognise.args(["-logfn", "/dev/null", "-hmm", &format!("{MODEL}/en-us")]);
     run(&mut recognise, "pocketsphinx");
     let heard = std::fs::read_to_string(path("heard")).unwrap_or_default();

@@ -21,6 +21,15 @@ fn hears_what_was_said_and_nothing_else() {
     assert_eq!(heard(&offered), [SAID]);
     // Nothing of what is expected is heard in speech that says something else.
     assert!(!heard(&offered[..1]).contains(&offered[0]));
+    // However long it takes until somebody speaks.
+    let late = folder.path().join("late.wav");
+    for seconds in ["3.75", "6.7", "8.5"] {
+        run(
+            Command::new("sox").arg(&file).args(["-r", "16000", "-b", "16"]).arg(&late).args(["pad", seconds, "4"]),
+            "sox",
+        );
+        assert_eq!(understand(&late, &offered), [SAID], "after {seconds} s");
+    }
 }
 
 #[test]
