@@ -1,7 +1,8 @@
 //! `cargo xtask bench providers`: what the core adds to a request over a bare client, and how long it takes to fail over.
 //!
 //! Both ask the same server on the loopback, in turns, in one process. The bare client is reqwest and serde_json with the same
-//! connection settings; it parses the same stream and knows nothing of routes, clocks, health or accounts.
+//! connection settings; it parses the same stream and knows nothing of routes, clocks, health or accounts. The answer comes in two
+//! ways: all at once, which shows what the core costs, and an event at a time with a pause after each, which is how models write.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
@@ -12,7 +13,8 @@ mod machine;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use aura_core::api::{self, ChangeSettings, Wishes};
+use aura_core::api::{self, ChangeSettings, SaveKey, Wishes};
+use aura_core::error::Error;
 use aura_core::providers::{ChatRequest, Message, Role, Service};
 use aura_core::record::{Attempt, Notice};
 use aura_core::router::{Observer, Plan};
@@ -24,8 +26,16 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Words of the answer, one event each.
 const WORDS: usize = 40;
+/// The pause after each event of an answer that comes bit by bit.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Requests of each kind in a round.
 const IN_A_ROUND: usize = 200;
+/// The same for answers that come bit by bit, which take their time.
+const IN_A_SLOW_ROUND: usize = 20;
+/// Failovers of each kind: enough for one in a hundred to be more than the single worst.
+const FAILOVERS: usize = 500;
+/// Those that wait for a provider which says nothing.
+const SILENT_FAILOVERS: usize = 200;
 /// Requests before anything is counted.
 const WARM_UP: usize = 100;
 /// How long a silent provider is waited for here.
@@ -46,20 +56,44 @@ fn main() -> ExitCode {
 async fn measure(address: &str, rounds: usize) {
     let build = if cfg!(debug_assertions) { "debug" } else { "optimised" };
     let house = House::new(address).await;
-    let bare = Bare::new(address);
-    for _ in 0..WARM_UP {
+    println!("one chat request of {WORDS} events, {build} build, {rounds} interleaved rounds; microseconds");
+    println!("{:34} {:>10} {:>10} {:>11} {:>11}", "", "bare p50", "bare p99", "added p50", "added p99");
+    added(&house, &Bare::new(address, "ok"), rounds, IN_A_ROUND).await;
+    added(&house, &Bare::new(address, "bit"), rounds, IN_A_SLOW_ROUND).await;
+
+    println!("\n{:34} {:>10} {:>10} {:>11}", "failover, milliseconds", "p50 added", "p99 added", "requests");
+    let none = Duration::ZERO;
+    for (name, waits, count) in [
+        ("refused", none, FAILOVERS),
+        ("503", none, FAILOVERS),
+        ("reset", none, FAILOVERS),
+        ("silent", PATIENCE, SILENT_FAILOVERS),
+    ] {
+        let (direct, taken) = house.both(name, count).await;
+        let added = |part| {
+            let over = quantile(taken.iter().copied(), part).saturating_sub(quantile(direct.iter().copied(), 0.5));
+            over.saturating_sub(waits).as_secs_f64() * 1e3
+        };
+        let note = if waits.is_zero() { "" } else { "  beyond the wait that is set" };
+        println!("{name:34} {:10.2} {:10.2} {count:11}{note}", added(0.5), added(0.99));
+    }
+}
+
+/// What the core adds to a request of one kind.
+async fn added(house: &House, bare: &Bare, rounds: usize, in_a_round: usize) {
+    for _ in 0..WARM_UP.min(in_a_round) {
         bare.ask().await;
-        house.ask(&house.plan("ok")).await;
+        house.ask(&house.plan(bare.path)).await;
     }
     let mut kinds: [Vec<Taken>; 2] = Default::default();
-    let mut added = Vec::new();
+    let mut medians = Vec::new();
     for _ in 0..rounds {
         let mut round: [Vec<Taken>; 2] = Default::default();
-        for _ in 0..IN_A_ROUND {
+        for _ in 0..in_a_round {
             round[0].push(bare.ask().await);
             let began = Instant::now();
             // As a request does it: the plan is part of what the core adds.
-            let plan = house.plan("ok");
+            let plan = house.plan(bare.path);
             let mut taken = house.ask(&plan).await;
             let planning = began.elapsed() - taken.whole;
             taken.first += planning;
@@ -67,35 +101,22 @@ async fn measure(address: &str, rounds: usize) {
             round[1].push(taken);
         }
         let median = |of: &[Taken]| quantile(of.iter().map(|taken| taken.whole), 0.5);
-        added.push(median(&round[1]).saturating_sub(median(&round[0])));
+        medians.push(median(&round[1]).saturating_sub(median(&round[0])));
         for (kind, taken) in kinds.iter_mut().zip(round) {
             kind.extend(taken);
         }
     }
-    println!("one chat request of {WORDS} events, {build} build, {rounds} interleaved rounds of {IN_A_ROUND}");
-    println!("{:24} {:>10} {:>10} {:>12} {:>12}", "microseconds", "bare p50", "bare p99", "added p50", "added p99");
+    let how = if bare.path == "ok" { "at once" } else { "bit by bit" };
     let row = |name: &str, of: fn(&Taken) -> Duration| {
         let at = |kind: usize, part: f64| quantile(kinds[kind].iter().map(of), part).as_secs_f64() * 1e6;
         let (p50, p99) = (at(0, 0.5), at(0, 0.99));
-        println!("{name:24} {p50:10.1} {p99:10.1} {:12.1} {:12.1}", at(1, 0.5) - p50, at(1, 0.99) - p99);
+        let name = format!("{name}, {how}");
+        println!("{name:34} {p50:10.1} {p99:10.1} {:11.1} {:11.1}", at(1, 0.5) - p50, at(1, 0.99) - p99);
     };
     row("whole answer", |taken| taken.whole);
     row("first content", |taken| taken.first);
-    let spread = |part| quantile(added.iter().copied(), part).as_secs_f64() * 1e6;
-    println!("median of the rounds' added p50: {:.1}, from {:.1} to {:.1}\n", spread(0.5), spread(0.0), spread(1.0));
-
-    println!("{:24} {:>10} {:>10}", "failover, milliseconds", "p50 added", "p99 added");
-    for (name, waits) in
-        [("refused", Duration::ZERO), ("503", Duration::ZERO), ("reset", Duration::ZERO), ("silent", PATIENCE)]
-    {
-        let (direct, taken) = house.both(&house.plan("ok"), &house.plan(name)).await;
-        let added = |part| {
-            let over = quantile(taken.iter().copied(), part).saturating_sub(quantile(direct.iter().copied(), 0.5));
-            over.saturating_sub(waits).as_secs_f64() * 1e3
-        };
-        let note = if waits.is_zero() { "" } else { " beyond the wait that is set" };
-        println!("{name:24} {:10.2} {:10.2}{note}", added(0.5), added(0.99));
-    }
+    let spread = |part| quantile(medians.iter().copied(), part).as_secs_f64() * 1e6;
+    println!("  median of the rounds' added p50: {:.1}, from {:.1} to {:.1}", spread(0.5), spread(0.0), spread(1.0));
 }
 
 fn quantile(values: impl Iterator<Item = Duration>, part: f64) -> Duration {
@@ -115,13 +136,14 @@ struct Taken {
 /// The client without a core.
 struct Bare {
     http: reqwest::Client,
+    path: &'static str,
     url: String,
 }
 
 impl Bare {
-    fn new(address: &str) -> Self {
+    fn new(address: &str, path: &'static str) -> Self {
         let http = reqwest::Client::builder().tcp_nodelay(true).no_proxy().build().unwrap();
-        Self { http, url: format!("{address}/ok/v1/chat/completions") }
+        Self { http, path, url: format!("{address}/{path}/v1/chat/completions") }
     }
 
     async fn ask(&self) -> Taken {
@@ -169,11 +191,12 @@ impl House {
         let server = |path: &str| json!({"base_url": format!("{address}/{path}/v1")});
         // Port 9 belongs to nobody.
         let mut providers = json!({"refused": {"base_url": "http://127.0.0.1:9/v1"}});
-        for path in ["ok", "503", "reset", "silent"] {
+        for path in ["ok", "bit", "503", "reset", "silent"] {
             providers[path] = server(path);
         }
         let wait = u64::try_from(PATIENCE.as_millis()).unwrap();
-        let changes = json!({"providers": providers, "clocks": {"first_content_ms": wait}});
+        let changes =
+            json!({"providers": providers, "clocks": {"first_content_ms": wait, "local_first_content_ms": wait}});
         api::change_settings(&assistant, ChangeSettings { changes }).await.unwrap();
         Self { assistant, _data: data }
     }
@@ -183,34 +206,43 @@ impl House {
         let router = self.assistant.router();
         let wish = |name: &str| Wishes { llm: Some(format!("{name}/m")), ..Wishes::default() };
         let mut plan = router.plan(Service::Llm, &wish(first)).unwrap();
-        if first != "ok" {
+        if !["ok", "bit"].contains(&first) {
             plan.candidates.extend(router.plan(Service::Llm, &wish("ok")).unwrap().candidates);
         }
         plan
     }
 
     async fn ask(&self, plan: &Plan) -> Taken {
+        self.try_ask(plan).await.unwrap()
+    }
+
+    async fn try_ask(&self, plan: &Plan) -> Result<Taken, Error> {
         let began = Instant::now();
         let messages = vec![Message::new(Role::User, "What time is it?")];
         let request = ChatRequest { messages, max_tokens: Some(2_048), ..ChatRequest::default() };
         let mut first = None;
         let mut on_text = |_: &str| first = first.or_else(|| Some(began.elapsed()));
-        let answered = self.assistant.router().chat(plan, &request, &Nobody, &mut on_text).await.unwrap();
+        let answered = self.assistant.router().chat(plan, &request, &Nobody, &mut on_text).await?;
         assert_eq!(answered.value.text.split_whitespace().count(), WORDS);
-        Taken { first: first.unwrap(), whole: began.elapsed() }
+        Ok(Taken { first: first.unwrap(), whole: began.elapsed() })
     }
 
-    /// Two plans in turns.
-    async fn both(&self, one: &Plan, other: &Plan) -> (Vec<Duration>, Vec<Duration>) {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        for number in 0..60 {
-            let taken = (self.ask(one).await.whole, self.ask(other).await.whole);
-            if number >= 10 {
-                first.push(taken.0);
-                second.push(taken.1);
+    /// The one that answers, and one that fails before it, in turns. Who fails is asked again as if it had not failed before: a
+    /// provider that is left alone costs nothing at all.
+    async fn both(&self, first: &str, count: usize) -> (Vec<Duration>, Vec<Duration>) {
+        let (mut direct, mut over) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let save = SaveKey { provider: first.into(), key: "another-key".into(), session_only: true };
+            api::save_key(&self.assistant, save).await.unwrap();
+            // The first request after a change is slower, whichever it is.
+            self.ask(&self.plan("ok")).await;
+            direct.push(self.ask(&self.plan("ok")).await.whole);
+            match self.try_ask(&self.plan(first)).await {
+                Ok(taken) => over.push(taken.whole),
+                Err(error) => eprintln!("left out, the machine stood still: {}", error.message),
             }
         }
-        (first, second)
+        (direct, over)
     }
 }
 
@@ -231,27 +263,45 @@ fn serve() -> String {
     address
 }
 
-fn answer() -> Vec<u8> {
-    let mut events = String::new();
-    for number in 0..WORDS {
-        let chunk = json!({
-            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
-            "choices": [{"index": 0, "delta": {"content": format!("word{number} ")}, "finish_reason": null}],
-        });
-        events.push_str(&format!("data: {chunk}\n\n"));
+/// The head of an answer of so many bytes.
+fn head(length: usize) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {length}\r\n\r\n")
+}
+
+/// The events of an answer.
+fn answer() -> Vec<String> {
+    let mut events: Vec<String> = (0..WORDS)
+        .map(|number| {
+            let chunk = json!({
+                "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                "choices": [{"index": 0, "delta": {"content": format!("word{number} ")}, "finish_reason": null}],
+            });
+            format!("data: {chunk}\n\n")
+        })
+        .collect();
+    let used = json!({"prompt_tokens": 9, "completion_tokens": WORDS});
+    let last = json!({"model": "m", "choices": [{"delta": {}, "finish_reason": "stop"}], "usage": used});
+    events.push(format!("data: {last}\n\ndata: [DONE]\n\n"));
+    events
+}
+
+/// Writes an answer an event at a time.
+async fn bit_by_bit(socket: &mut TcpStream, events: &[String]) -> std::io::Result<()> {
+    socket.write_all(head(events.iter().map(String::len).sum()).as_bytes()).await?;
+    for event in events {
+        socket.write_all(event.as_bytes()).await?;
+        tokio::time::sleep(PAUSE).await;
     }
-    let last = json!({"model": "m", "choices": [{"delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": WORDS}});
-    events.push_str(&format!("data: {last}\n\ndata: [DONE]\n\n"));
-    let head =
-        format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n", events.len());
-    [head.into_bytes(), events.into_bytes()].concat()
+    Ok(())
 }
 
 async fn connection(mut socket: TcpStream) {
-    let answer = answer();
+    let events = answer();
+    let whole = events.concat();
+    let answer = [head(whole.len()), whole].concat().into_bytes();
     let said = r#"{"error":{"message":"It is over capacity"}}"#;
-    let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length:";
-    let refusal = format!("{head} {}\r\n\r\n{said}", said.len()).into_bytes();
+    let refused = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length:";
+    let refusal = format!("{refused} {}\r\n\r\n{said}", said.len()).into_bytes();
     let _ = socket.set_nodelay(true);
     let (mut bytes, mut buffer) = (Vec::new(), [0; 8_192]);
     loop {
@@ -270,6 +320,8 @@ async fn connection(mut socket: TcpStream) {
                 return;
             }
             Some("silent") => std::future::pending().await,
+            Some("bit") if bit_by_bit(&mut socket, &events).await.is_err() => return,
+            Some("bit") => continue,
             _ => &answer,
         };
         if socket.write_all(reply).await.is_err() {

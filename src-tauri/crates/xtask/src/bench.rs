@@ -27,9 +27,9 @@ pub(crate) struct Providers {
     /// Rounds; in each the core and the bare client take turns.
     #[arg(long, default_value_t = 9)]
     rounds: u32,
-    /// With optimisation.
+    /// Without optimisation, as the tests are built: quicker to begin, and no measure of anything.
     #[arg(long)]
-    release: bool,
+    debug: bool,
 }
 
 /// How the door is measured.
@@ -80,12 +80,12 @@ impl Bench {
 impl Providers {
     fn start(&self) -> Result<ExitCode> {
         let mut build = program::cargo("build");
-        let folder = if self.release {
+        let folder = if self.debug {
+            build.arg("--workspace");
+            "debug"
+        } else {
             build.args(["--release", "--package", "aura-tests"]);
             "release"
-        } else {
-            build.arg("--workspace"); // as the tests are built
-            "debug"
         };
         build.args(["--bin", "bench-providers"]);
         program::run(&mut build)?;
