@@ -282,7 +282,11 @@ async fn no_key_is_seen_anywhere() {
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).with_ansi(false).init();
     let panics = Reader::default();
     let hook = panics.clone();
-    std::panic::set_hook(Box::new(move |panic| hook.clone().write_all(panic.to_string().as_bytes()).unwrap()));
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        hook.clone().write_all(panic.to_string().as_bytes()).unwrap();
+        usual(panic);
+    }));
 
     let house = House::new().await;
     let mut events = house.assistant.subscribe();
@@ -315,7 +319,9 @@ async fn no_key_is_seen_anywhere() {
     for (provider, service) in nowhere {
         let (result, told) = house.request(provider, service).await;
         let attempts = told.attempts.into_inner().unwrap();
-        assert!(attempts.iter().all(|attempt| attempt.class == Some(Class::Unreachable)), "{provider}: {attempts:?}");
+        // Whoever looks up names may take longer than the clocks of this test to say that there is no such name.
+        let out_of_reach = |class| matches!(class, Some(Class::Unreachable | Class::Timeout));
+        assert!(attempts.iter().all(|attempt| out_of_reach(attempt.class)), "{provider}: {attempts:?}");
         assert!(!attempts.is_empty() && result.is_err(), "{provider} cannot be reached");
         let text = format!("{:?}{attempts:?}{}", result.err(), serde_json::to_string(&attempts).unwrap());
         found.extend(leaks(&text).map(|leak| format!("{provider}: {leak}")));
