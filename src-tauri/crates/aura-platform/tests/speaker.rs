@@ -70,7 +70,10 @@ fn speaks_whole_and_stops() {
             eprintln!("write to heard: {}", spread(latency));
 
             let mut silence = Vec::new();
+            let quiet = || ear.all().iter().rev().take(250).all(|(_, peak)| *peak <= LOUD);
             for _ in 0..10 {
+                // What was said before is over.
+                until(quiet).await;
                 let begun = Instant::now();
                 output.begin();
                 // Far more than fits: whoever writes it waits until it is stopped.
@@ -87,7 +90,7 @@ fn speaks_whole_and_stops() {
                 tokio::time::timeout(LIMIT, writer).await.expect("write() still waits").unwrap().unwrap();
                 output.drained().await.unwrap();
                 // Nothing is left of it: a quarter of a second of silence in a row, as the speaker gives it.
-                until(|| ear.all().iter().rev().take(250).all(|(_, peak)| *peak <= LOUD)).await;
+                until(quiet).await;
                 let played = output.played();
                 assert!(played > 0 && played < length / 2, "{played} of {length}");
                 silence.extend(ear.last(LOUD).map(|last| ms(stopped, last)));
