@@ -1,4 +1,5 @@
-//! `cargo xtask bench turn`: how long it takes from the release of the key to the first sound, and how much of that is AURA's own.
+//! `cargo xtask bench turn`: how long it takes from the release of the key to the first sound, and how much of that is AURA's own; and
+//! from a cancel to silence.
 //!
 //! The providers take fixed times, so what they need at least is known and taken off. The measured app is the real one, with its
 //! window, its microphone and its speaker, on a private sound server and display.
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use aura_tests::aura::{App, Aura};
 use aura_tests::display::Display;
-use aura_tests::process::Running;
+use aura_tests::process::{Running, wait_until};
 use aura_tests::sound::{Ear, Sound, play_into_microphone};
 use aura_tests::speech::say;
 use serde_json::{Value, json};
@@ -160,6 +161,32 @@ fn measure(turns: u32, programs: &Path) {
     row("providers at least", &|times| times.floor);
     row("AURA's own", &|times| times.whole - times.floor);
     row("as the record says (first_sound_ms)", &|times| times.own_count);
+
+    let mut silent: Vec<f64> = (0..turns).filter_map(|_| until_silent(&app, &ear)).collect();
+    silent.sort_by(f64::total_cmp);
+    if let (Some(middle), Some(most)) = (silent.get(silent.len() / 2), silent.last()) {
+        println!(
+            "\nfrom a cancel to the last sound at the speaker: p50 {middle:.1} ms, at most {most:.1} ms, of {}",
+            silent.len()
+        );
+    }
+}
+
+/// Milliseconds from a cancel in the middle of the speech to silence, as the speaker gives it. `None`: the speech was over.
+fn until_silent(app: &App, ear: &Ear) -> Option<f64> {
+    /// Nothing louder for so long is silence; between two sentences it is less.
+    const SILENCE: Duration = Duration::from_millis(300);
+    std::thread::scope(|scope| {
+        let asked = Instant::now();
+        let turn = scope.spawn(|| app.call("ask", json!({"text": "do I need a coat", "speech": "aloud"})));
+        ear.onset(asked, LOUD, Duration::from_secs(20)).expect("an answer is heard");
+        let stopped = Instant::now();
+        app.call("cancel", json!({}));
+        let record = turn.join().expect("the turn ends");
+        wait_until(Duration::from_secs(20), || ear.last(LOUD).is_none_or(|last| last.elapsed() > SILENCE));
+        let last = ear.last(LOUD)?;
+        (record["interrupted"] == true).then(|| last.saturating_duration_since(stopped).as_secs_f64() * 1_000.0)
+    })
 }
 
 fn turn(app: &App, ear: &Ear, providers: &Providers, question: &Path, number: usize) -> Times {
