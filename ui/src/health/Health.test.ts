@@ -67,6 +67,14 @@ describe('health', () => {
     await accessible()
   })
 
+  it('does not say that all is well while others stand in for one who has trouble', async () => {
+    const report = sampleHealth()
+    await open('health', { handlers: { health: () => ({ ...report, status: 'healthy' as const }) } })
+    expect(report.providers.some((of) => of.status === 'unhealthy' || of.status === 'degraded')).toBe(true)
+    expect(screen.queryByText('Everything works.')).toBeNull()
+    expect(screen.getByText('Something needs a look; questions are answered.')).toBeTruthy()
+  })
+
   it('while it loads says so', async () => {
     const never = () => new Promise<never>(() => undefined)
     await open('health', { handlers: { health: never, history: never } })
