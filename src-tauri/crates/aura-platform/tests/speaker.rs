@@ -252,3 +252,25 @@ fn silent_mp3() -> Vec<u8> {
     frame.resize(104, 0);
     frame.repeat(38)
 }
+
+#[test]
+fn rests_when_nobody_speaks() {
+    with_sound("rests_when_nobody_speaks", || {
+        run(async {
+            let speaker = SoundSpeaker::resting_after(Duration::from_millis(400));
+            let streams = || !sound::pactl(&["list", "short", "sink-inputs"]).trim().is_empty();
+            for _ in 0..2 {
+                let output = speaker.open(None).await.unwrap();
+                until(streams).await;
+                output.begin();
+                output.write(&tone(output.rate(), 300)).await.unwrap();
+                output.drained().await.unwrap();
+                // It stays while somebody has it, however long that is silent.
+                tokio::time::sleep(Duration::from_millis(1_200)).await;
+                assert!(streams(), "it is closed under whoever uses it");
+                drop(output);
+                until(|| !streams()).await;
+            }
+        });
+    });
+}

@@ -1,14 +1,15 @@
 //! Plays speech through one stream that stays open.
 //!
 //! Opening a device costs more than all the rest of a turn, and a sleeping one swallows the first words; so the stream is opened
-//! once, plays silence from its ring when there is nothing to say, and is only rebuilt when the device is gone or the person changed it.
+//! at the press, plays silence from its ring when there is nothing to say, and is only rebuilt when the device is gone or the person
+//! changed it. When nobody has spoken for a while it is closed, because even silence takes the processor every 10 ms.
 
 mod decode;
 mod output;
 mod ring;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +18,7 @@ use aura_core::error::{Code, Error, Result};
 use aura_core::ports::{Device, Output, Speaker};
 use bytes::Bytes;
 use tokio::sync::{Mutex, oneshot};
+use tokio::time::Instant;
 
 use self::output::Line;
 use crate::hosts::{ANSWER_LIMIT, Hosts, Missing, PLAY_FRAMES, Way, explain};
@@ -24,6 +26,9 @@ use crate::off::off_runtime;
 
 /// The question for the default output takes a millisecond; a sound server that needs longer is not waited for.
 const DEFAULT_LIMIT: Duration = Duration::from_millis(300);
+
+/// How long the stream stays open after it was used last: as long as one turn follows another.
+const RESTS: Duration = Duration::from_secs(20);
 
 /// Callbacks are never longer than this: 40 ms at 48 kHz.
 const MOST_FRAMES: u32 = 4 * PLAY_FRAMES;
@@ -33,7 +38,8 @@ pub struct SoundSpeaker {
     hosts: Arc<Hosts>,
     /// Frames per callback; grows when the computer is too busy for short ones.
     frames: AtomicU32,
-    open: Mutex<Option<Open>>,
+    open: Arc<Mutex<Option<Open>>>,
+    rests: Duration,
 }
 
 /// The stream that is open.
@@ -47,11 +53,16 @@ struct Open {
 
 impl Default for SoundSpeaker {
     fn default() -> Self {
-        Self { hosts: Arc::default(), frames: AtomicU32::new(PLAY_FRAMES), open: Mutex::default() }
+        Self { hosts: Arc::default(), frames: AtomicU32::new(PLAY_FRAMES), open: Arc::default(), rests: RESTS }
     }
 }
 
 impl SoundSpeaker {
+    /// One that closes its stream so long after it was used last.
+    pub fn resting_after(rests: Duration) -> Self {
+        Self { rests, ..Self::default() }
+    }
+
     /// Whether the open stream still is the one that is wanted.
     async fn fits(&self, open: &Open, name: Option<&str>) -> bool {
         if open.line.is_lost() || open.name.as_deref() != name {
@@ -108,6 +119,7 @@ impl Speaker for SoundSpeaker {
         };
         let line = Arc::new(line);
         *open = Some(Open { name: device.map(str::to_owned), id, line: line.clone() });
+        tokio::spawn(rest(Arc::downgrade(&self.open), Arc::downgrade(&line), self.rests));
         Ok(line)
     }
 
@@ -117,6 +129,24 @@ impl Speaker for SoundSpeaker {
 
     fn decode(&self, file: Bytes) -> Result<Pcm> {
         decode::decode(file)
+    }
+}
+
+/// Closes the stream when nobody has used it for so long. Ends with the stream.
+async fn rest(place: Weak<Mutex<Option<Open>>>, line: Weak<Line>, rests: Duration) {
+    let mut used = Instant::now();
+    loop {
+        tokio::time::sleep(rests / 4).await;
+        let Some(place) = place.upgrade() else { return };
+        // Held, so that nobody takes the stream while it is looked at.
+        let mut open = place.lock().await;
+        let Some(now) = open.as_ref().filter(|now| std::ptr::eq(Arc::as_ptr(&now.line), line.as_ptr())) else { return };
+        if Arc::strong_count(&now.line) > 1 || now.line.is_playing() {
+            used = Instant::now();
+        } else if used.elapsed() >= rests {
+            *open = None;
+            return;
+        }
     }
 }
 

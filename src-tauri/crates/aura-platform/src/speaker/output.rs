@@ -143,6 +143,11 @@ impl Line {
         self.pulse.stumbles.load(Ordering::Relaxed) >= STUMBLES
     }
 
+    /// Whether there still is something to be heard.
+    pub(super) fn is_playing(&self) -> bool {
+        !self.filler.is_empty()
+    }
+
     fn check(&self) -> Result<()> {
         if self.is_lost() {
             return Err(Error::new(
