@@ -17,7 +17,7 @@ async fn with_groq_down_gemini_answers_and_it_is_said() {
     assert_eq!(chat["stages"][0]["attempts"][0]["class"], "overloaded", "{chat}");
     let notice = &chat["notices"][0];
     assert_eq!(notice["kind"], "fallback", "{chat}");
-    assert!(notice["message"].as_str().unwrap().contains("gemini did"), "{notice}");
+    assert!(notice["message"].as_str().unwrap().contains("Google Gemini did"), "{notice}");
 
     let spoken = answer(door.post("/process").multipart(form()).send().await.unwrap()).await;
     assert_eq!((spoken["success"].as_bool(), spoken["response_text"].as_str()), (Some(true), Some("Paris.")));

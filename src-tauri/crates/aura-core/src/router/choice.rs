@@ -159,6 +159,7 @@ mod tests {
                 model: catalog::default_model(provider, Service::Llm).unwrap().into(),
                 voice: None,
             },
+            label: provider.into(),
             known_as: provider.into(),
             services: Services::default(),
             local,

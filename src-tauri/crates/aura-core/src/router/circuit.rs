@@ -248,6 +248,7 @@ mod tests {
         let local = provider == "offline";
         Candidate {
             route: Route { provider: provider.into(), model: "m".into(), voice: None },
+            label: provider.into(),
             known_as: provider.into(),
             services: Services::default(),
             local,

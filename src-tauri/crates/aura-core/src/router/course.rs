@@ -155,7 +155,7 @@ impl<'a> Course<'a> {
                 true => "its key was refused",
                 false => "it failed a moment ago and is left alone for a while",
             };
-            let message = format!("{provider} was not asked: {why}.");
+            let message = format!("{} was not asked: {why}.", self.plan.label(provider));
             self.observer.notice(Notice { kind: "not_ready".into(), message });
         }
     }
@@ -301,7 +301,7 @@ impl<'a> Course<'a> {
         let mut said: Vec<String> = Vec::new();
         let mut continued = false;
         for (attempt, kept) in self.attempts.iter().zip(&self.kept).filter(|(attempt, _)| others(attempt)) {
-            let provider = &attempt.route.provider;
+            let provider = self.plan.label(&attempt.route.provider);
             continued |= kept;
             let what = match kept {
                 true => format!("{provider} broke off"),
@@ -314,7 +314,7 @@ impl<'a> Course<'a> {
         if let Some(first) = self.attempts.iter().find(|attempt| others(attempt)) {
             self.router.0.health.fell_back(first, Some(&under.route));
             let did = if continued { "continued" } else { "did" };
-            let message = format!("{}. {} {did}.", said.join(", "), under.route.provider);
+            let message = format!("{}. {} {did}.", said.join(", "), self.plan.label(&under.route.provider));
             self.observer.notice(Notice { kind: "fallback".into(), message });
         }
     }
@@ -431,8 +431,10 @@ impl<'a> Course<'a> {
                 (Code::InvalidRequest, format!("The provider did not take the request: {}", last.message))
             }
             _ => {
-                let why: Vec<String> =
-                    self.attempts.iter().map(|a| format!("{} {}", a.route.provider, plain(a.class))).collect();
+                let told = |of: &Attempt| format!("{} {}", self.plan.label(&of.route.provider), plain(of.class));
+                let mut why: Vec<String> = self.attempts.iter().map(told).collect();
+                // Who was asked again and said the same is named once.
+                why.dedup();
                 (
                     Code::AllRoutesFailed,
                     format!("AURA could not {doing}: {}. Try again, or choose another provider.", why.join(", ")),
@@ -464,6 +466,12 @@ fn plain(class: Option<Class>) -> &'static str {
 }
 
 impl Plan {
+    /// The name for the person of a provider in this plan.
+    fn label<'a>(&'a self, provider: &'a str) -> &'a str {
+        let named = self.candidates.iter().find(|candidate| candidate.route.provider == provider);
+        named.map_or(provider, |candidate| &candidate.label)
+    }
+
     /// From now on the route that answered comes first: for the parts of one answer.
     pub fn stay_with(&mut self, route: &Route) {
         if let Some(at) = self.candidates.iter().position(|candidate| candidate.route.provider == route.provider) {

@@ -49,6 +49,13 @@ struct Connected {
     address: String,
 }
 
+impl Connected {
+    /// Its name for the person, who gave a server its own.
+    fn label(&self) -> String {
+        if self.kind.id == SERVER_KIND { self.name.clone() } else { self.kind.label.into() }
+    }
+}
+
 /// A provider that can be asked for its models.
 pub(super) struct Lister {
     pub(super) name: String,
@@ -63,6 +70,8 @@ pub(super) struct Lister {
 pub struct Candidate {
     /// The route.
     pub route: Route,
+    /// The provider's name for the person.
+    pub label: String,
     /// Under which name the catalog knows the provider's models.
     pub known_as: String,
     /// Its calls.
@@ -196,7 +205,7 @@ impl World {
                 Err(reason) => {
                     // Whoever was chosen is missed; the others are only a fallback.
                     if place == 0 && chosen && may_fall_back {
-                        let message = format!("{} was not asked: {reason}", connected.name);
+                        let message = format!("{} was not asked: {reason}", connected.label());
                         plan.notices.push(Notice { kind: "not_ready".into(), message });
                     }
                     reasons.push(format!("{}: {reason}", connected.name));
@@ -278,6 +287,7 @@ impl World {
         });
         Ok(Candidate {
             route: Route { provider: connected.name.clone(), model, voice },
+            label: connected.label(),
             known_as: connected.known_as.clone(),
             services: connected.services.clone(),
             local: connected.near,

@@ -173,7 +173,7 @@ async fn one_key_alone_is_asked_again_before_this_computer_and_said_why_not() {
     let full = Some(Class::Overloaded);
     let first = [(GROQ, full), (GROQ, full), (GROQ, full), (OFFLINE, None)];
     desk.expect(&[&first[..], &[(OFFLINE, None), (OFFLINE, None)]].concat());
-    assert!(desk.notices().iter().any(|notice| notice.starts_with("groq was not asked")), "{:?}", desk.notices());
+    assert!(desk.notices().iter().any(|notice| notice.starts_with("Groq was not asked")), "{:?}", desk.notices());
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,14 +263,15 @@ async fn three_routes_make_one_answer_and_the_notice_names_them() {
     desk.set(OWN, [Play::says(&["three. "], End::Fails(Class::Overloaded, None))]);
     desk.set(OFFLINE, [Play::says(&["Good night."], End::Well)]);
     assert_eq!(desk.ask(question()).await.unwrap(), "It is three. Good night.");
-    let notice = "groq broke off, gemini did not answer (was overloaded), own broke off. offline continued.";
+    let notice =
+        "Groq broke off, Google Gemini did not answer (was overloaded), own broke off. This computer continued.";
     assert_eq!(desk.notices(), [notice]);
 
     // Who said nothing is not said to be continued.
     desk.told.notices.lock().unwrap().clear();
     desk.set(GROQ, [Play::says(&["It"], End::Breaks)]);
     assert_eq!(desk.ask(question()).await.unwrap(), "gemini0 gemini1 ");
-    assert_eq!(desk.notices(), ["groq did not answer (broke off). gemini did."]);
+    assert_eq!(desk.notices(), ["Groq did not answer (broke off). Google Gemini did."]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -467,7 +468,7 @@ async fn speech_that_breaks_off_is_continued_and_paid_for_where_it_was_made() {
     let made = desk.stage.made();
     let Asked::Text(rest) = &made[1].asked else { panic!("{made:?}") };
     assert!(text.ends_with(rest.as_str()) && rest.len() < text.len(), "{rest}");
-    assert_eq!(desk.notices(), ["groq broke off. gemini continued."]);
+    assert_eq!(desk.notices(), ["Groq broke off. Google Gemini continued."]);
     let attempts = std::mem::take(&mut *desk.told.attempts.lock().unwrap());
     assert!(attempts.iter().all(|attempt| attempt.usage.input_tokens == Some(7)), "{attempts:?}");
 }

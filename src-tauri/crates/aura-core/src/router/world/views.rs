@@ -178,11 +178,7 @@ impl World {
             .iter()
             .map(|connected| ProviderView {
                 name: connected.name.clone(),
-                label: if connected.kind.id == SERVER_KIND {
-                    connected.name.clone()
-                } else {
-                    connected.kind.label.into()
-                },
+                label: connected.label(),
                 services: connected.kind.services.to_vec(),
                 local: connected.kind.local,
                 needs_key: connected.kind.key_env.is_some(),
