@@ -1,5 +1,7 @@
 //! `aura providers` and `aura history`.
 
+use std::process::Stdio;
+
 use aura_sandbox::{DEFAULT_KEY, Fault, Provider, Service};
 use aura_tests::aura::{Aura, Ended};
 use aura_tests::machine::with_machine;
@@ -144,4 +146,15 @@ fn the_history_is_searched_exported_and_asked_again() {
     assert_eq!(asked, ["How many are there?", "And tomorrow?", "And tomorrow?"], "the oldest first");
     assert!(aura.run(&["history"]).out.contains("How many are there?"));
     assert_eq!(aura.run(&["history", "retry", "nobody"]).code, 1);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let aura = Aura::new();
+    let mut listing = aura.command(&["providers", "models"]);
+    let mut listing = listing.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    // As `head` does it, before anything was printed.
+    drop(listing.stdout.take());
+    let ended = listing.wait_with_output().expect("the program ends");
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
 }

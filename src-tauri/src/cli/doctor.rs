@@ -16,9 +16,9 @@ pub(super) async fn run(sandbox: bool, json: bool) -> Result<ExitCode> {
         output::json(&findings)?;
     } else {
         for finding in &findings {
-            println!("{} {}: {}", if finding.ok { "ok  " } else { "--  " }, finding.area, finding.message);
+            output::say(format!("{} {}: {}", if finding.ok { "ok  " } else { "--  " }, finding.area, finding.message));
             if let Some(remedy) = &finding.remedy {
-                println!("     {remedy}");
+                output::say(format!("     {remedy}"));
             }
         }
     }

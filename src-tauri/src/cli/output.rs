@@ -1,5 +1,7 @@
 //! What the command line prints: the answer on standard output, everything about it on standard error.
 
+use std::fmt::Display;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use aura_core::error::{Error, Result};
@@ -13,13 +15,24 @@ pub(super) fn error(error: &Error) {
     }
 }
 
+/// Prints a line. A reader that went away, such as `head`, has read what it wanted; when the disk behind it is full, nothing is pretended.
+pub(super) fn say(text: impl Display) {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            eprintln!("error[storage]: What was asked for cannot be written: {cause}.");
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
 /// A turn, and whether it went well.
 pub(super) fn turn(record: &TurnRecord, json: bool) -> Result<ExitCode> {
     if json {
         self::json(record)?;
     } else {
         if !record.answer.is_empty() {
-            println!("{}", record.answer.trim());
+            say(record.answer.trim());
         }
         for notice in &record.notices {
             eprintln!("note: {}", notice.message);
@@ -36,6 +49,6 @@ pub(super) fn turn(record: &TurnRecord, json: bool) -> Result<ExitCode> {
 
 /// Anything, as indented JSON.
 pub(super) fn json(value: &impl serde::Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value).map_err(Error::internal)?);
+    say(serde_json::to_string_pretty(value).map_err(Error::internal)?);
     Ok(())
 }

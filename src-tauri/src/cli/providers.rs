@@ -46,9 +46,12 @@ async fn answer(operations: &Operations, what: Option<Providers>, as_json: bool)
             let now = snapshot.routes.iter().find(|view| view.service == service);
             show(as_json, &now, |now| match now.and_then(|view| view.routes.first()) {
                 Some(route) if route.provider == provider => {
-                    println!("{} is now done by {} ({}).", service.as_str(), route.provider, route.model);
+                    output::say(format!("{} is now done by {} ({}).", service.as_str(), route.provider, route.model));
                 }
-                _ => println!("{} is set to {provider}, which is not ready yet: see `aura doctor`.", service.as_str()),
+                _ => output::say(format!(
+                    "{} is set to {provider}, which is not ready yet: see `aura doctor`.",
+                    service.as_str()
+                )),
             })
         }
         Some(Providers::Test { service, provider, model, voice, text, file, aloud }) => {
@@ -132,7 +135,7 @@ fn health(report: &HealthReport, usage: &UsageReport) {
         let to = fallback.to.as_ref().map_or("nobody", |route| route.provider.as_str());
         let at = fallback.at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
         let (service, from) = (fallback.service.as_str(), &fallback.from.provider);
-        println!("{at} {service}: {to} answered for {from}: {}", fallback.message);
+        output::say(format!("{at} {service}: {to} answered for {from}: {}", fallback.message));
     }
 }
 
@@ -208,7 +211,7 @@ fn voices(list_of: &[VoiceView]) {
 }
 
 fn tested(result: &TestResult) {
-    println!("{}", result.result);
+    output::say(&result.result);
     let first = result.first_ms.map(|ms| format!(", the first of it after {ms} ms")).unwrap_or_default();
     eprintln!(
         "{} ({}) answered in {} ms{first}; {}.",

@@ -1,12 +1,14 @@
 //! Tables for people: columns as wide as what is in them.
 
+use super::output;
+
 /// Prints rows under their headings. Without rows, a sentence instead.
 pub(super) fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]], nothing: &str) {
     if rows.is_empty() {
-        println!("{nothing}");
+        output::say(nothing);
         return;
     }
-    print!("{}", lay_out(headings, rows));
+    output::say(lay_out(headings, rows).trim_end());
 }
 
 fn lay_out<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
