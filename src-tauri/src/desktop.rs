@@ -37,7 +37,7 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
         .map_err(failed)?;
     let handle = app.handle().clone();
     let in_tray = tray::make(&handle, &assistant);
-    windows::open_main(&handle, !(hidden && in_tray)).map_err(failed)?;
+    windows::open_main(&handle, !(hidden && tray::is_seen(&handle))).map_err(failed)?;
     let overlay = overlay::make(&handle).map_err(failed)?;
     runtime.spawn(overlay::drive(overlay, assistant.clone()));
     if in_tray {

@@ -109,12 +109,12 @@ fn build<R: Runtime>(app: &AppHandle<R>, assistant: &Assistant) -> tauri::Result
 /// Keeps the menu true until the program ends.
 pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, assistant: Assistant) {
     let mut events = assistant.subscribe();
-    let (mut shown, mut stage, mut line) = (None, Stage::Idle, None::<MenuItem<R>>);
+    let mut stage = assistant.snapshot().stage;
+    let (mut shown, mut line) = (None, None::<MenuItem<R>>);
+    // What the menu is made from is only gathered when it may have changed.
+    let mut fresh = Some(Shown::of(&assistant.snapshot()));
     loop {
-        let snapshot = assistant.snapshot();
-        let fresh = Shown::of(&snapshot);
-        let words = Words::of(fresh.language);
-        if shown.as_ref() != Some(&fresh) {
+        if let Some(fresh) = fresh.take().filter(|fresh| shown.as_ref() != Some(fresh)) {
             match menu(&app, &fresh, stage) {
                 Ok((menu, first)) => {
                     line = Some(first);
@@ -126,20 +126,32 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, assistant: Assistant) 
             }
             shown = Some(fresh);
         }
-        if let Some(line) = &line {
-            let _ = line.set_text(words.stage(stage));
+        if let Some(shown) = &shown {
+            let doing = Words::of(shown.language).stage(stage);
+            if let Some(line) = &line {
+                let _ = line.set_text(doing);
+            }
+            if let Some(tray) = app.tray_by_id(TRAY) {
+                let _ = tray.set_tooltip(Some(format!("AURA: {doing}")));
+            }
         }
-        if let Some(tray) = app.tray_by_id(TRAY) {
-            let _ = tray.set_tooltip(Some(format!("AURA: {}", words.stage(stage))));
-        }
-        stage = loop {
+        loop {
             match events.recv().await {
-                Ok(Event::Stage { stage, .. }) => break stage,
-                Ok(Event::Changed { .. }) | Err(RecvError::Lagged(_)) => break assistant.snapshot().stage,
-                Ok(_) => {}
+                Ok(Event::Stage { stage: now, .. }) => stage = now,
+                Ok(Event::Changed { snapshot }) => {
+                    stage = snapshot.stage;
+                    fresh = Some(Shown::of(&snapshot));
+                }
+                Err(RecvError::Lagged(_)) => {
+                    let snapshot = assistant.snapshot();
+                    stage = snapshot.stage;
+                    fresh = Some(Shown::of(&snapshot));
+                }
+                Ok(_) => continue,
                 Err(RecvError::Closed) => return,
             }
-        };
+            break;
+        }
     }
 }
 

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::program::{self, Result};
-use crate::system::{self, Purpose};
-use crate::{steps, ui};
+use crate::steps;
 
 /// What is measured.
 #[derive(Debug, Subcommand)]
@@ -115,10 +114,7 @@ impl Server {
 
 impl Turn {
     fn start(&self) -> Result<ExitCode> {
-        system::prepare(Purpose::Test)?;
-        ui::build()?;
-        steps::build()?;
-        let programs = steps::programs(self.release)?;
+        let programs = steps::real_app(self.release)?;
         let mut measure = program::command(program::target().join("debug/bench-turn"));
         measure.arg(self.turns.to_string()).arg(programs);
         program::run(&mut measure)?;
@@ -128,10 +124,7 @@ impl Turn {
 
 impl Window {
     fn start(&self) -> Result<ExitCode> {
-        system::prepare(Purpose::Test)?;
-        ui::build()?;
-        steps::build()?;
-        let programs = steps::programs(self.release)?;
+        let programs = steps::real_app(self.release)?;
         let mut measure = program::command(program::target().join("debug/bench-window"));
         measure.arg(self.runs.to_string()).arg(programs);
         program::run(&mut measure)?;

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::program::{self, Result};
-use crate::system::{self, Purpose};
-use crate::{steps, ui};
+use crate::steps;
 
 /// The pictures in README, and what they are made of.
 const DOCS: [(&str, &str); 5] = [
@@ -32,14 +31,11 @@ pub(crate) struct Screenshots {
 impl Screenshots {
     /// Builds what is shown, and takes the pictures.
     pub(crate) fn start(&self) -> Result<ExitCode> {
-        system::prepare(Purpose::Test)?;
-        ui::build()?;
-        steps::build()?;
+        let programs = steps::real_app(false)?;
         let folder = match &self.folder {
             Some(folder) => std::path::absolute(folder).map_err(|cause| format!("{}: {cause}", folder.display()))?,
             None => program::target().join("screenshots"),
         };
-        let programs = program::target().join("debug");
         let mut take = program::command(programs.join("screenshots"));
         program::run(take.arg(&folder).arg(&programs))?;
         if self.docs {

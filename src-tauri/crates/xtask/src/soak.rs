@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::program::{self, Result};
-use crate::system::{self, Purpose};
-use crate::{steps, ui};
+use crate::steps;
 
 /// How long it lasts.
 #[derive(Debug, Args)]
@@ -28,10 +27,7 @@ pub(crate) struct Soak {
 impl Soak {
     /// Builds what is measured, and measures.
     pub(crate) fn start(&self) -> Result<ExitCode> {
-        system::prepare(Purpose::Test)?;
-        ui::build()?;
-        steps::build()?;
-        let programs = steps::programs(self.release)?;
+        let programs = steps::real_app(self.release)?;
         let mut soak = program::command(program::target().join("debug/soak"));
         soak.args([self.turns.to_string(), self.first.to_string()]).arg(programs);
         if self.check {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::program::{self, Result};
 use crate::report::Report;
+use crate::system::{self, Purpose};
 use crate::ui;
 
 /// Tests that need a display, a sound server or the built programs, and run one after another.
@@ -51,8 +52,12 @@ pub(crate) fn build() -> Result {
     program::run(program::cargo("build").args(["--workspace", "--all-targets"]))
 }
 
-/// The folder with the app that is measured: as it was built for the tests, or built now with optimisation.
-pub(crate) fn programs(release: bool) -> Result<PathBuf> {
+/// What a measurement or a picture of the real app needs: what is missing is installed, the interface and all programs are built. Gives
+/// the folder with the app: as it is built for the tests, or with optimisation.
+pub(crate) fn real_app(release: bool) -> Result<PathBuf> {
+    system::prepare(Purpose::Test)?;
+    ui::build()?;
+    build()?;
     if release {
         let packages = ["--package", "aura", "--package", "aura-sandbox"];
         program::run(program::cargo("build").arg("--release").args(packages))?;
