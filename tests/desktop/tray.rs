@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
-use aura_tests::display::xdotool;
+use aura_tests::display::{close_window, xdotool};
 use aura_tests::machine::with_machine_and_bus;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
@@ -15,12 +15,6 @@ use serde_json::{Value, json};
 fn window_shows() -> bool {
     let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^AURA$"]).output();
     found.expect("this test needs xdotool: apt install xdotool").status.success()
-}
-
-/// Closes the main window as a person does, with the window manager's key.
-fn close_window() {
-    xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowactivate", "--sync", "%1"]);
-    xdotool(&["key", "alt+F4"]);
 }
 
 #[test]
@@ -59,7 +53,7 @@ fn switches_and_brings_the_window_back() {
         tray.wait_for("Show AURA");
 
         // Closing the window leaves AURA in the tray, which brings it back and ends it.
-        close_window();
+        close_window("^AURA$");
         assert!(wait_until(Duration::from_secs(30), || !window_shows()), "the window stays");
         assert_eq!(app.call("ask", json!({"text": "Are you there?", "speech": "none"}))["error"], Value::Null);
         tray.click("Show AURA");
@@ -84,7 +78,7 @@ fn the_window_remembers_its_place() {
         xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowsize", "--sync", "820", "610"]);
         assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", place());
         // Without a tray that shows, closing the window ends AURA.
-        close_window();
+        close_window("^AURA$");
         assert!(wait_until(Duration::from_secs(30), || !app.is_alive()), "AURA goes on without a tray");
         app.start_again();
         assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", place());

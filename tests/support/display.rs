@@ -5,6 +5,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask};
 
 use crate::process::{Environment, Running, in_own_process, run, wait_until};
 
@@ -102,6 +104,25 @@ pub fn open_window(title: &str, picture: &Path) -> Running {
 /// Lets the keyboard and mouse of the display that this process uses do something, in xdotool's words.
 pub fn xdotool(arguments: &[&str]) {
     run(Command::new("xdotool").args(arguments), "xdotool");
+}
+
+/// Asks the window manager to close the only visible window with this title, as its close button does. Keys and pointer would need the
+/// focus first.
+pub fn close_window(title: &str) {
+    let mut search = Command::new("xdotool");
+    let found = run(search.args(["search", "--onlyvisible", "--name", title]), "xdotool");
+    let window: u32 = found.trim().parse().unwrap_or_else(|_| panic!("one window is named {title}, not `{found}`"));
+    let ask = || -> Result<(), Box<dyn std::error::Error>> {
+        let (connection, screen) = x11rb::connect(None)?;
+        let root = connection.setup().roots[screen].root;
+        // `_NET_CLOSE_WINDOW` of the Extended Window Manager Hints: the time, and that a person wants it.
+        let close = connection.intern_atom(false, b"_NET_CLOSE_WINDOW")?.reply()?.atom;
+        let message = ClientMessageEvent::new(32, window, close, [x11rb::CURRENT_TIME, 2, 0, 0, 0]);
+        let mask = EventMask::SUBSTRUCTURE_REDIRECT | EventMask::SUBSTRUCTURE_NOTIFY;
+        connection.send_event(false, root, mask, message)?.check()?;
+        Ok(())
+    };
+    ask().expect("the private display can be reached");
 }
 
 /// Ends the private display that this process uses, as if it had crashed.
