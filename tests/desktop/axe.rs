@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aura_sandbox::{Fault, Provider, Service};
 use aura_tests::aura::Aura;
-use aura_tests::display::{make_picture, open_window, xdotool};
+use aura_tests::display::{make_picture, open_window, with_window};
 use aura_tests::machine::with_machine;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
@@ -138,7 +138,7 @@ fn overlay() {
         make_picture(&picture, &["-size", "600x300", "xc:white"]);
         // In front of AURA's own window the overlay would say nothing new.
         let _letter = open_window("Letter", &picture);
-        xdotool(&["search", "--onlyvisible", "--name", "^Letter$", "windowactivate", "--sync", "%1"]);
+        with_window("^Letter$", &["windowactivate", "--sync"]);
         window.app.call("press", json!({}));
         window.app.wait_for_recording();
         window.switch_to(OVERLAY);

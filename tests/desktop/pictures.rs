@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
-use aura_tests::display::{make_picture, open_window, xdotool};
+use aura_tests::display::{make_picture, open_window, with_window};
 use aura_tests::machine::with_machine;
 use aura_tests::process::{run, wait_until};
 use aura_tests::providers::Providers;
@@ -62,7 +62,7 @@ fn overlay() {
         let picture = app.aura().folder().join("letter.png");
         make_picture(&picture, &["-size", "600x300", "xc:white"]);
         let _letter = open_window("Letter", &picture);
-        xdotool(&["search", "--onlyvisible", "--name", "^Letter$", "windowactivate", "--sync", "%1"]);
+        with_window("^Letter$", &["windowactivate", "--sync"]);
         let focus = || run(Command::new("xdotool").args(["getwindowfocus", "getwindowname"]), "xdotool");
         assert!(wait_until(Duration::from_secs(10), || focus().trim() == "Letter"), "`{}` has the focus", focus());
         assert!(seen("^AURA overlay$").is_empty(), "it shows while nothing happens");

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
-use aura_tests::display::{close_window, xdotool};
+use aura_tests::display::{close_window, find_window, xdotool};
 use aura_tests::machine::with_machine_and_bus;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
@@ -75,7 +75,8 @@ fn the_window_remembers_its_place() {
         };
         let has = |size: &str| place().contains(size);
         let mut app = Aura::new().start();
-        xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowsize", "--sync", "820", "610"]);
+        let window = find_window("^AURA$").to_string();
+        xdotool(&["windowsize", &window, "820", "610"]);
         assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", place());
         // Without a tray that shows, closing the window ends AURA.
         close_window("^AURA$");

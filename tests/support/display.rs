@@ -106,12 +106,28 @@ pub fn xdotool(arguments: &[&str]) {
     run(Command::new("xdotool").args(arguments), "xdotool");
 }
 
+/// The only visible window with this title. A search may come upon others that are just going away, and is then done again.
+pub fn find_window(title: &str) -> u32 {
+    let mut window = None;
+    wait_until(Duration::from_secs(30), || {
+        let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", title]).output();
+        let found = found.expect("this test needs the program `xdotool`: apt install xdotool");
+        window = String::from_utf8_lossy(&found.stdout).trim().parse().ok().filter(|_| found.status.success());
+        window.is_some()
+    });
+    window.unwrap_or_else(|| panic!("there is not one window named {title}"))
+}
+
+/// Does something with the only visible window with this title, such as `windowminimize --sync`.
+pub fn with_window(title: &str, command: &[&str]) {
+    let window = find_window(title).to_string();
+    xdotool(&[command, &[&window]].concat());
+}
+
 /// Asks the window manager to close the only visible window with this title, as its close button does. Keys and pointer would need the
 /// focus first.
 pub fn close_window(title: &str) {
-    let mut search = Command::new("xdotool");
-    let found = run(search.args(["search", "--onlyvisible", "--name", title]), "xdotool");
-    let window: u32 = found.trim().parse().unwrap_or_else(|_| panic!("one window is named {title}, not `{found}`"));
+    let window = find_window(title);
     let ask = || -> Result<(), Box<dyn std::error::Error>> {
         let (connection, screen) = x11rb::connect(None)?;
         let root = connection.setup().roots[screen].root;

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::{App, Aura, Ended};
-use aura_tests::display::{make_picture, open_window, xdotool};
+use aura_tests::display::{make_picture, open_window, with_window, xdotool};
 use aura_tests::machine::with_machine;
 use aura_tests::process::{Running, run, wait_until};
 use aura_tests::processes::family;
@@ -30,7 +30,7 @@ fn work_elsewhere(app: &App) -> Running {
     let picture = app.aura().folder().join("letter.png");
     make_picture(&picture, &["-size", "600x300", "xc:white"]);
     let letter = open_window("Letter", &picture);
-    xdotool(&["search", "--onlyvisible", "--name", "^Letter$", "windowactivate", "--sync", "%1"]);
+    with_window("^Letter$", &["windowactivate", "--sync"]);
     letter
 }
 
@@ -131,7 +131,7 @@ fn a_second_aura_brings_the_first_ones_window() {
             let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^AURA$"]).output();
             found.expect("this test needs the program `xdotool`: apt install xdotool").status.success()
         };
-        xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowminimize", "--sync", "%1"]);
+        with_window("^AURA$", &["windowminimize", "--sync"]);
         assert!(wait_until(LIMIT, || !seen()), "it is not minimised");
         let ended = app.aura().run(&[]);
         assert!(ended.code == 0 && ended.out.contains("running already"), "{ended:?}");

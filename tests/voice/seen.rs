@@ -5,7 +5,7 @@ use std::process::Command;
 
 use aura_sandbox::{RequestRecord, Service};
 use aura_tests::aura::Aura;
-use aura_tests::display::{make_picture, open_window, xdotool};
+use aura_tests::display::{make_picture, open_window, with_window, xdotool};
 use aura_tests::machine::with_machine;
 use aura_tests::process::{Running, run};
 use aura_tests::providers::Providers;
@@ -99,7 +99,7 @@ fn the_monitor_by_groq() {
         let providers = Providers::answering("{screen_text}");
         let app = Aura::new().with_all(providers.groq()).settings("[screen]\nshare = \"always\"\n").start();
         // AURA's own window is not what is to be read.
-        xdotool(&["search", "--onlyvisible", "--name", "^AURA$", "windowminimize", "--sync", "%1"]);
+        with_window("^AURA$", &["windowminimize", "--sync"]);
         let _letter = write_on_screen(app.aura().folder());
         let heard = ask_aloud(&app, QUESTION);
         assert_read(&heard, "groq");
