@@ -240,14 +240,18 @@ impl<'a> Course<'a> {
         start: Start<'_, T>,
     ) -> (Result<T, Failure>, Under) {
         tokio::select! {
+            // Whoever answers at that very moment needs nobody beside it.
+            biased;
             result = &mut first => return (result, under),
             () = tokio::time::sleep(after) => {}
         }
         let (call, beside) = self.call(other);
         let mut second = start(call);
         let (result, done, rest, left) = tokio::select! {
-            result = &mut first => (result, under, second, beside),
+            // It stands in the books: so it is really made, even if the first one is over before it.
+            biased;
             result = &mut second => (result, beside, first, under),
+            result = &mut first => (result, under, second, beside),
         };
         let stops = |failure: &Failure| policy::step(failure, self.situation()) == Step::Stop;
         match result {

@@ -227,6 +227,19 @@ async fn what_the_second_of_two_is_refused_does_not_end_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_call_in_the_books_was_made() {
+    let desk = Desk::new(json!({"hedge": true})).await;
+    measured(&desk).await;
+    for _ in 0..30 {
+        desk.stage.clear();
+        // It answers just when it is so late that a second one would be asked.
+        desk.set(GROQ, [Play { wait: Duration::from_secs(1), ..Play::well() }]);
+        desk.ask(question()).await.unwrap();
+        assert_eq!(desk.went().len(), desk.stage.made().len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn json_that_breaks_off_is_asked_for_anew() {
     let desk = Desk::new(json!({})).await;
     let format = AnswerFormat::Schema { name: "x".into(), schema: json!({"type": "object"}), strict: None };
