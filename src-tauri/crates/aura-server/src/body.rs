@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aura_core::error::Error;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio::time::error::Elapsed;
 
 use crate::{Problem, guard, shortened};
 
@@ -26,7 +27,7 @@ pub(crate) const JSON_WITH_FILE: usize = AUDIO / 3 * 4 + JSON;
 /// So much is read where the request is; more on a thread where it keeps nobody waiting.
 pub(crate) const AT_ONCE: usize = 100_000;
 
-/// So much of a body that is too large is still read: most programs read the answer only when they have sent everything.
+/// So much of a body that was refused is still read.
 const READ_ANYWAY: usize = 128 * 1024 * 1024;
 /// A sender that is silent for so long is cut off.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -41,6 +42,7 @@ pub(crate) struct Upload {
     room: Arc<Semaphore>,
     taken: Mutex<Option<OwnedSemaphorePermit>>,
     broken: OnceLock<Broken>,
+    unread: Mutex<Option<Coming>>,
 }
 
 /// Why a body was not taken to its end.
@@ -52,10 +54,64 @@ enum Broken {
     Crowded,
 }
 
+/// A body on its way.
+struct Coming {
+    stream: BodyDataStream,
+    /// How much of it has come, bytes.
+    length: usize,
+    /// When it must have come.
+    end: Instant,
+}
+
+impl Coming {
+    async fn next(&mut self) -> Result<Option<Result<Bytes, axum::Error>>, Elapsed> {
+        let part = tokio::time::timeout_at(self.end.min(Instant::now() + SILENCE), self.stream.next()).await?;
+        self.length += part.as_ref().and_then(|part| part.as_ref().ok()).map_or(0, Bytes::len);
+        Ok(part)
+    }
+}
+
+/// A body in the hands of its reader; what that leaves unread goes back to the upload.
+struct Reading {
+    upload: Arc<Upload>,
+    coming: Option<Coming>,
+}
+
+impl Reading {
+    async fn next(&mut self) -> Option<Result<Bytes, axum::Error>> {
+        let coming = self.coming.as_mut()?;
+        let before = coming.length;
+        match coming.next().await {
+            Ok(Some(Ok(part))) if self.upload.takes(coming.length / PIECE - before / PIECE) => Some(Ok(part)),
+            Ok(Some(Ok(_))) => Some(Err(self.breaks(Broken::Crowded))),
+            Err(_) => {
+                self.coming = None;
+                Some(Err(self.breaks(Broken::Slow)))
+            }
+            Ok(ended) => {
+                self.coming = None;
+                ended
+            }
+        }
+    }
+
+    /// Breaks off for a reason of ours.
+    fn breaks(&mut self, broken: Broken) -> axum::Error {
+        self.upload.leaves(self.coming.take());
+        axum::Error::new(std::io::Error::other(format!("{:?}", self.upload.broken.get_or_init(|| broken))))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.upload.leaves(self.coming.take());
+    }
+}
+
 impl Upload {
     /// Of a request that has not been read. The room is in pieces of 1 MB.
     pub(crate) fn new(room: Arc<Semaphore>) -> Arc<Self> {
-        Arc::new(Self { room, taken: Mutex::default(), broken: OnceLock::new() })
+        Arc::new(Self { room, taken: Mutex::default(), broken: OnceLock::new(), unread: Mutex::default() })
     }
 
     /// The body itself; it ends with an error when [`Upload::problem`] has something to say.
@@ -63,34 +119,11 @@ impl Upload {
         if body.is_end_stream() {
             return body;
         }
-        let end = Instant::now() + WHOLE;
-        let start = (self.clone(), body.into_data_stream(), 0);
-        Body::from_stream(futures::stream::unfold(Some(start), move |state| async move {
-            let (upload, mut stream, mut length) = state?;
-            loop {
-                let due = end.min(Instant::now() + SILENCE);
-                let Ok(part) = tokio::time::timeout_at(due, stream.next()).await else {
-                    return Some((Err(upload.breaks(Broken::Slow)), None));
-                };
-                let crowded = matches!(upload.broken.get(), Some(Broken::Crowded));
-                match part {
-                    Some(Ok(part)) => {
-                        let pieces = (length + part.len()) / PIECE - length / PIECE;
-                        length += part.len();
-                        if !crowded && upload.takes(pieces) {
-                            return Some((Ok(part), Some((upload, stream, length))));
-                        }
-                        // Most programs read the answer only when they have sent everything: the rest is read, and not kept.
-                        let refused = upload.breaks(Broken::Crowded);
-                        if length > READ_ANYWAY {
-                            return Some((Err(refused), None));
-                        }
-                    }
-                    None if crowded => return Some((Err(upload.breaks(Broken::Crowded)), None)),
-                    None => return None,
-                    Some(Err(cause)) => return Some((Err(cause), None)),
-                }
-            }
+        let coming = Coming { stream: body.into_data_stream(), length: 0, end: Instant::now() + WHOLE };
+        let reading = Reading { upload: self.clone(), coming: Some(coming) };
+        Body::from_stream(futures::stream::unfold(reading, |mut reading| async move {
+            let part = reading.next().await?;
+            Some((part, reading))
         }))
     }
 
@@ -106,8 +139,20 @@ impl Upload {
         })
     }
 
-    fn breaks(&self, broken: Broken) -> axum::Error {
-        axum::Error::new(std::io::Error::other(format!("{:?}", self.broken.get_or_init(|| broken))))
+    /// Ends a request that was refused: gives its room to others, then reads on to the body's end without keeping any of it,
+    /// because most programs read the answer only when they have sent everything.
+    pub(crate) async fn refuse(&self) {
+        drop(self.taken.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut coming) = unread {
+            while coming.length <= READ_ANYWAY && matches!(coming.next().await, Ok(Some(Ok(_)))) {}
+        }
+    }
+
+    fn leaves(&self, coming: Option<Coming>) {
+        if coming.is_some() {
+            *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = coming;
+        }
     }
 
     /// Takes so many pieces of the room; false when there are not so many.
@@ -129,20 +174,15 @@ impl Upload {
 /// The whole body, if it is not larger than the limit.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
-    let (mut kept, mut length) = (Vec::new(), 0);
+    let mut kept = Vec::new();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|cause| Problem::bad("The request broke off before its end.").because(cause))?;
-        length += part.len();
-        if length > READ_ANYWAY {
-            break;
+        if kept.len() + part.len() > limit {
+            return Err(too_large("request", limit));
         }
-        if length > limit {
-            kept = Vec::new();
-        } else {
-            kept.extend_from_slice(&part);
-        }
+        kept.extend_from_slice(&part);
     }
-    if length > limit { Err(too_large("request", limit)) } else { Ok(kept.into()) }
+    Ok(kept.into())
 }
 
 /// What is larger than it may be.

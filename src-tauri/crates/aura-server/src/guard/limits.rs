@@ -111,7 +111,11 @@ async fn answer(door: &Door, mut request: Request, next: Next, held: &mut Held) 
         Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "This took longer than AURA waits. Try again.")
     })?;
     // Whatever the route made of a body that broke off, this is why.
-    upload.problem().map_or(Ok(response), Err)
+    let response = upload.problem().map_or(response, IntoResponse::into_response);
+    if !response.status().is_success() {
+        upload.refuse().await;
+    }
+    Ok(response)
 }
 
 /// The answer to a request for which there is no room.
