@@ -16,7 +16,7 @@ pub(crate) struct Soak {
     /// After how many turns the memory is what it is compared with.
     #[arg(long, default_value_t = 50)]
     first: u32,
-    /// Fails when memory grows by more than a tenth or the hidden window takes more than half a hundredth of a core.
+    /// Fails when memory (PSS) grows by more than a tenth or the hidden window takes more than half a hundredth of a core.
     #[arg(long)]
     check: bool,
     /// With optimisation.
