@@ -24,6 +24,8 @@ const ANSWER: &str = "It is going to rain today, and in the afternoon there will
 
 /// How long each question is: long enough for a dozen levels.
 const SPEAKS: Duration = Duration::from_millis(500);
+/// After the last sound the speaker's stream stays open for so long, for an answer that may follow; the program is idle after that.
+const RESTS: Duration = Duration::from_secs(20);
 /// The window's processes settle for so long before they are measured.
 const SETTLES: Duration = Duration::from_secs(4);
 /// How long the idle program is watched.
@@ -91,13 +93,14 @@ fn soak(turns: usize, first: usize, programs: &Path) -> bool {
             missed += 1;
             assert!(missed < 10 + turns / 10, "{missed} turns did not come to an end; the stage is `{}`", app.stage());
         }
-        if done == first || done % 50 == 0 {
+        if done == first || done == turns || done % 50 == 0 {
             let measured = measure(&app, done);
             print(&measured);
             all.push(measured);
         }
     }
     let took = begun.elapsed().as_secs_f64();
+    std::thread::sleep(RESTS);
     let idle_after = hidden(|| shares_of_a_core(app.starter(), IDLES));
     let early = all.iter().find(|measured| measured.turns == first).copied();
     let (Some(early), Some(late)) = (early, all.last().copied()) else { return false };
