@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
-use aura_tests::display::{make_picture, open_window, with_window};
+use aura_tests::display::{make_picture, open_window, windows, with_window};
 use aura_tests::machine::with_machine;
 use aura_tests::process::{run, wait_until};
 use aura_tests::providers::Providers;
@@ -45,15 +45,6 @@ fn light_and_dark() {
     });
 }
 
-/// The windows with this title that can be seen.
-fn seen(title: &str) -> Vec<String> {
-    let found = Command::new("xdotool")
-        .args(["search", "--onlyvisible", "--name", title])
-        .output()
-        .expect("this test needs xdotool: apt install xdotool");
-    String::from_utf8_lossy(&found.stdout).split_whitespace().map(str::to_owned).collect()
-}
-
 #[test]
 fn overlay() {
     with_machine("pictures::overlay", || {
@@ -65,15 +56,18 @@ fn overlay() {
         with_window("^Letter$", &["windowactivate", "--sync"]);
         let focus = || run(Command::new("xdotool").args(["getwindowfocus", "getwindowname"]), "xdotool");
         assert!(wait_until(Duration::from_secs(10), || focus().trim() == "Letter"), "`{}` has the focus", focus());
-        assert!(seen("^AURA overlay$").is_empty(), "it shows while nothing happens");
+        assert!(windows("^AURA overlay$").is_empty(), "it shows while nothing happens");
         app.call("press", json!({}));
         app.wait_for_recording();
-        let shown = wait_until(Duration::from_secs(10), || !seen("^AURA overlay$").is_empty());
+        let shown = wait_until(Duration::from_secs(10), || !windows("^AURA overlay$").is_empty());
         assert!(shown, "it does not show while AURA listens");
         assert_eq!(focus().trim(), "Letter", "it took the focus");
         let file = screenshots().join("overlay.png");
         let taken = || {
-            run(Command::new("import").args(["-window", &seen("^AURA overlay$")[0]]).arg(&file), "imagemagick");
+            run(
+                Command::new("import").args(["-window", &windows("^AURA overlay$")[0].to_string()]).arg(&file),
+                "imagemagick",
+            );
             let picture = image::open(&file).expect("the screenshot is a picture").to_luma8();
             let (least, most) =
                 picture.pixels().fold((255, 0), |(least, most), pixel| (pixel.0[0].min(least), pixel.0[0].max(most)));
@@ -81,6 +75,6 @@ fn overlay() {
         };
         assert!(wait_until(Duration::from_secs(10), taken), "it shows nothing: {}", file.display());
         app.call("cancel", json!({}));
-        assert!(wait_until(Duration::from_secs(10), || seen("^AURA overlay$").is_empty()), "it stays");
+        assert!(wait_until(Duration::from_secs(10), || windows("^AURA overlay$").is_empty()), "it stays");
     });
 }

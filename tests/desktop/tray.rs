@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
-use aura_tests::display::{close_window, find_window, xdotool};
+use aura_tests::display::{close_window, find_window, windows, xdotool};
 use aura_tests::machine::with_machine_and_bus;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
@@ -13,8 +13,7 @@ use serde_json::{Value, json};
 
 /// Whether the main window can be seen.
 fn window_shows() -> bool {
-    let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^AURA$"]).output();
-    found.expect("this test needs xdotool: apt install xdotool").status.success()
+    !windows("^AURA$").is_empty()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
-use aura_tests::display::{make_picture, open_window, paint, xdotool};
+use aura_tests::display::{make_picture, open_window, paint, with_window};
 use aura_tests::process::{run, wait_until};
 use aura_tests::sound::play_into_microphone_endlessly;
 use aura_tests::speech::say;
@@ -125,7 +125,7 @@ pub(crate) fn overlay(album: &Album, programs: &Path) {
     let words = "caption:Dear Ms Young,\n\nthank you for the draft. I have read it and have two questions.";
     make_picture(&letter, &["-size", "620x300", "-background", "white", "-fill", "#222222", "-pointsize", "22", words]);
     let _letter = open_window("Letter", &letter);
-    xdotool(&["search", "--onlyvisible", "--name", "^Letter$", "windowactivate", "--sync", "%1"]);
+    with_window("^Letter$", &["windowactivate", "--sync"]);
     say(&question, "do I need a coat in this weather");
     let _speaker = play_into_microphone_endlessly(&question);
     window.app.call("press", json!({}));

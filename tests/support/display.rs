@@ -106,13 +106,18 @@ pub fn xdotool(arguments: &[&str]) {
     run(Command::new("xdotool").args(arguments), "xdotool");
 }
 
-/// The only visible window with this title. A search may come upon others that are just going away, and is then done again.
+/// The visible windows with this title. A search that comes upon one which is just going away finds none.
+pub fn windows(title: &str) -> Vec<u32> {
+    let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", title]).output();
+    let found = found.expect("this test needs the program `xdotool`: apt install xdotool");
+    String::from_utf8_lossy(&found.stdout).split_whitespace().filter_map(|id| id.parse().ok()).collect()
+}
+
+/// The only visible window with this title, which is waited for.
 pub fn find_window(title: &str) -> u32 {
     let mut window = None;
     wait_until(Duration::from_secs(30), || {
-        let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", title]).output();
-        let found = found.expect("this test needs the program `xdotool`: apt install xdotool");
-        window = String::from_utf8_lossy(&found.stdout).trim().parse().ok().filter(|_| found.status.success());
+        window = <[u32; 1]>::try_from(windows(title)).ok().map(|[window]| window);
         window.is_some()
     });
     window.unwrap_or_else(|| panic!("there is not one window named {title}"))

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::aura::{App, Aura};
+use crate::display::windows;
 use crate::process::{Running, run, wait_until};
 
 /// The name by which the protocol marks an element.
@@ -259,8 +260,7 @@ impl Window {
         // Twice: what the first one draws is on the screen when the second one begins.
         let drawn = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 120)))";
         self.script_async(drawn, &[]);
-        let found = run(Command::new("xdotool").args(["search", "--onlyvisible", "--name", title]), "xdotool");
-        let id = found.split_whitespace().last().unwrap_or_else(|| panic!("no window is called {title}")).to_owned();
+        let id = windows(title).last().unwrap_or_else(|| panic!("no window is called {title}")).to_string();
         run(Command::new("import").args(["-window", &id]).arg(file), "imagemagick");
     }
 }

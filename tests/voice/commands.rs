@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::{App, Aura, Ended};
-use aura_tests::display::{make_picture, open_window, with_window, xdotool};
+use aura_tests::display::{make_picture, open_window, windows, with_window, xdotool};
 use aura_tests::machine::with_machine;
 use aura_tests::process::{Running, run, wait_until};
 use aura_tests::processes::family;
@@ -127,10 +127,7 @@ fn escape_stops_what_runs_behind_another_window() {
 fn a_second_aura_brings_the_first_ones_window() {
     with_machine("commands::a_second_aura_brings_the_first_ones_window", || {
         let mut app = Aura::new().start();
-        let seen = || {
-            let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^AURA$"]).output();
-            found.expect("this test needs the program `xdotool`: apt install xdotool").status.success()
-        };
+        let seen = || !windows("^AURA$").is_empty();
         with_window("^AURA$", &["windowminimize", "--sync"]);
         assert!(wait_until(LIMIT, || !seen()), "it is not minimised");
         let ended = app.aura().run(&[]);

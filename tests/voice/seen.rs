@@ -5,7 +5,7 @@ use std::process::Command;
 
 use aura_sandbox::{RequestRecord, Service};
 use aura_tests::aura::Aura;
-use aura_tests::display::{make_picture, open_window, with_window, xdotool};
+use aura_tests::display::{find_window, make_picture, open_window, with_window, xdotool};
 use aura_tests::machine::with_machine;
 use aura_tests::process::{Running, run};
 use aura_tests::providers::Providers;
@@ -42,19 +42,8 @@ fn write_on_screen(folder: &Path) -> Running {
         Command::new("xprop").args(["-name", "Letter", "-f", "_NET_WM_NAME", "8u", "-set", "_NET_WM_NAME", "Letter"]),
         "x11-utils",
     );
-    xdotool(&[
-        "search",
-        "--name",
-        "^Letter$",
-        "windowmove",
-        "--sync",
-        "%1",
-        "0",
-        "0",
-        "windowactivate",
-        "--sync",
-        "%1",
-    ]);
+    let letter = find_window("^Letter$").to_string();
+    xdotool(&["windowmove", "--sync", &letter, "0", "0", "windowactivate", "--sync", &letter]);
     window
 }
 

@@ -109,12 +109,15 @@ fn build<R: Runtime>(app: &AppHandle<R>, assistant: &Assistant) -> tauri::Result
 /// Keeps the menu true until the program ends.
 pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, assistant: Assistant) {
     let mut events = assistant.subscribe();
-    let mut stage = assistant.snapshot().stage;
-    let (mut shown, mut line) = (None, None::<MenuItem<R>>);
-    // What the menu is made from is only gathered when it may have changed.
-    let mut fresh = Some(Shown::of(&assistant.snapshot()));
+    let (mut shown, mut stage, mut line) = (None, Stage::Idle, None::<MenuItem<R>>);
+    // What the menu is made from, when it may have changed.
+    let mut news = Some(Box::new(assistant.snapshot()));
     loop {
-        if let Some(fresh) = fresh.take().filter(|fresh| shown.as_ref() != Some(fresh)) {
+        if let Some(snapshot) = &news {
+            stage = snapshot.stage;
+        }
+        let fresh = news.take().map(|snapshot| Shown::of(&snapshot));
+        if let Some(fresh) = fresh.filter(|fresh| shown.as_ref() != Some(fresh)) {
             match menu(&app, &fresh, stage) {
                 Ok((menu, first)) => {
                     line = Some(first);
@@ -138,15 +141,8 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, assistant: Assistant) 
         loop {
             match events.recv().await {
                 Ok(Event::Stage { stage: now, .. }) => stage = now,
-                Ok(Event::Changed { snapshot }) => {
-                    stage = snapshot.stage;
-                    fresh = Some(Shown::of(&snapshot));
-                }
-                Err(RecvError::Lagged(_)) => {
-                    let snapshot = assistant.snapshot();
-                    stage = snapshot.stage;
-                    fresh = Some(Shown::of(&snapshot));
-                }
+                Ok(Event::Changed { snapshot }) => news = Some(snapshot),
+                Err(RecvError::Lagged(_)) => news = Some(Box::new(assistant.snapshot())),
                 Ok(_) => continue,
                 Err(RecvError::Closed) => return,
             }
