@@ -1,4 +1,4 @@
-//! axe-core finds nothing to object to, in any panel, light and dark.
+//! axe-core finds nothing to object to, in any panel, light and dark; and the page stays in the window.
 
 use std::time::Duration;
 
@@ -22,6 +22,10 @@ struct Found(Vec<String>);
 impl Found {
     fn look(&mut self, window: &Window, view: &str) {
         self.0.extend(window.violations().into_iter().map(|line| format!("{view}: {line}")));
+        // What is hidden from the eye must not make the page longer than the window: it could then be scrolled out of it.
+        if window.script("return document.documentElement.scrollHeight > innerHeight", &[]) == true {
+            self.0.push(format!("{view}: the page scrolls, and not only its panel"));
+        }
     }
 
     /// The view in every look that there is.
