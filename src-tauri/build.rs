@@ -1,18 +1,19 @@
-//! Builds the interface when it is not there, and declares the commands that a window may be allowed to call.
+//! Builds the interface if it is missing, and declares the commands that capabilities can allow to a window.
 
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
     build_interface();
-    // Without this list every command could be called from every window, whatever the capabilities say.
+    // Without this list, Tauri allows every command to every window and ignores the capabilities.
     let manifest = tauri_build::AppManifest::new().commands(&["rpc", "subscribe", "cancel"]);
     if let Err(error) = tauri_build::try_build(tauri_build::Attributes::new().app_manifest(manifest)) {
         fail(&format!("{error:#}"));
     }
 }
 
-/// A fresh clone starts with `cargo run` alone. Whoever changes the interface builds it with `npm run build`, as `cargo xtask` does.
+/// Builds the interface once, so that a fresh clone starts with `cargo run`. After that, changes are built with `npm run build` or
+/// `cargo xtask`.
 fn build_interface() {
     println!("cargo:rerun-if-changed=../ui/dist");
     println!("cargo:rerun-if-env-changed=AURA_SKIP_UI_BUILD");
@@ -24,7 +25,7 @@ fn build_interface() {
         let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
         match Command::new(npm).args(arguments).current_dir(ui).status() {
             Ok(status) if status.success() => {}
-            Ok(status) => fail(&format!("`npm {}` in ui/ ended with {status}.", arguments.join(" "))),
+            Ok(status) => fail(&format!("`npm {}` in ui/ failed with {status}.", arguments.join(" "))),
             Err(error) => {
                 fail(&format!("npm could not be started ({error}). Install Node.js 20.19 or newer, then build again."))
             }

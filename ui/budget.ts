@@ -1,15 +1,15 @@
-/** Keeps each page's JavaScript small: a build over its budget fails. */
+/** A size budget for each page's JavaScript: a build above it fails. */
 import { gzipSync } from 'node:zlib'
 import type { Plugin } from 'vite'
 
-/** What of a chunk matters here. */
+/** The parts of a chunk that count. */
 export interface Piece {
   code: string
-  /** The pieces it loads, at once or later. */
+  /** The chunks it loads, at once or later. */
   loads: string[]
 }
 
-/** Bytes of everything that a piece loads, itself included, gzipped file by file as a server would. */
+/** Bytes of a chunk and everything it loads, each gzipped as a server would. */
 export function weight(first: string, pieces: Map<string, Piece>): number {
   const reached = new Set<string>()
   const waiting = [first]
@@ -22,7 +22,7 @@ export function weight(first: string, pieces: Map<string, Piece>): number {
   return [...reached].reduce((sum, name) => sum + gzipSync(pieces.get(name)?.code ?? '', { level: 9 }).length, 0)
 }
 
-/** Fails a build whose page loads more than its limit, in bytes; says how much each loads. */
+/** Fails a build whose page loads more than its limit, bytes gzipped; logs the size of each page. */
 export function budget(limits: Record<string, number>): Plugin {
   return {
     name: 'budget',

@@ -11,7 +11,7 @@ export default ts.config(
   },
   {
     rules: {
-      // One door to the machine: see src/backend/types.ts.
+      // Only src/backend talks to the rest of AURA: see src/backend/types.ts.
       'no-restricted-imports': ['error', { patterns: [{ group: ['@tauri-apps/*'], message: 'Only src/backend/tauri.ts may.' }] }],
     },
   },

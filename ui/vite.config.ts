@@ -10,22 +10,22 @@ export default defineConfig(({ mode }) => ({
   plugins: [
     svelte(),
     ...(mode === 'test' ? [svelteTesting()] : []),
-    // JavaScript that a window loads, gzipped: small windows open fast.
-    ...(mode === 'production' ? [budget({ index: 120_000, hud: 25_000 })] : []),
+    // Budgets of the pages' JavaScript, bytes gzipped, so that windows open fast.
+    ...(mode === 'production' ? [budget({ index: 120_000, overlay: 25_000 })] : []),
   ],
-  // The same files serve the window and, under /app/, an ordinary browser: nothing in them may say where they lie.
+  // Relative paths: the same files serve the window and, under /app/, an ordinary browser.
   base: './',
   clearScreen: false,
   server: { port: 1420, strictPort: true },
   build: {
-    // The demonstration plays the scripted backend; it is a build of its own, so that nothing of it can reach the product.
+    // The demo uses the scripted backend and is a build of its own, so that none of it reaches the product.
     outDir: mode === 'demo' ? 'node_modules/.demo' : 'dist',
     target: 'safari16',
     // A strict content security policy allows neither inline scripts nor data: URLs.
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     rolldownOptions: {
-      input: (mode === 'demo' ? ['demo.html'] : ['index.html', 'hud.html']).map(page),
+      input: (mode === 'demo' ? ['demo.html'] : ['index.html', 'overlay.html']).map(page),
     },
   },
   test: {

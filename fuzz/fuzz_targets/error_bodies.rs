@@ -1,6 +1,6 @@
-//! The bodies of errors.
+//! Error bodies under every status.
 #![no_main]
 
-use aura_core::providers::wire::fuzzing;
+use aura_providers::fuzzing;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::error_bodies(bytes));

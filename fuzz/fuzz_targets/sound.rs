@@ -1,6 +1,6 @@
-//! Speech and the headers of WAV files, whole and in pieces.
+//! Speech and WAV files, whole and in pieces.
 #![no_main]
 
-use aura_core::providers::wire::fuzzing;
+use aura_providers::fuzzing;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::sound(bytes, fuzzing::seed(bytes)));

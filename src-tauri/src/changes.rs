@@ -1,10 +1,10 @@
-//! Following the settings: what the shell opens, holds or registers because of them is changed as soon as they are.
+//! Waits for changes of the settings, which the shell applies at once.
 
 use aura_core::event::Event;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-/// Waits until settings, keys or routes changed, or may have. False when the assistant is gone.
+/// Waits until settings, API keys or routes have changed, or may have. False when the assistant has ended.
 pub(crate) async fn next(events: &mut Receiver<Event>) -> bool {
     loop {
         match events.recv().await {

@@ -1,4 +1,4 @@
-//! All that crosses to the web view: call an operation, listen to events, stop.
+//! The Tauri commands, which are all that a web view can call: run an operation, subscribe to events, cancel.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -12,58 +12,59 @@ use tauri::{State, WebviewWindow};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::overlay::{self, OVERLAY, Shown};
+use crate::overlay::{self, OverlayVisibility};
+use crate::windows::OVERLAY;
 
-/// One listener per window: a page that loads again replaces its own.
+/// The event subscription of each window, by label. A page that reloads replaces its own.
 #[derive(Default)]
-pub(crate) struct Listeners(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
+pub(crate) struct Subscriptions(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
 
-/// Calls an operation by its name.
+/// Runs an operation by its name.
 #[tauri::command]
 pub(crate) async fn rpc(assistant: State<'_, Assistant>, operation: String, request: Value) -> Result<Value> {
     api::call(&assistant, &operation, request).await
 }
 
-/// Sends what concerns the window from now on, the state of things first: the overlay may not ask for it.
+/// Sends events to the calling window from now on, beginning with a snapshot: the overlay is not allowed to request one.
 #[tauri::command]
 pub(crate) fn subscribe<R: tauri::Runtime>(
     window: WebviewWindow<R>,
     assistant: State<'_, Assistant>,
-    listeners: State<'_, Listeners>,
-    shown: State<'_, Shown>,
+    subscriptions: State<'_, Subscriptions>,
+    visibility: State<'_, OverlayVisibility>,
     channel: Channel<Event>,
 ) -> Result<()> {
-    let (assistant, shown) = (Assistant::clone(&assistant), Shown::clone(&shown));
+    let (assistant, visibility) = (Assistant::clone(&assistant), OverlayVisibility::clone(&visibility));
     let task = if window.label() == OVERLAY {
-        tauri::async_runtime::spawn(overlay::tell(assistant, shown, channel))
+        tauri::async_runtime::spawn(overlay::forward_events(assistant, visibility, channel))
     } else {
-        tauri::async_runtime::spawn(tell_main(assistant, shown, channel))
+        tauri::async_runtime::spawn(forward_to_main(assistant, visibility, channel))
     };
     let tauri::async_runtime::JoinHandle::Tokio(task) = task;
-    let mut listeners = listeners.0.lock().map_err(Error::internal)?;
-    listeners.insert(window.label().to_owned(), AbortOnDropHandle::new(task));
+    let mut subscriptions = subscriptions.0.lock().map_err(Error::internal)?;
+    subscriptions.insert(window.label().to_owned(), AbortOnDropHandle::new(task));
     Ok(())
 }
 
-/// Every event but the level while the overlay shows it.
-async fn tell_main(assistant: Assistant, shown: Shown, channel: Channel<Event>) {
+/// Sends a snapshot and all later events, except the input level while the overlay shows it.
+async fn forward_to_main(assistant: Assistant, visibility: OverlayVisibility, channel: Channel<Event>) {
     let mut events = assistant.subscribe();
-    let state = || Event::Changed { snapshot: Box::new(assistant.snapshot()) };
-    let mut next = state();
+    let snapshot = || Event::Changed { snapshot: Box::new(assistant.snapshot()) };
+    let mut next = snapshot();
     loop {
-        if overlay::concerns_main(&next, &shown) && channel.send(next).is_err() {
+        if overlay::concerns_main(&next, &visibility) && channel.send(next).is_err() {
             return;
         }
         next = match events.recv().await {
             Ok(event) => event,
-            // A page that was asleep missed some: it is told how things are.
-            Err(RecvError::Lagged(_)) => state(),
+            // A page that fell behind has missed events; it receives a new snapshot.
+            Err(RecvError::Lagged(_)) => snapshot(),
             Err(RecvError::Closed) => return,
         };
     }
 }
 
-/// Everything in flight stops.
+/// Cancels the current turn.
 #[tauri::command]
 pub(crate) async fn cancel(assistant: State<'_, Assistant>) -> Result<()> {
     api::cancel(&assistant, api::Nothing {}).await.map(drop)
@@ -78,8 +79,9 @@ mod tests {
     use tauri::{WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 
     use super::*;
+    use crate::windows::MAIN;
 
-    /// The app with its real commands and capabilities, on a runtime without a display.
+    /// The app with its real commands and capabilities, on Tauri's mock runtime, which needs no display.
     async fn windows() -> (tempfile::TempDir, WebviewWindow<MockRuntime>, WebviewWindow<MockRuntime>) {
         let folder = tempfile::tempdir().unwrap();
         let paths = aura_platform::Paths::at(folder.path().join("config"), folder.path().join("data")).unwrap();
@@ -88,7 +90,7 @@ mod tests {
         let assistant = Assistant::start(ports, setup).await.unwrap();
         let app = crate::desktop::builder(mock_builder(), assistant).build(crate::interface::context()).unwrap();
         let window = |label| WebviewWindowBuilder::new(&app, label, WebviewUrl::default()).build().unwrap();
-        (folder, window("main"), window("hud"))
+        (folder, window(MAIN), window(OVERLAY))
     }
 
     fn call(window: &WebviewWindow<MockRuntime>, command: &str, body: Value) -> Result<Value, Value> {
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_main_window_calls_operations_and_gets_typed_errors() {
+    async fn the_main_window_calls_operations_and_receives_typed_errors() {
         let (_folder, main, _) = windows().await;
         let snapshot = call(&main, "rpc", json!({"operation": "snapshot", "request": {}})).unwrap();
         assert_eq!(snapshot["stage"], "idle");

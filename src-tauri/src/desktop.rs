@@ -1,88 +1,105 @@
-//! The desktop app: windows, shortcut and door around one assistant.
+//! The desktop app: windows, tray, shortcut and local API around one assistant.
 
 use std::time::Duration;
 
 use aura_core::Assistant;
-use aura_core::error::{Code, Error, Result};
-use tauri::{RunEvent, WindowEvent};
+use aura_core::error::{Error, ErrorCode, Result};
+use tauri::{AppHandle, RunEvent, WindowEvent};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{commands, compose, door, hotkey, http, overlay, startup, tray, windows};
+use crate::{bootstrap, commands, hotkey, http_server, instance_socket, overlay, startup, tray, windows};
 
-/// How long the program stays to write down what was used, and to end what it was answering over HTTP. Nobody waits longer for a disk.
-const LAST_WRITES: Duration = Duration::from_secs(2);
+/// Longest time at exit to save the usage and to finish requests to the local API.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs the app until it is quit, or its main window is closed where it does not go on in the tray. Called on the main thread, inside a
-/// runtime. `hidden`: the main window stays away where the tray can bring it.
+/// Runs the app until the user quits it, or closes the main window while AURA does not stay in the tray. Must be called on the main
+/// thread. With `hidden`, the main window is not shown if the desktop has a tray to open it from.
+///
+/// # Errors
+/// There is no display, or the settings, the history or a window cannot be opened.
 pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
     if !has_display() {
-        let message = "There is no display to open a window on. Start AURA in a desktop session, or use `aura ask` and `aura listen`.";
-        return Err(Error::new(Code::NotFound, message));
+        let message = "There is no display to open a window on. Start AURA in a desktop session, or use `aura ask` or `aura listen`.";
+        return Err(Error::new(ErrorCode::NotFound, message));
     }
-    let data = compose::paths()?.data;
-    let Some(listener) = runtime.block_on(door::open(&data))? else {
-        runtime.block_on(door::call(&data, door::SHOW, serde_json::Value::Null))?;
-        println!("AURA is running already; its window was brought to the front.");
+    let data = bootstrap::paths()?.data;
+    let Some(listener) = runtime.block_on(instance_socket::open(&data))? else {
+        runtime.block_on(instance_socket::call(&data, instance_socket::SHOW, serde_json::Value::Null))?;
+        println!("AURA is already running. Its window was brought to the front.");
         return Ok(());
     };
-    let composed = runtime.block_on(compose::compose(sandbox))?;
+    let bootstrap = runtime.block_on(bootstrap::bootstrap(sandbox))?;
     tauri::async_runtime::set(runtime.clone());
-    let assistant = composed.assistant.clone();
-    let failed = |cause: tauri::Error| Error::new(Code::Internal, "The window could not be opened.").because(cause);
+    let assistant = bootstrap.assistant.clone();
+    let failed = |cause: tauri::Error| {
+        Error::new(
+            ErrorCode::Internal,
+            "AURA could not open its window. Check that your desktop session works, then try again.",
+        )
+        .because(cause)
+    };
     let app = builder(tauri::Builder::default(), assistant.clone())
-        .plugin(windows::memory(&data))
+        .plugin(windows::state_plugin(&data))
         .plugin(startup::plugin())
         .build(crate::interface::context())
         .map_err(failed)?;
     let handle = app.handle().clone();
-    let in_tray = tray::make(&handle, &assistant);
-    windows::open_main(&handle, !(hidden && tray::is_seen(&handle))).map_err(failed)?;
-    let overlay = overlay::make(&handle).map_err(failed)?;
-    runtime.spawn(overlay::drive(overlay, assistant.clone()));
-    if in_tray {
+    let has_tray = tray::create(&handle, &assistant);
+    windows::open_main(&handle, !(hidden && tray::is_visible(&handle))).map_err(failed)?;
+    let overlay = overlay::create(&handle).map_err(failed)?;
+    runtime.spawn(overlay::run(overlay, assistant.clone()));
+    if has_tray {
         runtime.spawn(tray::follow(handle.clone(), assistant.clone()));
     }
     runtime.spawn(startup::follow(handle.clone(), assistant.clone()));
-    runtime.spawn(hotkey::hold(handle.clone(), assistant.clone()));
-    runtime.spawn(door::serve(listener, assistant.clone(), move || windows::show_main(&handle)));
-    let ending = CancellationToken::new();
-    let mut door = runtime.spawn(http::follow(assistant.clone(), data, ending.clone()));
-    let reader = assistant.clone();
-    runtime.spawn(async move { reader.load_keys().await });
-    let end = app.handle().clone();
+    runtime.spawn(hotkey::run(handle.clone(), assistant.clone()));
+    runtime.spawn(instance_socket::serve(listener, assistant.clone(), move || windows::show_main(&handle)));
+    let exiting = CancellationToken::new();
+    let mut server = runtime.spawn(http_server::follow(assistant.clone(), data, exiting.clone()));
+    let starting = assistant.clone();
+    runtime.spawn(async move { starting.start_background().await });
+    let app_handle = app.handle().clone();
     runtime.spawn(async move {
-        // At the end of a session, for example: what is under way is written down first.
-        aura_server::asked_to_end().await;
-        end.exit(0);
+        // For example when the desktop session ends. This exits cleanly, so that the usage is saved.
+        aura_server::shutdown_signal().await;
+        app_handle.exit(0);
     });
     tracing::info!("AURA is ready");
-    let (at_the_end, closing) = (runtime.clone(), assistant.clone());
+    let (runtime, closing) = (runtime.clone(), assistant.clone());
     app.run(move |app, event| {
         if let RunEvent::Exit = event {
-            ending.cancel();
-            let last = async { tokio::join!(assistant.close(), &mut door) };
-            let _ = at_the_end.block_on(async { tokio::time::timeout(LAST_WRITES, last).await });
+            exiting.cancel();
+            let shutdown = async { tokio::join!(assistant.close(), &mut server) };
+            let _ = runtime.block_on(async { tokio::time::timeout(SHUTDOWN_TIMEOUT, shutdown).await });
         }
         if let RunEvent::WindowEvent { label, event, .. } = event
             && label == windows::MAIN
         {
             match event {
-                WindowEvent::CloseRequested { api, .. } if windows::close_main(app, &closing) => api.prevent_close(),
+                WindowEvent::CloseRequested { api, .. } if keeps_running(app, &closing) => {
+                    windows::hide_main(app);
+                    api.prevent_close();
+                }
                 WindowEvent::Destroyed => app.exit(0),
                 _ => {}
             }
         }
     });
-    drop(composed);
+    drop(bootstrap);
     Ok(())
 }
 
-/// Whether a window can be opened: GTK ends the program where it cannot.
+/// Whether AURA keeps running after its window was closed: the setting is on and the tray shows that it does.
+fn keeps_running(app: &AppHandle, assistant: &Assistant) -> bool {
+    assistant.config().settings.startup.background && tray::is_visible(app)
+}
+
+/// Whether a window can be opened. Without a display, GTK would end the process.
 #[cfg(target_os = "linux")]
 fn has_display() -> bool {
-    let set = |variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
-    set("WAYLAND_DISPLAY") || (set("DISPLAY") && aura_platform::hotkey::check().is_ok())
+    let is_set = |variable| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    is_set("WAYLAND_DISPLAY") || (is_set("DISPLAY") && aura_platform::hotkey::check().is_ok())
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -90,12 +107,12 @@ fn has_display() -> bool {
     true
 }
 
-/// The commands and states of the app, for the real runtime and for tests.
+/// Adds the app's commands and state, for the real runtime and for tests.
 pub(crate) fn builder<R: tauri::Runtime>(builder: tauri::Builder<R>, assistant: Assistant) -> tauri::Builder<R> {
     let builder = builder
         .manage(assistant)
-        .manage(commands::Listeners::default())
-        .manage(overlay::Shown::default())
+        .manage(commands::Subscriptions::default())
+        .manage(overlay::OverlayVisibility::default())
         .invoke_handler(tauri::generate_handler![commands::rpc, commands::subscribe, commands::cancel]);
     #[cfg(not(target_os = "linux"))]
     let builder = builder.plugin(tauri_plugin_global_shortcut::Builder::new().build());

@@ -1,5 +1,5 @@
-//! The global shortcut: its edges become presses and releases; a changed setting is taken over at once. While a turn runs behind other
-//! windows, Escape is taken as well, and stops it.
+//! The global shortcut: forwards presses and releases to the assistant, and applies changes of the setting at once. While a turn runs
+//! behind other windows, Escape is grabbed too, and cancels the turn.
 
 use aura_core::api::{self, Nothing, Press};
 use aura_core::error::Error;
@@ -12,35 +12,51 @@ use tokio::sync::mpsc;
 
 use crate::windows::MAIN;
 
-/// What happened to the keys.
+/// Key events that are queued at most. Each is handled in microseconds, so the queue is empty unless the process hangs.
+const MAX_QUEUED_EVENTS: usize = 256;
+
+/// A key event, or a change of the shortcut's state.
 #[derive(Debug)]
-enum Edge {
+enum KeyEvent {
     Press,
     Release,
     Escape,
-    /// The shortcut was lost, and why; or it is back.
+    /// The shortcut was lost, and why; `None` when it works again.
     #[cfg(target_os = "linux")]
-    Trouble(Option<Error>),
+    Problem(Option<Error>),
 }
 
-/// Holds the shortcut until the program ends.
-pub(crate) async fn hold<R: tauri::Runtime>(app: tauri::AppHandle<R>, assistant: Assistant) {
-    let (edges, mut inbox) = mpsc::unbounded_channel();
+/// Sends key events from the keyboard's thread. It never blocks, because that thread is joined when the shortcut changes.
+#[derive(Clone)]
+struct KeyEvents(mpsc::Sender<KeyEvent>);
+
+impl KeyEvents {
+    fn send(&self, event: KeyEvent) {
+        if let Err(cause) = self.0.try_send(event) {
+            tracing::warn!(%cause, "a key event was lost");
+        }
+    }
+}
+
+/// Registers the shortcut and handles its events until the assistant ends.
+pub(crate) async fn run<R: tauri::Runtime>(app: tauri::AppHandle<R>, assistant: Assistant) {
+    let (sender, mut key_events) = mpsc::channel(MAX_QUEUED_EVENTS);
+    let sender = KeyEvents(sender);
     let mut events = assistant.subscribe();
-    let mut wanted = assistant.snapshot().settings.shortcut;
-    let mut held = grab(&app, &wanted, edges.clone()).await;
-    assistant.shortcut_is(held.as_ref().err().map(|error| error.message.clone()));
+    let mut wanted = assistant.config().settings.shortcut.clone();
+    let mut shortcut = register(&app, &wanted, sender.clone()).await;
+    assistant.set_shortcut_problem(shortcut.as_ref().err().map(|error| error.message.clone()));
     loop {
         tokio::select! {
-            Some(edge) = inbox.recv() => {
-                // They only send a command: the order of the edges is kept.
-                let _ = match edge {
-                    Edge::Press => api::press(&assistant, Press::default()).await,
-                    Edge::Release => api::release(&assistant, Nothing {}).await,
-                    Edge::Escape => api::cancel(&assistant, Nothing {}).await,
+            Some(event) = key_events.recv() => {
+                // These only send a command to the turn, so the events stay in order.
+                let _ = match event {
+                    KeyEvent::Press => api::press(&assistant, Press::default()).await,
+                    KeyEvent::Release => api::release(&assistant, Nothing {}).await,
+                    KeyEvent::Escape => api::cancel(&assistant, Nothing {}).await,
                     #[cfg(target_os = "linux")]
-                    Edge::Trouble(trouble) => {
-                        assistant.shortcut_is(trouble.map(|error| error.message));
+                    KeyEvent::Problem(problem) => {
+                        assistant.set_shortcut_problem(problem.map(|error| error.message));
                         Ok(Nothing {})
                     }
                 };
@@ -48,16 +64,16 @@ pub(crate) async fn hold<R: tauri::Runtime>(app: tauri::AppHandle<R>, assistant:
             event = events.recv() => match event {
                 Ok(Event::Changed { snapshot }) if snapshot.settings.shortcut != wanted => {
                     wanted = snapshot.settings.shortcut;
-                    drop(held);
-                    held = grab(&app, &wanted, edges.clone()).await;
-                    assistant.shortcut_is(held.as_ref().err().map(|error| error.message.clone()));
+                    drop(shortcut);
+                    shortcut = register(&app, &wanted, sender.clone()).await;
+                    assistant.set_shortcut_problem(shortcut.as_ref().err().map(|error| error.message.clone()));
                 }
                 Ok(Event::Stage { stage, .. }) => {
-                    let Ok(held) = &held else { continue };
-                    // In front of the person, the window itself hears Escape, and may mean something else by it.
-                    let wanted = stage != Stage::Idle && !in_front(&app);
-                    if let Err(error) = escape(&app, held, wanted, &edges).await {
-                        tracing::debug!(%error, "Escape is somebody else's");
+                    let Ok(shortcut) = &shortcut else { continue };
+                    // A main window in front handles Escape itself, sometimes for another purpose.
+                    let is_wanted = stage != Stage::Idle && !is_main_in_front(&app);
+                    if let Err(error) = grab_escape(&app, shortcut, is_wanted, &sender).await {
+                        tracing::debug!(%error, "another program has grabbed Escape");
                     }
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
@@ -67,107 +83,119 @@ pub(crate) async fn hold<R: tauri::Runtime>(app: tauri::AppHandle<R>, assistant:
     }
 }
 
-fn in_front<R: tauri::Runtime>(app: &tauri::AppHandle<R>) -> bool {
+fn is_main_in_front<R: tauri::Runtime>(app: &tauri::AppHandle<R>) -> bool {
     app.get_webview_window(MAIN).is_some_and(|main| main.is_focused().unwrap_or(false))
 }
 
-/// A shortcut that is held until it is dropped.
+/// A registered shortcut. Dropping it frees the shortcut.
 #[cfg(target_os = "linux")]
-type Held = std::sync::Arc<aura_platform::hotkey::HotkeyGuard>;
+type RegisteredShortcut = std::sync::Arc<aura_platform::hotkey::HotkeyGuard>;
 
-/// Linux: a blocking X11 listener, because the plugin looks for the key only every 50 ms.
+/// Registers the shortcut with the blocking X11 listener. Tauri's plugin polls the keyboard, which would add up to 50 ms.
 #[cfg(target_os = "linux")]
-async fn grab<R: tauri::Runtime>(
+async fn register<R: tauri::Runtime>(
     _app: &tauri::AppHandle<R>,
     shortcut: &str,
-    edges: mpsc::UnboundedSender<Edge>,
-) -> Result<Held> {
-    use aura_platform::hotkey;
+    key_events: KeyEvents,
+) -> Result<RegisteredShortcut> {
+    use aura_platform::hotkey::{self, ShortcutEvent};
     let shortcut: hotkey::Shortcut = shortcut.parse()?;
-    let tell = edges.clone();
-    let on = move |edge| {
-        let _ = edges.send(match edge {
-            hotkey::Edge::Press => Edge::Press,
-            hotkey::Edge::Release => Edge::Release,
-            hotkey::Edge::Escape => Edge::Escape,
+    let problems = key_events.clone();
+    let on_event = move |event| {
+        key_events.send(match event {
+            ShortcutEvent::Press => KeyEvent::Press,
+            ShortcutEvent::Release => KeyEvent::Release,
+            ShortcutEvent::Escape => KeyEvent::Escape,
         });
     };
-    let trouble = move |trouble| drop(tell.send(Edge::Trouble(trouble)));
-    let grabbed = tokio::task::spawn_blocking(move || hotkey::listen(&shortcut, on, trouble));
-    Ok(Held::new(grabbed.await.map_err(Error::internal)??))
+    let on_problem = move |problem| problems.send(KeyEvent::Problem(problem));
+    let listening = tokio::task::spawn_blocking(move || hotkey::listen(&shortcut, on_event, on_problem));
+    Ok(RegisteredShortcut::new(listening.await.map_err(Error::internal)??))
 }
 
-/// Takes Escape from every other program, or gives it back.
+/// Grabs Escape from all other programs, or frees it.
 #[cfg(target_os = "linux")]
-async fn escape<R: tauri::Runtime>(
+async fn grab_escape<R: tauri::Runtime>(
     _app: &tauri::AppHandle<R>,
-    held: &Held,
-    wanted: bool,
-    _edges: &mpsc::UnboundedSender<Edge>,
+    shortcut: &RegisteredShortcut,
+    is_wanted: bool,
+    _key_events: &KeyEvents,
 ) -> Result<()> {
-    let held = held.clone();
-    tokio::task::spawn_blocking(move || held.escape(wanted)).await.map_err(Error::internal)?
+    let shortcut = shortcut.clone();
+    tokio::task::spawn_blocking(move || shortcut.grab_escape(is_wanted)).await.map_err(Error::internal)?
 }
 
-/// macOS and Windows: Tauri's plugin.
+/// A shortcut registered with Tauri's plugin, on macOS and Windows. Dropping it frees the shortcut.
 #[cfg(not(target_os = "linux"))]
-struct Held(Box<dyn FnOnce() + Send>, ());
+struct RegisteredShortcut {
+    unregister: Option<Box<dyn FnOnce() + Send>>,
+}
 
 #[cfg(not(target_os = "linux"))]
-impl Drop for Held {
+impl Drop for RegisteredShortcut {
     fn drop(&mut self) {
-        std::mem::replace(&mut self.0, Box::new(|| {}))();
+        if let Some(unregister) = self.unregister.take() {
+            unregister();
+        }
     }
 }
 
+/// Registers the shortcut with Tauri's plugin.
 #[cfg(not(target_os = "linux"))]
-async fn grab<R: tauri::Runtime>(
+async fn register<R: tauri::Runtime>(
     app: &tauri::AppHandle<R>,
     shortcut: &str,
-    edges: mpsc::UnboundedSender<Edge>,
-) -> Result<Held> {
-    use aura_core::error::Code;
+    key_events: KeyEvents,
+) -> Result<RegisteredShortcut> {
+    use aura_core::error::ErrorCode;
     use tauri_plugin_global_shortcut::{GlobalShortcutExt, Shortcut, ShortcutState};
     let parsed: Shortcut = shortcut.parse().map_err(|cause| {
-        Error::new(Code::Shortcut, format!("`{shortcut}` is not a shortcut. Record another one under Settings."))
-            .because(cause)
+        Error::new(
+            ErrorCode::Shortcut,
+            format!("“{shortcut}” is not a valid shortcut. Choose another one in Settings."),
+        )
+        .because(cause)
     })?;
     app.global_shortcut()
         .on_shortcut(parsed, move |_, _, event| {
-            let _ = edges.send(if event.state() == ShortcutState::Pressed { Edge::Press } else { Edge::Release });
+            key_events.send(match event.state() {
+                ShortcutState::Pressed => KeyEvent::Press,
+                ShortcutState::Released => KeyEvent::Release,
+            });
         })
         .map_err(|cause| {
             Error::new(
-                Code::Shortcut,
-                format!("`{shortcut}` is held by another program. Record another one under Settings."),
+                ErrorCode::Shortcut,
+                format!("Another program already uses {shortcut}. Choose another shortcut in Settings."),
             )
             .because(cause)
         })?;
     let app = app.clone();
-    Ok(Held(Box::new(move || drop(app.global_shortcut().unregister(parsed))), ()))
+    Ok(RegisteredShortcut { unregister: Some(Box::new(move || drop(app.global_shortcut().unregister(parsed)))) })
 }
 
-/// Takes Escape from every other program, or gives it back.
+/// Grabs Escape from all other programs, or frees it.
 #[cfg(not(target_os = "linux"))]
-async fn escape<R: tauri::Runtime>(
+async fn grab_escape<R: tauri::Runtime>(
     app: &tauri::AppHandle<R>,
-    _held: &Held,
-    wanted: bool,
-    edges: &mpsc::UnboundedSender<Edge>,
+    _shortcut: &RegisteredShortcut,
+    is_wanted: bool,
+    key_events: &KeyEvents,
 ) -> Result<()> {
-    use tauri_plugin_global_shortcut::{Code as Key, GlobalShortcutExt, Shortcut, ShortcutState};
-    let (keys, key, edges) = (app.global_shortcut(), Shortcut::new(None, Key::Escape), edges.clone());
-    if wanted == keys.is_registered(key) {
+    use tauri_plugin_global_shortcut::{Code, GlobalShortcutExt, Shortcut, ShortcutState};
+    let (shortcuts, escape, key_events) =
+        (app.global_shortcut(), Shortcut::new(None, Code::Escape), key_events.clone());
+    if is_wanted == shortcuts.is_registered(escape) {
         return Ok(());
     }
-    let done = if wanted {
-        keys.on_shortcut(key, move |_, _, event| {
+    let result = if is_wanted {
+        shortcuts.on_shortcut(escape, move |_, _, event| {
             if event.state() == ShortcutState::Pressed {
-                let _ = edges.send(Edge::Escape);
+                key_events.send(KeyEvent::Escape);
             }
         })
     } else {
-        keys.unregister(key)
+        shortcuts.unregister(escape)
     };
-    done.map_err(Error::internal)
+    result.map_err(Error::internal)
 }

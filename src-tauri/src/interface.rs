@@ -1,4 +1,4 @@
-//! The built interface, which is part of the program.
+//! The built interface, which is embedded in the program.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use aura_server::Interface;
 use tauri::utils::assets::AssetKey;
 use tauri::{Context, Runtime, Wry};
 
-/// What Tauri knows of the app at compile time, the interface's files included.
+/// The app's configuration and the interface's files, embedded at compile time.
 pub(crate) fn context<R: Runtime>() -> Context<R> {
     tauri::generate_context!()
 }
 
-/// The interface's files, for the HTTP door.
+/// The interface's files, for the local API to serve at `/app`.
 pub(crate) fn files() -> Interface {
     let context = context::<Wry>();
     Arc::new(move |path| context.assets().get(&AssetKey::from(path)).map(|file| file.into_owned()))

@@ -1,25 +1,22 @@
 //! `cargo xtask bench providers`: what the core adds to a request over a bare client, and how long it takes to fail over.
 //!
-//! Both ask the same server on the loopback, in turns, in one process. The bare client is reqwest and serde_json with the same
-//! connection settings; it parses the same stream and knows nothing of routes, clocks, health or accounts. The answer comes in two
-//! ways: all at once, which shows what the core costs, and an event at a time with a pause after each, which is how models write.
+//! Both ask the same server on the loopback, in turns: in this process, or each in a process of its own when there are peers beside
+//! them. The bare client is reqwest and serde_json with the same connection settings. It parses the same stream, without routes,
+//! timeouts, health records or usage. The answer comes in two ways: all at once, which shows what the core costs, and an event at a
+//! time with a pause after each, which is how models write.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
-#[allow(dead_code, reason = "the turns' tests use all of it")]
-#[path = "../../src-tauri/crates/aura-core/tests/turn/machine.rs"]
-mod machine;
-
-use std::process::ExitCode;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use aura_core::api::{self, ChangeSettings, SaveKey, Wishes};
+use aura_core::api::{self, ChangeSettings, SaveKey};
 use aura_core::error::Error;
-use aura_core::providers::{ChatRequest, Message, Role, Service};
-use aura_core::record::{Attempt, Notice};
-use aura_core::router::{Observer, Plan};
 use aura_core::{Assistant, Setup};
-use machine::Machine;
+use aura_providers::{ChatRequest, Message, Role, Service};
+use aura_router::{Attempt, Observer, RouteNotice, RouteOverrides, RoutePlan, sink_fn};
+use aura_testkit::fake_ports::FakePorts;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -42,24 +39,30 @@ const WARM_UP: usize = 100;
 const PATIENCE: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if let (Some("--client"), Some(address)) = (std::env::args().nth(1).as_deref(), std::env::args().nth(2)) {
+        serve_commands(&runtime, &address);
+        return ExitCode::SUCCESS;
+    }
     let Some(rounds) = std::env::args().nth(1).and_then(|rounds| rounds.parse::<usize>().ok()).filter(|n| *n > 0)
     else {
         eprintln!("usage: bench-providers ROUNDS; `cargo xtask bench providers` calls it");
         return ExitCode::from(2);
     };
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let address = serve();
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(measure(&address, rounds));
+    let clients = std::env::args_os().nth(2).map(|peers| Clients::start(&peers, &address));
+    runtime.block_on(measure(&address, rounds, clients));
     ExitCode::SUCCESS
 }
 
-async fn measure(address: &str, rounds: usize) {
+async fn measure(address: &str, rounds: usize, mut clients: Option<Clients>) {
     let build = if cfg!(debug_assertions) { "debug" } else { "optimised" };
-    let house = House::new(address).await;
+    let stack = ProviderStack::new(address).await;
     println!("one chat request of {WORDS} events, {build} build, {rounds} interleaved rounds; microseconds");
-    println!("{:34} {:>10} {:>10} {:>11} {:>11}", "", "bare p50", "bare p99", "added p50", "added p99");
-    added(&house, &Bare::new(address, "ok"), rounds, IN_A_ROUND).await;
-    added(&house, &Bare::new(address, "bit"), rounds, IN_A_SLOW_ROUND).await;
+    println!("{:42} {:>10} {:>10} {:>11} {:>11}", "", "bare p50", "bare p99", "added p50", "added p99");
+    added(&stack, &Bare::new(address, "ok"), rounds, IN_A_ROUND, clients.as_mut()).await;
+    added(&stack, &Bare::new(address, "bit"), rounds, IN_A_SLOW_ROUND, clients.as_mut()).await;
 
     println!("\n{:34} {:>10} {:>10} {:>11}", "failover, milliseconds", "p50 added", "p99 added", "requests");
     let none = Duration::ZERO;
@@ -69,7 +72,7 @@ async fn measure(address: &str, rounds: usize) {
         ("reset", none, FAILOVERS),
         ("silent", PATIENCE, SILENT_FAILOVERS),
     ] {
-        let (direct, taken) = house.both(name, count).await;
+        let (direct, taken) = stack.both(name, count).await;
         let added = |part| {
             let over = quantile(taken.iter().copied(), part).saturating_sub(quantile(direct.iter().copied(), 0.5));
             over.saturating_sub(waits).as_secs_f64() * 1e3
@@ -79,44 +82,135 @@ async fn measure(address: &str, rounds: usize) {
     }
 }
 
-/// What the core adds to a request of one kind.
-async fn added(house: &House, bare: &Bare, rounds: usize, in_a_round: usize) {
+/// What AURA's router, and each peer, adds to a request of one kind over the bare client. All take turns in every round: within this
+/// process, or each in a process of its own when there are peers, because a client that shares the server's process is faster.
+async fn added(
+    stack: &ProviderStack,
+    bare: &Bare,
+    rounds: usize,
+    in_a_round: usize,
+    mut clients: Option<&mut Clients>,
+) {
     for _ in 0..WARM_UP.min(in_a_round) {
         bare.ask().await;
-        house.ask(&house.plan(bare.path)).await;
+        stack.plan_and_ask(bare.path).await;
     }
-    let mut kinds: [Vec<Taken>; 2] = Default::default();
+    let names =
+        if clients.is_some() { ["bare", "AURA", "genai", "async-openai"].as_slice() } else { &["bare", "AURA"] };
+    let mut all: Vec<Vec<Taken>> = vec![Vec::new(); names.len()];
     let mut medians = Vec::new();
-    for _ in 0..rounds {
-        let mut round: [Vec<Taken>; 2] = Default::default();
-        for _ in 0..in_a_round {
-            round[0].push(bare.ask().await);
-            let began = Instant::now();
-            // As a request does it: the plan is part of what the core adds.
-            let plan = house.plan(bare.path);
-            let mut taken = house.ask(&plan).await;
-            let planning = began.elapsed() - taken.whole;
-            taken.first += planning;
-            taken.whole += planning;
-            round[1].push(taken);
+    for round in 0..=rounds {
+        let mut taken: Vec<Vec<Taken>> = vec![Vec::new(); names.len()];
+        match clients.as_deref_mut() {
+            Some(clients) => {
+                for (name, taken) in names.iter().zip(&mut taken) {
+                    *taken = clients.ask(name, bare.path, in_a_round);
+                }
+            }
+            None => {
+                for _ in 0..in_a_round {
+                    taken[0].push(bare.ask().await);
+                    taken[1].push(stack.plan_and_ask(bare.path).await);
+                }
+            }
+        }
+        // The first round warms the clients up.
+        if round == 0 {
+            continue;
         }
         let median = |of: &[Taken]| quantile(of.iter().map(|taken| taken.whole), 0.5);
-        medians.push(median(&round[1]).saturating_sub(median(&round[0])));
-        for (kind, taken) in kinds.iter_mut().zip(round) {
-            kind.extend(taken);
+        medians.push(median(&taken[1]).saturating_sub(median(&taken[0])));
+        for (all, taken) in all.iter_mut().zip(taken) {
+            all.extend(taken);
         }
     }
     let how = if bare.path == "ok" { "at once" } else { "bit by bit" };
-    let row = |name: &str, of: fn(&Taken) -> Duration| {
-        let at = |kind: usize, part: f64| quantile(kinds[kind].iter().map(of), part).as_secs_f64() * 1e6;
+    let row = |what: &str, of: fn(&Taken) -> Duration| {
+        let at = |client: usize, part: f64| quantile(all[client].iter().map(of), part).as_secs_f64() * 1e6;
         let (p50, p99) = (at(0, 0.5), at(0, 0.99));
-        let name = format!("{name}, {how}");
-        println!("{name:34} {p50:10.1} {p99:10.1} {:11.1} {:11.1}", at(1, 0.5) - p50, at(1, 0.99) - p99);
+        for (client, name) in names.iter().enumerate().skip(1) {
+            let title = format!("{what}, {how}: {name}");
+            println!("{title:42} {p50:10.1} {p99:10.1} {:11.1} {:11.1}", at(client, 0.5) - p50, at(client, 0.99) - p99);
+        }
     };
     row("whole answer", |taken| taken.whole);
     row("first content", |taken| taken.first);
     let spread = |part| quantile(medians.iter().copied(), part).as_secs_f64() * 1e6;
     println!("  median of the rounds' added p50: {:.1}, from {:.1} to {:.1}", spread(0.5), spread(0.0), spread(1.0));
+}
+
+/// Answers the commands of [`ClientProcess::ask`] with the bare client and with AURA.
+fn serve_commands(runtime: &tokio::runtime::Runtime, address: &str) {
+    let stack = runtime.block_on(ProviderStack::new(address));
+    let bare = ["ok", "bit"].map(|path| Bare::new(address, path));
+    for line in std::io::stdin().lines().map(Result::unwrap) {
+        let (name, rest) = line.split_once(' ').unwrap();
+        let (path, count) = rest.split_once(' ').unwrap();
+        let bare = bare.iter().find(|bare| bare.path == path).unwrap();
+        let mut report = String::new();
+        for _ in 0..count.parse::<usize>().unwrap() {
+            let ask = async { if name == "bare" { bare.ask().await } else { stack.plan_and_ask(path).await } };
+            let taken = runtime.block_on(ask);
+            report.push_str(&format!("{} {}\n", taken.first.as_nanos(), taken.whole.as_nanos()));
+        }
+        println!("{report}");
+    }
+}
+
+/// The clients in processes of their own: this program's, and those of `bench-peers/`.
+struct Clients {
+    own: ClientProcess,
+    peers: ClientProcess,
+}
+
+impl Clients {
+    fn start(peers: &std::ffi::OsStr, address: &str) -> Self {
+        let own = std::env::current_exe().unwrap();
+        let own = ClientProcess::start(Command::new(own).args(["--client", address]));
+        Self { own, peers: ClientProcess::start(Command::new(peers).arg(address)) }
+    }
+
+    fn ask(&mut self, name: &str, path: &str, count: usize) -> Vec<Taken> {
+        let process = if ["bare", "AURA"].contains(&name) { &mut self.own } else { &mut self.peers };
+        process.ask(name, path, count)
+    }
+}
+
+struct ClientProcess {
+    commands: ChildStdin,
+    reports: Lines<BufReader<ChildStdout>>,
+    program: Child,
+}
+
+impl ClientProcess {
+    fn start(program: &mut Command) -> Self {
+        let mut program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let commands = program.stdin.take().unwrap();
+        let reports = BufReader::new(program.stdout.take().unwrap()).lines();
+        Self { commands, reports, program }
+    }
+
+    /// Requests of one client, one after the other, by its own clock.
+    fn ask(&mut self, name: &str, path: &str, count: usize) -> Vec<Taken> {
+        writeln!(self.commands, "{name} {path} {count}").unwrap();
+        let report = self.reports.by_ref().map(Result::unwrap).take_while(|line| !line.is_empty());
+        let taken: Vec<Taken> = report
+            .map(|line| {
+                let (first, whole) = line.split_once(' ').unwrap();
+                let time = |nanoseconds: &str| Duration::from_nanos(nanoseconds.parse().unwrap());
+                Taken { first: time(first), whole: time(whole) }
+            })
+            .collect();
+        assert_eq!(taken.len(), count, "{name} answered every request");
+        taken
+    }
+}
+
+impl Drop for ClientProcess {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
 }
 
 fn quantile(values: impl Iterator<Item = Duration>, part: f64) -> Duration {
@@ -170,7 +264,7 @@ impl Bare {
 }
 
 /// The core, with a route for each way to fail.
-struct House {
+struct ProviderStack {
     assistant: Assistant,
     _data: tempfile::TempDir,
 }
@@ -180,55 +274,64 @@ struct Nobody;
 impl Observer for Nobody {
     fn attempt(&self, _: &Attempt) {}
 
-    fn notice(&self, _: Notice) {}
+    fn notice(&self, _: RouteNotice) {}
 }
 
-impl House {
+impl ProviderStack {
     async fn new(address: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let setup = Setup { data: data.path().to_owned(), ..Setup::default() };
-        let assistant = Assistant::start(Machine::default().ports(), setup).await.unwrap();
+        let assistant = Assistant::start(FakePorts::default().ports(), setup).await.unwrap();
         let server = |path: &str| json!({"base_url": format!("{address}/{path}/v1")});
-        // Port 9 belongs to nobody.
+        // Nothing listens on port 9.
         let mut providers = json!({"refused": {"base_url": "http://127.0.0.1:9/v1"}});
         for path in ["ok", "bit", "503", "reset", "silent"] {
             providers[path] = server(path);
         }
         let wait = u64::try_from(PATIENCE.as_millis()).unwrap();
         let changes =
-            json!({"providers": providers, "clocks": {"first_content_ms": wait, "local_first_content_ms": wait}});
+            json!({"providers": providers, "timeouts": {"first_content_ms": wait, "local_first_content_ms": wait}});
         api::change_settings(&assistant, ChangeSettings { changes }).await.unwrap();
         Self { assistant, _data: data }
     }
 
     /// `first`, then the one that answers.
-    fn plan(&self, first: &str) -> Plan {
+    fn plan(&self, first: &str) -> RoutePlan {
         let router = self.assistant.router();
-        let wish = |name: &str| Wishes { llm: Some(format!("{name}/m")), ..Wishes::default() };
-        let mut plan = router.plan(Service::Llm, &wish(first)).unwrap();
+        let overrides = |name: &str| RouteOverrides { llm: Some(format!("{name}/m")), ..RouteOverrides::default() };
+        let mut plan = router.plan(Service::Llm, &overrides(first)).unwrap();
         if !["ok", "bit"].contains(&first) {
-            plan.candidates.extend(router.plan(Service::Llm, &wish("ok")).unwrap().candidates);
+            plan = plan.followed_by(router.plan(Service::Llm, &overrides("ok")).unwrap());
         }
         plan
     }
 
-    async fn ask(&self, plan: &Plan) -> Taken {
+    /// One request as a caller makes it: the plan is part of what the router adds.
+    async fn plan_and_ask(&self, path: &str) -> Taken {
+        let began = Instant::now();
+        let plan = self.plan(path);
+        let planning = began.elapsed();
+        let Taken { first, whole } = self.ask(&plan).await;
+        Taken { first: first + planning, whole: whole + planning }
+    }
+
+    async fn ask(&self, plan: &RoutePlan) -> Taken {
         self.try_ask(plan).await.unwrap()
     }
 
-    async fn try_ask(&self, plan: &Plan) -> Result<Taken, Error> {
+    async fn try_ask(&self, plan: &RoutePlan) -> Result<Taken, Error> {
         let began = Instant::now();
         let messages = vec![Message::new(Role::User, "What time is it?")];
         let request = ChatRequest { messages, max_tokens: Some(2_048), ..ChatRequest::default() };
         let mut first = None;
-        let mut on_text = |_: &str| first = first.or_else(|| Some(began.elapsed()));
+        let mut on_text = sink_fn(|_: String| first = first.or_else(|| Some(began.elapsed())));
         let answered = self.assistant.router().chat(plan, &request, &Nobody, &mut on_text).await?;
         assert_eq!(answered.value.text.split_whitespace().count(), WORDS);
         Ok(Taken { first: first.unwrap(), whole: began.elapsed() })
     }
 
-    /// The one that answers, and one that fails before it, in turns. Who fails is asked again as if it had not failed before: a
-    /// provider that is left alone costs nothing at all.
+    /// Times of a direct answer and of one after a failover, alternating. A new key closes the circuit of the failing provider before
+    /// each round; otherwise it would be skipped, which costs nothing.
     async fn both(&self, first: &str, count: usize) -> (Vec<Duration>, Vec<Duration>) {
         let (mut direct, mut over) = (Vec::new(), Vec::new());
         for _ in 0..count {
@@ -239,7 +342,7 @@ impl House {
             direct.push(self.ask(&self.plan("ok")).await.whole);
             match self.try_ask(&self.plan(first)).await {
                 Ok(taken) => over.push(taken.whole),
-                Err(error) => eprintln!("left out, the machine stood still: {}", error.message),
+                Err(error) => eprintln!("left out, the computer was suspended: {}", error.message),
             }
         }
         (direct, over)
@@ -279,8 +382,11 @@ fn answer() -> Vec<String> {
             format!("data: {chunk}\n\n")
         })
         .collect();
-    let used = json!({"prompt_tokens": 9, "completion_tokens": WORDS});
-    let last = json!({"model": "m", "choices": [{"delta": {}, "finish_reason": "stop"}], "usage": used});
+    let last = json!({
+        "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+        "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": WORDS, "total_tokens": 9 + WORDS},
+    });
     events.push(format!("data: {last}\n\ndata: [DONE]\n\n"));
     events
 }

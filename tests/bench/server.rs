@@ -1,8 +1,8 @@
-//! `cargo xtask bench server`: what the HTTP door adds, alone and under load.
+//! `cargo xtask bench server`: the overhead of the local API, for one caller and under load.
 //!
-//! The providers are the sandbox with fixed delays, in a process of its own. The same load goes once to the sandbox directly and once
-//! through the door: the difference is the door's. Both share the machine with this program, so under load all of them wait for
-//! processors; that is the same on both sides. Memory must be flat: no more than a tenth above what a first round of all loads took.
+//! The providers are the sandbox with fixed delays, in a process of its own. The same load goes to the sandbox directly and through the
+//! local API; the difference is the overhead. Both share the processors with this program. Memory must stay flat: at most a tenth above
+//! its level after a first round of all loads.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -17,16 +17,16 @@ use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response};
 use serde_json::json;
 
-/// What each provider's call takes, milliseconds.
+/// The delay of each provider call, in milliseconds.
 const PROVIDER_MS: u32 = 50;
-/// Callers at once.
+/// Concurrent callers.
 const CHATS: usize = 200;
 const PROCESSES: usize = 50;
-/// Calls of the one caller.
-const ALONE: usize = 200;
-/// How much more memory than after the warm-up is still flat.
+/// Calls of a single caller.
+const SINGLE: usize = 200;
+/// The factor by which memory may grow after the warm-up.
 const FLAT: f64 = 1.1;
-/// What the model answers: one sentence, in one piece.
+/// The answer of the model: one sentence, in one chunk.
 const ANSWER: &str = "It is going to rain today.";
 
 fn main() -> ExitCode {
@@ -39,55 +39,55 @@ fn main() -> ExitCode {
     };
     let programs = Path::new(programs);
     let build = if programs.ends_with("release") { "optimised" } else { "debug" };
-    println!("the HTTP door, {build} build; providers of {PROVIDER_MS} ms; {seconds} s of load each\n");
+    println!("the local API, {build} build; provider delay {PROVIDER_MS} ms; {seconds} s of load each\n");
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     let good = runtime.block_on(measure(programs, Duration::from_secs(seconds)));
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// One kind of call: sends it, and gives the response's headers when it is answered.
+/// One kind of call: sends a request and returns the response.
 type Send = Arc<dyn Fn(Client) -> BoxFuture<'static, reqwest::Result<Response>> + std::marker::Send + Sync>;
 
 fn post(url: String, body: serde_json::Value) -> Send {
     Arc::new(move |client| Box::pin(client.post(&url).bearer_auth("sandbox-key").json(&body).send()))
 }
 
-/// The same to the door, which takes this user without a token.
-fn post_door(url: String, body: serde_json::Value) -> Send {
+/// Like [`post`], to the local API, which serves this user without a token.
+fn post_local(url: String, body: serde_json::Value) -> Send {
     Arc::new(move |client| Box::pin(client.post(&url).json(&body).send()))
 }
 
-/// Whether nothing failed and the memory was flat.
+/// True if no call failed and memory stayed flat.
 async fn measure(programs: &Path, load: Duration) -> bool {
     let aura = Aura::of(programs.join("aura-server"));
     let (sandbox, _providers) = providers(programs, aura.folder());
-    let (mut server, url) = door(&aura, &sandbox);
+    let (mut server, url) = local_api(&aura, &sandbox);
     let pid = server.id();
     let say = json!([{ "role": "user", "content": "Do I need a coat?" }]);
-    // AURA asks for a stream as well: the difference is the door's and the core's, not the form's.
+    // Streamed, because AURA streams too: the difference must not be that of the format.
     let asked = json!({ "model": "openai/gpt-oss-20b", "messages": say, "stream": true });
     let through = json!({ "model": "auto", "messages": say });
     let direct = post(format!("{sandbox}/groq/openai/v1/chat/completions"), asked);
     let direct_three = three(&sandbox, &direct);
-    let v1 = post_door(format!("{url}/v1/chat/completions"), through);
-    let guide = post_door(format!("{url}/chat"), json!({ "text": "Do I need a coat?" }));
+    let v1 = post_local(format!("{url}/v1/chat/completions"), through);
+    let guide = post_local(format!("{url}/chat"), json!({ "text": "Do I need a coat?" }));
     let process = process(format!("{url}/process"));
-    let cleaner = keep_small(sandbox.clone());
+    let cleaner = clear_requests(sandbox.clone());
 
     println!("{:44} {:>7} {:>7} {:>9} {:>9} {:>9}", "", "calls", "errors", "p50 ms", "p99 ms", "calls/s");
-    // Each connection is opened, each route known and each buffer as large as it becomes before anything counts.
+    // Warm-up: opens connections and grows buffers before the first measurement.
     for (callers, send) in [(4, &direct), (4, &direct_three), (CHATS, &v1), (CHATS, &guide), (PROCESSES, &process)] {
         run("", callers, load / 6, send).await;
     }
     let warm = memory(pid);
     let mut rows = vec![("after the warm-up", warm)];
-    let (alone_direct, alone) = in_turns(ALONE, &direct, &v1).await;
+    let (alone_direct, alone) = in_turns(SINGLE, &direct, &v1).await;
     alone_direct.print("one caller, sandbox directly", 0.0);
     alone.print("one caller, /v1/chat/completions, in turns", 0.0);
-    let (chat_direct, chat_alone) = in_turns(ALONE / 2, &direct, &guide).await;
+    let (chat_direct, chat_alone) = in_turns(SINGLE / 2, &direct, &guide).await;
     chat_alone.print("one caller, /chat, in turns", 0.0);
-    let (three_direct, three_alone) = in_turns(ALONE / 4, &direct_three, &process).await;
+    let (three_direct, three_alone) = in_turns(SINGLE / 4, &direct_three, &process).await;
     three_direct.print("one caller, three services directly", 0.0);
     three_alone.print("one caller, /process, in turns", 0.0);
     let many_direct = run(&format!("{CHATS} callers, sandbox directly"), CHATS, load, &direct).await;
@@ -103,18 +103,18 @@ async fn measure(programs: &Path, load: Duration) -> bool {
     rows.extend([("half-way through /process", half), ("after it", memory(pid))]);
     tokio::time::sleep(Duration::from_secs(2)).await;
 
-    println!("\nwhat the door adds                                p50 ms    p99 ms");
-    let adds = |name: &str, door: &Times, direct: &Times| {
-        println!("{name:44} {:9.2} {:9.2}", door.at(0.5) - direct.at(0.5), door.at(0.99) - direct.at(0.99));
+    println!("\noverhead of the local API                         p50 ms    p99 ms");
+    let adds = |name: &str, local_api: &Times, direct: &Times| {
+        println!("{name:44} {:9.2} {:9.2}", local_api.at(0.5) - direct.at(0.5), local_api.at(0.99) - direct.at(0.99));
     };
     adds("one caller, /v1/chat/completions", &alone, &alone_direct);
-    println!("{:44} {:9.3} {:9.3}", "one caller, as x-aura-overhead-ms says", alone.own(0.5), alone.own(0.99));
+    println!("{:44} {:9.3} {:9.3}", "one caller, x-aura-overhead-ms", alone.own(0.5), alone.own(0.99));
     adds("one caller, /chat", &chat_alone, &chat_direct);
     adds("one caller, /process", &three_alone, &three_direct);
     adds(&format!("{CHATS} callers, /v1/chat/completions"), &many, &many_direct);
     adds(&format!("{CHATS} callers, /chat"), &guides, &many_direct);
     adds(&format!("{PROCESSES} callers, /process"), &spoken, &many_three);
-    println!("\nmemory of the door (resident, MB)");
+    println!("\nmemory of the server (resident, MB)");
     let last = memory(pid);
     rows.push(("2 s later", last));
     for (name, kb) in rows {
@@ -123,15 +123,15 @@ async fn measure(programs: &Path, load: Duration) -> bool {
     let grown = last as f64 / warm as f64;
     let flat = grown <= FLAT;
     println!("{:44} {:+8.1} %", if flat { "flat" } else { "NOT FLAT" }, (grown - 1.0) * 100.0);
-    assert!(server.is_alive(), "the door is still open");
+    assert!(server.is_alive(), "the server still runs");
     cleaner.abort();
     let through = [&alone, &chat_alone, &three_alone, &many, &guides, &spoken];
     let errors: usize = through.iter().map(|times| times.errors).sum();
-    println!("\nerrors through the door: {errors}");
+    println!("\nerrors through the local API: {errors}");
     errors == 0 && flat
 }
 
-/// The sandbox as a program: its address, and itself.
+/// Starts the sandbox as a program; returns its address.
 fn providers(programs: &Path, folder: &Path) -> (String, Running) {
     let script = folder.join("script.json");
     let rule = json!({ "reply": { "text": ANSWER, "chunk_words": 40 } });
@@ -142,24 +142,24 @@ fn providers(programs: &Path, folder: &Path) -> (String, Running) {
     command.args(["--fixed-audio-ms", "400", "--script"]).arg(script).stdout(Stdio::piped());
     let mut running = Running::start(&mut command, "the workspace's own build");
     let lines = BufReader::new(running.stdout().expect("standard output was piped")).lines().map_while(Result::ok);
-    let told = |line: String| Some(line.strip_prefix("control ")?.trim().strip_suffix("/control")?.to_owned());
-    let url = lines.filter_map(told).next().expect("the sandbox tells its addresses");
+    let address = |line: String| Some(line.strip_prefix("control ")?.trim().strip_suffix("/control")?.to_owned());
+    let url = lines.filter_map(address).next().expect("the sandbox prints its addresses");
     (url, running)
 }
 
-/// The door as a program, and its address.
-fn door(aura: &Aura, sandbox: &str) -> (Running, String) {
+/// Starts the server of the local API as a program; returns its address.
+fn local_api(aura: &Aura, sandbox: &str) -> (Running, String) {
     let variables =
         [("GROQ_API_KEY", "sandbox-key".to_owned()), ("GROQ_BASE_URL", format!("{sandbox}/groq/openai/v1"))];
     let mut command = aura.command(&["--port", "0"]);
     command.envs(variables).env("RUST_LOG", "warn").stdout(Stdio::piped()).stderr(Stdio::null());
     let mut server = Running::start(&mut command, "the workspace's own build");
     let line = server.first_line();
-    let at = line.find("http://").unwrap_or_else(|| panic!("the door did not open: {line}"));
+    let at = line.find("http://").unwrap_or_else(|| panic!("the server did not start: {line}"));
     (server, line[at..].trim().to_owned())
 }
 
-/// A question of a second: a tone, which the sandbox understands as it is told to.
+/// A recording of a second: a tone, for which the sandbox returns its fixed transcript.
 fn recording() -> bytes::Bytes {
     let mut file = std::io::Cursor::new(Vec::new());
     let spec = hound::WavSpec {
@@ -170,7 +170,7 @@ fn recording() -> bytes::Bytes {
     };
     let mut wav = hound::WavWriter::new(&mut file, spec).expect("memory can be written");
     for at in 0..16_000_i32 {
-        // On and off, as speech is: a tone without a pause could be a machine's hum.
+        // On and off like speech: a continuous tone could be taken for noise.
         let loud = if at / 1_600 % 2 == 0 { 12_000.0 } else { 60.0 };
         let sample = (f64::from(at) * 0.17).sin() * loud;
         wav.write_sample(sample as i16).expect("memory can be written");
@@ -184,13 +184,13 @@ fn with_recording(name: &'static str, file: &bytes::Bytes) -> Form {
     Form::new().part(name, Part::stream_with_length(file.clone(), length).file_name("question.wav"))
 }
 
-/// A spoken question to the door.
+/// A spoken question to the local API.
 fn process(url: String) -> Send {
     let file = recording();
     Arc::new(move |client| Box::pin(client.post(&url).multipart(with_recording("audio", &file)).send()))
 }
 
-/// What a spoken question needs, asked of the sandbox directly: its transcript, its answer, and the answer's speech.
+/// The three provider calls of a spoken question, sent to the sandbox directly: transcription, chat, speech.
 fn three(sandbox: &str, chat: &Send) -> Send {
     let (base, chat, file) = (format!("{sandbox}/groq/openai/v1/audio"), chat.clone(), recording());
     Arc::new(move |client| {
@@ -209,25 +209,25 @@ fn three(sandbox: &str, chat: &Send) -> Send {
     })
 }
 
-/// The sandbox keeps a record of every request; here nobody reads it.
-fn keep_small(sandbox: String) -> tokio::task::JoinHandle<()> {
+/// Clears the sandbox's record of requests every second, so that it does not grow.
+fn clear_requests(sandbox: String) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let client = Client::new();
         loop {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            // One that fails is made up for by the next.
+            // A failure does not matter: the next round clears the rest.
             let _ = client.delete(format!("{sandbox}/control/requests")).send().await;
         }
     })
 }
 
-/// What a run came to; times in milliseconds, sorted.
+/// The results of a run; times in milliseconds, sorted.
 #[derive(Default)]
 struct Times {
     whole: Vec<f64>,
     own: Vec<f64>,
     errors: usize,
-    /// The first of them.
+    /// The first error.
     why: Option<String>,
 }
 
@@ -237,7 +237,7 @@ fn quantile(sorted: &[f64], part: f64) -> f64 {
 }
 
 impl Times {
-    /// One call.
+    /// Makes one call.
     async fn take(&mut self, client: &Client, send: &Send) {
         let sent = Instant::now();
         match answered(send(client.clone()).await).await {
@@ -265,7 +265,7 @@ impl Times {
         quantile(&self.own, part)
     }
 
-    /// A row of the table; calls in a second only where seconds were measured.
+    /// Prints a row of the table. Calls per second are left out if `seconds` is 0.
     fn print(&self, name: &str, seconds: f64) {
         let rate = if seconds > 0.0 { format!("{:9.0}", self.whole.len() as f64 / seconds) } else { String::new() };
         let (calls, errors) = (self.whole.len(), self.errors);
@@ -281,7 +281,7 @@ fn client() -> Client {
     client.build().expect("a client can be made")
 }
 
-/// One caller that asks here and there in turns: what the machine does besides falls on both.
+/// One caller that alternates between two kinds of call, so that other load affects both.
 async fn in_turns(calls: usize, here: &Send, there: &Send) -> (Times, Times) {
     let client = client();
     let (mut first, mut second) = (Times::default(), Times::default());
@@ -294,7 +294,7 @@ async fn in_turns(calls: usize, here: &Send, there: &Send) -> (Times, Times) {
     (first, second)
 }
 
-/// A run, and the memory of a process half-way through it.
+/// A run, and the memory of a process half-way through.
 async fn watched(pid: u32, load: Duration, run: impl Future<Output = Times>) -> (Times, u64) {
     let half = async {
         tokio::time::sleep(load / 2).await;
@@ -303,7 +303,7 @@ async fn watched(pid: u32, load: Duration, run: impl Future<Output = Times>) -> 
     futures::future::join(run, half).await
 }
 
-/// Callers that ask again as soon as they are answered. A run without a name is not printed.
+/// Concurrent callers that call again as soon as they have a reply. A run without a name is not printed.
 async fn run(name: &str, callers: usize, load: Duration, send: &Send) -> Times {
     let client = client();
     let began = Instant::now();
@@ -328,7 +328,7 @@ async fn run(name: &str, callers: usize, load: Duration, send: &Send) -> Times {
     all
 }
 
-/// Reads an answer to its end: the door's own time, if it tells it.
+/// Reads a reply to its end; returns the overhead that it reports, if it does.
 async fn answered(response: reqwest::Result<Response>) -> Result<Option<f64>, String> {
     let response = response.map_err(|cause| format!("{cause:?}"))?;
     let status = response.status();

@@ -1,8 +1,8 @@
-//! `cargo xtask bench turn`: how long it takes from the release of the key to the first sound, and how much of that is AURA's own; and
-//! from a cancel to silence.
+//! `cargo xtask bench turn`: the time from the release of the key to the first sound, AURA's own part of it, and the time from a cancel to
+//! silence.
 //!
-//! The providers take fixed times, so what they need at least is known and taken off. The measured app is the real one, with its
-//! window, its microphone and its speaker, on a private sound server and display.
+//! The providers have fixed delays, which are subtracted. The measured app is the real one, with window, microphone and speaker, on a
+//! private sound server and display.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,22 +12,22 @@ use std::time::{Duration, Instant};
 use aura_tests::aura::{App, Aura};
 use aura_tests::display::Display;
 use aura_tests::process::{Running, wait_until};
-use aura_tests::sound::{Ear, Sound, play_into_microphone};
+use aura_tests::sound::{Sound, SoundMonitor, play_into_microphone};
 use aura_tests::speech::say;
 use serde_json::{Value, json};
 
-/// Set in the process that has the private machine.
+/// Set in the process that has the private desktop.
 const INSIDE: &str = "AURA_BENCH_INSIDE";
 
-/// How long the providers take, in milliseconds.
+/// The delays of the providers, in milliseconds.
 const DELAYS: &str = "stt=120,llm=150,chunk=15,tts=100";
 const CHUNK_MS: f64 = 15.0;
 
-/// What the model answers, word by word; speaking can begin when the first sentence is there.
+/// The answer of the model, one chunk per word. Speech starts once the first sentence is complete.
 const ANSWER: &str = "It is going to rain today. Take a coat with you.";
 const FIRST_SENTENCE_WORDS: usize = 6;
 
-/// Louder than the chime at the start of a recording, quieter than the tone that stands for speech.
+/// A peak above the chime at the start of a recording and below the tone that stands for speech.
 const LOUD: f32 = 0.25;
 
 fn main() -> ExitCode {
@@ -43,13 +43,13 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (sound, display) = (Sound::start(), Display::managed(1280, 900));
-    let mut inside = Command::new(std::env::current_exe().expect("a program knows where it is"));
+    let mut inside = Command::new(std::env::current_exe().expect("a program knows its own path"));
     inside.args(&arguments).env(INSIDE, "1").envs(sound.environment()).envs(display.environment());
     let done = inside.status().expect("the program can start itself");
     if done.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The sandbox, as a program of its own: it must not share AURA's or this program's threads.
+/// The sandbox as a separate program, so that it shares no threads with AURA or this program.
 struct Providers {
     _running: Running,
     url: String,
@@ -83,13 +83,13 @@ impl Providers {
         let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
         Self {
             _running: running,
-            url: url.expect("the sandbox tells its addresses"),
+            url: url.expect("the sandbox prints its addresses"),
             runtime,
             http: reqwest::Client::new(),
         }
     }
 
-    /// What was received since the last time.
+    /// The requests received since the last call.
     fn requests(&self) -> Vec<Value> {
         let url = format!("{}/control/requests", self.url);
         self.runtime.block_on(async {
@@ -108,7 +108,7 @@ impl Providers {
     }
 }
 
-/// One turn's times, in milliseconds.
+/// The times of one turn, in milliseconds.
 struct Times {
     whole: f64,
     floor: f64,
@@ -126,10 +126,10 @@ fn measure(turns: u32, programs: &Path) {
         .start();
     let question = app.aura().folder().join("question.wav");
     say(&question, "do I need a coat");
-    let ear = Ear::open();
+    let monitor = SoundMonitor::open();
     let mut all = Vec::new();
     for number in 0..=turns as usize {
-        let times = turn(&app, &ear, &providers, &question, number + 1);
+        let times = turn(&app, &monitor, &providers, &question, number + 1);
         println!(
             "turn {number:2}: {:6.1} ms, providers {:6.1}, own {:6.1}{}",
             times.whole,
@@ -158,11 +158,11 @@ fn measure(turns: u32, programs: &Path) {
         println!("{name:34} {:8.1} {:8.1}", at(0.5), at(0.95));
     };
     row("whole", &|times| times.whole);
-    row("providers at least", &|times| times.floor);
+    row("providers", &|times| times.floor);
     row("AURA's own", &|times| times.whole - times.floor);
-    row("as the record says (first_sound_ms)", &|times| times.own_count);
+    row("first_sound_ms of the record", &|times| times.own_count);
 
-    let mut silent: Vec<f64> = (0..turns).filter_map(|_| until_silent(&app, &ear)).collect();
+    let mut silent: Vec<f64> = (0..turns).filter_map(|_| until_silent(&app, &monitor)).collect();
     silent.sort_by(f64::total_cmp);
     if let (Some(middle), Some(most)) = (silent.get(silent.len() / 2), silent.last()) {
         println!(
@@ -172,31 +172,31 @@ fn measure(turns: u32, programs: &Path) {
     }
 }
 
-/// Milliseconds from a cancel in the middle of the speech to silence, as the speaker gives it. `None`: the speech was over.
-fn until_silent(app: &App, ear: &Ear) -> Option<f64> {
-    /// Nothing louder for so long is silence; between two sentences it is less.
+/// Milliseconds from a cancel during speech to silence at the speaker. `None` if the speech had ended.
+fn until_silent(app: &App, monitor: &SoundMonitor) -> Option<f64> {
+    /// A quiet time of this length is silence. Pauses between sentences are shorter.
     const SILENCE: Duration = Duration::from_millis(300);
     std::thread::scope(|scope| {
         let asked = Instant::now();
         let turn = scope.spawn(|| app.call("ask", json!({"text": "do I need a coat", "speech": "aloud"})));
-        ear.onset(asked, LOUD, Duration::from_secs(20)).expect("an answer is heard");
+        monitor.onset(asked, LOUD, Duration::from_secs(20)).expect("an answer is played");
         let stopped = Instant::now();
         app.call("cancel", json!({}));
         let record = turn.join().expect("the turn ends");
-        wait_until(Duration::from_secs(20), || ear.last(LOUD).is_none_or(|last| last.elapsed() > SILENCE));
-        let last = ear.last(LOUD)?;
+        wait_until(Duration::from_secs(20), || monitor.last(LOUD).is_none_or(|last| last.elapsed() > SILENCE));
+        let last = monitor.last(LOUD)?;
         (record["interrupted"] == true).then(|| last.saturating_duration_since(stopped).as_secs_f64() * 1_000.0)
     })
 }
 
-fn turn(app: &App, ear: &Ear, providers: &Providers, question: &Path, number: usize) -> Times {
+fn turn(app: &App, monitor: &SoundMonitor, providers: &Providers, question: &Path, number: usize) -> Times {
     providers.requests();
     app.call("press", json!({}));
     app.wait_for_recording();
     play_into_microphone(question).wait();
     let released = Instant::now();
     app.call("release", json!({}));
-    let heard = ear.onset(released, LOUD, Duration::from_secs(20)).expect("an answer is heard");
+    let heard = monitor.onset(released, LOUD, Duration::from_secs(20)).expect("an answer is played");
     let record = app.turn(number);
     assert!(record["error"].is_null(), "{record:#}");
     let requests = providers.requests();
@@ -205,7 +205,7 @@ fn turn(app: &App, ear: &Ear, providers: &Providers, question: &Path, number: us
         let first = first.unwrap_or_else(|| panic!("no request for {service}: {requests:#?}"));
         first["ended_ms"].as_f64().unwrap_or_default() - first["body_ms"].as_f64().unwrap_or_default()
     };
-    // The first sentence is there before the rest of the answer.
+    // Speech starts after the first sentence, so the rest of the answer is not waited for.
     let rest = (ANSWER.split_whitespace().count() - FIRST_SENTENCE_WORDS) as f64 * CHUNK_MS;
     let floor = took("stt") + took("llm") - rest + took("tts");
     let whole = heard.duration_since(released).as_secs_f64() * 1_000.0;

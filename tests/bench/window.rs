@@ -1,14 +1,14 @@
-//! `cargo xtask bench window`: how long it takes from the start of the program until its main window shows something.
+//! `cargo xtask bench window`: the time from the start of the program until its main window shows content.
 //!
-//! Twice, because neither tells all: on the screen, where the first picture with writing in it counts, whoever drew it; and in the page,
-//! which knows when it painted for the first time, but only tells it under WebDriver, which takes time of its own.
+//! It is measured twice: on the screen, by the first picture that contains text; and in the page, by its first contentful paint, which can
+//! only be read through WebDriver and so includes its overhead.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use aura_tests::aura::Aura;
-use aura_tests::machine::in_private_machine;
+use aura_tests::desktop::in_private_desktop;
 use aura_tests::process::wait_until;
 use aura_tests::window::Window;
 use serde_json::Value;
@@ -18,10 +18,10 @@ use x11rb::rust_connection::RustConnection;
 
 const SIZE: (u16, u16) = (1280, 900);
 
-/// Fewer colours than this are a ground, a frame or a bar. Writing is drawn with more, at its edges.
+/// A picture with at least this many colours contains text, whose edges are antialiased. Fewer are a background or a frame.
 const COLOURS: usize = 12;
 
-/// When the page was begun, and when it was first painted, in milliseconds since 1970 and since then.
+/// Returns the time origin of the page in milliseconds since 1970, and its first contentful paint in milliseconds since then.
 const PAINT: &str = "return [performance.timeOrigin, performance.getEntriesByType('paint').find((e) => e.name === 'first-contentful-paint')?.startTime ?? null]";
 
 fn main() -> ExitCode {
@@ -32,21 +32,21 @@ fn main() -> ExitCode {
         eprintln!("usage: bench-window RUNS FOLDER-OF-PROGRAMS; `cargo xtask bench window` calls it");
         return ExitCode::from(2);
     };
-    in_private_machine(SIZE.0.into(), SIZE.1.into(), false, || measure(runs, Path::new(programs)))
+    in_private_desktop(SIZE.0.into(), SIZE.1.into(), false, || measure(runs, Path::new(programs)))
 }
 
 fn measure(runs: usize, programs: &Path) {
     let mut rows: Vec<(&str, Vec<f64>)> =
-        ["window there", "first writing on the screen", "first paint, told by the page", "of that, the page itself"]
+        ["window visible", "first text on the screen", "first contentful paint", "of that, in the page"]
             .map(|name| (name, Vec::new()))
             .into();
-    let screen = Eye::open();
+    let screen = ScreenReader::open();
     for run in 0..=runs {
         let (shown, written) = on_the_screen(&screen, programs);
         let (painted, page) = in_the_page(programs);
         println!(
-            "run {run:2}: window {shown:5.0} ms, writing {written:5.0}, paint told by the page {painted:5.0}{}",
-            // The first one reads programs and libraries from the disk.
+            "run {run:2}: window {shown:5.0} ms, text {written:5.0}, contentful paint {painted:5.0}{}",
+            // The first run reads programs and libraries from the disk.
             if run == 0 { " (not counted)" } else { "" }
         );
         if run > 0 {
@@ -67,27 +67,27 @@ fn measure(runs: usize, programs: &Path) {
     }
 }
 
-/// The private display, as a person would see it.
-struct Eye {
+/// Reads the pixels of the private display.
+struct ScreenReader {
     connection: RustConnection,
     screen: Screen,
 }
 
-impl Eye {
+impl ScreenReader {
     fn open() -> Self {
         let (connection, number) = x11rb::connect(None).expect("the private display can be reached");
         let screen = connection.setup().roots.get(number).cloned().expect("a display has a screen");
         Self { connection, screen }
     }
 
-    /// How many colours are on the screen now, counted up to [`COLOURS`].
+    /// The number of colours on the screen, counted up to [`COLOURS`].
     fn colours(&self) -> usize {
         let drawable = self.screen.root;
-        let asked = self.connection.get_image(ImageFormat::Z_PIXMAP, drawable, 0, 0, SIZE.0, SIZE.1, u32::MAX);
-        let picture = asked.ok().and_then(|asked| asked.reply().ok()).map(|reply| reply.data).unwrap_or_default();
+        let cookie = self.connection.get_image(ImageFormat::Z_PIXMAP, drawable, 0, 0, SIZE.0, SIZE.1, u32::MAX);
+        let picture = cookie.ok().and_then(|cookie| cookie.reply().ok()).map(|reply| reply.data).unwrap_or_default();
         let mut seen: Vec<&[u8]> = Vec::new();
         for pixel in picture.chunks_exact(4) {
-            // The fourth byte means nothing.
+            // The fourth byte is unused.
             let colour = &pixel[..3];
             if !seen.contains(&colour) {
                 seen.push(colour);
@@ -100,10 +100,10 @@ impl Eye {
     }
 }
 
-/// The milliseconds until the window is there, and until there is writing in it.
-fn on_the_screen(screen: &Eye, programs: &Path) -> (f64, f64) {
+/// The milliseconds until the window is visible, and until it contains text.
+fn on_the_screen(screen: &ScreenReader, programs: &Path) -> (f64, f64) {
     let dark = wait_until(Duration::from_secs(20), || screen.colours() == 1);
-    assert!(dark, "the window before it is still there");
+    assert!(dark, "the previous window is still visible");
     let mut aura = Aura::of(programs.join("aura"));
     aura = aura.settings("[appearance]\ntheme = \"light\"\n");
     let begun = Instant::now();
@@ -118,15 +118,15 @@ fn on_the_screen(screen: &Eye, programs: &Path) -> (f64, f64) {
     times
 }
 
-/// The milliseconds until the page's first paint, and how many of them passed since the page was begun.
+/// The milliseconds from the start of the program, and from that of the page, to the first contentful paint.
 fn in_the_page(programs: &Path) -> (f64, f64) {
     let window = Window::open(Aura::of(programs.join("aura")));
-    let mut told = Value::Null;
+    let mut times = Value::Null;
     let painted = wait_until(Duration::from_secs(20), || {
-        told = window.script(PAINT, &[]);
-        told[1].is_number()
+        times = window.script(PAINT, &[]);
+        times[1].is_number()
     });
-    assert!(painted, "the page does not tell when it was painted: {told}");
-    let (origin, paint) = (told[0].as_f64().unwrap_or(f64::NAN), told[1].as_f64().unwrap_or(f64::NAN));
+    assert!(painted, "the page reports no paint: {times}");
+    let (origin, paint) = (times[0].as_f64().unwrap_or(f64::NAN), times[1].as_f64().unwrap_or(f64::NAN));
     (origin + paint - window.begun_ms().unwrap_or(f64::NAN), paint)
 }

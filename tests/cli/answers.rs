@@ -4,7 +4,7 @@ use std::path::Path;
 
 use aura_sandbox::{DEFAULT_KEY, Service};
 use aura_tests::aura::Aura;
-use aura_tests::machine::{with_machine, with_machine_and_store};
+use aura_tests::desktop::{with_desktop, with_desktop_and_store};
 use aura_tests::providers::Providers;
 use aura_tests::speech::say;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const QUESTION: &str = "i think it is going to be a good year";
 const ANSWER: &str = "There are many people looking for money.";
 
-/// The stages that a provider did, with its name and a time; fails when one has none.
+/// The stages with a route, each with its provider. Panics if one has no duration or model.
 fn stages(record: &Value) -> Vec<String> {
     let stages = record["stages"].as_array().expect("a turn has stages");
     let routed = stages.iter().filter(|stage| stage["route"].is_object());
@@ -24,7 +24,7 @@ fn stages(record: &Value) -> Vec<String> {
     described.collect()
 }
 
-/// Fails unless the answer's speech is a file that decodes to sound.
+/// Panics unless the answer's audio file decodes to sound.
 fn assert_audible(record: &Value) {
     let path = record["answer_audio"].as_str().unwrap_or_else(|| panic!("no audio file: {record:#}"));
     let mut wav = hound::WavReader::open(Path::new(path)).unwrap_or_else(|cause| panic!("{path}: {cause}"));
@@ -33,7 +33,7 @@ fn assert_audible(record: &Value) {
     assert!(seconds > 0.5 && loudest > Some(1_000), "{path}: {seconds} s, at most {loudest:?}");
 }
 
-/// A typed and a spoken question; `provider` does all of it.
+/// A typed and a spoken question, with every stage by `provider`.
 fn asks_and_listens(aura: &Aura, provider: &str, answers: impl Fn(&str) -> bool) {
     let by = |stages: &[&str]| stages.iter().map(|stage| format!("{stage} by {provider}")).collect::<Vec<_>>();
 
@@ -74,11 +74,11 @@ fn gemini() {
 }
 
 #[test]
-fn a_server_that_the_settings_name() {
-    with_machine_and_store("answers::a_server_that_the_settings_name", || {
+fn an_openai_compatible_server() {
+    with_desktop_and_store("answers::an_openai_compatible_server", || {
         let providers = Providers::answering(ANSWER);
         let app = Aura::new().with_store().settings(&providers.server()).start();
-        // Its key is saved in the window and found in the key store by everyone else.
+        // The app saves the key in the key store, where the command line finds it.
         app.call("save_key", json!({"provider": "local", "key": DEFAULT_KEY}));
         asks_and_listens(app.aura(), "local", |answer| answer == ANSWER);
         assert!(!providers.requests(Service::Tts).is_empty(), "the server did not speak");
@@ -86,18 +86,18 @@ fn a_server_that_the_settings_name() {
 }
 
 #[test]
-fn plain_words_for_a_person() {
+fn without_json_only_the_answer_is_printed() {
     let providers = Providers::answering(ANSWER);
     let ended = Aura::new().with_all(providers.groq()).run(&["ask", "How many are there?"]);
     assert_eq!(
         (ended.code, ended.out.as_str(), ended.err.as_str()),
         (0, "There are many people looking for money.\n", "")
     );
-    assert!(providers.requests(Service::Tts).is_empty(), "nobody asked for speech");
+    assert!(providers.requests(Service::Tts).is_empty(), "no speech was requested");
 }
 
 #[test]
-fn a_picture_goes_with_the_question() {
+fn a_picture_is_sent_with_the_question() {
     let providers = Providers::answering("{screen_text}");
     let aura = Aura::new().with_all(providers.gemini());
     let picture = aura.folder().join("picture.png");
@@ -118,8 +118,8 @@ fn the_sandbox_needs_no_key() {
 }
 
 #[test]
-fn the_doctor_examines_a_whole_machine() {
-    with_machine("answers::the_doctor_examines_a_whole_machine", || {
+fn the_doctor_checks_every_area() {
+    with_desktop("answers::the_doctor_checks_every_area", || {
         let ended = Aura::new().run(&["doctor", "--json"]);
         assert_eq!(ended.code, 0, "{ended:?}");
         let findings = ended.json();
@@ -130,7 +130,7 @@ fn the_doctor_examines_a_whole_machine() {
                 .unwrap_or_else(|| panic!("nothing about {area}: {findings:#}"))
         };
         for area in ["microphone", "speaker", "screen", "shortcut"] {
-            // The microphone of this machine works and hears nothing, and the doctor says so.
+            // The test's microphone delivers silence, which the doctor reports.
             let good = finding(area)["ok"] == true || area == "microphone";
             assert!(good && finding(area)["message"].is_string(), "{:#}", finding(area));
         }
@@ -138,7 +138,7 @@ fn the_doctor_examines_a_whole_machine() {
             finding("microphone")["message"].as_str().is_some_and(|says| says.contains("first block")),
             "{findings:#}"
         );
-        // Without a message bus there is no key store; there is a remedy for each thing that is missing.
+        // Without a message bus there is no key store. Each problem has a remedy.
         assert_eq!(finding("keyring")["ok"], false);
         for finding in findings.as_array().into_iter().flatten().filter(|finding| finding["ok"] == false) {
             assert!(finding["remedy"].as_str().is_some_and(|remedy| !remedy.is_empty()), "{finding:#}");

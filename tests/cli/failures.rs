@@ -1,9 +1,9 @@
-//! Exit codes, and errors for people and for programs.
+//! Exit codes and error messages.
 
 use aura_tests::aura::{Aura, Ended};
 use aura_tests::providers::Providers;
 
-/// Exit code 1, the error's code on standard error, and a sentence.
+/// Checks for exit code 1, and for the error code and a sentence on standard error.
 fn assert_failed(ended: &Ended, code: &str) {
     let prefix = format!("error[{code}]: ");
     let says = ended.err.lines().find_map(|line| line.strip_prefix(&prefix));
@@ -26,7 +26,7 @@ fn wrong_usage() {
 }
 
 #[test]
-fn nobody_to_talk_to() {
+fn push_to_talk_without_a_running_app() {
     for edge in ["press", "release", "cancel"] {
         assert_failed(&Aura::new().run(&["ptt", edge]), "not_running");
     }
@@ -34,7 +34,7 @@ fn nobody_to_talk_to() {
 
 #[test]
 fn no_display() {
-    // None, and one that does not answer.
+    // None, and one that does not exist.
     for display in ["", ":4242"] {
         let ended = Aura::new().with("DISPLAY", display).with("WAYLAND_DISPLAY", "").run(&[]);
         assert!(ended.code == 1 && ended.err.contains("display"), "{ended:?}");
@@ -42,7 +42,7 @@ fn no_display() {
 }
 
 #[test]
-fn a_file_that_is_no_sound() {
+fn a_file_that_is_not_audio() {
     let aura = Aura::new();
     let file = aura.folder().join("notes.txt");
     assert_failed(&aura.run(&["listen", "--audio", &file.to_string_lossy(), "--json"]), "invalid_request");
@@ -53,7 +53,7 @@ fn a_file_that_is_no_sound() {
 }
 
 #[test]
-fn a_file_that_is_no_picture() {
+fn a_file_that_is_not_an_image() {
     let aura = Aura::new();
     let file = aura.folder().join("picture.png");
     std::fs::write(&file, "not a picture").expect("the folder can be written");
@@ -72,11 +72,11 @@ fn a_file_of_silence() {
     aura_tests::sound::make_file(&file, 16_000, 1, "trim 0 2");
     let ended = aura.run(&["listen", "--audio", &file.to_string_lossy(), "--json"]);
     assert_failed(&ended, "nothing_heard");
-    assert_eq!(ended.json()["error"]["code"], "nothing_heard", "the whole turn is printed all the same");
+    assert_eq!(ended.json()["error"]["code"], "nothing_heard", "the whole turn is printed as well");
 }
 
 #[test]
-fn a_key_that_is_refused_and_a_provider_that_is_unknown() {
+fn a_rejected_key_and_an_unknown_provider() {
     let providers = Providers::answering("Hello.");
     let aura = Aura::new().with_all(providers.groq()).with("GROQ_API_KEY", "gsk_a_key_that_nobody_knows");
     let ended = aura.run(&["ask", "How are you?", "--llm", "groq", "--json"]);
@@ -87,17 +87,17 @@ fn a_key_that_is_refused_and_a_provider_that_is_unknown() {
 }
 
 #[test]
-fn a_value_in_the_settings_that_cannot_be_used() {
+fn invalid_values_in_the_settings_are_reported() {
     let aura = Aura::new().settings("fallback = \"perhaps\"\nshortcut = 7\n[listening]\nlongest_seconds = 30\n");
     let ended = aura.run(&["ask", "Is anybody there?"]);
-    assert_eq!(ended.code, 0, "the other values and the defaults hold: {ended:?}");
+    assert_eq!(ended.code, 0, "the other values and the defaults apply: {ended:?}");
     let findings = aura.run(&["doctor", "--json"]).json();
     let about = findings.as_array().into_iter().flatten().filter(|finding| finding["area"] == "settings").count();
     assert!(about >= 2, "{findings:#}");
 }
 
 #[test]
-fn a_file_of_variables_that_is_not_all_auras() {
+fn a_dotenv_file_with_other_content() {
     let providers = Providers::answering("There are many.");
     let aura = Aura::new();
     let variables: String = providers.groq().iter().map(|(name, value)| format!("{name}={value}\n")).collect();
@@ -106,12 +106,12 @@ fn a_file_of_variables_that_is_not_all_auras() {
     write("");
     let ended = aura.run(&["ask", "How many are there?"]);
     assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, "There are many.\n", ""), "{ended:?}");
-    // Somebody else's file is said to be odd, and nothing of it is repeated: it may hold a key.
+    // A line that cannot be parsed is reported without its content, which may be a key.
     write("my secret is = = abc\n");
     let ended = aura.run(&["ask", "How many are there?"]);
     assert_eq!((ended.code, ended.out.as_str()), (0, "There are many.\n"), "{ended:?}");
     assert!(ended.err.contains(".env") && !ended.err.contains("secret"), "{ended:?}");
-    // What is looked up before there are settings is read from it too.
+    // Variables that are read before the settings apply as well.
     write("LOG_LEVEL=debug\n");
     let ended = aura.run(&["ask", "How many are there?"]);
     assert!(ended.code == 0 && ended.err.contains("DEBUG"), "{ended:?}");
@@ -120,7 +120,7 @@ fn a_file_of_variables_that_is_not_all_auras() {
     let mut command = aura.command(&["ask", "How many are there?"]);
     assert!(command.env_remove("AURA_DATA_DIR").output().is_ok_and(|done| done.status.success()));
     assert!(elsewhere.is_dir(), "the folder of the file is not used");
-    // A folder of that name, as Python projects have it.
+    // A folder with that name, as in Python projects.
     std::fs::remove_file(&file).and_then(|()| std::fs::create_dir(&file)).expect("the folder can be written");
     let ended = aura.run(&["ask", "Is anybody there?"]);
     assert!(ended.code == 0 && ended.err.contains(".env"), "{ended:?}");

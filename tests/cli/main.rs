@@ -1,4 +1,4 @@
-//! The command line as a person or a script uses it: one process, its exit code, and what it prints.
+//! The command line: exit codes and output.
 
 mod answers;
 mod failures;

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use aura_sandbox::{DEFAULT_KEY, Fault, Provider, Service};
 use aura_tests::aura::{Aura, Ended};
-use aura_tests::machine::with_machine;
+use aura_tests::desktop::with_desktop;
 use aura_tests::providers::Providers;
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ fn named<'a>(list: &'a Value, field: &str, name: &str) -> &'a Value {
 }
 
 #[test]
-fn what_they_are_and_offer() {
+fn providers_models_and_voices_are_listed() {
     let providers = Providers::answering(ANSWER);
     let aura = with_both(&providers);
     let snapshot = ok(aura.run(&["providers", "--json"]));
@@ -47,7 +47,7 @@ fn what_they_are_and_offer() {
 }
 
 #[test]
-fn a_switch_holds_from_the_next_request_on() {
+fn a_switch_applies_from_the_next_request() {
     let providers = Providers::answering(ANSWER);
     let aura = with_both(&providers);
     let by = |aura: &Aura| {
@@ -56,7 +56,7 @@ fn a_switch_holds_from_the_next_request_on() {
     };
     assert_eq!(by(&aura)["provider"], "groq");
     let ended = aura.run(&["providers", "switch", "llm", "gemini"]);
-    assert!(ended.code == 0 && ended.out.starts_with("llm is now done by gemini"), "{ended:?}");
+    assert!(ended.code == 0 && ended.out.starts_with("llm now uses gemini"), "{ended:?}");
     assert_eq!(by(&aura)["provider"], "gemini");
     ok(aura.run(&["providers", "switch", "llm", "groq", "openai/gpt-oss-120b", "--json"]));
     assert_eq!(by(&aura), json!({ "provider": "groq", "model": "openai/gpt-oss-120b" }));
@@ -64,11 +64,11 @@ fn a_switch_holds_from_the_next_request_on() {
     let wrong = aura.run(&["providers", "switch", "llm", "nobody"]);
     assert!(wrong.code == 1 && wrong.err.contains("error[invalid_request]"), "{wrong:?}");
     assert_eq!(aura.run(&["providers", "switch", "smell", "groq"]).code, 2);
-    assert_eq!(by(&aura)["model"], "openai/gpt-oss-120b", "a mistake changes nothing");
+    assert_eq!(by(&aura)["model"], "openai/gpt-oss-120b", "an invalid switch changes nothing");
 }
 
 #[test]
-fn a_test_of_each_service() {
+fn each_service_can_be_tested() {
     let providers = Providers::answering(ANSWER);
     let aura = with_both(&providers);
     for (service, provider) in [("stt", "groq"), ("llm", "gemini"), ("vlm", "groq"), ("tts", "gemini")] {
@@ -90,22 +90,22 @@ fn a_test_of_each_service() {
 }
 
 #[test]
-fn a_wrong_key_is_told_without_a_billed_call() {
+fn a_rejected_key_is_reported_without_a_billed_call() {
     let providers = Providers::answering(ANSWER);
     let aura = with_both(&providers).with("GROQ_API_KEY", "gsk_this_is_not_the_key_at_all");
     let report = ok(aura.run(&["providers", "health", "--json"]));
     let groq = named(&report["providers"], "name", "groq");
     assert!(groq["reason"].as_str().is_some_and(|why| why.contains("key")), "{groq:#}");
     assert_eq!(named(&report["providers"], "name", "gemini")["status"], "healthy");
-    assert!(providers.requests(Service::Llm).is_empty(), "looking costs nothing");
+    assert!(providers.requests(Service::Llm).is_empty(), "a health report costs nothing");
     let table = aura.run(&["providers", "health"]);
     assert!(table.out.contains("unavailable") && !table.out.contains("gsk_this"), "{table:?}");
     assert!(DEFAULT_KEY.len() > 8 && !table.out.contains(DEFAULT_KEY));
 }
 
 #[test]
-fn the_running_app_tells_what_its_traffic_showed() {
-    with_machine("providers::the_running_app_tells_what_its_traffic_showed", || {
+fn the_health_of_the_running_app_comes_from_its_requests() {
+    with_desktop("providers::the_health_of_the_running_app_comes_from_its_requests", || {
         let providers = Providers::answering(ANSWER);
         let app = with_both(&providers).start();
         providers.fault(Fault::status(503).provider(Provider::Groq).service(Service::Llm));
@@ -128,13 +128,13 @@ fn the_running_app_tells_what_its_traffic_showed() {
 }
 
 #[test]
-fn the_history_is_searched_exported_and_asked_again() {
+fn the_history_is_searched_exported_and_retried() {
     let providers = Providers::answering(ANSWER);
     let aura = with_both(&providers);
     ok(aura.run(&["ask", "How many are there?", "--json"]));
     providers.fault(Fault::status(400));
     assert_eq!(aura.run(&["ask", "And tomorrow?"]).code, 1);
-    providers.mend();
+    providers.clear_faults();
 
     let found = ok(aura.run(&["history", "search", "tomor", "--json"]));
     assert_eq!(found.as_array().unwrap().len(), 1, "{found:#}");
@@ -149,11 +149,11 @@ fn the_history_is_searched_exported_and_asked_again() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_closed_output_is_not_an_error() {
     let aura = Aura::new();
     let mut listing = aura.command(&["providers", "models"]);
     let mut listing = listing.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-    // As `head` does it, before anything was printed.
+    // Closed before anything is printed, as by `head`.
     drop(listing.stdout.take());
     let ended = listing.wait_with_output().expect("the program ends");
     assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));

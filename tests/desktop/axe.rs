@@ -1,11 +1,11 @@
-//! axe-core finds nothing to object to, in any panel, light and dark; and the page stays in the window.
+//! No panel, light or dark, has a violation that axe-core finds, and no page is larger than its window.
 
 use std::time::Duration;
 
 use aura_sandbox::{Fault, Provider, Service};
 use aura_tests::aura::Aura;
+use aura_tests::desktop::with_desktop;
 use aura_tests::display::{make_picture, open_window, with_window};
-use aura_tests::machine::with_machine;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
 use aura_tests::window::{MAIN, OVERLAY, Window};
@@ -15,24 +15,24 @@ const ANSWER: &str =
     "Do this:\n\n1. Look at `ss -ltnp`.\n2. Take a port that is **not** listed.\n\n```sh\nss -ltnp\n```";
 const ENTER: &str = "\u{e007}";
 
-/// The violations of one view after the other.
+/// The violations of all views so far.
 #[derive(Default)]
 struct Found(Vec<String>);
 
 impl Found {
-    fn look(&mut self, window: &Window, view: &str) {
+    fn check(&mut self, window: &Window, view: &str) {
         self.0.extend(window.violations().into_iter().map(|line| format!("{view}: {line}")));
-        // What is hidden from the eye must not make the page longer than the window: it could then be scrolled out of it.
+        // Hidden content must not make the page longer than the window: the page could then scroll out of view.
         if window.script("return document.documentElement.scrollHeight > innerHeight", &[]) == true {
-            self.0.push(format!("{view}: the page scrolls, and not only its panel"));
+            self.0.push(format!("{view}: the page itself scrolls"));
         }
     }
 
-    /// The view in every look that there is.
-    fn look_at_all(&mut self, window: &Window, view: &str) {
+    /// Checks a view in both themes.
+    fn check_themes(&mut self, window: &Window, view: &str) {
         for theme in ["light", "dark"] {
-            wear(window, theme);
-            self.look(window, &format!("{view}, {theme}"));
+            set_theme(window, theme);
+            self.check(window, &format!("{view}, {theme}"));
         }
     }
 
@@ -41,10 +41,10 @@ impl Found {
     }
 }
 
-fn wear(window: &Window, theme: &str) {
+fn set_theme(window: &Window, theme: &str) {
     window.app.call("change_settings", json!({"changes": {"appearance": {"theme": theme}}}));
-    let worn = || window.script("return document.documentElement.dataset.theme", &[]) == theme;
-    assert!(wait_until(Duration::from_secs(20), worn), "the page is not {theme}");
+    let is_set = || window.script("return document.documentElement.dataset.theme", &[]) == theme;
+    assert!(wait_until(Duration::from_secs(20), is_set), "the page is not {theme}");
 }
 
 fn go(window: &Window, panel: &str) {
@@ -54,25 +54,25 @@ fn go(window: &Window, panel: &str) {
 
 #[test]
 fn first_run() {
-    with_machine("axe::first_run", || {
+    with_desktop("axe::first_run", || {
         let providers = Providers::answering(ANSWER);
         let window = Window::open(Aura::new().with_all(providers.groq_address()));
         let mut found = Found::default();
-        window.find("button", "Paste a key");
-        found.look_at_all(&window, "first run");
-        window.click("button", "Paste a key");
-        window.write("textbox", "Your key", "not-the-key");
-        found.look_at_all(&window, "first run, key");
+        window.find("button", "Paste an API key");
+        found.check_themes(&window, "first run");
+        window.click("button", "Paste an API key");
+        window.write("textbox", "Your API key", "not-the-key");
+        found.check_themes(&window, "first run, key");
         window.click("button", "Back");
         window.click("button", "Start offline");
         window.find("button", "Skip the sound check");
-        found.look_at_all(&window, "first run, sound check");
+        found.check_themes(&window, "first run, sound check");
         window.click("button", "Skip the sound check");
         window.wait_for_text("For example");
-        found.look_at_all(&window, "talk, empty");
+        found.check_themes(&window, "talk, empty");
         for panel in ["Providers", "Health", "History"] {
             go(&window, panel);
-            found.look(&window, &format!("{panel}, nothing there"));
+            found.check(&window, &format!("{panel}, empty"));
         }
         found.end();
     });
@@ -80,7 +80,7 @@ fn first_run() {
 
 #[test]
 fn every_panel() {
-    with_machine("axe::every_panel", || {
+    with_desktop("axe::every_panel", || {
         let providers = Providers::answering(ANSWER);
         let aura = Aura::new().with_all(providers.groq()).with_all(providers.gemini());
         let window = Window::open(aura.settings("[speaking]\nmuted = true\n"));
@@ -90,7 +90,7 @@ fn every_panel() {
             window.app.turn(number)
         };
         ask(1);
-        // Somebody else answers; then nobody does.
+        // Another provider answers; then none does.
         providers.fault(Fault::status(503).provider(Provider::Groq).service(Service::Llm));
         ask(2);
         ask(3);
@@ -104,43 +104,43 @@ fn every_panel() {
         window.find("button", "Copy details");
         window.script("document.querySelectorAll('.provenance .line').forEach((line) => line.click())", &[]);
         window.click("button", "Retry with…");
-        window.find("combobox", "Who answers this time");
-        found.look_at_all(&window, "talk");
+        window.find("combobox", "Provider for Answers");
+        found.check_themes(&window, "talk");
 
         go(&window, "Providers");
-        window.click("button", "Change who answers");
-        window.click("button", "Edit the order of who speaks");
+        window.click("button", "Change provider for Answers");
+        window.click("button", "Edit order for Voice");
         window.click("button", "Add a server");
         let listed = || window.script("return document.querySelectorAll('table tr').length > 10", &[]) == true;
         assert!(wait_until(Duration::from_secs(20), listed), "the models are not listed");
-        found.look_at_all(&window, "providers");
+        found.check_themes(&window, "providers");
 
         go(&window, "Health");
         window.wait_for_text("was overloaded");
-        found.look_at_all(&window, "health");
+        found.check_themes(&window, "health");
 
         go(&window, "History");
         window.wait_for_text("How do I find a free port?");
         window.script("document.querySelectorAll('li .head').forEach((entry) => entry.click())", &[]);
-        found.look_at_all(&window, "history");
+        found.check_themes(&window, "history");
 
         go(&window, "Settings");
         let checked = || window.text().contains("Check again") && !window.text().contains("Looking for devices");
         assert!(wait_until(Duration::from_secs(30), checked), "the settings are not complete");
-        found.look_at_all(&window, "settings");
+        found.check_themes(&window, "settings");
         window.script("document.documentElement.dataset.contrast = 'more'", &[]);
-        found.look_at_all(&window, "settings, high contrast");
+        found.check_themes(&window, "settings, high contrast");
         found.end();
     });
 }
 
 #[test]
 fn overlay() {
-    with_machine("axe::overlay", || {
+    with_desktop("axe::overlay", || {
         let window = Window::open(Aura::new());
         let picture = window.app.aura().folder().join("letter.png");
         make_picture(&picture, &["-size", "600x300", "xc:white"]);
-        // In front of AURA's own window the overlay would say nothing new.
+        // The overlay is hidden while AURA's own window has the focus.
         let _letter = open_window("Letter", &picture);
         with_window("^Letter$", &["windowactivate", "--sync"]);
         window.app.call("press", json!({}));
@@ -148,7 +148,7 @@ fn overlay() {
         window.switch_to(OVERLAY);
         window.wait_for_text("Listening");
         let mut found = Found::default();
-        found.look(&window, "overlay");
+        found.check(&window, "overlay");
         found.end();
         window.app.call("cancel", json!({}));
         window.switch_to(MAIN);

@@ -1,12 +1,12 @@
-//! The real window: a question goes in by every way there is, and the answer, or what went wrong, appears.
+//! The real window: questions by every input method, answers, errors, settings, tray and accessibility.
 
-mod asked;
 mod axe;
-mod by_key;
-mod kept;
+mod errors;
+mod history;
+mod keyboard_only;
 mod pictures;
 mod policy;
-mod switched;
+mod questions;
+mod switching;
 mod tray;
-mod trouble;
 mod welcome;

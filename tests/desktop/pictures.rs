@@ -1,29 +1,29 @@
-//! Pictures of the windows, for README and for whoever looks at a change.
+//! Screenshots of the windows, for documentation and review.
 
 use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
+use aura_tests::desktop::with_desktop;
 use aura_tests::display::{make_picture, open_window, windows, with_window};
-use aura_tests::machine::with_machine;
 use aura_tests::process::{run, wait_until};
 use aura_tests::providers::Providers;
 use aura_tests::window::{Window, screenshots};
 use serde_json::json;
 
-/// Fails unless the picture is a picture: wide enough, and not of one colour.
+/// Panics unless the picture is wide enough and has contrast. Returns its mean brightness, 0 to 255.
 fn assert_shows_something(file: &std::path::Path, width: u32) -> f32 {
     let picture = image::open(file).expect("the screenshot is a picture").to_luma8();
     assert!(picture.width() >= width, "{} is {} pixels wide", file.display(), picture.width());
     let (least, most) =
         picture.pixels().fold((255, 0), |(least, most), pixel| (pixel.0[0].min(least), pixel.0[0].max(most)));
-    assert!(most - least > 100, "{} shows next to nothing", file.display());
+    assert!(most - least > 100, "{} has no contrast", file.display());
     picture.pixels().map(|pixel| f32::from(pixel.0[0])).sum::<f32>() / (picture.width() * picture.height()) as f32
 }
 
 #[test]
 fn light_and_dark() {
-    with_machine("pictures::light_and_dark", || {
+    with_desktop("pictures::light_and_dark", || {
         let answer = "The error means that another program already uses port 8080. Stop that program, or start the server on another port.";
         let providers = Providers::answering(answer);
         let window = Window::open(Aura::new().with_all(providers.groq()).settings("[appearance]\ntheme = \"light\"\n"));
@@ -47,16 +47,16 @@ fn light_and_dark() {
 
 #[test]
 fn overlay() {
-    with_machine("pictures::overlay", || {
+    with_desktop("pictures::overlay", || {
         let app = Aura::new().start();
-        // Somebody works in another window; in front of AURA's own the overlay would say nothing new.
+        // Another window has the focus: the overlay is hidden while AURA's own window has it.
         let picture = app.aura().folder().join("letter.png");
         make_picture(&picture, &["-size", "600x300", "xc:white"]);
         let _letter = open_window("Letter", &picture);
         with_window("^Letter$", &["windowactivate", "--sync"]);
         let focus = || run(Command::new("xdotool").args(["getwindowfocus", "getwindowname"]), "xdotool");
         assert!(wait_until(Duration::from_secs(10), || focus().trim() == "Letter"), "`{}` has the focus", focus());
-        assert!(windows("^AURA overlay$").is_empty(), "it shows while nothing happens");
+        assert!(windows("^AURA overlay$").is_empty(), "it shows while AURA is idle");
         app.call("press", json!({}));
         app.wait_for_recording();
         let shown = wait_until(Duration::from_secs(10), || !windows("^AURA overlay$").is_empty());

@@ -1,4 +1,4 @@
-//! What a page of AURA may not do, whatever gets into it: run foreign code, or reach anything but AURA itself.
+//! The content security policy: a page of AURA runs no foreign code and loads nothing from other origins.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
-use aura_tests::machine::with_machine;
+use aura_tests::desktop::with_desktop;
 use aura_tests::process::wait_until;
 use aura_tests::window::{MAIN, OVERLAY, Window};
 use serde_json::{Value, json};
 
-/// Tries everything and tells what came of each. The argument is the address of somebody else.
+/// Tries each forbidden action and returns which of them worked. The argument is the address of a foreign server.
 const TRY: &str = r#"
 const [there, done] = arguments;
 const blocked = [];
@@ -65,8 +65,8 @@ Promise.all(Object.entries(waiting).map(async ([name, end]) => { came[name] = aw
 });
 "#;
 
-/// Somebody else, who would answer everything and counts who comes.
-fn somebody_else() -> (String, Arc<AtomicUsize>) {
+/// A foreign server that answers every request and counts the connections.
+fn foreign_server() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("it listens"));
     let came = Arc::new(AtomicUsize::new(0));
@@ -83,10 +83,10 @@ fn somebody_else() -> (String, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn foreign_code_and_foreign_addresses_are_refused() {
-    with_machine("policy::foreign_code_and_foreign_addresses_are_refused", || {
+fn foreign_code_and_foreign_addresses_are_blocked() {
+    with_desktop("policy::foreign_code_and_foreign_addresses_are_blocked", || {
         let window = Window::open(Aura::new());
-        let (address, callers) = somebody_else();
+        let (address, callers) = foreign_server();
         for page in [MAIN, OVERLAY] {
             window.switch_to(page);
             let loaded = || window.script("return document.readyState", &[]) == "complete";
@@ -100,9 +100,9 @@ fn foreign_code_and_foreign_addresses_are_refused() {
             let blocked: Vec<&str> =
                 found["blocked"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             for directive in ["script-src-elem", "img-src", "connect-src"] {
-                assert!(blocked.contains(&directive), "{page}: the policy did not speak of {directive}: {found:#}");
+                assert!(blocked.contains(&directive), "{page}: no violation of {directive} was reported: {found:#}");
             }
         }
-        assert_eq!(callers.load(Ordering::SeqCst), 0, "somebody else was called");
+        assert_eq!(callers.load(Ordering::SeqCst), 0, "the foreign server was called");
     });
 }

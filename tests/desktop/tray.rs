@@ -1,31 +1,31 @@
-//! The tray, on a desktop that shows trays: it says what AURA does, switches, mutes, brings the window back, and ends AURA.
+//! The tray: it shows the state, switches providers, mutes, shows the window, and quits AURA.
 
 use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
+use aura_tests::desktop::with_desktop_and_bus;
 use aura_tests::display::{close_window, find_window, windows, xdotool};
-use aura_tests::machine::with_machine_and_bus;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
 use aura_tests::tray::Tray;
 use serde_json::{Value, json};
 
-/// Whether the main window can be seen.
+/// Whether the main window is visible.
 fn window_shows() -> bool {
     !windows("^AURA$").is_empty()
 }
 
 #[test]
-fn switches_and_brings_the_window_back() {
-    with_machine_and_bus("tray::switches_and_brings_the_window_back", || {
+fn the_tray_switches_and_shows_the_window() {
+    with_desktop_and_bus("tray::the_tray_switches_and_shows_the_window", || {
         let tray = Tray::start();
         let providers = Providers::answering("There are many people looking for money.");
         let aura = Aura::new().with_all(providers.groq()).with_all(providers.gemini()).with_store();
         let mut app = aura.start();
         let setting = |path: &str| app.call("snapshot", json!({}))["settings"].pointer(path).cloned();
 
-        // What is done in the tray holds, and what is done elsewhere is seen in it.
+        // Changes in the tray apply, and changes elsewhere show in it.
         tray.wait_for("Ready");
         tray.wait_for("Answers: Groq");
         let gemini = || {
@@ -45,49 +45,49 @@ fn switches_and_brings_the_window_back() {
         tray.click("AURA may see the screen");
         assert!(wait_until(Duration::from_secs(30), || setting("/screen/share") == Some(json!("when_asked"))));
 
-        // In German when the person wants that.
+        // In German, if that is the language of the settings.
         app.call("change_settings", json!({"changes": {"appearance": {"language": "de"}}}));
-        tray.wait_for("Antwortet: Google Gemini");
+        tray.wait_for("Antworten: Google Gemini");
         app.call("change_settings", json!({"changes": {"appearance": {"language": "en"}}}));
         tray.wait_for("Show AURA");
 
-        // Closing the window leaves AURA in the tray, which brings it back and ends it.
+        // After its window is closed, AURA stays in the tray, which can show the window and quit AURA.
         close_window("^AURA$");
         assert!(wait_until(Duration::from_secs(30), || !window_shows()), "the window stays");
         assert_eq!(app.call("ask", json!({"text": "Are you there?", "speech": "none"}))["error"], Value::Null);
         tray.click("Show AURA");
         assert!(wait_until(Duration::from_secs(30), window_shows), "the window does not come back");
         tray.click("Quit AURA");
-        assert!(wait_until(Duration::from_secs(30), || !app.is_alive()), "AURA goes on");
+        assert!(wait_until(Duration::from_secs(30), || !app.is_alive()), "AURA still runs");
     });
 }
 
 #[test]
-fn the_window_remembers_its_place() {
-    with_machine_and_bus("tray::the_window_remembers_its_place", || {
-        let place = || {
+fn the_window_keeps_its_size() {
+    with_desktop_and_bus("tray::the_window_keeps_its_size", || {
+        let geometry = || {
             let found = Command::new("xdotool")
                 .args(["search", "--onlyvisible", "--name", "^AURA$", "getwindowgeometry", "--shell"])
                 .output()
                 .expect("this test needs xdotool: apt install xdotool");
             String::from_utf8_lossy(&found.stdout).into_owned()
         };
-        let has = |size: &str| place().contains(size);
+        let has = |size: &str| geometry().contains(size);
         let mut app = Aura::new().start();
         let window = find_window("^AURA$").to_string();
         xdotool(&["windowsize", &window, "820", "610"]);
-        assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", place());
-        // Without a tray that shows, closing the window ends AURA.
+        assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", geometry());
+        // Without a visible tray, closing the window ends AURA.
         close_window("^AURA$");
-        assert!(wait_until(Duration::from_secs(30), || !app.is_alive()), "AURA goes on without a tray");
+        assert!(wait_until(Duration::from_secs(30), || !app.is_alive()), "AURA still runs without a tray");
         app.start_again();
-        assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", place());
+        assert!(wait_until(Duration::from_secs(30), || has("WIDTH=820\nHEIGHT=610")), "{}", geometry());
     });
 }
 
 #[test]
-fn starts_when_the_person_logs_in() {
-    with_machine_and_bus("tray::starts_when_the_person_logs_in", || {
+fn start_at_login() {
+    with_desktop_and_bus("tray::start_at_login", || {
         let aura = Aura::new();
         let home = aura.folder().join("home");
         std::fs::create_dir(&home).expect("the folder can be written");
@@ -98,10 +98,10 @@ fn starts_when_the_person_logs_in() {
         };
         let set = |at_login: bool| app.call("change_settings", json!({"changes": {"startup": {"at_login": at_login}}}));
         set(true);
-        assert!(wait_until(Duration::from_secs(30), || entry().is_some()), "it is not entered");
+        assert!(wait_until(Duration::from_secs(30), || entry().is_some()), "the autostart entry is missing");
         let text = entry().unwrap_or_default();
         assert!(text.lines().any(|line| line.starts_with("Exec=") && line.ends_with("aura --hidden")), "{text}");
         set(false);
-        assert!(wait_until(Duration::from_secs(30), || entry().is_none()), "it stays entered");
+        assert!(wait_until(Duration::from_secs(30), || entry().is_none()), "the autostart entry stays");
     });
 }

@@ -1,9 +1,9 @@
-//! The multi-provider guide, walked as it is printed: its curl lines and its Python examples, copied letter by letter, against `aura
-//! serve` with sandbox providers. Only the port differs. The person who starts AURA runs them, so none brings a token.
+//! The multi-provider guide: its curl commands and Python examples, copied verbatim apart from the port, run against `aura serve` with
+//! sandbox providers. They run as the user who started the server, so they need no token.
 //!
-//! Prints what each came to as a table.
+//! Prints a table of the results.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -11,33 +11,34 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use aura_sandbox::{
-    Fault, Fixed, FixedAudio, Provider, Reply, Rule, Sandbox, SandboxConfig, Script, Sound, ToolCall, When,
+    Fault, FixedAnswers, FixedAudio, Provider, Rule, RuleCondition, Sandbox, SandboxConfig, Script, ScriptedReply,
+    TestSignal, ToolCall,
 };
 use aura_tests::aura::programs;
-use aura_tests::http::{HttpDoor, sandboxed};
+use aura_tests::http::{HttpServer, sandboxed};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-/// The guide's curl lines, each under its title.
+/// The guide's curl commands, each under its title.
 const LINES: &str = include_str!("lines.sh");
 
-/// What one step came to.
+/// The result of one step.
 struct Row {
     title: String,
     status: String,
     ms: u128,
-    came_to: Result<String, String>,
+    result: Result<String, String>,
 }
 
-/// The door, its providers, and the rows so far.
+/// The server, its providers, and the results so far.
 struct Walk {
-    door: HttpDoor,
+    server: HttpServer,
     sandbox: Sandbox,
     rows: Vec<Row>,
 }
 
 fn main() -> ExitCode {
-    // The walk is one test; whoever lists tests, or looks for others, is told so.
+    // The whole guide is one test for `--list` and for filters.
     if std::env::args().any(|argument| argument == "--list") {
         println!("the_guide: test");
         return ExitCode::SUCCESS;
@@ -51,23 +52,23 @@ fn main() -> ExitCode {
     let runtime = Runtime::new().unwrap();
     let config = SandboxConfig { script: script(), ..SandboxConfig::default() };
     let (sandbox, aura) = runtime.block_on(sandboxed(config));
-    let mut walk = Walk { door: HttpDoor::serving(aura, "aura", &["serve"]), sandbox, rows: Vec::new() };
-    files(walk.door.aura().folder());
+    let mut walk = Walk { server: HttpServer::serving(aura, "aura", &["serve"]), sandbox, rows: Vec::new() };
+    files(walk.server.aura().folder());
     walk.all();
     print(&walk.rows);
-    let failed = walk.rows.iter().filter(|row| row.came_to.is_err()).count();
+    let failed = walk.rows.iter().filter(|row| row.result.is_err()).count();
     println!(
         "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out; finished in {:.2}s\n",
         if failed == 0 { "ok" } else { "FAILED" },
         walk.rows.len() - failed,
         began.elapsed().as_secs_f64(),
     );
-    // The runtime goes last: the sandbox lives on it.
+    // Dropped before the runtime, on which the sandbox runs.
     drop(walk);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What the models answer.
+/// The answers of the models.
 fn script() -> Script {
     let arguments = json!({
         "steps": [
@@ -78,19 +79,19 @@ fn script() -> Script {
     });
     let call = ToolCall { name: "plan_actions".into(), arguments };
     let whatsapp = Rule {
-        when: When { contains: Some("WhatsApp".into()), ..When::default() },
-        reply: Reply { tool_calls: vec![call], ..Reply::default() },
+        when: RuleCondition { contains: Some("WhatsApp".into()), ..RuleCondition::default() },
+        reply: ScriptedReply { tool_calls: vec![call], ..ScriptedReply::default() },
         times: None,
     };
     Script { rules: vec![whatsapp, Rule::reply("Hello from {model}.")] }
 }
 
-/// The files that the guide's lines name: speech, and a picture of a screen.
+/// Creates the files that the commands use: speech, and a screenshot.
 fn files(folder: &Path) {
     aura_tests::speech::say(&folder.join("sample.wav"), "what is the weather like today");
     let screen = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/talk-light.png");
     std::fs::copy(screen, folder.join("screen.png")).unwrap();
-    // curl reads its own settings: its lines stay as they are, and tell the status all the same.
+    // A .curlrc makes curl print the status, without a change to the commands.
     std::fs::write(folder.join(".curlrc"), "silent\nshow-error\nwrite-out = \"\\n%{http_code}\"\n").unwrap();
 }
 
@@ -126,7 +127,7 @@ impl Walk {
         self.curl("Switch Default Provider", |answer| says(&answer["message"], "message"));
         self.curl("Set Default Model", |answer| says(&answer["message"], "message"));
         self.curl("Get Service Config", |answer| {
-            assert_eq!(answer["default_provider"], "gemini", "the switch holds");
+            assert_eq!(answer["default_provider"], "gemini", "the switch applies");
             says(&answer["default_model"], "default_model")
         });
         self.example("1-intent.py", |answer| {
@@ -134,10 +135,10 @@ impl Walk {
             assert_eq!(answer["action_plan"].as_array().map(Vec::len), Some(2));
             answer["intent"].to_string()
         });
-        // httpx waits five seconds and no longer: on a busy computer the real recogniser may take more.
-        self.sandbox.set_fixed(Fixed {
+        // httpx times out after five seconds, and the real recogniser may take longer on a busy computer.
+        self.sandbox.set_fixed(FixedAnswers {
             transcript: Some("What is the weather like today?".into()),
-            audio: Some(FixedAudio { sound: Sound::Tone, ms: 500 }),
+            audio: Some(FixedAudio { sound: TestSignal::Tone, ms: 500 }),
         });
         self.example("2-mixed.py", |answer| {
             assert_eq!(route(answer, "thinking")["provider"], "groq", "the picture's provider");
@@ -147,7 +148,7 @@ impl Walk {
             assert_eq!(route(answer, "thinking")["provider"], "gemini", "the default since the switch");
             says(&answer["response"], "response")
         });
-        // And where Groq is the default and down.
+        // With Groq as the default, and down.
         let back = json!({"service_type": "llm", "provider": "groq"}).to_string();
         self.step("Back to Groq", &format!("curl --json '{back}' http://localhost:8000/providers/switch"), |answer| {
             says(&answer["message"], "message")
@@ -165,31 +166,31 @@ impl Walk {
         });
     }
 
-    /// One of the guide's curl lines.
+    /// Runs one of the guide's curl commands.
     fn curl(&mut self, title: &str, check: impl FnOnce(&Value) -> String) {
         let line = LINES.split("### ").find_map(|block| block.strip_prefix(title)?.strip_prefix('\n'));
-        let line = line.unwrap_or_else(|| panic!("the guide has no line `{title}`"));
+        let line = line.unwrap_or_else(|| panic!("the guide has no command `{title}`"));
         self.step(title, line, check);
     }
 
     fn step(&mut self, title: &str, line: &str, check: impl FnOnce(&Value) -> String) {
-        let line = line.replace("localhost:8000", &format!("localhost:{}", self.door.port()));
+        let line = line.replace("localhost:8000", &format!("localhost:{}", self.server.port()));
         let mut bash = self.command("bash");
         bash.args(["-c", &line]);
         self.run(title, bash, check);
     }
 
-    /// One of the guide's Python examples.
+    /// Runs one of the guide's Python examples.
     fn example(&mut self, file: &str, check: impl FnOnce(&Value) -> String) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guide");
         let mut command = self.command(python().to_str().unwrap());
-        command.arg(folder.join("run.py")).arg(folder.join("examples").join(file)).arg(self.door.port().to_string());
+        command.arg(folder.join("run.py")).arg(folder.join("examples").join(file)).arg(self.server.port().to_string());
         self.run(&format!("Example {file}"), command, check);
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        let folder = self.door.aura().folder();
+        let folder = self.server.aura().folder();
         command.current_dir(folder).env("CURL_HOME", folder).env("no_proxy", "*").stdin(Stdio::null());
         command
     }
@@ -198,10 +199,10 @@ impl Walk {
         let began = Instant::now();
         let done = command.output().unwrap_or_else(|cause| panic!("{command:?}: {cause}"));
         let ms = began.elapsed().as_millis();
-        let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        // curl tells the status after the answer; Python has raised, or has an answer with an error in it.
-        let (text, status) = said.trim_end().rsplit_once('\n').unwrap_or((said.trim_end(), "200"));
-        let came_to = match serde_json::from_str::<Value>(text) {
+        let output = String::from_utf8_lossy(&done.stdout).into_owned();
+        // curl prints the status after the answer. A Python example fails with an exception or an answer with an error.
+        let (text, status) = output.trim_end().rsplit_once('\n').unwrap_or((output.trim_end(), "200"));
+        let result = match serde_json::from_str::<Value>(text) {
             Ok(answer) if status == "200" && answer.get("error").is_none() => {
                 let fails = answer.get("success").is_some_and(|success| success != true);
                 let checked = catch_unwind(AssertUnwindSafe(|| check(&answer)));
@@ -209,11 +210,11 @@ impl Walk {
             }
             _ => Err(format!("{text} {}", String::from_utf8_lossy(&done.stderr))),
         };
-        self.rows.push(Row { title: title.to_owned(), status: status.to_owned(), ms, came_to });
+        self.rows.push(Row { title: title.to_owned(), status: status.to_owned(), ms, result });
     }
 }
 
-/// The Python with httpx.
+/// The Python interpreter with httpx.
 fn python() -> PathBuf {
     let python = programs().parent().unwrap().join("python/bin/python");
     assert!(python.is_file(), "{} is missing: run `cargo xtask guide`", python.display());
@@ -232,7 +233,7 @@ fn length(list: &Value) -> usize {
     length
 }
 
-/// A text of an answer, which must be there.
+/// A text of an answer; panics if it is missing or empty.
 fn says(value: &Value, name: &str) -> String {
     let text = value.as_str().unwrap_or_default();
     assert!(!text.is_empty(), "`{name}` is empty");
@@ -240,9 +241,9 @@ fn says(value: &Value, name: &str) -> String {
 }
 
 fn print(rows: &[Row]) {
-    println!("\n{:34} {:>6} {:>6}  what it came to", "step", "status", "ms");
-    for Row { title, status, ms, came_to } in rows {
-        match came_to {
+    println!("\n{:34} {:>6} {:>6}  result", "step", "status", "ms");
+    for Row { title, status, ms, result } in rows {
+        match result {
             Ok(text) => println!("{title:34} {status:>6} {ms:>6}  {}", text.chars().take(110).collect::<String>()),
             Err(why) => println!("{title:34} {status:>6} {ms:>6}  FAILED: {why}"),
         }

@@ -1,6 +1,6 @@
-"""Runs one example of the guide as it is printed, but for the port, and prints what it came to as JSON.
+"""Runs one example of the guide, verbatim apart from the port, and prints its result as JSON.
 
-An example is a function, or lines that await; what they take as given is given here.
+An example is an async function, or top-level code with `await`. This file defines the names that the examples use.
 """
 
 import ast

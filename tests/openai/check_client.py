@@ -1,4 +1,4 @@
-"""The official client, pointed at the door: everything that the door speaks of OpenAI's format."""
+"""The official client against the local API: every supported part of OpenAI's format."""
 
 import base64
 import contextlib
@@ -14,7 +14,7 @@ import zlib
 
 import openai
 import pytest
-from conftest import FROM_GEMINI, FROM_GROQ, Door, asked, control, fault
+from conftest import FROM_GEMINI, FROM_GROQ, Server, control, fault, received
 
 ASK = [{"role": "user", "content": "Good morning"}]
 TOOL = {
@@ -26,7 +26,7 @@ TOOL = {
     },
 }
 SPOKEN = "where is the train station"
-# The recogniser is small: these are the words of the sentence that it reliably hears.
+# The words of the sentence that the small recogniser reliably recognises.
 HEARD = {"where", "train", "station"}
 
 
@@ -50,7 +50,7 @@ def looking(*pictures):
 
 @pytest.fixture(scope="session")
 def speech():
-    # A voice that the recogniser understands; the sizes in the header are those of a stream, which tells none.
+    # A voice that the recogniser understands. The header has the placeholder sizes of a stream.
     command = ["espeak-ng", "-v", "en-us+f5", "-s", "150", "--stdout", SPOKEN]
     return subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
 
@@ -90,7 +90,7 @@ def test_stream(client):
     assert raw.headers["x-aura-route"] == "groq/openai/gpt-oss-20b" and raw.headers["x-aura-attempts"] == "1"
     chunks = list(raw.parse())
     text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
-    assert text == FROM_GROQ and len(chunks) > 8, "piece by piece"
+    assert text == FROM_GROQ and len(chunks) > 8, "in several chunks"
     assert len({chunk.id for chunk in chunks}) == 1
     assert chunks[0].choices[0].delta.role == "assistant"
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
@@ -99,7 +99,7 @@ def test_stream(client):
     assert chunks[-2].aura["route"] == "groq/openai/gpt-oss-20b"
 
 
-def test_who_names_a_model_gets_it(client):
+def test_a_named_model_is_used(client):
     for model, text in [
         ("groq/openai/gpt-oss-20b", FROM_GROQ),
         ("openai/gpt-oss-20b", FROM_GROQ),
@@ -114,14 +114,14 @@ def test_who_names_a_model_gets_it(client):
         assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
 
 
-def test_a_model_that_does_something_else_is_told(client):
+def test_a_model_of_another_service_is_rejected(client):
     for model in ["groq/whisper-large-v3-turbo", "whisper-large-v3-turbo"]:
         with pytest.raises(openai.BadRequestError) as caught:
             client.chat.completions.create(model=model, messages=ASK)
         assert "does not answer" in caught.value.body["message"] and caught.value.param == "model"
-    with pytest.raises(openai.BadRequestError, match="does not look at pictures"):
+    with pytest.raises(openai.BadRequestError, match="does not accept pictures"):
         client.chat.completions.create(model="openai/gpt-oss-20b", messages=looking(png(8, 8)))
-    with pytest.raises(openai.BadRequestError, match="does not speak"):
+    with pytest.raises(openai.BadRequestError, match="does not generate speech"):
         client.audio.speech.create(model="groq/openai/gpt-oss-20b", voice="a", input="a", response_format="wav")
 
 
@@ -131,23 +131,23 @@ def test_a_retired_name_is_answered_by_its_replacement(client):
     assert answer.aura["notices"][0]["kind"] == "model_replaced"
 
 
-def test_who_names_a_model_stays_with_it_unless_told_otherwise(door):
+def test_a_named_model_is_only_replaced_if_the_request_allows_it(server):
     fault("groq", "llm", kind="status", code=500)
     with pytest.raises(openai.InternalServerError) as caught:
-        door.client.chat.completions.create(model="groq/openai/gpt-oss-20b", messages=ASK)
+        server.client.chat.completions.create(model="groq/openai/gpt-oss-20b", messages=ASK)
     assert caught.value.status_code == 502 and caught.value.code == "all_routes_failed"
     tried = caught.value.body["attempts"]
     assert {attempt["route"]["provider"] for attempt in tried} == {"groq"}
     assert {attempt["class"] for attempt in tried} == {"overloaded"}
     assert caught.value.response.headers["x-should-retry"] == "false"
-    answer = door.client.chat.completions.create(
+    answer = server.client.chat.completions.create(
         model="groq/openai/gpt-oss-20b", messages=ASK, extra_body={"fallback": True}
     )
     assert answer.choices[0].message.content == FROM_GEMINI
 
 
-class Served(http.server.BaseHTTPRequestHandler):
-    """A server with one model, as somebody may have it at home. The one called `down` lists it but does not answer."""
+class CompatibleServer(http.server.BaseHTTPRequestHandler):
+    """An OpenAI-compatible server with one model. If it is down, it lists the model but does not answer."""
 
     def log_message(self, *_):
         pass
@@ -173,7 +173,7 @@ class Served(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(down):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Served)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), CompatibleServer)
     server.down = down
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -187,16 +187,16 @@ def serving(down):
 
 def test_a_model_of_several_providers_falls_back_among_them():
     with serving(down=True) as one, serving(down=False) as two:
-        door = Door(f'[providers.one]\nbase_url = "{one}"\n[providers.two]\nbase_url = "{two}"\n')
+        local_api = Server(f'[providers.one]\nbase_url = "{one}"\n[providers.two]\nbase_url = "{two}"\n')
         try:
-            raw = door.client.chat.completions.with_raw_response.create(model="shared-model", messages=ASK)
+            raw = local_api.client.chat.completions.with_raw_response.create(model="shared-model", messages=ASK)
             assert raw.parse().choices[0].message.content == "From the other one."
             assert (raw.headers["x-aura-route"], raw.headers["x-aura-attempts"]) == ("two/shared-model", "2")
-            assert raw.parse().usage is None, "what nobody counted is not known"
+            assert raw.parse().usage is None, "usage that the provider does not report is unknown"
             with pytest.raises(openai.InternalServerError):
-                door.client.chat.completions.create(model="one/shared-model", messages=ASK)
+                local_api.client.chat.completions.create(model="one/shared-model", messages=ASK)
         finally:
-            door.close()
+            local_api.close()
 
 
 def test_vision(client):
@@ -205,7 +205,7 @@ def test_vision(client):
     assert answer.choices[0].message.content == "It is 64x48."
     chunks = client.chat.completions.create(model="auto", messages=looking(png(8, 8), png(32, 16)), stream=True)
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "It is 32x16."
-    shown = [image["width"] for image in asked("groq", "vlm")[-1]["images"]]
+    shown = [image["width"] for image in received("groq", "vlm")[-1]["images"]]
     assert shown == [8, 32], "all pictures, in order"
     for url in ["https://example.com/a.png", "http://127.0.0.1/a.png", "data:image/png;base64,????", "data:text/plain,a"]:
         content = [{"type": "image_url", "image_url": {"url": url}}]
@@ -258,8 +258,8 @@ def test_a_tool_that_must_be_called(client):
         })
 
 
-def test_tools_of_another_model_are_taken_along(client):
-    """A conversation begun by Groq goes on with Gemini, which wants its calls signed."""
+def test_tool_calls_of_another_model_are_kept(client):
+    """A conversation begun with Groq continues with Gemini, which requires signed tool calls."""
     called = {"id": "call_1", "type": "function", "function": {"name": "open_app", "arguments": "{\"name\": \"Notes\"}"}}
     messages = [
         {"role": "user", "content": "Open Notes."},
@@ -276,7 +276,7 @@ def test_options_reach_the_provider(client):
         model="groq", messages=ASK, temperature=0.25, top_p=0.5, seed=7, stop=["good"], max_completion_tokens=700,
         frequency_penalty=0.5, response_format={"type": "json_schema", "json_schema": schema}, user="somebody",
     )
-    sent = asked("groq", "llm")[-1]["json"]
+    sent = received("groq", "llm")[-1]["json"]
     assert (sent["temperature"], sent["top_p"], sent["seed"], sent["stop"]) == (0.25, 0.5, 7, ["good"])
     assert sent["max_completion_tokens"] == 700 and sent["response_format"]["json_schema"] == schema
     assert "frequency_penalty" not in sent, "Groq does not take it"
@@ -301,15 +301,15 @@ def test_options_reach_the_provider(client):
     {"tools": [{"type": "function", "function": {"name": "not a name"}}]},
     {"tool_choice": "required"},
 ])
-def test_mistakes_are_told(client, wrong):
+def test_invalid_requests_are_rejected(client, wrong):
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(**{"model": "auto", "messages": ASK, **wrong})
     assert caught.value.code == "invalid_request" and caught.value.type == "invalid_request_error"
     assert len(caught.value.body["message"]) > 15
-    assert control("GET", "requests") == [] or not asked("groq", "llm")
+    assert control("GET", "requests") == [] or not received("groq", "llm")
 
 
-def test_a_blocked_question_is_an_error_and_not_an_answer(client):
+def test_a_blocked_question_is_an_error(client):
     fault("groq", "llm", kind="content_filter", form="prompt")
     for stream in [False, True]:
         with pytest.raises(openai.BadRequestError) as caught:
@@ -319,7 +319,7 @@ def test_a_blocked_question_is_an_error_and_not_an_answer(client):
     fault("groq", "llm", kind="content_filter", form="answer")
     with pytest.raises(openai.BadRequestError):
         client.chat.completions.create(model="auto", messages=ASK)
-    # A stream that has begun cannot take its status back: it says so, and does not end as if it were complete.
+    # After the start of a stream the status is sent already, so the stream ends with an error event.
     with pytest.raises(openai.APIError) as caught:
         list(client.chat.completions.create(model="auto", messages=ASK, stream=True))
     assert caught.value.code == "blocked"
@@ -344,7 +344,7 @@ def test_transcription(client, speech):
         assert subtitles.startswith(begins) and HEARD <= words(subtitles)
 
 
-def test_what_cannot_be_transcribed_is_told(client, speech):
+def test_invalid_transcription_requests_are_rejected(client, speech):
     for wrong in [
         {"file": ("a.wav", b"")},
         {"file": ("a.wav", b"these are words, and no sound at all" * 20)},
@@ -379,14 +379,14 @@ def test_speech(client):
     assert pcm == samples
     with client.audio.speech.with_streaming_response.create(response_format="pcm", **ask) as response:
         assert b"".join(response.iter_bytes()) == samples
-    # Longer than one call of Groq's takes: said in parts, one after the other.
+    # Longer than the limit of one call to Groq: spoken in parts.
     long = client.audio.speech.create(model="groq", voice="troy", input=f"{SPOKEN}. " * 12, response_format="wav").read()
-    assert len(sound(long)) > 8 * len(samples) and len(asked("groq", "tts")) > 4
+    assert len(sound(long)) > 8 * len(samples) and len(received("groq", "tts")) > 4
     heard = client.audio.transcriptions.create(model="auto", file=("a.wav", raw.content)).text
     assert HEARD <= words(heard)
 
 
-def test_speech_that_is_not_made_is_told(client):
+def test_unsupported_speech_requests_are_rejected(client):
     for wrong in [{"response_format": "mp3"}, {"response_format": "opus"}, {"speed": 2}, {"input": " … "}, {"input": ""}]:
         with pytest.raises(openai.BadRequestError) as caught:
             client.audio.speech.create(**{
@@ -395,16 +395,16 @@ def test_speech_that_is_not_made_is_told(client):
         assert caught.value.code == "invalid_request", wrong
 
 
-def test_a_caller_that_goes_away_stops_the_work(door):
+def test_a_disconnected_client_cancels_the_providers_call(server):
     control("PUT", "script", {"rules": [{"reply": {"text": "word " * 400, "chunk_ms": 50}}]})
-    stream = door.client.chat.completions.create(model="auto", messages=ASK, stream=True)
+    stream = server.client.chat.completions.create(model="auto", messages=ASK, stream=True)
     next(iter(stream))
     stream.close()
     until = time.time() + 30
     while time.time() < until:
-        [request] = asked("groq", "llm")
+        [request] = received("groq", "llm")
         if request["cancelled"]:
             break
         time.sleep(0.1)
     else:
-        pytest.fail(f"the provider is still being read: {request}")
+        pytest.fail(f"the call still runs: {request}")

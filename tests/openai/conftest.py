@@ -1,6 +1,7 @@
-"""A door and its providers for each test: real processes on the loopback.
+"""A server of the local API for each test, with sandbox providers: real processes on the loopback.
 
-AURA_SERVER names the program; AURA_SANDBOX_URL a running sandbox (http://127.0.0.1:PORT) that accepts the key "sandbox-key".
+AURA_SERVER is the path of the program; AURA_SANDBOX_URL the address of a running sandbox (http://127.0.0.1:PORT) that accepts the
+API key "sandbox-key".
 """
 
 import json
@@ -17,9 +18,9 @@ SANDBOX = os.environ.get("AURA_SANDBOX_URL", "").rstrip("/")
 SERVER = os.environ.get("AURA_SERVER", "")
 KEY = "sandbox-key"
 
-# Short enough for a test, long enough for a busy machine.
+# Short enough for a test, long enough for a busy computer.
 SETTINGS = """
-[clocks]
+[timeouts]
 first_content_ms = 4000
 transcript_ms = 6000
 between_ms = 2500
@@ -40,18 +41,18 @@ def control(method, path, body=None):
 
 
 def fault(provider, service, **fields):
-    """Orders a fault until the test is over."""
+    """Adds a fault for the rest of the test."""
     control("POST", "faults", {"provider": provider, "service": service, **fields})
 
 
-def asked(provider, service):
-    """What the provider was sent for the service."""
+def received(provider, service):
+    """The requests for a service that a provider received."""
     requests = control("GET", "requests")
     return [request for request in requests if (request["provider"], request["service"]) == (provider, service)]
 
 
-class Door:
-    """A running AURA with the HTTP door, on folders of its own."""
+class Server:
+    """A running server of the local API, with folders of its own."""
 
     def __init__(self, settings="", **variables):
         self.folder = tempfile.TemporaryDirectory(prefix="aura-test-")
@@ -77,10 +78,10 @@ class Door:
             [SERVER, "--port", "0"], env=environment, cwd=path, stdout=subprocess.PIPE, stderr=self.log, text=True
         )
         line = self.process.stdout.readline()
-        assert "http://" in line, f"the door did not open: {line!r} {(path / 'log').read_text()}"
+        assert "http://" in line, f"the server did not start: {line!r} {(path / 'log').read_text()}"
         self.url = line[line.index("http://") :].strip()
-        self.token = (path / "data/door-token").read_text().strip()
-        # Every failure must be the door's to hide: the client's own retries would hide it as well.
+        self.token = (path / "data/api-token").read_text().strip()
+        # No retries by the client: they would hide failures that the server must hide.
         self.client = openai.OpenAI(api_key=self.token, base_url=f"{self.url}/v1", max_retries=0, timeout=90)
 
     def close(self):
@@ -105,12 +106,12 @@ def fresh_sandbox():
 
 
 @pytest.fixture
-def door():
-    door = Door()
-    yield door
-    door.close()
+def server():
+    server = Server()
+    yield server
+    server.close()
 
 
 @pytest.fixture
-def client(door):
-    return door.client
+def client(server):
+    return server.client

@@ -1,8 +1,9 @@
-//! OpenAI's official client, and a tester that knows nothing but the description, against a real door over sandbox providers.
+//! OpenAI's official client, and a tester that generates requests from the OpenAPI description, against the local API with sandbox
+//! providers.
 //!
-//! The checks are Python, because the client is. `cargo xtask test --only api` makes the environment that they run in.
+//! The checks are in Python, like the client. `cargo xtask test --only api` creates their environment.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use aura_sandbox::{Sandbox, SandboxConfig};
 use aura_tests::aura::{program, programs};
 use tokio::runtime::Runtime;
 
-/// The Python with the official clients.
+/// The Python interpreter with the official clients.
 fn python() -> PathBuf {
     let target = programs().parent().unwrap().to_owned();
     let python = target.join("python/bin/python");
@@ -19,7 +20,7 @@ fn python() -> PathBuf {
     python
 }
 
-/// Runs one file of checks; what it prints is seen when it fails.
+/// Runs one file of checks. Its output shows if it fails.
 fn check(file: &str) {
     let runtime = Runtime::new().unwrap();
     let sandbox = runtime.block_on(Sandbox::start(SandboxConfig::default())).unwrap();
@@ -29,22 +30,27 @@ fn check(file: &str) {
     pytest.env("AURA_SANDBOX_URL", sandbox.url()).env("AURA_SERVER", program("aura-server"));
     pytest.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(folder);
     let done = pytest.output().unwrap();
-    let said = String::from_utf8_lossy(&done.stdout);
-    println!("{said}{}", String::from_utf8_lossy(&done.stderr));
+    let output = String::from_utf8_lossy(&done.stdout);
+    println!("{output}{}", String::from_utf8_lossy(&done.stderr));
     assert!(done.status.success(), "{file}: see above");
 }
 
 #[test]
-fn the_official_client_is_understood_and_understands() {
+fn the_official_client_works() {
     check("check_client.py");
 }
 
 #[test]
-fn the_official_client_notices_no_fault_of_the_first_provider() {
-    check("check_faults.py");
+fn faults_of_the_first_chat_provider_are_hidden_from_the_official_client() {
+    check("check_chat_faults.py");
 }
 
 #[test]
-fn every_answer_is_as_the_description_says() {
+fn faults_of_the_first_speech_provider_are_hidden_from_the_official_client() {
+    check("check_audio_faults.py");
+}
+
+#[test]
+fn every_reply_matches_the_description() {
     check("check_description.py");
 }

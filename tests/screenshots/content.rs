@@ -1,7 +1,8 @@
-//! What is in the pictures: a conversation as somebody might have had it.
+//! The content of the screenshots: a plausible conversation.
 
 use aura_sandbox::{
-    Delays, Fault, Fixed, FixedAudio, Provider, Reply, Rule, SandboxConfig, Script, Service, Sound, When,
+    Delays, Fault, FixedAnswers, FixedAudio, Provider, Rule, RuleCondition, SandboxConfig, Script, ScriptedReply,
+    Service, TestSignal,
 };
 use aura_tests::providers::Providers;
 use aura_tests::sound::play_into_microphone;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 const ENTER: &str = "\u{e007}";
 
-/// Questions, and what is answered to them.
+/// Parts of questions, and the answers to them.
 const ANSWERS: [(&str, &str); 5] = [
     (
         "free port",
@@ -31,8 +32,8 @@ const ANSWERS: [(&str, &str); 5] = [
 
 pub(crate) fn providers() -> Providers {
     let rule = |(contains, text): (&str, &str)| Rule {
-        when: When { contains: Some(contains.into()), ..When::default() },
-        reply: Reply { text: text.into(), ..Reply::default() },
+        when: RuleCondition { contains: Some(contains.into()), ..RuleCondition::default() },
+        reply: ScriptedReply { text: text.into(), ..ScriptedReply::default() },
         times: None,
     };
     Providers::of(SandboxConfig {
@@ -40,15 +41,15 @@ pub(crate) fn providers() -> Providers {
             rules: ANSWERS.into_iter().map(rule).chain([Rule::reply("Of course. What is it about?")]).collect(),
         },
         delays: Delays { stt_ms: 180, llm_first_ms: 160, llm_chunk_ms: 6, tts_first_ms: 90, ..Delays::default() },
-        fixed: Fixed {
+        fixed: FixedAnswers {
             transcript: Some("Do I need a coat in this weather?".to_owned()),
-            audio: Some(FixedAudio { sound: Sound::Tone, ms: 300 }),
+            audio: Some(FixedAudio { sound: TestSignal::Tone, ms: 300 }),
         },
         ..SandboxConfig::default()
     })
 }
 
-/// Begins a conversation: one question is spoken, one is about the screen, one is typed.
+/// Starts the conversation with a spoken question and two typed ones.
 pub(crate) fn begin(window: &Window) {
     let question = window.app.aura().folder().join("question.wav");
     say(&question, "do I need a coat in this weather");
@@ -61,20 +62,20 @@ pub(crate) fn begin(window: &Window) {
     ask(window, "How do I find a free port?", 3);
 }
 
-/// Goes on with it while not everything works: one question is answered by somebody else, and one by nobody.
-pub(crate) fn go_on(window: &Window, providers: &Providers) {
+/// Continues the conversation with faults: a fallback answers one question, and one fails.
+pub(crate) fn continue_with_faults(window: &Window, providers: &Providers) {
     let busy = Fault::status(429).header("retry-after", "600").provider(Provider::Groq).service(Service::Llm).times(1);
     providers.fault(busy);
     ask(window, "When does the next train leave?", 4);
     providers.fault(Fault::status(503).service(Service::Llm));
-    let only = |fallback: Value, provider: Value| {
+    let set_route = |fallback: Value, provider: Value| {
         let changes = json!({"fallback": fallback, "routes": {"llm": {"provider": provider}}});
         window.app.call("change_settings", json!({"changes": changes}));
     };
-    only(json!(false), json!("gemini"));
+    set_route(json!(false), json!("gemini"));
     ask(window, "What is the capital of Australia?", 5);
-    providers.mend();
-    only(Value::Null, Value::Null);
+    providers.clear_faults();
+    set_route(Value::Null, Value::Null);
     ask(window, "Make this shorter: I would like to ask whether our meeting could be moved.", 6);
 }
 

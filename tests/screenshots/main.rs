@@ -1,5 +1,5 @@
-//! `cargo xtask screenshots`: every panel and the overlay, light and dark, small, large and with letters of double size, with what a
-//! person would have in them. For whoever looks at a change, and for README.
+//! `cargo xtask screenshots`: every panel and the overlay, light and dark, small, large, and with text of double size, with plausible
+//! content. For reviews of a change, and for the README.
 
 mod content;
 mod scenes;
@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aura_tests::machine::in_private_machine;
+use aura_tests::desktop::in_private_desktop;
 use aura_tests::process::wait_until;
 use aura_tests::window::Window;
 use serde_json::json;
 
-/// Room for the tallest panel in full.
+/// Large enough for the whole tallest panel, in pixels.
 const DISPLAY: (u32, u32) = (1600, 3000);
 
-/// One way to look at a panel.
+/// A theme, window size and text size.
 #[derive(Debug, Clone, Copy)]
 struct Look {
     name: &'static str,
     theme: &'static str,
     size: (u32, u32),
-    /// Of the letters, in hundredths.
+    /// Text size in percent.
     text: u32,
 }
 
@@ -42,8 +42,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let (folder, programs) = (PathBuf::from(folder), PathBuf::from(programs));
-    in_private_machine(DISPLAY.0, DISPLAY.1, true, || {
-        std::fs::create_dir_all(&folder).expect("the folder can be made");
+    in_private_desktop(DISPLAY.0, DISPLAY.1, true, || {
+        std::fs::create_dir_all(&folder).expect("the folder can be created");
         let album = Album { folder, taken: std::cell::Cell::new(0) };
         scenes::first_run(&album, &programs);
         scenes::panels(&album, &programs);
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Where the pictures go.
+/// The folder of the screenshots.
 struct Album {
     folder: PathBuf,
     taken: std::cell::Cell<u32>,
@@ -70,7 +70,7 @@ impl Album {
         self.folder.join(format!("{view}-{look}.png"))
     }
 
-    /// The panel from top to bottom, in a window that is as tall as it needs.
+    /// Takes the whole panel, in a window as tall as its content.
     fn take_whole(&self, window: &Window, view: &str) {
         let height =
             "const p = document.querySelector('.panel, .log'); return innerHeight - p.clientHeight + p.scrollHeight";
@@ -81,16 +81,16 @@ impl Album {
     }
 }
 
-/// Gives the window and its page a look.
-fn wear(window: &Window, look: &Look) {
+/// Sets theme, window size and text size.
+fn apply(window: &Window, look: &Look) {
     window.app.call("change_settings", json!({"changes": {"appearance": {"theme": look.theme}}}));
-    let worn = || window.script("return document.documentElement.dataset.theme", &[]) == look.theme;
-    assert!(wait_until(Duration::from_secs(20), worn), "the page is not {}", look.theme);
+    let is_set = || window.script("return document.documentElement.dataset.theme", &[]) == look.theme;
+    assert!(wait_until(Duration::from_secs(20), is_set), "the page is not {}", look.theme);
     window.resize(look.size.0, look.size.1);
     set_text(window, look.text);
 }
 
-/// All sizes of letters hang on that of the page itself. The field for a question takes its height from what is typed into it.
+/// Sets the font size of the page, on which all others depend. An input event makes the question field adapt its height.
 fn set_text(window: &Window, percent: u32) {
     let script = "document.documentElement.style.fontSize = arguments[0];
         const field = document.querySelector('textarea');

@@ -1,4 +1,4 @@
-//! What is looked at, one view after the other.
+//! The views of which screenshots are taken.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,26 +12,26 @@ use aura_tests::speech::say;
 use aura_tests::window::{MAIN, OVERLAY, Window};
 use serde_json::json;
 
-use super::{Album, LOOKS, Look, content, program, set_text, wear};
+use super::{Album, LOOKS, Look, apply, content, program, set_text};
 
-/// How the way to each step of the first run begins again.
-const AFRESH: &str = "localStorage.clear(); location.hash = ''; location.reload()";
+/// Restarts the first run.
+const RESET: &str = "localStorage.clear(); location.hash = ''; location.reload()";
 
-/// What somebody sees who was never here before, and who has asked nothing yet.
+/// The first run, and the empty conversation.
 pub(crate) fn first_run(album: &Album, programs: &Path) {
     let providers = content::providers();
     let aura = Aura::of(program(programs)).with_all(providers.groq_address()).living(1_800);
     let window = Window::open(aura);
     for look in &LOOKS {
-        window.script(AFRESH, &[]);
-        window.find("button", "Paste a key");
-        wear(&window, look);
+        window.script(RESET, &[]);
+        window.find("button", "Paste an API key");
+        apply(&window, look);
         album.take(&window, "first-run", look.name);
-        window.click("button", "Paste a key");
-        window.write("textbox", "Your key", "gsk_not_a_real_key");
+        window.click("button", "Paste an API key");
+        window.write("textbox", "Your API key", "gsk_not_a_real_key");
         album.take(&window, "first-run-key", look.name);
         window.click("button", "Save and check");
-        // Without a key store the person decides, and is told why.
+        // Without a key store, the user chooses.
         window.find("button", "Keep it for this session only");
         album.take(&window, "first-run-no-keyring", look.name);
         window.click("button", "Back");
@@ -45,7 +45,7 @@ pub(crate) fn first_run(album: &Album, programs: &Path) {
     }
 }
 
-/// Goes to a panel and waits for what it has to load.
+/// Opens a panel and waits until its content is loaded.
 fn go(window: &Window, panel: &str, loaded: &str) {
     window.script("location.hash = arguments[0]", &[json!(format!("#{}", panel.to_lowercase()))]);
     window.find("heading", panel);
@@ -53,24 +53,24 @@ fn go(window: &Window, panel: &str, loaded: &str) {
     window.script("document.activeElement?.blur(); document.querySelector('.panel')?.scrollTo(0, 0)", &[]);
 }
 
-/// The panels of somebody who has talked for a while.
+/// All panels, after a conversation.
 pub(crate) fn panels(album: &Album, programs: &Path) {
     let providers = content::providers();
     let aura = Aura::of(program(programs)).with_all(providers.groq()).with_all(providers.gemini()).living(3_600);
     let window = Window::open(aura);
     content::begin(&window);
     for (theme, name) in [("light", "readme-light"), ("dark", "readme-dark")] {
-        wear(&window, &Look { name, theme, size: (1000, 720), text: 100 });
+        apply(&window, &Look { name, theme, size: (1000, 720), text: 100 });
         window.wait_for_text("Ask the system what is taken");
-        to_the_end(&window);
+        scroll_to_end(&window);
         album.take(&window, "talk", name);
     }
-    content::go_on(&window, &providers);
+    content::continue_with_faults(&window, &providers);
     for look in &LOOKS {
-        wear(&window, look);
+        apply(&window, look);
         window.script("location.hash = '#talk'", &[]);
         window.wait_for_text("Here is a shorter version");
-        to_the_end(&window);
+        scroll_to_end(&window);
         album.take(&window, "talk", look.name);
         window.script("[...document.querySelectorAll('.provenance .line')].at(-3)?.click()", &[]);
         window.script("[...document.querySelectorAll('article')].at(-3)?.scrollIntoView()", &[]);
@@ -79,8 +79,8 @@ pub(crate) fn panels(album: &Album, programs: &Path) {
         let listed = || window.script("return document.querySelectorAll('table tr').length > 10", &[]) == true;
         wait_until(Duration::from_secs(20), listed);
         album.take(&window, "providers", look.name);
-        window.click("button", "Change who answers");
-        window.click("button", "Edit the order of who speaks");
+        window.click("button", "Change provider for Answers");
+        window.click("button", "Edit order for Voice");
         window.script("document.querySelector('.panel').scrollTo(0, 0)", &[]);
         album.take(&window, "providers-open", look.name);
         go(&window, "Health", "took over");
@@ -94,7 +94,7 @@ pub(crate) fn panels(album: &Album, programs: &Path) {
         album.take(&window, "settings-end", look.name);
         set_text(&window, 100);
     }
-    wear(&window, &LOOKS[0]);
+    apply(&window, &LOOKS[0]);
     for (panel, loaded) in [
         ("Providers", "Accounts and servers"),
         ("Health", "took over"),
@@ -109,11 +109,11 @@ pub(crate) fn panels(album: &Album, programs: &Path) {
     album.take_whole(&window, "talk");
 }
 
-fn to_the_end(window: &Window) {
+fn scroll_to_end(window: &Window) {
     window.script("document.activeElement?.blur(); document.querySelector('.log').scrollTo(0, 1e6)", &[]);
 }
 
-/// The overlay while somebody works in another window, in each stage of a turn.
+/// The overlay over another window, in each stage of a turn.
 pub(crate) fn overlay(album: &Album, programs: &Path) {
     let providers = content::providers();
     let window = Window::open(Aura::of(program(programs)).with_all(providers.groq()).living(600));

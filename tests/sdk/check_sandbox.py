@@ -25,7 +25,7 @@ from google.genai import types
 URL = os.environ.get("AURA_SANDBOX_URL", "").rstrip("/")
 KEY = "sandbox-key"
 SPOKEN = "where is the train station"
-# The recogniser is small: these are the words of the sentence that it reliably hears.
+# The words of the sentence that the small recogniser reliably recognises.
 HEARD = {"where", "train", "station"}
 
 GROQ_CHAT, GROQ_VISION = "openai/gpt-oss-20b", "qwen/qwen3.8-27b"
@@ -71,7 +71,7 @@ def openai_client():
 
 
 def calls_in(client, model, stream):
-    """Text and two calls at once, as the script orders them; then their results are sent back."""
+    """A reply of text and two tool calls, as scripted; then the results of the calls are sent."""
     script = {"rules": [{"reply": {"text": "At once.", "tool_calls": CALLS}, "times": 1}, {"reply": {"text": "Done."}}]}
     control("PUT", "script", script)
     ask = {"model": model, "tools": [TOOL, LIST_TOOL]}
@@ -100,10 +100,10 @@ def calls_in(client, model, stream):
     results = [{"role": "tool", "tool_call_id": call["id"], "content": "{}"} for call in sent]
     answer = client.chat.completions.create(messages=messages + results, **ask)
     assert answer.choices[0].message.content == "Done."
-    # Half of the results is the caller's mistake.
+    # A missing result is an error of the caller.
     with pytest.raises((openai.BadRequestError, groq.BadRequestError)):
         client.chat.completions.create(messages=messages + results[:1], **ask)
-    # A request that offers no tool gets none.
+    # Without tools in the request there is no tool call.
     control("PUT", "script", script)
     answer = client.chat.completions.create(model=model, messages=messages[:1])
     assert (answer.choices[0].message.content, answer.choices[0].message.tool_calls) == ("At once.", None)
@@ -121,7 +121,7 @@ def gemini_client():
 
 @pytest.fixture(scope="session")
 def speech():
-    """Real speech, as a WAV file with an honest header."""
+    """Synthesized speech as a WAV file with correct sizes in its header."""
     command = ["espeak-ng", "-v", "en-us+f5", "-s", "150", "--stdout", SPOKEN]
     piped = subprocess.run(command, check=True, capture_output=True, timeout=30).stdout
     out = io.BytesIO()
@@ -153,7 +153,7 @@ def words(text):
 
 
 def samples_of(wav_bytes):
-    """The samples of a WAV whose header may not know its length; fails when they are silence."""
+    """The samples of a WAV file whose header may lack the length; fails if they are silent."""
     assert wav_bytes[:4] == b"RIFF" and wav_bytes[8:16] == b"WAVEfmt "
     rate = struct.unpack("<I", wav_bytes[24:28])[0]
     samples = wav_bytes[44:]
@@ -319,7 +319,7 @@ def test_gemini_models(gemini_client):
 
 @pytest.mark.parametrize("version", ["v1beta", "v1"])
 def test_gemini_chat(version):
-    # Held in a name: a client that nothing refers to closes itself in the middle of a request.
+    # Kept in a variable: an unreferenced client closes itself during a request.
     client = gemini(version=version)
     answer = client.models.generate_content(
         model=GEMINI_CHAT,

@@ -1,4 +1,4 @@
-//! The program under test: its command line, and the running app with the door through which a test asks how it is.
+//! The program under test: its command line, and the running app with the socket by which a test calls its operations.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,8 +13,7 @@ use tempfile::TempDir;
 
 use crate::process::{Running, wait_until};
 
-/// What a program gets of the test's own variables. All others stay outside: no key and no address of the person who runs the
-/// tests may decide how they end.
+/// The variables that a program inherits. No others: an API key or address of the developer must not affect the tests.
 const KEPT: &[&str] = &[
     "PATH",
     "HOME",
@@ -30,17 +29,17 @@ const KEPT: &[&str] = &[
     "RUST_BACKTRACE",
 ];
 
-/// An app whose test was killed ends by itself after so many seconds.
-const LONGEST_LIFE: u32 = 300;
+/// Seconds after which an app is ended whose test was killed.
+const MAX_LIFE: u32 = 300;
 
-/// The folder with the built programs: that of this test's own program, one up.
+/// The folder with the built programs: the parent of the folder of this test's program.
 pub fn programs() -> PathBuf {
-    let this = std::env::current_exe().expect("a test knows its own program");
+    let this = std::env::current_exe().expect("a program knows its own path");
     let folder = this.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "deps"));
     folder.and_then(Path::parent).or_else(|| this.parent()).expect("a program lies in a folder").to_owned()
 }
 
-/// A built program; when it is not there, the test fails and says how to build it.
+/// The path of a built program. A missing program makes the test fail and say how to build it.
 pub fn program(name: &str) -> PathBuf {
     let path = programs().join(name);
     assert!(
@@ -51,7 +50,7 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
-/// How AURA is started: its own folders, and nothing of the surroundings that is not named here.
+/// How AURA is started: with folders and environment variables of its own.
 #[derive(Debug)]
 pub struct Aura {
     folder: TempDir,
@@ -67,22 +66,22 @@ impl Default for Aura {
 }
 
 impl Aura {
-    /// With empty folders, no key, and no local model.
+    /// With empty folders, no API key, and no local model.
     pub fn new() -> Self {
         Self::of(program("aura"))
     }
 
-    /// The same of a program somewhere else.
+    /// Like [`Self::new`], for a program at another path.
     pub fn of(program: PathBuf) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for name in ["config", "data"] {
             std::fs::create_dir(folder.path().join(name)).expect("the folder can be written");
         }
         let kept = KEPT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
-        let mut aura = Self { variables: kept.collect(), program, folder, life: LONGEST_LIFE };
+        let mut aura = Self { variables: kept.collect(), program, folder, life: MAX_LIFE };
         for (name, value) in [
             ("AURA_OFFLINE_LLM", "none"),
-            // Without a bus of its own, GTK would start one that stays behind.
+            // Without an address, GTK starts a bus that outlives the test.
             ("DBUS_SESSION_BUS_ADDRESS", "disabled:"),
             ("NO_AT_BRIDGE", "1"),
             ("GDK_BACKEND", "x11"),
@@ -94,7 +93,7 @@ impl Aura {
         aura.with("AURA_CONFIG_DIR", config).with("AURA_DATA_DIR", data)
     }
 
-    /// With a variable.
+    /// Sets an environment variable.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.variables.retain(|(known, _)| known != name);
@@ -102,20 +101,20 @@ impl Aura {
         self
     }
 
-    /// With the private key store of [`crate::machine::with_machine_and_store`].
+    /// With the private message bus of [`crate::desktop::with_desktop_and_store`].
     #[must_use]
     pub fn with_store(self) -> Self {
-        let address = std::env::var_os(crate::machine::BUS).expect("a private key store");
+        let address = std::env::var_os(crate::desktop::BUS).expect("a private message bus");
         self.with("DBUS_SESSION_BUS_ADDRESS", address)
     }
 
-    /// With several variables.
+    /// Sets several environment variables.
     #[must_use]
     pub fn with_all(self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         variables.into_iter().fold(self, |aura, (name, value)| aura.with(name, value))
     }
 
-    /// With a longer life: the app ends by itself only after so many seconds.
+    /// Sets the seconds after which the app is ended.
     #[must_use]
     pub fn living(self, seconds: u32) -> Self {
         Self { life: seconds, ..self }
@@ -126,34 +125,34 @@ impl Aura {
         &self.program
     }
 
-    /// After how many seconds the app ends by itself.
+    /// The seconds after which the app is ended.
     pub(crate) fn life(&self) -> u32 {
         self.life
     }
 
-    /// With a settings file.
+    /// Writes the settings file.
     #[must_use]
     pub fn settings(self, toml: &str) -> Self {
         std::fs::write(self.folder.path().join("config/config.toml"), toml).expect("the folder can be written");
         self
     }
 
-    /// Where it keeps what it gathers.
+    /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
-    /// A folder for the test's own files, gone after it.
+    /// A folder for the files of the test, removed after it.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Its program with its variables, for a test that starts it itself.
+    /// A command that runs the program, for a test that starts it itself.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(&self.program, arguments)
     }
 
-    /// Another program with AURA's variables.
+    /// A command that runs another program with AURA's variables.
     pub(crate) fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
         self.prepared(Command::new(program), arguments)
     }
@@ -164,12 +163,12 @@ impl Aura {
 
     fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         let variables = self.variables.iter().map(|(name, value)| (name, value));
-        // Not in the work tree: a `.env` file there is somebody's own.
+        // Not in the repository, where the developer may have a `.env` file.
         command.env_clear().envs(variables).args(arguments).current_dir(self.folder.path());
         command
     }
 
-    /// Runs a command of the command line to its end.
+    /// Runs a command of the command line, for at most 100 s.
     pub fn run(&self, arguments: &[&str]) -> Ended {
         let mut command = Command::new("timeout");
         command.arg("100").arg(&self.program);
@@ -177,14 +176,14 @@ impl Aura {
         Ended::new(&ended.expect("`timeout` of coreutils and the built program can be started"))
     }
 
-    /// Opens the app and waits until its window is there.
+    /// Starts the app and waits until its window is visible.
     pub fn start(self) -> App {
         let mut app = self.spawn();
         app.wait_until_ready();
         app
     }
 
-    /// Starts the app and waits for nothing.
+    /// Starts the app without waiting.
     pub fn spawn(self) -> App {
         App::of(self.launch(), self)
     }
@@ -199,7 +198,7 @@ impl Aura {
     }
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ended {
     /// Its exit code.
@@ -216,13 +215,13 @@ impl Ended {
         Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
-    /// What it printed, as JSON.
+    /// Standard output as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|cause| panic!("this is not JSON ({cause}): {self:?}"))
     }
 }
 
-/// The running app; it ends with this value.
+/// The running app; dropping it ends the app.
 #[derive(Debug)]
 pub struct App {
     running: Running,
@@ -230,12 +229,12 @@ pub struct App {
 }
 
 impl App {
-    /// The app that this process is, or starts.
+    /// The app that `running` is, or starts.
     pub(crate) fn of(running: Running, aura: Aura) -> Self {
         Self { running, aura }
     }
 
-    /// Starts it again over the same files, after it ended.
+    /// Starts the app again on the same files, after it ended.
     pub fn start_again(&mut self) {
         self.running = self.aura.launch();
         self.wait_until_ready();
@@ -245,13 +244,13 @@ impl App {
         let there = wait_until(Duration::from_secs(40), || {
             !self.running.is_alive() || self.try_call("snapshot", &json!({})).is_some()
         });
-        assert!(there && self.running.is_alive(), "AURA did not open its door");
-        // The shortcut is taken while the window is made, which takes longer.
+        assert!(there && self.running.is_alive(), "AURA did not open its socket");
+        // The shortcut is grabbed while the window is created, after the socket opens.
         let shown = wait_until(Duration::from_secs(40), || !crate::display::windows("^AURA$").is_empty());
         assert!(shown, "AURA showed no window");
     }
 
-    /// Calls an operation; panics when it fails.
+    /// Calls an operation; panics if it fails.
     pub fn call(&self, operation: &str, request: Value) -> Value {
         let reply = self.try_call(operation, &request).unwrap_or_else(|| panic!("AURA does not answer `{operation}`"));
         match reply.get("error") {
@@ -274,12 +273,12 @@ impl App {
         self.call("history", json!({})).as_array().cloned().unwrap_or_default()
     }
 
-    /// Where the turn is.
+    /// The stage of the current turn.
     pub fn stage(&self) -> String {
         self.call("snapshot", json!({}))["stage"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Waits for the end of the turn with this number, counted from 1.
+    /// Waits for the end of the turn with this number, counted from 1; returns it.
     pub fn turn(&self, number: usize) -> Value {
         let mut turns = Vec::new();
         let ended = wait_until(Duration::from_secs(60), || {
@@ -290,7 +289,7 @@ impl App {
         turns.swap_remove(turns.len() - number)
     }
 
-    /// Waits until sound of a question arrives on disk: now one can speak.
+    /// Waits until the recording of a question contains samples.
     pub fn wait_for_recording(&self) {
         let grows = || {
             let questions = std::fs::read_dir(self.aura.data().join("recordings")).into_iter().flatten().flatten();
@@ -305,17 +304,17 @@ impl App {
         assert!(wait_until(Duration::from_secs(20), grows), "nothing is recorded; the stage is `{}`", self.stage());
     }
 
-    /// How it was started, and its command line.
+    /// How the app was started, and its command line.
     pub fn aura(&self) -> &Aura {
         &self.aura
     }
 
-    /// Whether it still runs.
+    /// Whether the app still runs.
     pub fn is_alive(&mut self) -> bool {
         self.running.is_alive()
     }
 
-    /// The process that started it.
+    /// The ID of the process that started the app.
     pub fn starter(&self) -> u32 {
         self.running.id()
     }

@@ -1,4 +1,4 @@
-//! axe-core in the real windows: what a page does that keeps somebody out.
+//! Accessibility checks by axe-core in the real windows.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::window::Window;
 
-/// Where the interface's packages have it.
+/// The script in the packages of the interface.
 const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/node_modules/axe-core/axe.min.js");
 
-/// Runs every rule and gives each violation in a line, with the elements it is about.
+/// Runs every rule and returns a line per violation, with the elements concerned.
 const RUN: &str = r#"
 const done = arguments[arguments.length - 1];
 const line = (of) => `${of.id} (${of.impact}): ${of.help}\n` + of.nodes.map((node) => `    ${node.target.join(' ')}: ${node.failureSummary?.replace(/\s+/g, ' ')}`).join('\n');
@@ -20,7 +20,7 @@ axe.run(document, { resultTypes: ['violations'] }).then(
 "#;
 
 impl Window {
-    /// What axe-core finds wrong with the page as it is now.
+    /// The violations that axe-core finds in the page as it is now.
     pub fn violations(&self) -> Vec<String> {
         if self.script("return typeof window.axe", &[]) != json!("object") {
             let source = std::fs::read_to_string(Path::new(AXE)).unwrap_or_else(|cause| {
@@ -31,8 +31,8 @@ impl Window {
         self.wait_until_still();
         let found = self.script_async(RUN, &[]);
         assert!(found["error"].is_null(), "axe-core did not finish: {found:#}");
-        // A page on which nothing could be looked at would have no violation either.
-        assert!(found["passed"].as_u64().is_some_and(|rules| rules > 5), "axe-core saw nothing: {found:#}");
+        // A page on which no rule could be applied has no violations either.
+        assert!(found["passed"].as_u64().is_some_and(|rules| rules > 5), "axe-core applied no rules: {found:#}");
         let lines = found["violations"].as_array().into_iter().flatten().filter_map(Value::as_str);
         lines.map(str::to_owned).collect()
     }

@@ -1,4 +1,4 @@
-//! A display of one's own, with something to see on it and someone to press keys.
+//! A private display, with pictures, windows, keyboard and mouse.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask};
 
 use crate::process::{Environment, Running, in_own_process, run, wait_until};
 
-/// A private X server without a screen.
+/// A private X server (Xvfb).
 #[derive(Debug)]
 pub struct Display {
     _manager: Option<Running>,
@@ -24,7 +24,7 @@ impl Display {
     pub fn start(width: u32, height: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut command = Command::new("Xvfb");
-        // The server itself picks a free number and writes it. Without -noreset it would start afresh when its last client leaves.
+        // The server picks a free number and prints it. Without -noreset it would restart when its last client disconnects.
         command.args([
             "-displayfd",
             "1",
@@ -40,20 +40,20 @@ impl Display {
         Self { _manager: None, server, name, folder }
     }
 
-    /// The same with a window manager, which gives windows titles and focus.
+    /// Like [`Self::start`], with a window manager, which gives windows a title bar and focus.
     pub fn managed(width: u32, height: u32) -> Self {
         let mut display = Self::start(width, height);
         let mut command = Command::new("openbox");
         command.envs(display.environment()).env("HOME", display.folder.path());
         display._manager = Some(Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "openbox"));
         let there = || {
-            let asked =
+            let output =
                 Command::new("xprop").args(["-root", "_NET_SUPPORTING_WM_CHECK"]).envs(display.environment()).output();
-            asked.is_ok_and(|asked| String::from_utf8_lossy(&asked.stdout).contains("window id"))
+            output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("window id"))
         };
         assert!(
             wait_until(Duration::from_secs(30), there),
-            "openbox did not start (is xprop there? apt install x11-utils)"
+            "openbox did not start (is xprop missing? apt install x11-utils)"
         );
         display
     }
@@ -79,20 +79,20 @@ pub fn with_display(test: &str, start: impl FnOnce() -> Display, body: impl FnOn
     in_own_process(test, prepare, body);
 }
 
-/// Makes a picture file with ImageMagick's `convert`.
+/// Creates an image file with ImageMagick's `convert`.
 pub fn make_picture(path: &Path, arguments: &[&str]) {
     run(Command::new("convert").args(arguments).arg(path), "imagemagick");
 }
 
 /// Shows a picture as the background of the display that this process uses.
 pub fn paint(picture: &Path) {
-    // It paints and then fails, for want of a window of its own: whether it painted is for the test to see.
+    // `display` paints and then fails, because it has no window of its own. The test sees whether it painted.
     let mut command = Command::new("display");
     command.args(["-window", "root"]).arg(picture);
     Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "imagemagick").wait();
 }
 
-/// Opens a window with a title and a picture on the display that this process uses, and waits until it is seen.
+/// Opens a window with a title and a picture on the display that this process uses, and waits until it is visible.
 pub fn open_window(title: &str, picture: &Path) -> Running {
     let mut command = Command::new("display");
     command.args(["-title", title]).arg(picture);
@@ -101,19 +101,19 @@ pub fn open_window(title: &str, picture: &Path) -> Running {
     window
 }
 
-/// Lets the keyboard and mouse of the display that this process uses do something, in xdotool's words.
+/// Runs `xdotool` on the display that this process uses.
 pub fn xdotool(arguments: &[&str]) {
     run(Command::new("xdotool").args(arguments), "xdotool");
 }
 
-/// The visible windows with this title. A search that comes upon one which is just going away finds none.
+/// The visible windows with this title. A search fails, and finds none, if a window closes meanwhile.
 pub fn windows(title: &str) -> Vec<u32> {
     let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", title]).output();
     let found = found.expect("this test needs the program `xdotool`: apt install xdotool");
     String::from_utf8_lossy(&found.stdout).split_whitespace().filter_map(|id| id.parse().ok()).collect()
 }
 
-/// The only visible window with this title, which is waited for.
+/// Waits up to 30 s for a single visible window with this title.
 pub fn find_window(title: &str) -> u32 {
     let mut window = None;
     wait_until(Duration::from_secs(30), || {
@@ -123,20 +123,20 @@ pub fn find_window(title: &str) -> u32 {
     window.unwrap_or_else(|| panic!("there is not one window named {title}"))
 }
 
-/// Does something with the only visible window with this title, such as `windowminimize --sync`.
+/// Runs an `xdotool` command, such as `windowminimize --sync`, on the only visible window with this title.
 pub fn with_window(title: &str, command: &[&str]) {
     let window = find_window(title).to_string();
     xdotool(&[command, &[&window]].concat());
 }
 
-/// Asks the window manager to close the only visible window with this title, as its close button does. Keys and pointer would need the
-/// focus first.
+/// Closes the only visible window with this title through the window manager, like its close button. Unlike keys and pointer, this
+/// needs no focus.
 pub fn close_window(title: &str) {
     let window = find_window(title);
     let ask = || -> Result<(), Box<dyn std::error::Error>> {
         let (connection, screen) = x11rb::connect(None)?;
         let root = connection.setup().roots[screen].root;
-        // `_NET_CLOSE_WINDOW` of the Extended Window Manager Hints: the time, and that a person wants it.
+        // `_NET_CLOSE_WINDOW` of the Extended Window Manager Hints: the time, and a direct user action as the source.
         let close = connection.intern_atom(false, b"_NET_CLOSE_WINDOW")?.reply()?.atom;
         let message = ClientMessageEvent::new(32, window, close, [x11rb::CURRENT_TIME, 2, 0, 0, 0]);
         let mask = EventMask::SUBSTRUCTURE_REDIRECT | EventMask::SUBSTRUCTURE_NOTIFY;
@@ -146,13 +146,13 @@ pub fn close_window(title: &str) {
     ask().expect("the private display can be reached");
 }
 
-/// Ends the private display that this process uses, as if it had crashed.
+/// Kills the private display that this process uses, like a crash.
 pub fn crash() {
     let id = std::env::var("AURA_TEST_DISPLAY").expect("a private display");
     run(Command::new("kill").args(["-9", &id]), "procps");
 }
 
-/// Makes the private display that this process uses stop answering, or answer again.
+/// Stops or continues the private display that this process uses. A stopped one does not answer.
 pub fn freeze(frozen: bool) {
     let id = std::env::var("AURA_TEST_DISPLAY").expect("a private display");
     run(Command::new("kill").args([if frozen { "-STOP" } else { "-CONT" }, &id]), "procps");

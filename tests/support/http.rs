@@ -1,20 +1,21 @@
-//! The HTTP door under test: the program `aura-server` as a person starts it, and a caller who is that person.
+//! The local API under test: the program `aura-server`, and a client that runs as the same user.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use aura_sandbox::{DEFAULT_KEY, Sandbox, SandboxConfig};
+use aura_sandbox::{Sandbox, SandboxConfig};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::aura::{Aura, program};
 use crate::process::Running;
+use crate::providers::{gemini_variables, groq_variables};
 
-/// A running door; it ends with this value.
+/// A running server of the local API; dropping it ends the server.
 #[derive(Debug)]
-pub struct HttpDoor {
-    // Read before the folder that it lies in is gone.
+pub struct HttpServer {
+    // Dropped before `aura`, whose folder contains the log.
     log: Log,
     running: Running,
     aura: Aura,
@@ -22,15 +23,15 @@ pub struct HttpDoor {
     client: Client,
 }
 
-impl HttpDoor {
-    /// Starts the program without a window on a free port and waits until it listens.
+impl HttpServer {
+    /// Starts `aura-server` on a free port and waits until it listens.
     pub fn start(aura: Aura) -> Self {
         Self::serving(aura, "aura-server", &[])
     }
 
-    /// Starts a program that opens the door.
+    /// Starts a program that serves the local API.
     pub fn serving(aura: Aura, name: &str, arguments: &[&str]) -> Self {
-        // It must not outlive a test that is killed.
+        // It must not outlive a killed test.
         let mut command = aura.command_of(Path::new("setpriv"), &["--pdeathsig", "KILL", "--"]);
         command.arg(program(name)).args(arguments).args(["--port", "0"]);
         let log =
@@ -39,8 +40,8 @@ impl HttpDoor {
         let mut running = Running::start(&mut command, "util-linux");
         let line = running.first_line();
         let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
-        let port = port.unwrap_or_else(|| panic!("the door tells its address, not `{line}`"));
-        // A client without TLS still wants to know how it would be done.
+        let port = port.unwrap_or_else(|| panic!("the server prints its address, not `{line}`"));
+        // reqwest needs a TLS provider even for plain HTTP.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client =
             Client::builder().no_proxy().timeout(Duration::from_secs(90)).build().expect("a client without TLS");
@@ -48,119 +49,114 @@ impl HttpDoor {
         Self { log, running, aura, port, client }
     }
 
-    /// Ends it gently and starts it again over the same files.
+    /// Ends the server with SIGTERM and starts it again on the same files.
     pub fn restart(self) -> Self {
         Self::start(self.stop())
     }
 
-    /// Ends it gently; its files stay.
+    /// Ends the server with SIGTERM. Its files stay.
     pub fn stop(self) -> Aura {
         let Self { log: _log, running, aura, .. } = self;
         drop(running);
         aura
     }
 
-    /// Ends it by force, in the middle of whatever it does; its files stay.
+    /// Ends the server with SIGKILL. Its files stay.
     pub fn kill(self) -> Aura {
         let Self { log: _log, mut running, aura, .. } = self;
         let id = running.id().to_string();
         let killed = std::process::Command::new("kill").args(["-KILL", &id]).status();
-        assert!(killed.is_ok_and(|status| status.success()), "the door can be killed");
+        assert!(killed.is_ok_and(|status| status.success()), "the server can be killed");
         running.wait();
         aura
     }
 
-    /// The port that it listens on.
+    /// The port that the server listens on.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its process id.
+    /// The process ID of the server.
     pub fn id(&self) -> u32 {
         self.running.id()
     }
 
-    /// The address of a path.
+    /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.port)
     }
 
-    /// How it was started, and its files.
+    /// How the server was started, and its files.
     pub fn aura(&self) -> &Aura {
         &self.aura
     }
 
-    /// The token, as the person can read it.
+    /// The token of the local API.
     pub fn token(&self) -> String {
-        std::fs::read_to_string(self.aura.data().join("door-token")).expect("the door has a token")
+        std::fs::read_to_string(self.aura.data().join("api-token")).expect("the server has a token")
     }
 
-    /// The settings file; empty when there is none.
+    /// The content of the settings file; empty if there is none.
     pub fn settings(&self) -> String {
         std::fs::read_to_string(self.aura.folder().join("config/config.toml")).unwrap_or_default()
     }
 
-    /// A request, as the person who started the door.
+    /// A GET request as the user who started the server.
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.client.get(self.url(path))
     }
 
-    /// A request, as the person who started the door.
+    /// A POST request as the user who started the server.
     pub fn post(&self, path: &str) -> RequestBuilder {
         self.client.post(self.url(path))
     }
 
-    /// A request, as the person who started the door.
+    /// A DELETE request as the user who started the server.
     pub fn delete(&self, path: &str) -> RequestBuilder {
         self.client.delete(self.url(path))
     }
 
-    /// Asks a question; fails when it is not answered.
+    /// Posts to `/chat`; panics if the status is not 200.
     pub async fn chat(&self, question: Value) -> Value {
-        let reply = self.post("/chat").json(&question).send().await.expect("the door answers");
+        let reply = self.post("/chat").json(&question).send().await.expect("the local API answers");
         answer(reply).await
     }
 
-    /// Makes another route the default.
+    /// Posts to `/providers/switch`; panics if the status is not 200.
     pub async fn switch(&self, change: Value) -> Value {
-        let reply = self.post("/providers/switch").json(&change).send().await.expect("the door answers");
+        let reply = self.post("/providers/switch").json(&change).send().await.expect("the local API answers");
         answer(reply).await
     }
 }
 
-/// What the door said, shown when the test fails.
+/// The server's log, printed if the test fails.
 #[derive(Debug)]
 struct Log(PathBuf);
 
 impl Drop for Log {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("-- the door's log:\n{}", std::fs::read_to_string(&self.0).unwrap_or_default());
+            eprintln!("-- the server's log:\n{}", std::fs::read_to_string(&self.0).unwrap_or_default());
         }
     }
 }
 
-/// The JSON of a reply that must be 200.
+/// The JSON of a reply; panics if its status is not 200.
 pub async fn answer(reply: Response) -> Value {
     let status = reply.status();
-    let text = reply.text().await.expect("an answer arrives whole");
+    let text = reply.text().await.expect("the whole reply arrives");
     assert_eq!(status, 200, "{text}");
     serde_json::from_str(&text).unwrap_or_else(|cause| panic!("this is not JSON ({cause}): {text}"))
 }
 
-/// Sandbox providers, and AURA's folders with Groq and Gemini pointing at them.
+/// A sandbox, and an AURA whose Groq and Gemini are that sandbox.
 pub async fn sandboxed(config: SandboxConfig) -> (Sandbox, Aura) {
     let sandbox = Sandbox::start(config).await.expect("the sandbox can listen on loopback");
-    let aura = Aura::new().with_all([
-        ("GROQ_BASE_URL", sandbox.groq_base_url()),
-        ("GEMINI_BASE_URL", sandbox.gemini_base_url()),
-        ("GROQ_API_KEY", DEFAULT_KEY.to_owned()),
-        ("GEMINI_API_KEY", DEFAULT_KEY.to_owned()),
-    ]);
+    let aura = Aura::new().with_all(groq_variables(&sandbox)).with_all(gemini_variables(&sandbox));
     (sandbox, aura)
 }
 
-/// Looks again and again until something holds; false after half a minute.
+/// Polls until `holds` returns true. False after 30 s.
 pub async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {
     let end = tokio::time::Instant::now() + Duration::from_secs(30);
     while tokio::time::Instant::now() < end {

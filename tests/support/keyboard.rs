@@ -1,29 +1,29 @@
-//! The keyboard alone, as somebody who has no pointer uses the windows.
+//! Use of the windows by keyboard alone.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::process::wait_until;
-use crate::window::{CALLED, Window};
+use crate::window::{ROLE_AND_NAME, Window};
 
-/// The keys by which the protocol of WebDriver knows them.
+/// Moves the focus forward. Keys have the codes of the WebDriver protocol.
 pub const TAB: &str = "\u{e004}";
-/// Opens, sends, presses.
+/// Activates a control, or sends.
 pub const ENTER: &str = "\u{e007}";
-/// With Tab, goes back.
+/// With [`TAB`], moves the focus back.
 pub const SHIFT: &str = "\u{e008}";
-/// Steps back.
+/// Closes or cancels.
 pub const ESCAPE: &str = "\u{e00c}";
-/// The choice before.
+/// Selects the previous option.
 pub const UP: &str = "\u{e013}";
-/// The next choice.
+/// Selects the next option.
 pub const DOWN: &str = "\u{e015}";
 
-/// More stops than any panel has.
-const STOPS: usize = 300;
+/// The most focus stops that a panel may have.
+const MAX_STOPS: usize = 300;
 
-/// What has the focus: whether it is what is looked for, its name, whether it is in sight, and whether it shows that it has the focus.
+/// The focused element: whether it matches the role and name, its description, whether it is in view, and whether its focus is visible.
 const FOCUSED: &str = r#"
 const e = document.activeElement;
 if (!e || e === document.body || e === document.documentElement) return null;
@@ -36,20 +36,20 @@ return { here: is(e, arguments[0], arguments[1]), what: `${e.tagName.toLowerCase
 "#;
 
 impl Window {
-    /// Presses a key and lets it go.
+    /// Presses and releases a key.
     pub fn tap(&self, key: &str) {
         self.type_keys(key);
     }
 
-    /// Types a text, key by key, to wherever the focus is.
+    /// Types a text, key by key, into the focused element.
     pub fn type_keys(&self, text: &str) {
         let edges = |letter: char| ["keyDown", "keyUp"].map(|edge| json!({"type": edge, "value": letter.to_string()}));
         self.keys(&text.chars().flat_map(edges).collect::<Vec<_>>());
     }
 
-    /// What has the focus, asked whether it is this.
+    /// The focused element, compared with a role and accessible name.
     fn focus(&self, role: &str, name: &str) -> Value {
-        self.script(&format!("{CALLED}{FOCUSED}"), &[json!(role), json!(name)])
+        self.script(&format!("{ROLE_AND_NAME}{FOCUSED}"), &[json!(role), json!(name)])
     }
 
     /// Whether the focus is on the element with this role and accessible name.
@@ -63,47 +63,46 @@ impl Window {
         assert!(there, "the focus is on {}, not on {role} “{name}”", self.focus("", "")["what"]);
     }
 
-    /// Walks with Tab to the element with this role and accessible name. Every stop must have a name, be in sight and show that it has
-    /// the focus.
+    /// Moves with Tab to the element with this role and accessible name. Every stop must have a name, be in view and show its focus.
     pub fn tab_to(&self, role: &str, name: &str) {
-        // What is not there yet would be walked past.
+        // An element that does not exist yet would be passed.
         self.find(role, name);
         let mut passed = Vec::new();
-        while passed.len() < STOPS {
+        while passed.len() < MAX_STOPS {
             self.tap(TAB);
             let stop = self.focus(role, name);
             if stop.is_null() {
-                // Between the last stop and the first one the page itself has the focus.
+                // Between the last and the first stop, the page itself has the focus.
                 passed.push("the page".to_owned());
                 continue;
             }
             let what = stop["what"].as_str().unwrap_or_default().to_owned();
             assert_eq!(stop["named"], true, "a stop without a name: {what}, after {:?}", passed.last());
-            // The page scrolls to it a moment after it has the focus.
+            // The page scrolls a moment after the focus moves.
             let in_sight = || self.focus(role, name)["seen"] == true;
-            assert!(wait_until(Duration::from_secs(5), in_sight), "{what} has the focus and is not in sight");
+            assert!(wait_until(Duration::from_secs(5), in_sight), "{what} has the focus and is not in view");
             assert_eq!(stop["marked"], true, "{what} does not show that it has the focus");
             if stop["here"] == true {
                 return;
             }
             passed.push(what);
         }
-        panic!("Tab does not come to {role} “{name}”, but to {passed:#?}");
+        panic!("Tab does not reach {role} “{name}”, but {passed:#?}");
     }
 
-    /// Walks with Tab to a control and presses it with Enter.
+    /// Moves with Tab to a control and activates it with Enter.
     pub fn press_by_key(&self, role: &str, name: &str) {
         self.tab_to(role, name);
         self.tap(ENTER);
     }
 
-    /// Goes to another panel by its link in the rail, with the keyboard.
+    /// Opens another panel by its link in the rail.
     pub fn go_by_key(&self, panel: &str) {
         self.press_by_key("link", panel);
         self.find("heading", panel);
     }
 
-    /// Chooses in the list that has the focus, with the arrow keys.
+    /// Selects an option of the focused list with the arrow keys.
     pub fn choose_by_key(&self, wanted: &str) {
         let chosen = || {
             let script = "const e = document.activeElement; return [e.selectedOptions?.[0]?.textContent ?? '', e.selectedIndex ?? -1, e.length ?? 0]";
@@ -117,7 +116,7 @@ impl Window {
             }
             let last = before[1].as_i64().unwrap_or_default() + 1 >= before[2].as_i64().unwrap_or_default();
             self.tap(if last { UP } else { DOWN });
-            // What was chosen may have to be taken by the engine before the list shows it.
+            // The list may show the new option only once the engine has applied it.
             let moved = wait_until(Duration::from_secs(5), || chosen()[1] != before[1]);
             assert!(moved, "the list stays on {before}");
             assert!(!last || shown(&chosen()), "there is no “{wanted}” in the list");

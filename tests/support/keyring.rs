@@ -1,4 +1,4 @@
-//! A key store of one's own: a private message bus with the GNOME keyring on it, and nothing else.
+//! A private message bus, with the GNOME keyring as a key store on it.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::process::{Environment, Running, in_own_process, run, wait_for_file};
 
-/// A bus that starts no services by itself: what is not on it is not there.
+/// The configuration of a bus that does not activate services.
 const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -26,7 +26,7 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// A bus with nothing on it.
+    /// Starts a bus without services.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (config, socket) = (folder.path().join("bus.conf"), socket(folder.path()));
@@ -38,7 +38,7 @@ impl Bus {
         Self { store: None, _bus: bus, folder }
     }
 
-    /// A bus with an unlocked key store on it.
+    /// Starts a bus with an unlocked key store.
     pub fn with_store() -> Self {
         let mut bus = Self::start();
         let mut command = Command::new("gnome-keyring-daemon");
@@ -84,7 +84,7 @@ pub fn with_bus(test: &str, start: impl FnOnce() -> Bus, body: impl FnOnce()) {
     in_own_process(test, prepare, body);
 }
 
-/// Makes the private store that this process uses stop answering, or answer again.
+/// Stops or continues the private key store that this process uses. A stopped one does not answer.
 pub fn freeze(frozen: bool) {
     let id = std::env::var("AURA_TEST_STORE").expect("a private key store");
     run(Command::new("kill").args([if frozen { "-STOP" } else { "-CONT" }, &id]), "procps");

@@ -1,14 +1,14 @@
-//! What whole-system tests need of a machine, each private to the test and gone after it: a sound server, a display, a key store.
+//! The environment of whole-system tests: a sound server, a display and a key store, private to each test and removed after it.
 //!
-//! A program that is missing makes the test fail with the name of its Debian package; no test passes by being skipped.
+//! A test that needs a program which is not installed fails with the name of its Debian package. No test is skipped.
 
 pub mod aura;
 pub mod axe;
+pub mod desktop;
 pub mod display;
 pub mod http;
 pub mod keyboard;
 pub mod keyring;
-pub mod machine;
 pub mod process;
 pub mod processes;
 pub mod providers;

@@ -1,34 +1,35 @@
-//! Programs that a test starts: found or named as missing, and ended when the test is done.
+//! Programs that a test starts, and that end with the test.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 use crate::processes::family;
 
-/// Variables for a process.
+/// Environment variables of a process.
 pub type Environment = Vec<(&'static str, OsString)>;
 
-/// Names the test that a process was started for.
+/// The variable that names the test for which a process was started.
 const INSIDE: &str = "AURA_TEST_INSIDE";
 
-/// Names the file by which a test says that it really ran.
+/// The variable that names the file which a test writes to show that it ran.
 const RAN: &str = "AURA_TEST_RAN";
 
-/// A test in its own process that takes longer hangs.
+/// The time limit of a test in a process of its own.
 const TEST_LIMIT: Duration = Duration::from_secs(300);
 
-/// A program that is ended, by its process id, when this is dropped.
+/// A running program. Dropping this ends it by its process ID.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
 }
 
 impl Running {
-    /// Starts a program. When it is not installed, the test fails and names the Debian package that has it.
+    /// Starts a program. If it is not installed, the test fails with the name of its Debian package.
     pub fn start(command: &mut Command, package: &str) -> Self {
         let program = command.get_program().to_string_lossy().into_owned();
         match command.spawn() {
@@ -37,29 +38,29 @@ impl Running {
         }
     }
 
-    /// Its process id.
+    /// The process ID.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it writes, if that was piped; can be taken once.
+    /// Standard output, if it was piped. Can be taken once.
     pub fn stdout(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// What it reads, if that was piped; can be taken once.
+    /// Standard input, if it was piped. Can be taken once.
     pub fn stdin(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// Feeds it and closes its standard input, if that was piped.
+    /// Writes to standard input and closes it, if it was piped.
     pub fn feed(&mut self, bytes: &[u8]) {
         if let Some(mut stdin) = self.child.stdin.take() {
             std::io::Write::write_all(&mut stdin, bytes).expect("the program reads its standard input");
         }
     }
 
-    /// The first line that it writes to standard output; fails when it ends before.
+    /// The first line of standard output; panics if the program ends before.
     pub fn first_line(&mut self) -> String {
         let mut line = String::new();
         let stdout = self.child.stdout.as_mut().expect("standard output was piped");
@@ -68,17 +69,17 @@ impl Running {
         line.trim().to_owned()
     }
 
-    /// Whether it still runs.
+    /// Whether the program still runs.
     pub fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the program.
     pub fn wait(&mut self) {
         self.child.wait().expect("the program can be waited for");
     }
 
-    /// Ends it and all that came of it, each by its id: a program that was killed ends nothing that it started.
+    /// Kills the program and its descendants, each by its ID: a killed program does not end its children.
     fn end_family(&mut self) {
         for process in family(self.id()).into_iter().rev() {
             let _ = Command::new("kill").args(["-9", &process.id.to_string()]).stderr(Stdio::null()).status();
@@ -92,7 +93,7 @@ impl Drop for Running {
         if !self.is_alive() {
             return;
         }
-        // Gently first, so that it removes its sockets and lock files.
+        // SIGTERM first, so that it removes its sockets and lock files.
         let _ = Command::new("kill").arg(self.id().to_string()).status();
         wait_until(Duration::from_secs(2), || !self.is_alive());
         let _ = self.child.kill();
@@ -100,7 +101,7 @@ impl Drop for Running {
     }
 }
 
-/// Runs a program to its end and gives what it wrote; fails when it fails.
+/// Runs a program to its end; returns its standard output. Panics if it fails.
 pub fn run(command: &mut Command, package: &str) -> String {
     let program = command.get_program().to_string_lossy().into_owned();
     let done = command.stdin(Stdio::null()).output();
@@ -110,7 +111,7 @@ pub fn run(command: &mut Command, package: &str) -> String {
     String::from_utf8_lossy(&done.stdout).into_owned()
 }
 
-/// Looks again and again until something holds; false when the limit is over.
+/// Polls until `holds` returns true. False once the limit is reached.
 pub fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let begun = Instant::now();
     loop {
@@ -124,31 +125,34 @@ pub fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     }
 }
 
-/// Waits for a file, usually a socket, that another program makes.
+/// Waits up to 30 s for a file, usually a socket, that another program creates.
 pub fn wait_for_file(path: &Path) {
     assert!(wait_until(Duration::from_secs(30), || path.exists()), "{} did not appear", path.display());
 }
 
+/// Sound and pictures in real time leave most of a processor idle; more than two at once may be too slow for two processors.
+const AT_ONCE: usize = 2;
+
 /// Runs a test's body in a process of its own.
 ///
-/// Sound, display and keyring are found through environment variables, which one process cannot have twice. `test` is the name of the
-/// calling test with its modules; `prepare` makes what is needed and gives it with its variables, and is kept until the process
-/// has ended. Such tests run one at a time: they measure.
+/// Sound, display and keyring are found through environment variables, of which a process has only one set. `test` is the path of the
+/// calling test. `prepare` creates what the test needs, which is kept until the process ends, and the variables for it. At most
+/// [`AT_ONCE`] such tests of a program run at once.
 pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
-    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    static RUNNING: Slots = Slots::new();
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
         let ran = std::env::var_os(RAN).expect("the variables come together");
         std::fs::write(ran, test).expect("the folder can be written");
         return body();
     }
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _slot = RUNNING.take();
     let (kept, environment) = prepare();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ran = folder.path().join("ran");
     let mut command = Command::new(std::env::current_exe().expect("a test knows its own program"));
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]).envs(environment);
     command.env(INSIDE, test).env(RAN, &ran);
-    // Its summary would be counted as another run; what went wrong goes to standard error.
+    // Its summary would be counted as another run. Failures are printed to standard error.
     command.stdout(Stdio::null());
     let mut process = Running::start(&mut command, "this test itself");
     if !wait_until(TEST_LIMIT, || !process.is_alive()) {
@@ -158,7 +162,38 @@ pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment),
     let status = process.child.wait().expect("the test can be waited for");
     drop(kept);
     assert!(status.success(), "{test} failed in its own process; see above");
-    assert!(ran.is_file(), "no test has the name {test}: nothing was run");
+    assert!(ran.is_file(), "no test is named {test}: nothing was run");
+}
+
+/// Limits how many tests run at once.
+struct Slots {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A slot, until it is dropped.
+struct Slot<'a>(&'a Slots);
+
+impl Slots {
+    const fn new() -> Self {
+        Self { taken: Mutex::new(0), freed: Condvar::new() }
+    }
+
+    fn take(&self) -> Slot<'_> {
+        let mut taken = self.taken.lock();
+        while *taken >= AT_ONCE {
+            self.freed.wait(&mut taken);
+        }
+        *taken += 1;
+        Slot(self)
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        *self.0.taken.lock() -= 1;
+        self.0.freed.notify_one();
+    }
 }
 
 #[cfg(test)]
@@ -166,23 +201,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_by_a_wrong_name_fails() {
+    fn a_wrong_test_name_fails() {
         let panicked = std::panic::catch_unwind(|| {
             in_own_process("process::tests::no_such_test", || ((), Environment::new()), || {});
         });
-        let said = panicked.expect_err("it passed although nothing was run");
-        assert!(said.downcast_ref::<String>().is_some_and(|said| said.contains("nothing was run")));
+        let message = panicked.expect_err("it passed although nothing was run");
+        assert!(message.downcast_ref::<String>().is_some_and(|message| message.contains("nothing was run")));
     }
 
     #[test]
-    fn what_a_program_started_ends_with_it() {
+    fn the_children_of_a_program_end_with_it() {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 300 & echo $!; wait"]).stdout(Stdio::piped());
         let mut parent = Running::start(&mut command, "dash");
         let child: u32 = parent.first_line().parse().expect("a process id");
         assert!(family(parent.id()).iter().any(|process| process.id == child));
         parent.end_family();
-        // What nobody asks for its exit code stays in the list of processes without being one.
+        // A process whose exit code was not read stays in the list as a zombie.
         let state = || std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         let ended = || state().rsplit(')').next().is_none_or(|rest| rest.is_empty() || rest.starts_with(" Z"));
         assert!(wait_until(Duration::from_secs(30), ended), "{child} is still there");

@@ -1,26 +1,26 @@
-//! What a program and its children use of the machine, as Linux counts it.
+//! CPU time and memory of a program and its descendants, from `/proc`.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// Clock ticks in a second, as the kernel's interface to programs has them on every machine that AURA is built for.
+/// Clock ticks per second (`USER_HZ`), the same on all supported architectures.
 const TICKS: f64 = 100.0;
 
-/// One process of the program.
+/// A process at the time it was read.
 #[derive(Debug, Clone)]
 pub struct Process {
-    /// Its id.
+    /// The process ID.
     pub id: u32,
-    /// Its name, of which the kernel keeps 15 letters.
+    /// The name, cut by the kernel to 15 bytes.
     pub name: String,
-    /// The time it worked so far.
+    /// The CPU time used so far.
     pub worked: Duration,
 }
 
 impl Process {
     fn read(id: u32) -> Option<(u32, Self)> {
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        // The name stands in brackets and may hold anything.
+        // The name is in brackets and may contain any character.
         let (begin, end) = (stat.find('(')?, stat.rfind(')')?);
         let fields: Vec<&str> = stat[end + 1..].split_whitespace().collect();
         let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
@@ -28,7 +28,7 @@ impl Process {
         Some((fields.get(1)?.parse().ok()?, Self { id, name: stat[begin + 1..end].to_owned(), worked }))
     }
 
-    /// Its memory.
+    /// The memory in use; `None` if the process has ended.
     pub fn memory(&self) -> Option<Memory> {
         let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id)).ok()?;
         let of = |name: &str| -> Option<u64> {
@@ -39,7 +39,7 @@ impl Process {
         Some(Memory { rss: of("Rss:")?, pss: of("Pss:")?, own })
     }
 
-    /// Whether it shows web pages.
+    /// Whether this is a process of WebKit.
     pub fn is_web(&self) -> bool {
         self.name.starts_with("WebKit")
     }
@@ -48,12 +48,12 @@ impl Process {
 /// Memory in kilobytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Memory {
-    /// All that is in memory, also what others have too.
+    /// Resident memory, shared pages included.
     pub rss: u64,
-    /// The same, with what is shared divided among those who share it.
+    /// Resident memory, with each shared page divided by the number of its users.
     pub pss: u64,
-    /// Only what it wrote itself and nobody else has. Unlike the others it does not change when another program begins or ends that uses
-    /// the same libraries.
+    /// Memory that only this process has, and has written to. Unlike the others, this does not change when another user of the same
+    /// libraries starts or ends.
     pub own: u64,
 }
 
@@ -65,7 +65,7 @@ impl std::ops::AddAssign for Memory {
     }
 }
 
-/// A process and all that came of it, the youngest generation last.
+/// A process and its descendants, in breadth-first order.
 pub fn family(root: u32) -> Vec<Process> {
     let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
@@ -85,7 +85,7 @@ pub fn family(root: u32) -> Vec<Process> {
     order.into_iter().filter_map(|id| all.remove(&id)).collect()
 }
 
-/// How much of one core each process of a family used over a time, 1.0 being all of it; the busiest first.
+/// The share of one core that each process of a family uses during `over`; 1.0 is a whole core. The busiest is first.
 pub fn shares_of_a_core(root: u32, over: Duration) -> Vec<(String, f64)> {
     let before: HashMap<u32, Duration> = family(root).into_iter().map(|process| (process.id, process.worked)).collect();
     let begun = std::time::Instant::now();

@@ -1,25 +1,26 @@
-//! A sound server of one's own: a speaker whose sound can be measured, and a microphone that sound can be played into.
+//! A private sound server: a speaker whose output can be measured, and a microphone that files can be played into.
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use crate::process::{Environment, Running, in_own_process, run, wait_for_file, wait_until};
 
-/// The package of the sound server.
+/// The Debian package of the sound server.
 const SERVER: &str = "pulseaudio";
-/// The package of its tools.
+/// The Debian package of its tools.
 const TOOLS: &str = "pulseaudio-utils";
 
 /// Samples per second of the private server.
 pub const RATE: u32 = 48_000;
 
-/// What the server runs. `speaker` is the default output; `microphone` is the default input and hears what is played into `cable`.
+/// The configuration. `speaker` is the default output; `microphone` is the default input and records what is played into `cable`.
 const SCRIPT: &str = "
 load-module module-native-protocol-unix socket=SOCKET auth-anonymous=1
 load-module module-null-sink sink_name=speaker rate=48000 channels=2 sink_properties=device.description=Speaker
@@ -38,12 +39,12 @@ pub struct Sound {
 }
 
 impl Sound {
-    /// Starts the server and waits until its devices are awake.
+    /// Starts the server and waits until its devices run.
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = serve(folder.path());
         let mut sound = Self { keepers: Vec::new(), server, folder };
-        // A null sink that nobody reads sleeps, and loses or delays the first sound.
+        // A null sink without a reader is suspended, and loses or delays the first samples.
         for source in ["speaker.monitor", "cable.monitor", "microphone"] {
             let mut command = Command::new("parec");
             command.args(["--latency-msec=10", "-d", source]).envs(sound.environment());
@@ -58,7 +59,7 @@ impl Sound {
         environment(self.folder.path(), self.server.id())
     }
 
-    /// The same, with ALSA pointed at the server; for programs that know nothing else.
+    /// Like [`Self::environment`], with ALSA routed to the server, for programs that use only ALSA.
     pub fn alsa_environment(&self) -> Environment {
         let file = self.folder.path().join("asound.conf");
         std::fs::write(&file, "pcm.!default { type pulse }\nctl.!default { type pulse }\n")
@@ -121,32 +122,32 @@ pub fn with_sound(test: &str, body: impl FnOnce()) {
     in_own_process(test, prepare, body);
 }
 
-/// Ends the private server that this process uses, as if the sound system had crashed.
+/// Kills the private server that this process uses, like a crash of the sound system.
 pub fn crash() {
     let id = std::env::var("AURA_TEST_SOUND").expect("a private sound server");
     run(Command::new("kill").args(["-9", &id]), "procps");
 }
 
-/// Starts a server again where the crashed one was. For this process and its children.
+/// Starts a new server at the address of the crashed one, for this process and its children.
 pub fn restart() -> Running {
     let folder = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").expect("a private sound server"));
     std::fs::remove_file(socket(&folder)).expect("the old socket");
     serve(&folder)
 }
 
-/// Tells the private server that this process uses something.
+/// Runs `pactl` on the private server that this process uses.
 pub fn pactl(arguments: &[&str]) -> String {
     run(Command::new("pactl").args(arguments), TOOLS)
 }
 
-/// Plays a sound file into the microphone; ends with it.
+/// Plays a sound file into the microphone. The returned program ends with the file.
 pub fn play_into_microphone(file: &Path) -> Running {
     let mut command = Command::new("paplay");
     command.args(["-d", "cable", "--latency-msec=20"]).arg(file);
     Running::start(&mut command, TOOLS)
 }
 
-/// Plays a sound file of this server's rate into the microphone, over and over, until what is given is dropped.
+/// Plays a sound file of [`RATE`] into the microphone in a loop, until the returned value is dropped.
 pub fn play_into_microphone_endlessly(file: &Path) -> Running {
     let mut reader = hound::WavReader::open(file).expect("the sound file can be read");
     let samples: Vec<u8> = reader.samples::<i16>().flatten().flat_map(i16::to_le_bytes).collect();
@@ -154,12 +155,12 @@ pub fn play_into_microphone_endlessly(file: &Path) -> Running {
     command.args(["-d", "cable", "--latency-msec=100", "--format=s16le", "--channels=1", &format!("--rate={RATE}")]);
     let mut player = Running::start(command.stdin(Stdio::piped()).stderr(Stdio::null()), TOOLS);
     let mut input = player.stdin().expect("standard input was piped");
-    // Its end closes the pipe, and with it this.
+    // The end of the player closes the pipe, which ends this thread.
     std::thread::spawn(move || while input.write_all(&samples).is_ok() {});
     player
 }
 
-/// Makes a sound file with sox; the effect is sox's own words, such as `synth 1 sine 440`. The name's ending is the format.
+/// Creates a sound file with a sox effect, such as `synth 1 sine 440`. The extension selects the format.
 pub fn make_file(path: &Path, rate: u32, channels: u8, effect: &str) {
     let (rate, channels) = (rate.to_string(), channels.to_string());
     let mut command = Command::new("sox");
@@ -167,48 +168,48 @@ pub fn make_file(path: &Path, rate: u32, channels: u8, effect: &str) {
     run(&mut command, "sox");
 }
 
-/// What the speaker gives, millisecond by millisecond.
+/// Measures the output of the speaker, millisecond by millisecond.
 #[derive(Debug)]
-pub struct Ear {
-    heard: Arc<Mutex<Vec<(Instant, f32)>>>,
+pub struct SoundMonitor {
+    peaks: Arc<Mutex<Vec<(Instant, f32)>>>,
     _reader: Running,
 }
 
-impl Ear {
-    /// Listens to the private speaker that this process uses.
+impl SoundMonitor {
+    /// Starts to measure the private speaker that this process uses.
     pub fn open() -> Self {
         let mut command = Command::new("parec");
         command.args(["-d", "speaker.monitor", "--latency-msec=5", "--format=s16le", "--rate=48000", "--channels=1"]);
         let mut reader = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()), TOOLS);
         let mut sound = reader.stdout().expect("standard output was piped");
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let into = heard.clone();
+        let peaks = Arc::new(Mutex::new(Vec::new()));
+        let into = peaks.clone();
         std::thread::spawn(move || {
-            // One millisecond at a time. A read waits for sound, so its end is the moment the last sample was there.
+            // One millisecond at a time. A read blocks for samples, so it returns when the last of them was played.
             let mut piece = [0; 2 * RATE as usize / 1000];
             while sound.read_exact(&mut piece).is_ok() {
                 let peak = piece
                     .chunks_exact(2)
                     .map(|s| f32::from(i16::from_le_bytes([s[0], s[1]])).abs() / 32768.0)
                     .fold(0.0, f32::max);
-                into.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), peak));
+                into.lock().push((Instant::now(), peak));
             }
         });
-        let ear = Self { heard, _reader: reader };
+        let monitor = Self { peaks, _reader: reader };
         assert!(
-            wait_until(Duration::from_secs(30), || !ear.all().is_empty()),
-            "the speaker gives no sound, not even silence"
+            wait_until(Duration::from_secs(30), || !monitor.all().is_empty()),
+            "the speaker outputs no samples, not even silence"
         );
         std::thread::sleep(Duration::from_millis(200));
-        ear
+        monitor
     }
 
-    /// Every millisecond so far: when it was there, and how loud it was at most.
+    /// Every millisecond so far: its time, and its peak between 0 and 1.
     pub fn all(&self) -> Vec<(Instant, f32)> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.peaks.lock().clone()
     }
 
-    /// Waits for sound louder than this after a moment; gives when it began.
+    /// Waits for the first millisecond since `after` with a peak above `louder`; returns its time.
     pub fn onset(&self, after: Instant, louder: f32, limit: Duration) -> Option<Instant> {
         let mut found = None;
         wait_until(limit, || {
@@ -218,7 +219,7 @@ impl Ear {
         found
     }
 
-    /// The last millisecond louder than this.
+    /// The time of the last millisecond with a peak above `louder`.
     pub fn last(&self, louder: f32) -> Option<Instant> {
         self.all().into_iter().rev().find(|(_, peak)| *peak > louder).map(|(at, _)| at)
     }

@@ -1,24 +1,26 @@
-//! Speech that a test makes, records and understands.
+//! Speech synthesis, recording and recognition for tests.
 
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::process::{Running, run, wait_until};
 
-/// Samples per second that the recogniser wants.
+/// The recogniser's sample rate, in hertz.
 const RATE: u32 = 16_000;
 
-/// The voice that pocketsphinx understands best, of those that espeak-ng has.
+/// The espeak-ng voice that pocketsphinx recognises best.
 const VOICE: &str = "en-us+m1";
 
-/// Below this, of 32768, the speaker is silent.
+/// Samples below this, of 32768, count as silence.
 const SILENT: u16 = 200;
 
-/// Lets espeak-ng say a text into a file, with silence around it.
+/// Synthesizes a text into a 48 kHz file with espeak-ng, after 0.3 s and before 0.5 s of silence.
 pub fn say(file: &Path, text: &str) {
     let raw = file.with_extension("raw.wav");
     let mut speak = Command::new("espeak-ng");
@@ -29,7 +31,7 @@ pub fn say(file: &Path, text: &str) {
     run(&mut pad, "sox");
 }
 
-/// What a recording might say besides what is expected: a recogniser that hears nothing of use chooses among them all.
+/// Other phrases that the recogniser may choose. Without them it would find an expected phrase in any noise.
 const OTHER: [&str; 6] = [
     "the weather is fine today",
     "what time is it now",
@@ -39,13 +41,13 @@ const OTHER: [&str; 6] = [
     "my brother likes coffee in the morning",
 ];
 
-/// Where Debian's pocketsphinx keeps its model of American English.
+/// The model of American English of Debian's pocketsphinx.
 const MODEL: &str = "/usr/share/pocketsphinx/model/en-us";
 
-/// Words that AURA says and the recogniser's dictionary does not have.
+/// Words of AURA's answers that are missing from the recogniser's dictionary, with their phonemes.
 const NAMES: [(&str, &str); 1] = [("groq", "G R AA K")];
 
-/// The recogniser's dictionary, a word and its sounds a line.
+/// The recogniser's dictionary: a word and its phonemes per line.
 fn dictionary() -> String {
     let mut dictionary =
         std::fs::read_to_string(format!("{MODEL}/cmudict-en-us.dict")).expect("the model is installed");
@@ -55,16 +57,16 @@ fn dictionary() -> String {
     dictionary
 }
 
-/// What of a phrase the recogniser can hear: the words that its dictionary has.
-fn audible(phrase: &str, dictionary: &str) -> String {
+/// The words of a phrase that are in the dictionary.
+fn known_words(phrase: &str, dictionary: &str) -> String {
     let known: HashSet<&str> = dictionary.lines().filter_map(|line| line.split_whitespace().next()).collect();
     words(phrase).into_iter().filter(|word| known.contains(word.as_str())).collect::<Vec<_>>().join(" ")
 }
 
-/// What pocketsphinx hears in a sound file when it may choose among these phrases, in any number and order.
+/// The phrases that pocketsphinx recognises in a sound file, out of these, in any number and order.
 ///
-/// With its whole vocabulary it takes one of espeak-ng's words in three for another, a different one each time. Choosing a
-/// phrase is something that it does well: enough to tell whether the right one was spoken, and nothing else.
+/// With its whole vocabulary it misrecognises one in three of espeak-ng's words, a different one each time. With a closed set of phrases
+/// it is reliable enough to tell whether the right one was spoken.
 fn choose(file: &Path, phrases: &[String], dictionary: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = |name: &str| folder.path().join(name);
@@ -72,8 +74,7 @@ fn choose(file: &Path, phrases: &[String], dictionary: &str) -> String {
     std::fs::write(path("said.gram"), grammar).expect("the folder can be written");
     std::fs::write(path("said.dict"), dictionary).expect("the folder can be written");
     std::fs::write(path("files"), "said\n").expect("the folder can be written");
-    // On a busy computer seconds go by between the start of a recording and the first word, and silence that long makes the recogniser
-    // give up every phrase before it is said.
+    // On a busy computer, a recording may begin with seconds of silence, after which the recogniser rejects every phrase.
     let mut cut = Command::new("sox");
     cut.arg(file).args(["-r", &RATE.to_string(), "-b", "16", "-c", "1"]).arg(path("said.wav"));
     let silence = ["silence", "1", "0.05", "0.5%", "reverse"];
@@ -81,7 +82,7 @@ fn choose(file: &Path, phrases: &[String], dictionary: &str) -> String {
     let mut recognise = Command::new("pocketsphinx_batch");
     recognise.current_dir(folder.path()).args(["-adcin", "yes", "-adchdr", "44", "-cepdir", ".", "-cepext", ".wav"]);
     recognise.args(["-ctl", "files", "-hyp", "heard", "-jsgf", "said.gram", "-dict", "said.dict"]);
-    // It follows unlikely paths for longer than it does by itself: a recording with holes is still the phrase.
+    // Wider beams than the defaults, so that a phrase with gaps is still recognised.
     recognise.args(["-beam", "1e-90", "-wbeam", "1e-70", "-pbeam", "1e-90"]);
     recognise.args(["-logfn", "/dev/null", "-hmm", &format!("{MODEL}/en-us")]);
     run(&mut recognise, "pocketsphinx");
@@ -89,11 +90,11 @@ fn choose(file: &Path, phrases: &[String], dictionary: &str) -> String {
     heard.split(" (").next().unwrap_or_default().trim().to_owned()
 }
 
-/// The sentences, of these and of others, that a recording says, in their order.
-pub fn understand(file: &Path, sentences: &[String]) -> Vec<String> {
+/// The sentences in a recording, in order, out of these and `OTHER`.
+pub fn recognise(file: &Path, sentences: &[String]) -> Vec<String> {
     let dictionary = dictionary();
     let all = sentences.iter().cloned().chain(OTHER.map(str::to_owned));
-    let mut all: Vec<(String, String)> = all.map(|sentence| (audible(&sentence, &dictionary), sentence)).collect();
+    let mut all: Vec<(String, String)> = all.map(|sentence| (known_words(&sentence, &dictionary), sentence)).collect();
     all.retain(|(audible, _)| !audible.is_empty());
     let phrases: Vec<String> = all.iter().map(|(audible, _)| audible.clone()).collect();
     let heard = choose(file, &phrases, &dictionary);
@@ -114,19 +115,19 @@ pub fn understand(file: &Path, sentences: &[String]) -> Vec<String> {
     order
 }
 
-/// Fails unless a recording of a text says this sentence, whatever the text holds before and after it.
+/// Panics unless a recording of a text contains this sentence, whatever precedes or follows it in the text.
 pub fn assert_says_among(file: &Path, sentence: &str, text: &str) {
     let dictionary = dictionary();
     let own = words(sentence);
     let around = words(text).into_iter().filter(|word| !own.contains(word));
     let phrases = std::iter::once(sentence.to_owned()).chain(around).chain(OTHER.map(str::to_owned));
-    let mut phrases: Vec<String> = phrases.map(|phrase| audible(&phrase, &dictionary)).collect();
+    let mut phrases: Vec<String> = phrases.map(|phrase| known_words(&phrase, &dictionary)).collect();
     phrases.retain(|phrase| !phrase.is_empty());
     let heard = choose(file, &phrases, &dictionary);
-    assert!(heard.contains(&phrases[0]), "of “{text}”, the recording in {} says “{heard}”", file.display());
+    assert!(heard.contains(&phrases[0]), "the recording of “{text}” in {} says “{heard}”", file.display());
 }
 
-/// The words of a text as the recogniser's dictionary writes them.
+/// The words of a text in the spelling of the recogniser's dictionary.
 pub fn words(text: &str) -> Vec<String> {
     text.to_lowercase()
         .split(|letter: char| !letter.is_alphanumeric() && letter != '\'')
@@ -135,14 +136,14 @@ pub fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Fails unless the recording says these sentences, in this order, and nothing else.
+/// Panics unless the recording contains these sentences, in this order, and nothing else.
 pub fn assert_says(file: &Path, sentences: &[String]) {
-    assert!(!sentences.is_empty(), "something was expected to be said");
-    let heard = understand(file, sentences);
+    assert!(!sentences.is_empty(), "a sentence is expected");
+    let heard = recognise(file, sentences);
     assert_eq!(heard, sentences, "the recording in {} says something else", file.display());
 }
 
-/// What the private speaker gives, recorded.
+/// A recorder of the private speaker.
 #[derive(Debug)]
 pub struct Recorder {
     samples: Arc<Mutex<Vec<i16>>>,
@@ -151,7 +152,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts and waits until sound, or silence, really flows.
+    /// Starts to record and waits until samples arrive.
     pub fn start() -> Self {
         let mut command = Command::new("parec");
         command.args([
@@ -170,29 +171,29 @@ impl Recorder {
             let mut piece = [0; 640];
             while sound.read_exact(&mut piece).is_ok() {
                 let piece = piece.chunks_exact(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]]));
-                into.lock().unwrap_or_else(PoisonError::into_inner).extend(piece);
+                into.lock().extend(piece);
             }
         });
         let recorder = Self { samples, begun: Mutex::new(0), _reader: reader };
         assert!(
             wait_until(Duration::from_secs(30), || !recorder.heard().is_empty()),
-            "the speaker gives not even silence"
+            "the speaker outputs no samples, not even silence"
         );
         recorder
     }
 
-    /// Forgets what was heard so far.
+    /// Drops what was recorded so far.
     pub fn mark(&self) {
-        let length = self.samples.lock().unwrap_or_else(PoisonError::into_inner).len();
-        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = length;
+        let length = self.samples.lock().len();
+        *self.begun.lock() = length;
     }
 
     fn heard(&self) -> Vec<i16> {
-        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
-        self.samples.lock().unwrap_or_else(PoisonError::into_inner)[begun..].to_vec()
+        let begun = *self.begun.lock();
+        self.samples.lock()[begun..].to_vec()
     }
 
-    /// How long something louder than silence was heard since the mark.
+    /// The duration of all sound above silence since the mark.
     pub fn voiced(&self) -> Duration {
         const FRAME: usize = RATE as usize / 50;
         let heard = self.heard();
@@ -201,7 +202,7 @@ impl Recorder {
         Duration::from_millis(20) * u32::try_from(loud).unwrap_or(u32::MAX)
     }
 
-    /// Waits until the speaker has been silent for so long.
+    /// Waits until the speaker has been silent for `length`. False once the limit is reached.
     pub fn wait_for_silence(&self, length: Duration, limit: Duration) -> bool {
         let mut last = (self.voiced(), Instant::now());
         wait_until(limit, || {
@@ -213,7 +214,7 @@ impl Recorder {
         })
     }
 
-    /// Writes what was heard since the mark, with silence around it.
+    /// Writes the recording since the mark to a file, with half a second of silence on both sides.
     pub fn save(&self, file: &Path) -> PathBuf {
         let spec = hound::WavSpec {
             channels: 1,

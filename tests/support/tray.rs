@@ -1,23 +1,24 @@
-//! A desktop that shows trays: the watcher of the StatusNotifierItem specification on the test's own bus, and a hand that reads and clicks
-//! the menus behind the icons, as `com.canonical.dbusmenu` has them.
+//! A tray host: the watcher of the StatusNotifierItem specification on the test's bus, and a client of `com.canonical.dbusmenu` that
+//! reads and clicks the menu of an icon.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use zbus::blocking::{Connection, Proxy, connection};
 use zbus::message::Header;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Structure, Value};
 
-use crate::machine::BUS;
+use crate::desktop::BUS;
 use crate::process::wait_until;
 
-/// An entry of a menu as the bus carries it: its number, its properties, its children.
+/// A menu entry on the bus: its ID, its properties, its children.
 type Entry = (i32, HashMap<String, OwnedValue>, Vec<OwnedValue>);
 
 const WATCHER: &str = "org.kde.StatusNotifierWatcher";
 
-/// Who registered an icon, and where it is.
+/// The bus name and the object path of each registered icon.
 type Icons = Arc<Mutex<Vec<(String, String)>>>;
 
 struct Watcher(Icons);
@@ -26,7 +27,7 @@ struct Watcher(Icons);
 impl Watcher {
     fn register_status_notifier_item(&self, service: &str, #[zbus(header)] header: Header<'_>) {
         let sender = header.sender().map(ToString::to_string).unwrap_or_default();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((sender, service.to_owned()));
+        self.0.lock().push((sender, service.to_owned()));
     }
 
     #[zbus(property)]
@@ -45,17 +46,17 @@ impl Watcher {
     }
 }
 
-/// An item of a menu.
+/// A menu item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     id: i32,
-    /// What it says.
+    /// The text without the mnemonic underscore.
     pub label: String,
-    /// Whether it has a tick.
+    /// Whether the item is ticked.
     pub ticked: bool,
 }
 
-/// The part of a desktop that shows trays.
+/// A running tray host.
 #[derive(Debug)]
 pub struct Tray {
     bus: Connection,
@@ -63,7 +64,7 @@ pub struct Tray {
 }
 
 impl Tray {
-    /// On the bus of [`crate::machine::with_machine_and_bus`].
+    /// Starts on the bus of [`crate::desktop::with_desktop_and_bus`].
     pub fn start() -> Self {
         let address = std::env::var(BUS).expect("a private bus");
         let icons = Icons::default();
@@ -74,7 +75,7 @@ impl Tray {
         Self { bus: serve().expect("the watcher's name is free on a private bus"), icons }
     }
 
-    /// All items of the only icon's menu, those of submenus after the one that opens them.
+    /// All items of the first icon's menu. The items of a submenu follow the one that opens it.
     pub fn items(&self) -> Vec<Item> {
         self.read().unwrap_or_default()
     }
@@ -94,7 +95,7 @@ impl Tray {
     }
 
     fn menu(&self) -> Option<Proxy<'_>> {
-        let (owner, path) = self.icons.lock().unwrap_or_else(PoisonError::into_inner).first().cloned()?;
+        let (owner, path) = self.icons.lock().first().cloned()?;
         let icon = Proxy::new(&self.bus, owner.clone(), path, "org.kde.StatusNotifierItem").ok()?;
         let menu: OwnedObjectPath = icon.get_property("Menu").ok()?;
         Proxy::new(&self.bus, owner, menu, "com.canonical.dbusmenu").ok()
@@ -111,8 +112,8 @@ impl Tray {
         items.into_iter().find(|item| item.label == label).expect("it was there")
     }
 
-    /// Clicks an item. A menu that is made again in between has its items under new numbers; a program that ends because of the click
-    /// may not answer it.
+    /// Clicks an item. Retries, because a menu that is rebuilt in between gives its items new IDs. A program that ends on the click need
+    /// not answer.
     pub fn click(&self, label: &str) {
         let clicked = || {
             let item = self.wait_for(label);
@@ -128,7 +129,7 @@ impl Tray {
     }
 }
 
-/// An item is `(ia{sv}av)`: its id, its properties, its own items.
+/// Collects an item and its descendants. An item is `(ia{sv}av)`: its ID, its properties, its children.
 fn gather(item: &Value<'_>, items: &mut Vec<Item>) {
     let item = if let Value::Value(inner) = item { inner } else { item };
     let Value::Structure(item) = item else { return };
@@ -136,7 +137,7 @@ fn gather(item: &Value<'_>, items: &mut Vec<Item>) {
     let label: Option<&str> = properties.get(&"label").ok().flatten();
     let ticked: Option<i32> = properties.get(&"toggle-state").ok().flatten();
     if let Some(label) = label.filter(|label| !label.is_empty()) {
-        // An underscore marks the letter to press.
+        // An underscore marks the mnemonic.
         items.push(Item { id: *id, label: label.replacen('_', "", 1), ticked: ticked == Some(1) });
     }
     for item in own.iter() {

@@ -1,4 +1,4 @@
-//! The real window under WebDriver: `WebKitWebDriver` starts the app, and this is the little of its protocol that tests need.
+//! The real window under WebDriver: `WebKitWebDriver` starts the app; this is the part of the protocol that the tests use.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -15,19 +15,19 @@ use crate::aura::{App, Aura};
 use crate::display::windows;
 use crate::process::{Running, run, wait_until};
 
-/// The name by which the protocol marks an element.
+/// The key that identifies an element in the protocol.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// A script may take half of this, any command all of it; on a busy machine axe-core takes its time.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// The time limit of a command. A script may take half of it: axe-core is slow on a busy computer.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// The page of the main window, whose address may go without its name, and that of the overlay.
+/// The page of the main window. Its URL may omit the name.
 pub const MAIN: &str = "index.html";
 /// The page of the overlay.
-pub const OVERLAY: &str = "hud.html";
+pub const OVERLAY: &str = "overlay.html";
 
-/// What an element is and what it is called, the way assistive technology would have it.
-pub(crate) const CALLED: &str = r#"
+/// Functions that return the role and the accessible name of an element.
+pub(crate) const ROLE_AND_NAME: &str = r#"
 const implied = {BUTTON: 'button', TEXTAREA: 'textbox', SELECT: 'combobox', A: 'link', INPUT: 'textbox', H1: 'heading', H2: 'heading'};
 const roleOf = (e) => e.getAttribute('role') ?? (e.type === 'checkbox' ? 'checkbox' : implied[e.tagName] ?? '');
 const labels = (e) => (e.getAttribute('aria-labelledby') ?? '').split(/\s+/).filter(Boolean).map((id) => document.getElementById(id)?.textContent ?? '');
@@ -35,28 +35,28 @@ const nameOf = (e) => [e.getAttribute('aria-label') ?? '', ...labels(e), ...[...
 const is = (e, role, name) => (role === '' || roleOf(e) === role) && nameOf(e).some((n) => n.trim().replace(/\s+/g, ' ').startsWith(name));
 "#;
 
-/// Finds the visible elements with a role and the beginning of an accessible name; the role may be empty.
+/// Finds the last visible element with a role, which may be empty, and the beginning of an accessible name.
 const FIND: &str = r#"
 const wanted = (e) => is(e, arguments[0], arguments[1]);
 return [...document.querySelectorAll('*')].filter((e) => wanted(e) && e.getClientRects().length > 0).at(-1) ?? null;
 "#;
 
-/// The app with its windows in reach.
+/// The app and its windows, controlled through WebDriver.
 #[derive(Debug)]
 pub struct Window {
     runtime: Runtime,
     http: Client,
     session: String,
-    /// The app behind the window.
+    /// The app.
     pub app: App,
-    /// Where its process id is written.
+    /// The file with the process ID of the app.
     started: Option<PathBuf>,
 }
 
 impl Window {
-    /// Starts the app under WebDriver, in the main window.
+    /// Starts the app under WebDriver and selects the main window.
     pub fn open(aura: Aura) -> Self {
-        // A free port: nobody else takes it between here and the driver's start but by an unlikely accident.
+        // A free port. It is unlikely that another program takes it before the driver starts.
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
         let wrapper = aura.folder().join("aura-under-test");
@@ -74,9 +74,9 @@ impl Window {
         let log = std::fs::File::create(aura.log()).expect("the folder can be written");
         let driver = Running::start(driver.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log), "webkit2gtk-driver");
 
-        // A client without TLS still wants to know how it would be done.
+        // reqwest needs a TLS provider even for plain HTTP.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder().timeout(PATIENCE).build().expect("a client without TLS");
+        let http = Client::builder().timeout(TIMEOUT).build().expect("a client without TLS");
         let runtime = Runtime::new().expect("threads can be started");
         let base = format!("http://127.0.0.1:{port}");
         let listens = || runtime.block_on(async { http.get(format!("{base}/status")).send().await.is_ok() });
@@ -92,7 +92,7 @@ impl Window {
         );
         window.session =
             format!("{}/session/{}", window.session, begun["sessionId"].as_str().expect("a session has a name"));
-        window.command(Method::POST, "/timeouts", json!({"script": PATIENCE.as_millis() / 2}));
+        window.command(Method::POST, "/timeouts", json!({"script": TIMEOUT.as_millis() / 2}));
         window.app.wait_until_ready();
         window.switch_to(MAIN);
         window
@@ -110,7 +110,7 @@ impl Window {
         reply["value"].clone()
     }
 
-    /// Goes on in the window that shows this page.
+    /// Selects the window that shows this page.
     pub fn switch_to(&self, page: &str) {
         let found = wait_until(Duration::from_secs(20), || {
             let handles = self.command(Method::GET, "/window/handles", Value::Null);
@@ -129,12 +129,12 @@ impl Window {
         self.command(Method::POST, "/execute/sync", json!({"script": script, "args": arguments}))
     }
 
-    /// Runs a script that hands its result to its last argument, and waits for it.
+    /// Runs a script that passes its result to its last argument, a callback, and waits for it.
     pub fn script_async(&self, script: &str, arguments: &[Value]) -> Value {
         self.command(Method::POST, "/execute/async", json!({"script": script, "args": arguments}))
     }
 
-    /// The page's text. A window that was never shown has no layout yet, and so only the text of its elements.
+    /// The visible text of the page. A window that was never shown has no layout; then all text of its elements.
     pub fn text(&self) -> String {
         self.script("return document.body.innerText || document.body.textContent", &[])
             .as_str()
@@ -159,18 +159,18 @@ impl Window {
         found
     }
 
-    /// Whether there is an element with this role and accessible name now.
+    /// Whether an element with this role and accessible name is visible now.
     pub fn shows(&self, role: &str, name: &str) -> bool {
         self.look_for(role, name).is_object()
     }
 
     fn look_for(&self, role: &str, name: &str) -> Value {
-        self.script(&format!("{CALLED}{FIND}"), &[json!(role), json!(name)])
+        self.script(&format!("{ROLE_AND_NAME}{FIND}"), &[json!(role), json!(name)])
     }
 
     fn on(&self, element: &Value, what: &str, body: Value) {
         let id = element[ELEMENT].as_str().expect("an element");
-        // The driver itself does not see that an element is out of sight within a part of the page that scrolls.
+        // The driver does not scroll within a scrollable part of the page.
         self.script("arguments[0].scrollIntoView({ block: 'nearest' })", std::slice::from_ref(element));
         self.command(Method::POST, &format!("/element/{id}/{what}"), body);
     }
@@ -192,7 +192,7 @@ impl Window {
         self.pointer(&[to, json!({"type": "pointerDown", "button": 0})]);
     }
 
-    /// Lets the pointer's button go.
+    /// Releases the pointer's button.
     pub fn release(&self) {
         self.pointer(&[json!({"type": "pointerUp", "button": 0})]);
     }
@@ -203,18 +203,18 @@ impl Window {
         self.command(Method::POST, "/actions", json!({"actions": [mouse]}));
     }
 
-    /// Presses a key down and holds it, or lets it go.
+    /// Presses (`keyDown`) or releases (`keyUp`) a key.
     pub fn key(&self, edge: &str, key: &str) {
         self.keys(&[json!({"type": edge, "value": key})]);
     }
 
-    /// Presses keys and lets them go, one action after the other.
+    /// Performs key actions in order.
     pub(crate) fn keys(&self, actions: &[Value]) {
         let keyboard = json!({"type": "key", "id": "keyboard", "actions": actions});
         self.command(Method::POST, "/actions", json!({"actions": [keyboard]}));
     }
 
-    /// Makes the window this large and waits until its page has room for it.
+    /// Resizes the window so that its page has this size, and waits for it.
     pub fn resize(&self, width: u32, height: u32) {
         self.command(Method::POST, "/window/rect", json!({"x": 0, "y": 0, "width": width, "height": height}));
         let fits = || self.script("return [innerWidth, innerHeight]", &[]) == json!([width, height]);
@@ -225,13 +225,13 @@ impl Window {
         );
     }
 
-    /// When its program was started, in milliseconds since 1970.
+    /// The start time of the app, in milliseconds since 1970.
     pub fn begun_ms(&self) -> Option<f64> {
         let file = self.started.as_ref()?.with_extension("begun");
         Some(std::fs::read_to_string(file).ok()?.trim().parse::<f64>().ok()? / 1e6)
     }
 
-    /// Waits until nothing moves any more: a picture of colours that are just changing would be of neither.
+    /// Waits until all finite animations have ended.
     pub fn wait_until_still(&self) {
         let still = || {
             self.script(
@@ -242,7 +242,7 @@ impl Window {
         wait_until(Duration::from_secs(5), still);
     }
 
-    /// Keeps a picture of the page among the build's results, in `screenshots`.
+    /// Saves a screenshot of the page in [`screenshots`].
     pub fn screenshot(&self, name: &str) -> PathBuf {
         self.wait_until_still();
         let encoded = self.command(Method::GET, "/screenshot", Value::Null);
@@ -253,11 +253,10 @@ impl Window {
         file
     }
 
-    /// Writes a picture of a window, found by its title, as it is on the screen. WebKit's own picture of a page waits for ever when the
-    /// window was just made larger or smaller.
+    /// Saves a picture of a window, found by its title, from the screen. WebKit's own screenshot hangs if the window was just resized.
     pub fn picture_on_screen(&self, title: &str, file: &Path) {
         self.wait_until_still();
-        // Twice: what the first one draws is on the screen when the second one begins.
+        // Two frames: what the first one draws is on the screen when the second one begins.
         let drawn = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 120)))";
         self.script_async(drawn, &[]);
         let id = windows(title).last().unwrap_or_else(|| panic!("no window is called {title}")).to_string();
@@ -265,7 +264,7 @@ impl Window {
     }
 }
 
-/// Where pictures for people are kept: beside the build's programs.
+/// The folder for screenshots, beside the folder of the built programs.
 pub fn screenshots() -> PathBuf {
     let folder = crate::aura::programs().parent().expect("a build has a folder").join("screenshots");
     std::fs::create_dir_all(&folder).expect("the build's folder can be written");
@@ -283,7 +282,7 @@ impl Drop for Window {
             });
             eprintln!("-- the window: {page:?}");
         }
-        // The app was started by the driver, so it is ended by its own process id.
+        // The driver started the app, so it is ended by its own process ID.
         if let Ok(id) = std::fs::read_to_string(started) {
             run(Command::new("sh").args(["-c", "kill \"$1\" 2>/dev/null; true", "sh", id.trim()]), "dash");
         }

@@ -1,23 +1,21 @@
-//! Every event that Rust sends has a listener in the interface, and every listener has a sender.
+//! The interface handles every event that Rust sends, and no others.
 
 use std::collections::BTreeSet;
 
 use super::{files, root};
 
-/// The names of the events as they are on the wire.
+const EVENTS: &str = "src-tauri/crates/aura-core/src/event.rs";
+
+/// The events that Rust sends, as they are named in JSON.
 fn sent() -> BTreeSet<String> {
-    let source =
-        std::fs::read_to_string(root().join("src-tauri/crates/aura-core/src/event.rs")).expect("the events are there");
-    let body = source
-        .split("pub enum Event {")
-        .nth(1)
-        .and_then(|rest| rest.split("\n}\n").next())
-        .expect("the enum of events");
-    let variants = body
-        .lines()
-        .filter_map(|line| line.strip_prefix("    "))
-        .filter(|line| line.starts_with(|first: char| first.is_ascii_uppercase()));
-    let names: BTreeSet<String> = variants.map(|line| snake(line.trim_end_matches([' ', '{', ',']))).collect();
+    let source = std::fs::read_to_string(root().join(EVENTS)).expect("the events are there");
+    let items = syn::parse_file(&source).expect("the file compiles").items;
+    let event = items.into_iter().find_map(|item| match item {
+        syn::Item::Enum(item) if item.ident == "Event" => Some(item),
+        _ => None,
+    });
+    let variants = event.expect("the enum of events").variants;
+    let names: BTreeSet<String> = variants.iter().map(|variant| snake(&variant.ident.to_string())).collect();
     assert!(names.len() > 5, "the events were not found: {names:?}");
     names
 }
@@ -33,8 +31,8 @@ fn snake(name: &str) -> String {
     out
 }
 
-/// The events that a file listens to: cases of a switch over the event's type, and comparisons with it.
-fn heard(source: &str) -> BTreeSet<String> {
+/// The events that a source of the interface handles: cases of a switch over the event's type, and comparisons with it.
+fn handled(source: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     let quoted = |rest: &str| rest.split('\'').nth(1).map(str::to_owned);
     names.extend(source.split("event.type === ").skip(1).filter_map(quoted));
@@ -55,7 +53,7 @@ fn heard(source: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn senders_and_listeners_are_the_same() {
+fn the_interface_handles_exactly_the_events_that_are_sent() {
     let sent = sent();
     let sources = files("ui/src", &[".ts", ".svelte"]);
     let product = sources
@@ -63,13 +61,13 @@ fn senders_and_listeners_are_the_same() {
         .filter(|(path, _)| !path.to_string_lossy().contains(".test.") && !path.starts_with("ui/src/generated"));
     let (mut main, mut all) = (BTreeSet::new(), BTreeSet::new());
     for (path, source) in product {
-        // Keyboard and pointer events have types too, but nobody switches over them.
-        let names = heard(source);
-        if !path.starts_with("ui/src/hud") {
+        // Keyboard and pointer events have a type too; no code switches over it.
+        let names = handled(source);
+        if !path.starts_with("ui/src/overlay") {
             main.extend(names.clone());
         }
         all.extend(names);
     }
-    assert_eq!(main, sent, "what the main window listens to, and what is sent");
-    assert_eq!(all, sent, "what both windows listen to, and what is sent");
+    assert_eq!(main, sent, "the events that the main window handles (left) and those that are sent (right)");
+    assert_eq!(all, sent, "the events that both windows handle (left) and those that are sent (right)");
 }

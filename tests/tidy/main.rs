@@ -1,19 +1,21 @@
-//! The architecture's invariants, checked on the sources and on cargo's own view of the packages.
+//! The invariants of the architecture, checked on the sources and on the output of `cargo metadata`.
 
+mod circles;
 mod events;
 mod generated;
+mod modules;
 mod packages;
 mod sources;
 
 use std::path::{Path, PathBuf};
 
-/// The root of the work tree.
+/// The root of the repository.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("the tests lie in the work tree").to_owned()
+    here.parent().expect("the tests lie in the repository").to_owned()
 }
 
-/// The files under a folder with one of these endings, with their content; nothing that is built or fetched.
+/// The files under a folder whose names end with one of `endings`, with their content. Build output and fetched packages are left out.
 fn files(folder: &str, endings: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
@@ -29,7 +31,7 @@ fn files(folder: &str, endings: &[&str]) -> Vec<(PathBuf, String)> {
                 }
             } else if endings.iter().any(|ending| name.ends_with(ending)) {
                 let content = std::fs::read_to_string(&path).expect("sources are UTF-8");
-                found.push((path.strip_prefix(root()).expect("it lies in the work tree").to_owned(), content));
+                found.push((path.strip_prefix(root()).expect("it lies in the repository").to_owned(), content));
             }
         }
     }

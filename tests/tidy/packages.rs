@@ -1,29 +1,41 @@
-//! Who may depend on whom.
+//! Which package may depend on which.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Packages that belong to windows, sound, pictures of the screen, or a server. The core knows none of them.
-const NOT_IN_THE_CORE: &[&str] = &[
+/// The ladder: a package depends only on packages with a lower number.
+const LADDER: &[&str] =
+    &["aura-audio", "aura-providers", "aura-router", "aura-core", "aura-platform", "aura-server", "aura"];
+
+/// Packages for development. No package of the ladder needs one to be built.
+const TOOLS: &[&str] = &["aura-testkit", "aura-tests", "xtask"];
+
+/// The stand-in for providers. It depends on no other package of the workspace.
+const SANDBOX: &str = "aura-sandbox";
+
+/// The packages that build on a computer without a window system, sound or a database.
+const PORTABLE: &[&str] = &["aura-audio", "aura-providers", "aura-router", "aura-core"];
+
+/// Packages for windows, sound devices, screenshots, key stores, databases and servers. No portable package depends on one.
+const NOT_PORTABLE: &[&str] = &[
     "tauri",
     "wry",
     "tao",
     "axum",
     "cpal",
-    "rodio",
     "xcap",
     "keyring",
     "rusqlite",
     "x11rb",
     "aura-platform",
     "aura-server",
-    "aura-sandbox",
+    SANDBOX,
 ];
 
-/// Libraries of the system, as build scripts name what they link: a machine without their headers must build the core.
-const SYSTEM: &[&str] = &[
+/// System libraries, as the `links` key of a package names them. A portable package builds without their headers.
+const SYSTEM_LIBRARIES: &[&str] = &[
     "alsa",
     "asound",
     "pulse",
@@ -66,7 +78,7 @@ impl Packages {
         self.metadata["packages"].as_array().into_iter().flatten()
     }
 
-    /// What a package of the workspace needs to be built and run, by name, with what each links.
+    /// All that a workspace package needs to be built and run, directly or not: package name and `links` key.
     fn closure(&self, name: &str) -> BTreeMap<String, String> {
         let nodes: BTreeMap<&str, &Value> = self.metadata["resolve"]["nodes"]
             .as_array()
@@ -95,14 +107,10 @@ impl Packages {
             .collect()
     }
 
-    /// The dependencies that a package of the workspace names itself.
-    fn named(&self, package: &Value) -> Vec<String> {
-        package["dependencies"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|dependency| dependency["name"].as_str().map(str::to_owned))
-            .collect()
+    /// The packages that `package` names in its manifest, for every platform and feature.
+    fn dependencies<'a>(&self, package: &'a Value) -> impl Iterator<Item = (&'a str, bool)> {
+        let dependencies = package["dependencies"].as_array().into_iter().flatten();
+        dependencies.filter_map(|dependency| Some((dependency["name"].as_str()?, dependency["kind"] == "dev")))
     }
 
     fn members(&self) -> impl Iterator<Item = &Value> {
@@ -111,17 +119,54 @@ impl Packages {
     }
 }
 
+/// The name of a package.
+fn name(package: &Value) -> &str {
+    package["name"].as_str().expect("a package has a name")
+}
+
 #[test]
-fn the_core_knows_no_machine() {
-    let closure = Packages::read().closure("aura-core");
-    assert!(closure.len() > 50, "the closure is incomplete: {closure:?}");
-    for (name, links) in &closure {
-        assert!(!NOT_IN_THE_CORE.contains(&name.as_str()), "aura-core depends on {name}");
-        let linked = links.to_lowercase();
-        assert!(
-            !SYSTEM.iter().any(|library| linked.contains(library)),
-            "aura-core depends on {name}, which links {links}"
-        );
+fn each_package_depends_only_on_lower_ones() {
+    let packages = Packages::read();
+    let members: BTreeSet<&str> = packages.members().map(name).collect();
+    let known: BTreeSet<&str> = LADDER.iter().chain(TOOLS).chain([&SANDBOX]).copied().collect();
+    assert_eq!(members, known, "each package of the workspace has a place");
+    let rung = |name: &str| LADDER.iter().position(|known| *known == name);
+    for package in packages.members() {
+        let user = name(package);
+        for (used, is_dev) in packages.dependencies(package) {
+            if is_dev || !members.contains(used) || TOOLS.contains(&user) {
+                continue;
+            }
+            assert!(!TOOLS.contains(&used), "{user} depends on {used}, which is for development");
+            assert_ne!(user, SANDBOX, "{SANDBOX} depends on {used}");
+            if let (Some(upper), Some(lower)) = (rung(user), rung(used)) {
+                assert!(lower < upper, "{user} depends on {used}, which is not below it");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_sandbox_depends_on_no_other_package_of_the_workspace() {
+    let closure = Packages::read().closure(SANDBOX);
+    let own: Vec<_> = closure.keys().filter(|name| name.starts_with("aura")).collect();
+    assert!(own.is_empty(), "{SANDBOX} depends on {own:?}");
+}
+
+#[test]
+fn the_portable_packages_need_no_system_library() {
+    let packages = Packages::read();
+    for portable in PORTABLE {
+        let closure = packages.closure(portable);
+        assert!(closure.len() > 20, "the closure of {portable} is incomplete: {closure:?}");
+        for (name, links) in &closure {
+            assert!(!NOT_PORTABLE.contains(&name.as_str()), "{portable} depends on {name}");
+            let linked = links.to_lowercase();
+            assert!(
+                !SYSTEM_LIBRARIES.iter().any(|library| linked.contains(library)),
+                "{portable} depends on {name}, which links {links}"
+            );
+        }
     }
 }
 
@@ -142,18 +187,12 @@ fn the_server_needs_no_window() {
 }
 
 #[test]
-fn the_sandbox_depends_on_nobody() {
-    let closure = Packages::read().closure("aura-sandbox");
-    let own: Vec<_> = closure.keys().filter(|name| name.starts_with("aura")).collect();
-    assert!(own.is_empty(), "aura-sandbox depends on {own:?}");
-}
-
-#[test]
-fn only_the_shell_names_tauri() {
+fn only_the_app_uses_tauri() {
     let packages = Packages::read();
-    for package in packages.members().filter(|package| package["name"] != "aura") {
-        let named: Vec<_> = packages.named(package).into_iter().filter(|name| name.starts_with("tauri")).collect();
-        assert!(named.is_empty(), "{} names {named:?}", package["name"]);
+    for package in packages.members().filter(|package| name(package) != "aura") {
+        let named: Vec<_> =
+            packages.dependencies(package).map(|(used, _)| used).filter(|used| used.starts_with("tauri")).collect();
+        assert!(named.is_empty(), "{} depends on {named:?}", name(package));
     }
     for folder in ["src-tauri/crates", "tests"] {
         for (path, content) in super::files(folder, &[".rs"]) {

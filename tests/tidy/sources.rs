@@ -1,4 +1,4 @@
-//! What the sources may say, and how long they may be.
+//! Limits on the sources: their length, and the names that they may contain.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use super::{files, root};
 
-/// A file that is longer does more than one thing.
-const LONGEST: usize = 600;
+/// The most lines a source file may have.
+const MAX_LINES: usize = 600;
 
-/// A file's code without its tests, which may name anything: each item that is only there for tests is left out, and no more.
+const PROVIDERS: &str = "src-tauri/crates/aura-providers/src";
+
+/// A file's code without comments and tests, which may name anything: each item under `#[cfg(test)]` is left out.
 fn code(path: &Path, content: &str) -> String {
     if path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs") {
         return String::new();
@@ -18,12 +20,15 @@ fn code(path: &Path, content: &str) -> String {
     let mut code = String::new();
     let mut lines = content.lines();
     while let Some(line) = lines.next() {
+        if line.trim().starts_with("//") {
+            continue;
+        }
         if line.trim() != "#[cfg(test)]" {
             code.push_str(line);
             code.push('\n');
             continue;
         }
-        // The item ends with its first line if that is all, else with the brace that stands where it began.
+        // The item ends with its first line if that closes it, otherwise with the first brace at the same indentation.
         let indent = &line[..line.len() - line.trim_start().len()];
         let mut item = lines.by_ref().skip_while(|line| line.trim().starts_with("#["));
         if item.next().is_some_and(|first| !first.trim_end().ends_with([';', '}'])) {
@@ -34,10 +39,7 @@ fn code(path: &Path, content: &str) -> String {
     code
 }
 
-/// What is no provider but a place for all of a kind may be named: the servers that a person adds, and this computer.
-const MEANT: &[(&str, &str)] = &[("openai_compatible", "router/world.rs"), ("offline", "api/test.rs")];
-
-/// The files of modules that are only there for tests and for the fuzzer, which names what it feeds.
+/// The files of modules that only tests and the fuzzer build.
 fn only_for_tests(all: &[(PathBuf, String)]) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     for (path, content) in all {
@@ -57,13 +59,14 @@ fn only_for_tests(all: &[(PathBuf, String)]) -> BTreeSet<PathBuf> {
     found
 }
 
-/// The code of the product.
+/// The code that is shipped, without its tests.
 fn product() -> Vec<(PathBuf, String)> {
-    let ours =
-        |path: &Path| !path.starts_with("src-tauri/crates/aura-sandbox") && !path.starts_with("src-tauri/crates/xtask");
+    const TOOLS: [&str; 3] = ["aura-sandbox", "aura-testkit", "xtask"];
+    let is_tool = |path: &Path| TOOLS.iter().any(|tool| path.starts_with(Path::new("src-tauri/crates").join(tool)));
+    let is_example = |path: &Path| path.components().any(|part| part.as_os_str() == "examples");
     let all = files("src-tauri", &[".rs"]);
     let tests = only_for_tests(&all);
-    let product = all.into_iter().filter(|(path, _)| ours(path) && !tests.contains(path));
+    let product = all.into_iter().filter(|(path, _)| !is_tool(path) && !is_example(path) && !tests.contains(path));
     product.map(|(path, content)| (path.clone(), code(&path, &content))).collect()
 }
 
@@ -72,27 +75,26 @@ fn files_are_short() {
     for folder in ["src-tauri", "tests", "ui/src"] {
         for (path, content) in files(folder, &[".rs", ".ts", ".svelte"]) {
             let lines = content.lines().count();
-            assert!(lines <= LONGEST, "{} has {lines} lines", path.display());
+            assert!(lines <= MAX_LINES, "{} has {lines} lines", path.display());
         }
     }
 }
 
 #[test]
-fn one_file_of_the_interface_knows_tauri() {
-    let naming = files("ui/src", &[".ts", ".svelte"]).into_iter().filter(|(path, content)| {
+fn one_file_of_the_interface_imports_tauri() {
+    let importing = files("ui/src", &[".ts", ".svelte"]).into_iter().filter(|(path, content)| {
         let import = content
             .lines()
             .any(|line| line.contains("@tauri-apps") && (line.contains("import") || line.contains("from")));
         import && !path.to_string_lossy().contains(".test.")
     });
-    let naming: Vec<_> = naming.map(|(path, _)| path).collect();
-    assert_eq!(naming, [Path::new("ui/src/backend/tauri.ts")]);
+    let importing: Vec<_> = importing.map(|(path, _)| path).collect();
+    assert_eq!(importing, [Path::new("ui/src/backend/tauri.ts")]);
 }
 
 #[test]
 fn no_model_is_named_in_code() {
-    let catalog =
-        std::fs::read(root().join("src-tauri/crates/aura-core/src/catalog/data.json")).expect("the catalog is there");
+    let catalog = std::fs::read(root().join(PROVIDERS).join("catalog/data.json")).expect("the catalog is there");
     let catalog: Value = serde_json::from_slice(&catalog).expect("the catalog is JSON");
     let mut ids = BTreeSet::new();
     collect_models(&catalog["providers"], &mut ids);
@@ -104,11 +106,11 @@ fn no_model_is_named_in_code() {
     }
 }
 
-/// The ids of everything that offers a service.
+/// The ids of all models in the catalog: of every object that lists services.
 fn collect_models(value: &Value, ids: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
-            // What the local programs go by is no model of a provider.
+            // The placeholder for the local programs is no model of a provider.
             if let (Some(id), true) = (fields.get("id").and_then(Value::as_str), fields.contains_key("services"))
                 && id != "built-in"
             {
@@ -121,46 +123,62 @@ fn collect_models(value: &Value, ids: &mut BTreeSet<String>) {
     }
 }
 
+/// The provider kinds: name, main file, and that file's content.
+fn providers() -> Vec<(String, PathBuf, String)> {
+    let all = files(PROVIDERS, &[".rs"]).into_iter();
+    let providers = all.filter(|(_, content)| content.contains("static PROVIDER: Provider"));
+    let named = providers.map(|(path, content)| {
+        let is_folder = path.file_name().is_some_and(|name| name == "mod.rs");
+        let named = if is_folder { path.parent().expect("a file lies in a folder") } else { &path };
+        let name = named.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+        (name, path, content)
+    });
+    let named: Vec<_> = named.collect();
+    assert!(named.len() >= 4, "{} providers were found", named.len());
+    named
+}
+
 #[test]
 fn a_provider_is_one_file_and_two_lines() {
-    let folder = Path::new("src-tauri/crates/aura-core/src/providers");
-    let table = std::fs::read_to_string(root().join(folder).join("mod.rs")).expect("the provider table is there");
-    let all = files(&folder.to_string_lossy(), &[".rs"]);
-    let providers: Vec<_> = all
-        .iter()
-        .filter(|(path, content)| path.parent() == Some(folder) && content.contains("static PROVIDER: Provider"))
-        .collect();
-    assert!(providers.len() >= 4, "{} providers were found", providers.len());
-    for (path, _) in &providers {
-        let name = path.file_stem().expect("a file has a name").to_string_lossy();
-        let (module, entry) = (format!("mod {name};"), format!("&{name}::PROVIDER,"));
-        let lines = |wanted: &str| table.lines().filter(|line| line.trim().starts_with(wanted)).count();
-        assert_eq!((lines(&module), lines(&entry)), (1, 1), "{name} in the provider table");
-    }
-    let core = Path::new("src-tauri/crates/aura-core/src");
-    let product = product();
-    let table =
-        product.iter().find(|(path, _)| *path == folder.join("mod.rs")).expect("the table is part of the product");
-    assert!(table.1.contains("&groq::PROVIDER"), "the table itself is looked at");
-    // Nothing else in the product asks which provider it is: not even another provider, and not the wire formats.
-    for (path, content) in providers {
-        let name = path.file_stem().expect("a file has a name").to_string_lossy();
+    let read = |file: &str| std::fs::read_to_string(root().join(PROVIDERS).join(file)).expect("the file is there");
+    let (modules, table) = (read("lib.rs"), read("registry.rs"));
+    let count = |source: &str, wanted: &str| source.lines().filter(|line| line.trim().starts_with(wanted)).count();
+    for (name, path, content) in providers() {
+        assert_eq!(count(&modules, &format!("mod {name};")), 1, "{name} is a module of the crate");
+        assert_eq!(count(&table, &format!("&{name}::PROVIDER,")), 1, "{name} is in the provider table");
         assert!(content.contains(&format!("id: \"{name}\"")), "{} has the name of its provider", path.display());
+    }
+}
+
+/// Apart from its own file, its wire formats and the catalog, no code compares with the name of a provider.
+#[test]
+fn no_other_code_names_a_provider() {
+    /// Names that stand for a whole class: user-defined servers, and the programs on this computer.
+    const CLASSES: &[(&str, &str)] = &[
+        ("openai_compatible", "src-tauri/crates/aura-providers/src/client.rs"),
+        ("openai_compatible", "src-tauri/crates/aura-router/src/routing_table.rs"),
+        ("offline", "src-tauri/crates/aura-core/src/api/test.rs"),
+    ];
+    let folder = Path::new(PROVIDERS);
+    let product = product();
+    assert!(product.iter().any(|(path, _)| *path == folder.join("registry.rs")), "the provider table is read too");
+    for (name, path, _) in providers() {
         for (other, code) in &product {
-            let own =
-                other == path || other.starts_with(folder.join(&*name)) || other.starts_with(core.join("catalog"));
-            // A format that only one provider speaks bears its name.
-            let codec = other.file_name().and_then(|file| file.to_str()).unwrap_or_default();
-            let own = own || (other.starts_with(folder.join("wire")) && codec.starts_with(&format!("{name}_")));
-            let meant = MEANT.iter().any(|(named, place)| *named == name && *other == core.join(place));
-            assert!(own || meant || !code.contains(&format!("\"{name}\"")), "{} names {name}", other.display());
+            // A wire format that only one provider uses is named after it.
+            let file = other.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+            let is_codec = other.starts_with(folder.join("wire")) && file.starts_with(&format!("{name}_"));
+            let is_own = *other == path || other.starts_with(folder.join(&name)) || is_codec;
+            let is_catalog = other.starts_with(folder.join("catalog"));
+            let is_class = CLASSES.iter().any(|(class, place)| *class == name && other == Path::new(place));
+            let may_name = is_own || is_catalog || is_class;
+            assert!(may_name || !code.contains(&format!("\"{name}\"")), "{} names {name}", other.display());
         }
     }
 }
 
 #[test]
-fn code_is_all_but_the_tests() {
-    let content = "#[cfg(test)]\nmod tests;\none\n#[cfg(test)]\nmod more {\n    two\n}\nthree\n    #[cfg(test)]\n    \
+fn code_is_everything_but_the_tests() {
+    let content = "#[cfg(test)]\nmod tests;\none\n    // note\n#[cfg(test)]\nmod more {\n    two\n}\nthree\n    #[cfg(test)]\n    \
                    #[allow(x)]\n    fn four() {\n        five\n    }\n    six\n";
     assert_eq!(code(Path::new("src/x.rs"), content), "one\nthree\n    six\n");
     assert_eq!(code(Path::new("src/tests/x.rs"), content), "");
@@ -168,21 +186,21 @@ fn code_is_all_but_the_tests() {
 
 /// The traps of the providers' wire formats are numbered; each has a test whose name begins with its number.
 #[test]
-fn each_trap_of_the_wire_has_a_test() {
+fn each_trap_of_the_wire_formats_has_a_test() {
     const TRAPS: u32 = 38;
     let mut tested = BTreeSet::new();
-    for folder in ["src-tauri/crates", "tests/wall"] {
+    for folder in ["src-tauri/crates", "tests/fault_matrix"] {
         for (path, content) in files(folder, &[".rs"]) {
-            let mut test = false;
+            let mut is_test = false;
             for line in content.lines().map(str::trim) {
-                test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+                is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
                 let name = line.strip_prefix("async fn ").or_else(|| line.strip_prefix("fn "));
                 let number = name.and_then(|name| name.strip_prefix("trap_")?.split_once('_'));
                 if let Some((number, _)) = number {
-                    assert!(test, "{}: `{line}` is no test", path.display());
+                    assert!(is_test, "{}: `{line}` is no test", path.display());
                     tested.extend(number.parse::<u32>());
                 }
-                test &= name.is_none();
+                is_test &= name.is_none();
             }
         }
     }

@@ -1,11 +1,11 @@
-//! The acoustic loop: speech goes in through a microphone, speech comes out of a speaker, and a recogniser tells what it was.
+//! Spoken questions and answers: speech is played into a microphone, and a recogniser checks what the speaker plays.
 //!
-//! pocketsphinx is a small recogniser and the voices are synthetic: of the question it understands enough to be recognised, and of
-//! the answer it tells which of several sentences was said, see [`aura_tests::speech::understand`].
+//! pocketsphinx is a small recogniser and the voices are synthetic, so the tests only check which of several sentences was spoken; see
+//! [`aura_tests::speech::recognise`].
 
-mod answered;
-mod commands;
-mod ear;
-mod seen;
-mod talk;
-mod trouble;
+mod answers;
+mod command_line;
+mod errors;
+mod push_to_talk;
+mod recogniser;
+mod screen;

@@ -1,13 +1,16 @@
-/** The windows with the scripted backend, to look at: demo.html?scene=conversation&theme=dark&prefer=de#talk. Never part of the product. */
+/**
+ * The windows with the scripted backend, for inspection: demo.html?scene=conversation&theme=dark&prefer=de#talk. Never part of the
+ * product.
+ */
 import { mount } from 'svelte'
 import App from './App.svelte'
 import { failing, FakeBackend, type Script } from './backend/fake'
 import { freshSnapshot, readySnapshot, sampleTurn } from './backend/samples'
 import type { AuraEvent } from './backend/types'
 import type { Theme } from './generated/Theme'
-import Hud from './hud/Hud.svelte'
+import Overlay from './overlay/Overlay.svelte'
 import { Aura } from './lib/aura.svelte'
-import { prefer } from './lib/preferences.svelte'
+import { setPreferences } from './lib/preferences.svelte'
 
 const query = new URLSearchParams(location.search)
 const scene = query.get('scene') ?? 'play'
@@ -30,8 +33,8 @@ const answering: AuraEvent[] = [
   { type: 'speaking', turn: 't3', sentence: 'Run ss -ltn and pick any number above 1024 that is not in the list.' },
 ]
 const retired = {
-  kind: 'model_replaced',
-  message: 'llama-3.3-70b-versatile was retired on 16 August 2026. gpt-oss-120b answers in its place.',
+  kind: 'model_replaced' as const,
+  message: 'llama-3.3-70b-versatile was retired on 16 August 2026. gpt-oss-120b is used instead.',
 }
 const past = [sampleTurn('t1', { notices: [retired] })]
 
@@ -42,8 +45,8 @@ const failed = sampleTurn('t2', {
   error: {
     code: 'all_routes_failed',
     message:
-      'Nobody could answer: Groq timed out, Gemini has used up its allowance. Your question is kept. Check the network, then retry.',
-    detail: { attempts: [] },
+      'No provider could answer: Groq timed out, Gemini is out of quota. Your question is kept. Check the network, then retry.',
+    detail: [],
   },
 })
 
@@ -60,7 +63,7 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
   ready: { script: { history: past }, events: listening.slice(0, 1) },
   empty: { script: {}, events: [] },
   fresh: {
-    script: { snapshot: freshSnapshot({ shortcut_problem: 'Another program holds Ctrl+Shift+Space. Choose another shortcut.' }) },
+    script: { snapshot: freshSnapshot({ shortcut_problem: 'Another app uses Ctrl+Shift+Space. Choose another shortcut.' }) },
     events: [],
   },
   error: { script: { history: [...past, failed] }, events: [] },
@@ -72,7 +75,7 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
     },
     events: [],
   },
-  door: { script: { token: 'secret' }, events: [] },
+  'sign-in': { script: { token: 'secret' }, events: [] },
   lost: { script: { history: past }, events: [] },
   said: { script: { history: past }, events: [...answering, { type: 'done', record: sampleTurn('t3') }] },
   refused: { script: { history: past }, events: [...answering, { type: 'done', record: { ...failed, id: 't3' } }] },
@@ -87,24 +90,24 @@ const snapshot = script.snapshot ?? readySnapshot()
 const language = query.get('prefer') === 'de' ? 'de' : 'en'
 const appearance = { ...snapshot.settings.appearance, theme, language } as const
 const backend = new FakeBackend({ ...script, snapshot: { ...snapshot, settings: { ...snapshot.settings, appearance } } })
-prefer({ language, contrast: query.get('contrast') === 'more' ? 'more' : 'system', welcomed: false })
-// Larger text, as a person may have set it.
+setPreferences({ language, contrast: query.get('contrast') === 'more' ? 'more' : 'system', welcomed: false })
+// Larger text, as set in a browser.
 if (query.has('text')) document.documentElement.style.fontSize = `${query.get('text')}%`
 const target = document.getElementById('app')
-if (target && query.has('hud')) {
+if (target && query.has('overlay')) {
   document.documentElement.dataset.theme = 'dark'
-  await import('./styles/hud.css')
-  // The size of the overlay's window; a browser's own cannot be so small.
+  await import('./styles/overlay.css')
+  // The size of the overlay's window; a browser window cannot be that small.
   Object.assign(target.style, { width: '440px', height: '108px' })
-  mount(Hud, { target, props: { backend } })
+  mount(Overlay, { target, props: { backend } })
 } else if (target) {
   await import('./styles/base.css')
   mount(App, { target, props: { aura: new Aura(backend) } })
 }
-// After the window has loaded its history, as in life.
+// After the window has loaded its history.
 setTimeout(() => {
   backend.emit(...events)
-  if (scene === 'lost') backend.hold(false)
-  // What a picture should show opened: ?click=button[aria-expanded] for example.
+  if (scene === 'lost') backend.setConnected(false)
+  // Opens an element for a screenshot: ?click=button[aria-expanded] for example.
   setTimeout(() => document.querySelector<HTMLElement>(query.get('click') ?? 'none')?.click(), 100)
 }, 200)

@@ -1,19 +1,21 @@
-//! The arguments.
+//! The command-line arguments.
 
 use std::path::PathBuf;
 
-use aura_core::api::Wishes;
-use aura_core::providers::Service;
+use aura_providers::Service;
+use aura_router::RouteOverrides;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Hold a key, speak, and the computer answers aloud. Without a command the desktop app starts.
+/// Hold a key, speak, and your computer answers aloud.
+///
+/// Without a command, the desktop app starts.
 #[derive(Debug, Parser)]
 #[command(name = "aura", version)]
 pub(super) struct Arguments {
-    /// Use the sandbox providers on this computer instead of the real ones.
+    /// Use simulated providers on this computer. Needs no API key and costs nothing.
     #[arg(long, global = true)]
     pub(super) sandbox: bool,
-    /// Start the desktop app without its window, where the desktop has a tray to bring it.
+    /// Start the desktop app in the tray, without its window (if the desktop has a tray).
     #[arg(long)]
     pub(super) hidden: bool,
     #[command(subcommand)]
@@ -24,20 +26,22 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Ask a typed question.
     Ask(Ask),
-    /// Take one spoken turn: from the microphone, or from a file.
+    /// Ask a spoken question, from the microphone or a sound file.
     Listen(Listen),
-    /// Open the HTTP door on the loopback, without a window.
+    /// Run the local API without a window.
+    ///
+    /// It listens on this computer only, until you stop it with Ctrl+C. Open /docs on it for a list of its routes.
     Serve {
-        /// The port; 0 takes a free one.
+        /// Port on this computer's loopback address; 0 selects a free one.
         #[arg(long, default_value_t = aura_server::PORT)]
         port: u16,
     },
-    /// Drive the running app: for Wayland, window managers, foot pedals and scripts.
+    /// Control the running app, for desktop keyboard settings, foot pedals and scripts.
     Ptt {
-        /// What the talk key does.
-        edge: Edge,
+        /// What to do.
+        action: PttAction,
     },
-    /// Look after the providers: how they are, what they offer, which one is the default.
+    /// Show, switch and test providers.
     Providers {
         #[command(subcommand)]
         what: Option<Providers>,
@@ -45,7 +49,7 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
-    /// Look through what was asked and answered.
+    /// Show, search and export past questions and answers.
     History {
         #[command(subcommand)]
         what: Option<History>,
@@ -53,7 +57,7 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
-    /// Say what works on this machine and what to do about what does not.
+    /// Check this computer and say how to fix what does not work.
     Doctor {
         /// Print JSON.
         #[arg(long)]
@@ -63,55 +67,55 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Providers {
-    /// How each provider does each service, as real traffic showed. Costs nothing.
+    /// Show availability, latency and cost, measured on your own requests. Costs nothing.
     Health,
-    /// The models, with context, price and shutdown date.
+    /// List models with context length, price and shutdown date.
     Models {
-        /// Only for this service: stt, llm, vlm or tts.
+        /// Only models for this service: stt, llm, vlm or tts.
         #[arg(long)]
         service: Option<Service>,
-        /// Only of this provider.
+        /// Only models of this provider.
         #[arg(long)]
         provider: Option<String>,
     },
-    /// The voices.
+    /// List voices.
     Voices {
-        /// Only of this provider.
+        /// Only voices of this provider.
         #[arg(long)]
         provider: Option<String>,
     },
-    /// Make another route the default for a service.
+    /// Set the default provider, model and voice of a service.
     Switch {
-        /// stt, llm, vlm or tts.
+        /// stt (speech to text), llm (answers), vlm (vision) or tts (speech).
         service: Service,
-        /// The provider.
+        /// Provider to use.
         provider: String,
-        /// Its model; without one the catalog's.
+        /// Model to use [default: the catalog's choice].
         model: Option<String>,
-        /// Its voice, for tts.
+        /// Voice to use, for tts.
         #[arg(long)]
         voice: Option<String>,
     },
-    /// Make one call to see whether a service works. It may be billed.
+    /// Send one request to check that a service works. The provider may bill it.
     Test {
-        /// stt, llm, vlm or tts.
+        /// stt (speech to text), llm (answers), vlm (vision) or tts (speech).
         service: Service,
-        /// By whom; without one the default route.
+        /// Provider to test [default: the current one].
         #[arg(long)]
         provider: Option<String>,
-        /// With which model.
+        /// Model to test.
         #[arg(long)]
         model: Option<String>,
-        /// With which voice, for tts.
+        /// Voice to test, for tts.
         #[arg(long)]
         voice: Option<String>,
-        /// What to answer or to speak, for llm and tts.
+        /// Question for llm, or text to speak for tts.
         #[arg(long, conflicts_with = "file")]
         text: Option<String>,
-        /// A sound file for stt, a picture for vlm.
+        /// Sound file for stt, or picture for vlm.
         #[arg(long)]
         file: Option<PathBuf>,
-        /// Let the speech be heard, for tts.
+        /// Play the speech, for tts.
         #[arg(long)]
         aloud: bool,
     },
@@ -119,20 +123,20 @@ pub(super) enum Providers {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum History {
-    /// Turns whose question or answer hold every word.
+    /// Find turns whose question or answer contains all the words.
     Search {
-        /// The words; each matches by its beginning.
+        /// Words to find. The beginning of a word is enough.
         #[arg(required = true)]
         words: Vec<String>,
     },
-    /// Take a turn again: from its transcript, or from its recording when it was not understood.
+    /// Repeat a turn from its transcript, or from its recording if there is no transcript.
     Retry {
-        /// The turn's name, as the list shows it.
+        /// ID of the turn, as `aura history` lists it.
         id: String,
         #[command(flatten)]
         routes: Routes,
     },
-    /// Every turn as one JSON list, the oldest first.
+    /// Print all turns as a JSON list, oldest first.
     Export,
 }
 
@@ -140,34 +144,34 @@ pub(super) enum History {
 pub(super) struct Ask {
     /// The question.
     pub(super) text: String,
-    /// A JPEG or PNG picture that goes with it.
+    /// Attach a JPEG or PNG picture.
     #[arg(long, value_name = "FILE", conflicts_with = "screen")]
     pub(super) image: Option<PathBuf>,
-    /// The screen goes with it.
+    /// Attach a screenshot.
     #[arg(long)]
     pub(super) screen: bool,
-    /// Speak the answer aloud.
+    /// Speak the answer.
     #[arg(long)]
     pub(super) speak: bool,
     #[command(flatten)]
     pub(super) routes: Routes,
-    /// Print the whole turn as JSON; the answer's speech is kept as a file.
+    /// Print the whole turn as JSON, and save the spoken answer to a file.
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Listen {
-    /// Record for so many seconds instead of until Enter.
+    /// Record for N seconds instead of until you press Enter.
     #[arg(long, value_name = "N", conflicts_with = "audio", value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(super) seconds: Option<u32>,
-    /// Take the question from a sound file: WAV, MP3, OGG or FLAC.
+    /// Read the question from a WAV, MP3, OGG or FLAC file.
     #[arg(long, value_name = "FILE")]
     pub(super) audio: Option<PathBuf>,
-    /// The screen goes with it.
+    /// Attach a screenshot.
     #[arg(long)]
     pub(super) screen: bool,
-    /// Keep the answer's speech as a file without playing it.
+    /// Save the spoken answer to a file instead of playing it.
     #[arg(long)]
     pub(super) quiet: bool,
     #[command(flatten)]
@@ -177,42 +181,43 @@ pub(super) struct Listen {
     pub(super) json: bool,
 }
 
-/// Routes for this turn alone: PROVIDER or PROVIDER/MODEL.
+/// Route overrides for one turn: PROVIDER or PROVIDER/MODEL.
 #[derive(Debug, Args)]
 pub(super) struct Routes {
-    /// Who hears.
+    /// Provider for speech to text, for this turn only.
     #[arg(long, value_name = "PROVIDER[/MODEL]")]
     stt: Option<String>,
-    /// Who answers.
+    /// Provider for the answer, for this turn only.
     #[arg(long, value_name = "PROVIDER[/MODEL]")]
     llm: Option<String>,
-    /// Who looks.
+    /// Provider for vision, for this turn only.
     #[arg(long, value_name = "PROVIDER[/MODEL]")]
     vlm: Option<String>,
-    /// Who speaks.
+    /// Provider for speech, for this turn only.
     #[arg(long, value_name = "PROVIDER[/MODEL]")]
     tts: Option<String>,
-    /// With which voice.
+    /// Voice for the spoken answer, for this turn only.
     #[arg(long)]
     voice: Option<String>,
-    /// Let others answer when a provider that was named fails.
+    /// Fall back to other providers if one named above fails.
     #[arg(long)]
     fallback: bool,
 }
 
-impl From<Routes> for Wishes {
+impl From<Routes> for RouteOverrides {
     fn from(routes: Routes) -> Self {
         let Routes { stt, llm, vlm, tts, voice, fallback } = routes;
         Self { stt, llm, vlm, tts, voice, fallback }
     }
 }
 
+/// An action of `aura ptt`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Edge {
-    /// The key went down.
+pub(super) enum PttAction {
+    /// Press the push-to-talk key.
     Press,
-    /// The key went up.
+    /// Release the push-to-talk key.
     Release,
-    /// Everything in flight stops.
+    /// Cancel the current turn.
     Cancel,
 }

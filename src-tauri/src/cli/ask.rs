@@ -6,11 +6,11 @@ use aura_core::api::{self, Speech};
 use aura_core::error::Result;
 
 use super::{args, output};
-use crate::compose::compose;
+use crate::bootstrap::bootstrap;
 
 pub(super) async fn run(sandbox: bool, ask: args::Ask) -> Result<ExitCode> {
-    let composed = compose(sandbox).await?;
-    composed.assistant.load_keys().await;
+    let bootstrap = bootstrap(sandbox).await?;
+    bootstrap.assistant.start_background().await;
     let speech = match (ask.speak, ask.json) {
         (true, _) => Speech::Aloud,
         (false, true) => Speech::File,
@@ -20,12 +20,12 @@ pub(super) async fn run(sandbox: bool, ask: args::Ask) -> Result<ExitCode> {
         text: ask.text,
         session: None,
         image: ask.image,
-        // What the settings say of the screen is meant for the app; here it is asked for by name.
+        // The screen setting applies to the app; here only --screen counts.
         screen: Some(ask.screen),
         speech,
-        wishes: ask.routes.into(),
+        overrides: ask.routes.into(),
     };
-    let record = api::ask(&composed.assistant, request).await?;
-    composed.assistant.close().await;
+    let record = api::ask(&bootstrap.assistant, request).await?;
+    bootstrap.assistant.close().await;
     output::turn(&record, ask.json)
 }

@@ -1,4 +1,4 @@
-//! `aura doctor`: what works on this machine.
+//! `aura doctor`: the system check.
 
 use std::process::ExitCode;
 
@@ -6,22 +6,22 @@ use aura_core::api::{self, Nothing};
 use aura_core::error::Result;
 
 use super::output;
-use crate::compose::compose;
+use crate::bootstrap::bootstrap;
 
 pub(super) async fn run(sandbox: bool, json: bool) -> Result<ExitCode> {
-    let composed = compose(sandbox).await?;
-    composed.assistant.load_keys().await;
-    let findings = api::doctor(&composed.assistant, Nothing {}).await?;
+    let bootstrap = bootstrap(sandbox).await?;
+    bootstrap.assistant.start_background().await;
+    let results = api::doctor(&bootstrap.assistant, Nothing {}).await?;
     if json {
-        output::json(&findings)?;
+        output::json(&results)?;
     } else {
-        for finding in &findings {
-            output::say(format!("{} {}: {}", if finding.ok { "ok  " } else { "--  " }, finding.area, finding.message));
-            if let Some(remedy) = &finding.remedy {
-                output::say(format!("     {remedy}"));
+        for result in &results {
+            output::print(format!("{} {}: {}", if result.ok { "ok  " } else { "--  " }, result.area, result.message));
+            if let Some(remedy) = &result.remedy {
+                output::print(format!("     {remedy}"));
             }
         }
     }
-    // That something is missing is a finding, not a failure.
+    // A problem that was found is not a failure of this command.
     Ok(ExitCode::SUCCESS)
 }

@@ -1,37 +1,37 @@
-//! `aura history`: what was asked and answered.
+//! `aura history`: past questions and answers.
 
 use std::process::ExitCode;
 
-use aura_core::api::Wishes;
 use aura_core::error::{Error, Result};
 use aura_core::record::TurnRecord;
+use aura_router::RouteOverrides;
 use serde_json::json;
 
 use super::args::History;
 use super::{Operations, output, table};
 
-/// Turns in a list.
-const SHOWN: u32 = 20;
-/// Turns that are read at once for an export.
+/// Turns that a list shows.
+const LIST_LIMIT: u32 = 20;
+/// Turns per request of an export.
 const PAGE: u32 = 500;
-/// Letters of a question or an answer in a list.
-const LETTERS: usize = 60;
+/// Characters of a question or an answer that a list shows.
+const MAX_CHARS: usize = 60;
 
 pub(super) async fn run(sandbox: bool, what: Option<History>, json: bool) -> Result<ExitCode> {
     let operations = Operations::open(sandbox).await?;
-    let done = answer(&operations, what, json).await;
+    let result = run_command(&operations, what, json).await;
     operations.close().await;
-    done
+    result
 }
 
-async fn answer(operations: &Operations, what: Option<History>, as_json: bool) -> Result<ExitCode> {
+async fn run_command(operations: &Operations, what: Option<History>, as_json: bool) -> Result<ExitCode> {
     match what {
-        None => list(&turns(operations, json!({ "limit": SHOWN })).await?, as_json),
+        None => list(&turns(operations, json!({ "limit": LIST_LIMIT })).await?, as_json),
         Some(History::Search { words }) => {
-            list(&turns(operations, json!({ "search": words.join(" "), "limit": SHOWN })).await?, as_json)
+            list(&turns(operations, json!({ "search": words.join(" "), "limit": LIST_LIMIT })).await?, as_json)
         }
         Some(History::Retry { id, routes }) => {
-            let request = json!({ "id": id, "wishes": Wishes::from(routes) });
+            let request = json!({ "id": id, "overrides": RouteOverrides::from(routes) });
             let record = operations.call("retry", request).await?;
             output::turn(&serde_json::from_value(record).map_err(Error::internal)?, as_json)
         }
@@ -63,17 +63,17 @@ fn list(turns: &[TurnRecord], as_json: bool) -> Result<ExitCode> {
         .iter()
         .map(|turn| {
             let at = turn.started_at.to_zoned(jiff::tz::TimeZone::system());
-            let outcome = turn.error.as_ref().map_or_else(|| short(&turn.answer), |error| short(&error.message));
-            [turn.id.clone(), at.strftime("%Y-%m-%d %H:%M").to_string(), short(&turn.transcript), outcome]
+            let outcome = turn.error.as_ref().map_or_else(|| shorten(&turn.answer), |error| shorten(&error.message));
+            [turn.id.clone(), at.strftime("%Y-%m-%d %H:%M").to_string(), shorten(&turn.transcript), outcome]
         })
         .collect();
-    table::print(["turn", "when", "asked", "answered"], &rows, "Nothing was found.");
+    table::print(["turn", "time", "question", "answer"], &rows, "No turns found.");
     Ok(ExitCode::SUCCESS)
 }
 
-fn short(text: &str) -> String {
+fn shorten(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LETTERS) {
+    match line.char_indices().nth(MAX_CHARS) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
         None => line,
     }

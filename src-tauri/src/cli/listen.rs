@@ -1,4 +1,4 @@
-//! `aura listen`: one spoken turn, from the microphone or from a file.
+//! `aura listen`: one spoken question, from the microphone or a file.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,42 +12,47 @@ use serde_json::json;
 use tokio::sync::broadcast;
 
 use super::{args, output};
-use crate::compose::compose;
+use crate::bootstrap::bootstrap;
 
 pub(super) async fn run(sandbox: bool, listen: args::Listen) -> Result<ExitCode> {
-    let composed = compose(sandbox).await?;
-    composed.assistant.load_keys().await;
+    let bootstrap = bootstrap(sandbox).await?;
+    bootstrap.assistant.start_background().await;
     let speech = if listen.quiet { Speech::File } else { Speech::Aloud };
     let record = match listen.audio {
         Some(audio) => {
-            let request =
-                api::Listen { audio, session: None, screen: Some(listen.screen), speech, wishes: listen.routes.into() };
-            api::listen(&composed.assistant, request).await?
+            let request = api::Listen {
+                audio,
+                session: None,
+                screen: Some(listen.screen),
+                speech,
+                overrides: listen.routes.into(),
+            };
+            api::listen(&bootstrap.assistant, request).await?
         }
         None => {
-            let press = Press { screen: Some(listen.screen), speech, wishes: listen.routes.into() };
-            speak(&composed.assistant, press, listen.seconds).await?
+            let press = Press { screen: Some(listen.screen), speech, overrides: listen.routes.into() };
+            record(&bootstrap.assistant, press, listen.seconds).await?
         }
     };
-    composed.assistant.close().await;
+    bootstrap.assistant.close().await;
     if !listen.json && !record.transcript.is_empty() {
-        eprintln!("heard: {}", record.transcript);
+        eprintln!("transcript: {}", record.transcript);
     }
     output::turn(&record, listen.json)
 }
 
-/// Records until the time is over or Enter is typed, then waits for the end of the turn.
-async fn speak(assistant: &Assistant, press: Press, seconds: Option<u32>) -> Result<TurnRecord> {
+/// Records for `seconds`, or until the user presses Enter, then waits for the end of the turn.
+async fn record(assistant: &Assistant, press: Press, seconds: Option<u32>) -> Result<TurnRecord> {
     let mut events = assistant.subscribe();
     api::press(assistant, press).await?;
     match next(&mut events, |event| matches!(event, Event::Recording { .. } | Event::Done { .. })).await? {
         Event::Done { record } => return Ok(*record),
         _ => match seconds {
-            Some(seconds) => eprintln!("Speak now; I listen for {seconds} s."),
-            None => eprintln!("Speak now; press Enter when you are done."),
+            Some(seconds) => eprintln!("Recording for {seconds} s. Speak now."),
+            None => eprintln!("Recording. Speak now, then press Enter."),
         },
     }
-    let enough = async {
+    let stop = async {
         match seconds {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
             None => drop(tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await),
@@ -55,14 +60,14 @@ async fn speak(assistant: &Assistant, press: Press, seconds: Option<u32>) -> Res
     };
     let done = |event: &Event| matches!(event, Event::Done { .. });
     let ended = tokio::select! {
-        // The microphone went away, or the longest recording was reached.
+        // The microphone was lost, or the recording reached its longest duration.
         ended = next(&mut events, done) => Some(ended?),
-        () = enough => None,
+        () = stop => None,
     };
     let ended = match ended {
         Some(ended) => ended,
         None => {
-            // Not a release of the talk key, which means something else with each of its modes.
+            // A release of the push-to-talk key would have a different effect in each of its modes.
             api::finish(assistant, Nothing {}).await?;
             next(&mut events, done).await?
         }

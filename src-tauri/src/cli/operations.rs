@@ -1,56 +1,59 @@
-//! Operations by their names: of the running app, so that its window shows them and its traffic counts, or else of an assistant of
-//! this process.
+//! Runs operations by name: in the running app, so that its window shows them and its health data counts, else in this process.
 
 use aura_core::api;
-use aura_core::error::{Code, Result};
+use aura_core::error::{ErrorCode, Result};
 use serde_json::{Value, json};
 
-use crate::compose::{Composed, compose, paths};
-use crate::door;
+use crate::bootstrap::{Bootstrap, bootstrap, paths};
+use crate::instance_socket;
 
-/// Where operations are called.
+/// Where operations run.
 pub(super) enum Operations {
-    /// In the app that is running.
+    /// In the running app, reached through the socket in this data folder.
     Running(std::path::PathBuf),
-    /// Here.
-    Own(Box<Composed>),
+    /// In this process.
+    InProcess(Box<Bootstrap>),
 }
 
 impl Operations {
-    /// The running app, if there is one. With the sandbox always this process: the app may have real providers.
+    /// Connects to the running app, or starts an assistant in this process. The sandbox always runs in this process, because the app may
+    /// use real providers.
+    ///
+    /// # Errors
+    /// The app does not respond, or the assistant cannot be started.
     pub(super) async fn open(sandbox: bool) -> Result<Self> {
         if !sandbox {
             let data = paths()?.data;
-            match door::call(&data, "snapshot", json!({})).await {
+            match instance_socket::call(&data, "snapshot", json!({})).await {
                 Ok(_) => return Ok(Self::Running(data)),
-                Err(error) if error.code == Code::NotRunning => {}
+                Err(error) if error.code == ErrorCode::NotRunning => {}
                 Err(error) => return Err(error),
             }
         }
-        let composed = compose(sandbox).await?;
-        composed.assistant.load_keys().await;
-        Ok(Self::Own(Box::new(composed)))
+        let bootstrap = bootstrap(sandbox).await?;
+        bootstrap.assistant.start_background().await;
+        Ok(Self::InProcess(Box::new(bootstrap)))
     }
 
-    /// Calls one.
+    /// Runs one operation.
     pub(super) async fn call(&self, name: &str, request: Value) -> Result<Value> {
         match self {
-            Self::Running(data) => door::call(data, name, request).await,
-            Self::Own(composed) => api::call(&composed.assistant, name, request).await,
+            Self::Running(data) => instance_socket::call(data, name, request).await,
+            Self::InProcess(bootstrap) => api::call(&bootstrap.assistant, name, request).await,
         }
     }
 
-    /// Asks each provider for its models, when no app has done so already.
-    pub(super) async fn ask_providers(&self) {
-        if let Self::Own(composed) = self {
-            composed.assistant.ask_providers().await;
+    /// Loads the model list of each provider. The running app has done so already.
+    pub(super) async fn refresh_model_lists(&self) {
+        if let Self::InProcess(bootstrap) = self {
+            bootstrap.assistant.refresh_model_lists().await;
         }
     }
 
-    /// Ends what was begun here.
+    /// Closes the assistant of this process.
     pub(super) async fn close(&self) {
-        if let Self::Own(composed) = self {
-            composed.assistant.close().await;
+        if let Self::InProcess(bootstrap) = self {
+            bootstrap.assistant.close().await;
         }
     }
 }

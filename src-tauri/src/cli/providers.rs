@@ -1,11 +1,11 @@
-//! `aura providers`: how they are, what they offer, which one is the default.
+//! `aura providers`: health, models, voices, switching and tests.
 
 use std::process::ExitCode;
 
 use aura_core::api::{ModelView, Snapshot, TestResult, VoiceView};
 use aura_core::error::{Error, Result};
-use aura_core::health::{Circuit, HealthReport, ServiceHealth, Status};
-use aura_core::usage::{Basis, Cost, UsageReport};
+use aura_router::health::{CircuitState, HealthReport, ServiceHealth, Status};
+use aura_router::{Cost, CostBasis, UsageReport};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
@@ -17,39 +17,39 @@ use super::{Operations, output, table};
 
 pub(super) async fn run(sandbox: bool, what: Option<Providers>, json: bool) -> Result<ExitCode> {
     let operations = Operations::open(sandbox).await?;
-    let done = answer(&operations, what, json).await;
+    let result = run_command(&operations, what, json).await;
     operations.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+    result.map(|()| ExitCode::SUCCESS)
 }
 
-async fn answer(operations: &Operations, what: Option<Providers>, as_json: bool) -> Result<()> {
+async fn run_command(operations: &Operations, what: Option<Providers>, as_json: bool) -> Result<()> {
     match what {
-        None => show(as_json, &operations.ask::<Snapshot>("snapshot", json!({})).await?, overview),
+        None => show(as_json, &operations.request::<Snapshot>("snapshot", json!({})).await?, overview),
         Some(Providers::Health) => {
-            operations.ask_providers().await;
-            let report: HealthReport = operations.ask("health", json!({})).await?;
-            let usage: UsageReport = operations.ask("usage", json!({})).await?;
+            operations.refresh_model_lists().await;
+            let report: HealthReport = operations.request("health", json!({})).await?;
+            let usage: UsageReport = operations.request("usage", json!({})).await?;
             show(as_json, &report, |report| health(report, &usage))
         }
         Some(Providers::Models { service, provider }) => {
-            operations.ask_providers().await;
+            operations.refresh_model_lists().await;
             let query = json!({ "service": service, "provider": provider });
-            show(as_json, &operations.ask::<Vec<ModelView>>("models", query).await?, |list| models(list))
+            show(as_json, &operations.request::<Vec<ModelView>>("models", query).await?, |list| models(list))
         }
         Some(Providers::Voices { provider }) => {
             let query = json!({ "provider": provider });
-            show(as_json, &operations.ask::<Vec<VoiceView>>("voices", query).await?, |list| voices(list))
+            show(as_json, &operations.request::<Vec<VoiceView>>("voices", query).await?, |list| voices(list))
         }
         Some(Providers::Switch { service, provider, model, voice }) => {
             let request = json!({ "service": service, "provider": provider, "model": model, "voice": voice });
-            let snapshot: Snapshot = operations.ask("switch", request).await?;
-            let now = snapshot.routes.iter().find(|view| view.service == service);
-            show(as_json, &now, |now| match now.and_then(|view| view.routes.first()) {
+            let snapshot: Snapshot = operations.request("switch", request).await?;
+            let current = snapshot.routes.iter().find(|view| view.service == service);
+            show(as_json, &current, |current| match current.and_then(|view| view.routes.first()) {
                 Some(route) if route.provider == provider => {
-                    output::say(format!("{} is now done by {} ({}).", service.as_str(), route.provider, route.model));
+                    output::print(format!("{} now uses {} ({}).", service.as_str(), route.provider, route.model));
                 }
-                _ => output::say(format!(
-                    "{} is set to {provider}, which is not ready yet: see `aura doctor`.",
+                _ => output::print(format!(
+                    "{} is set to {provider}, which is not ready yet. Run `aura doctor` to see why.",
                     service.as_str()
                 )),
             })
@@ -58,7 +58,11 @@ async fn answer(operations: &Operations, what: Option<Providers>, as_json: bool)
             let input = match file {
                 Some(path) => {
                     let bytes = tokio::fs::read(&path).await.map_err(|cause| {
-                        Error::invalid(format!("The file {} cannot be read.", path.display())).because(cause)
+                        Error::invalid(format!(
+                            "The file {} cannot be read. Check its path and permissions.",
+                            path.display()
+                        ))
+                        .because(cause)
                     })?;
                     Some(BASE64.encode(bytes))
                 }
@@ -67,16 +71,16 @@ async fn answer(operations: &Operations, what: Option<Providers>, as_json: bool)
             let request = json!({
                 "service": service, "provider": provider, "model": model, "voice": voice, "input": input, "aloud": aloud,
             });
-            show(as_json, &operations.ask::<TestResult>("test", request).await?, tested)
+            show(as_json, &operations.request::<TestResult>("test", request).await?, test_result)
         }
     }
 }
 
-fn show<T: Serialize>(as_json: bool, value: &T, plainly: impl FnOnce(&T)) -> Result<()> {
+fn show<T: Serialize>(as_json: bool, value: &T, as_text: impl FnOnce(&T)) -> Result<()> {
     if as_json {
         return output::json(value);
     }
-    plainly(value);
+    as_text(value);
     Ok(())
 }
 
@@ -97,7 +101,7 @@ fn overview(snapshot: &Snapshot) {
             ]
         })
         .collect();
-    table::print(["provider", "state", "offers", "default for"], &rows, "There are no providers.");
+    table::print(["provider", "status", "services", "default for"], &rows, "No providers are configured.");
 }
 
 fn health(report: &HealthReport, usage: &UsageReport) {
@@ -116,30 +120,31 @@ fn health(report: &HealthReport, usage: &UsageReport) {
             ]);
             continue;
         }
-        for of in &provider.services {
-            let today = usage.lines.iter().find(|line| line.provider == provider.name && line.service == of.service);
+        for service in &provider.services {
+            let today =
+                usage.lines.iter().find(|line| line.provider == provider.name && line.service == service.service);
             rows.push([
                 provider.name.clone(),
-                of.service.as_str().into(),
-                word(of.status).into(),
-                figures(of),
-                of.success_rate.map(|rate| format!("{:.0} %", rate * 100.0)).unwrap_or_default(),
+                service.service.as_str().into(),
+                status_name(service.status).into(),
+                latency(service),
+                service.success_rate.map(|rate| format!("{:.0} %", rate * 100.0)).unwrap_or_default(),
                 today.map(|line| format!("${:.4}", line.today.usd)).unwrap_or_default(),
-                reason(of),
+                reason(service),
             ]);
         }
     }
-    let headings = ["provider", "service", "state", "p50 / p95", "answered", "today", "why"];
-    table::print(headings, &rows, "There are no providers.");
+    let headings = ["provider", "service", "status", "p50 / p95", "success", "today", "reason"];
+    table::print(headings, &rows, "No providers are configured.");
     for fallback in &report.fallbacks {
-        let to = fallback.to.as_ref().map_or("nobody", |route| route.provider.as_str());
+        let to = fallback.to.as_ref().map_or("no provider", |route| route.provider.as_str());
         let at = fallback.at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
         let (service, from) = (fallback.service.as_str(), &fallback.from.provider);
-        output::say(format!("{at} {service}: {to} answered for {from}: {}", fallback.message));
+        output::print(format!("{at} {service}: {to} replaced {from}: {}", fallback.message));
     }
 }
 
-fn word(status: Status) -> &'static str {
+fn status_name(status: Status) -> &'static str {
     match status {
         Status::Healthy => "healthy",
         Status::Degraded => "degraded",
@@ -148,36 +153,36 @@ fn word(status: Status) -> &'static str {
     }
 }
 
-fn figures(of: &ServiceHealth) -> String {
-    match (of.p50_ms, of.p95_ms) {
+fn latency(health: &ServiceHealth) -> String {
+    match (health.p50_ms, health.p95_ms) {
         (Some(p50), Some(p95)) => format!("{p50} / {p95} ms"),
         _ => "no calls yet".into(),
     }
 }
 
-fn reason(of: &ServiceHealth) -> String {
-    let why = of.reason.clone().unwrap_or_default();
-    match (of.circuit, of.cooldown_until) {
-        (Circuit::Open, Some(until)) => {
+fn reason(health: &ServiceHealth) -> String {
+    let why = health.reason.clone().unwrap_or_default();
+    match (health.circuit, health.cooldown_until) {
+        (CircuitState::Open, Some(until)) => {
             let left = until.duration_since(jiff::Timestamp::now()).as_secs().max(0);
-            format!("{why} Left alone for {left} s.").trim_start().to_owned()
+            format!("{why} Next try in {left} s.").trim_start().to_owned()
         }
         _ => why,
     }
 }
 
-fn models(list_of: &[ModelView]) {
-    let rows: Vec<_> = list_of
+fn models(models: &[ModelView]) {
+    let rows: Vec<_> = models
         .iter()
         .map(|model| {
             let price = model.price.as_ref().map(|price| match price.output {
                 Some(output) => format!("${} / ${output} per {}", price.input, price.unit),
                 None => format!("${} per {}", price.input, price.unit),
             });
-            let remarks = [
+            let notes = [
                 model.problem.clone(),
-                model.retired_on.map(|on| format!("switched off on {on}")),
-                model.replaced_by.clone().map(|by| format!("then {by}")),
+                model.retired_on.map(|on| format!("shuts down on {on}")),
+                model.replaced_by.clone().map(|by| format!("replaced by {by}")),
                 model.note.clone(),
             ];
             [
@@ -186,16 +191,16 @@ fn models(list_of: &[ModelView]) {
                 list(model.services.iter().map(|service| service.as_str())),
                 model.context.map(|tokens| format!("{}k", tokens / 1_000)).unwrap_or_default(),
                 price.unwrap_or_default(),
-                remarks.into_iter().flatten().collect::<Vec<_>>().join("; "),
+                notes.into_iter().flatten().collect::<Vec<_>>().join("; "),
             ]
         })
         .collect();
-    let headings = ["provider", "model", "services", "context", "price", "remarks"];
-    table::print(headings, &rows, "No models are known. Add a key or a server first.");
+    let headings = ["provider", "model", "services", "context", "price", "notes"];
+    table::print(headings, &rows, "No models found. Add an API key or a server first.");
 }
 
-fn voices(list_of: &[VoiceView]) {
-    let rows: Vec<_> = list_of
+fn voices(voices: &[VoiceView]) {
+    let rows: Vec<_> = voices
         .iter()
         .map(|voice| {
             [
@@ -207,14 +212,18 @@ fn voices(list_of: &[VoiceView]) {
             ]
         })
         .collect();
-    table::print(["provider", "voice", "model", "language", "gender"], &rows, "No voices are known.");
+    table::print(
+        ["provider", "voice", "model", "language", "gender"],
+        &rows,
+        "No voices found. Add an API key or a server first.",
+    );
 }
 
-fn tested(result: &TestResult) {
-    output::say(&result.result);
-    let first = result.first_ms.map(|ms| format!(", the first of it after {ms} ms")).unwrap_or_default();
+fn test_result(result: &TestResult) {
+    output::print(&result.result);
+    let first = result.first_ms.map(|ms| format!(" (first output after {ms} ms)")).unwrap_or_default();
     eprintln!(
-        "{} ({}) answered in {} ms{first}; {}.",
+        "{} ({}) answered in {} ms{first}. Cost: {}.",
         result.route.provider,
         result.route.model,
         result.latency_ms,
@@ -227,9 +236,9 @@ fn tested(result: &TestResult) {
 
 fn cost(cost: Cost) -> String {
     match (cost.usd, cost.basis) {
-        (Some(usd), Basis::Estimated) => format!("about ${usd:.6}, estimated"),
+        (Some(usd), CostBasis::Estimated) => format!("about ${usd:.6} (estimated)"),
         (Some(usd), _) => format!("${usd:.6}"),
-        (None, _) => "its cost is not known".into(),
+        (None, _) => "unknown".into(),
     }
 }
 
@@ -238,8 +247,8 @@ fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
 }
 
 impl Operations {
-    /// An operation with its answer in its own type.
-    async fn ask<T: DeserializeOwned>(&self, name: &str, request: Value) -> Result<T> {
+    /// Runs an operation and parses its result.
+    async fn request<T: DeserializeOwned>(&self, name: &str, request: Value) -> Result<T> {
         serde_json::from_value(self.call(name, request).await?).map_err(Error::internal)
     }
 }

@@ -1,10 +1,12 @@
-//! `aura serve`: the HTTP door without a window.
+//! `aura serve`: the local API without a window.
 
 use std::process::ExitCode;
 
 use aura_core::error::Result;
+use aura_server::ServerOptions;
 
 pub(super) async fn run(sandbox: bool, port: u16) -> Result<ExitCode> {
-    aura_server::run(sandbox, port, Some(crate::interface::files())).await?;
+    let interface = Some(crate::interface::files());
+    aura_server::run(ServerOptions { sandbox, port, interface, ..ServerOptions::default() }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -1,17 +1,17 @@
-//! Tables for people: columns as wide as what is in them.
+//! Prints tables with aligned columns.
 
 use super::output;
 
-/// Prints rows under their headings. Without rows, a sentence instead.
-pub(super) fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]], nothing: &str) {
+/// Prints rows under their headings, or `empty` if there are no rows.
+pub(super) fn print<const N: usize>(headings: [&str; N], rows: &[[String; N]], empty: &str) {
     if rows.is_empty() {
-        output::say(nothing);
+        output::print(empty);
         return;
     }
-    output::say(lay_out(headings, rows).trim_end());
+    output::print(format_table(headings, rows).trim_end());
 }
 
-fn lay_out<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+fn format_table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let mut widths = headings.map(|heading| heading.chars().count());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -31,8 +31,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_they_must_be() {
+    fn columns_are_as_wide_as_their_longest_cell() {
         let rows = [["a".to_owned(), "long cell".to_owned()], ["größer".to_owned(), String::new()]];
-        assert_eq!(lay_out(["one", "two"], &rows), "one     two\na       long cell\ngrößer\n");
+        assert_eq!(format_table(["one", "two"], &rows), "one     two\na       long cell\ngrößer\n");
     }
 }

@@ -1,4 +1,4 @@
-/** A backend without a machine: for component tests, and for `vite dev` in an ordinary browser. */
+/** A scripted backend for component tests, and for `vite dev` in an ordinary browser. */
 import type { RouteChoice } from '../generated/RouteChoice'
 import type { Settings } from '../generated/Settings'
 import type { Snapshot } from '../generated/Snapshot'
@@ -17,45 +17,45 @@ import {
   sampleUsage,
   sampleVoices,
 } from './samples'
-import type { AuraEvent, Backend, Entry, Need, OperationName, Request, Response } from './types'
+import type { Access, AuraEvent, Backend, OperationName, Request, Response, TokenState } from './types'
 
 type Handlers = { [Name in OperationName]: (request: Request<Name>) => Response<Name> | Promise<Response<Name>> }
 
 export interface Script {
   snapshot?: Snapshot
   history?: TurnRecord[]
-  /** Operations that answer otherwise than usual. */
+  /** Operations with another result than the default. */
   handlers?: Partial<Handlers>
-  /** How fast a turn plays: 1 as in life; absent: turns do not play by themselves, tests send the events. */
+  /** Duration factor of a simulated turn, 1 = real time; absent: no simulation, tests emit the events. */
   pace?: number
-  /** Whether somebody has to show a token first: the one given here. */
+  /** The token that is required to sign in; absent: none is. */
   token?: string
 }
 
-/** A page that was not let in yet. */
-function entryWith(token: string): Entry {
-  const watchers = new Set<Parameters<Entry['watch']>[0]>()
-  let need: Need = 'token'
-  const needs = (now: Need) => {
-    need = now
+/** Access to a page that has no token yet. */
+function accessWith(token: string): Access {
+  const watchers = new Set<Parameters<Access['watch']>[0]>()
+  let state: TokenState = 'missing'
+  const become = (now: TokenState) => {
+    state = now
     for (const watcher of watchers) watcher(now)
   }
   return {
-    need: () => need,
+    state: () => state,
     watch: (listener) => {
       watchers.add(listener)
       return () => watchers.delete(listener)
     },
-    give: async (shown) => {
-      needs(shown === token ? 'none' : 'refused')
-      if (shown !== token) throw { code: 'invalid_request', message: 'Refused.' }
+    signIn: async (given) => {
+      become(given === token ? 'accepted' : 'rejected')
+      if (given !== token) throw { code: 'invalid_request', message: 'Refused.' }
       return Promise.resolve()
     },
-    leave: () => needs('token'),
+    signOut: () => become('missing'),
   }
 }
 
-/** Puts a change over a value; `null` takes a field away, and a value with a `kind` is replaced as a whole. */
+/** Merges a change into a value: `null` removes a field, and a value with a `kind` is replaced as a whole. */
 function merge(value: unknown, change: unknown): unknown {
   if (typeof change !== 'object' || change === null || Array.isArray(change) || 'kind' in change) return change
   const merged = new Map(Object.entries(typeof value === 'object' && value !== null ? value : {}))
@@ -69,12 +69,12 @@ function merge(value: unknown, change: unknown): unknown {
 export class FakeBackend implements Backend {
   snapshot: Snapshot
   history: TurnRecord[]
-  /** Everything that was asked, in order. */
+  /** All calls, in order. */
   readonly calls: { operation: OperationName; request: unknown }[] = []
   cancelled = 0
-  entry?: Entry
+  access?: Access
 
-  #links = new Set<(held: boolean) => void>()
+  #links = new Set<(connected: boolean) => void>()
   #listeners = new Set<(event: AuraEvent) => void>()
   #handlers: Handlers
   #pace: number | undefined
@@ -85,8 +85,8 @@ export class FakeBackend implements Backend {
     this.snapshot = script.snapshot ?? readySnapshot()
     this.history = script.history ?? []
     this.#pace = script.pace
-    if (script.token !== undefined) this.entry = entryWith(script.token)
-    this.#handlers = { ...this.#usual(), ...script.handlers }
+    if (script.token !== undefined) this.access = accessWith(script.token)
+    this.#handlers = { ...this.#defaults(), ...script.handlers }
   }
 
   async call<Name extends OperationName>(operation: Name, request: Request<Name>): Promise<Response<Name>> {
@@ -94,7 +94,7 @@ export class FakeBackend implements Backend {
     return await this.#handlers[operation](request)
   }
 
-  subscribe(listener: (event: AuraEvent) => void, link?: (held: boolean) => void): Promise<() => void> {
+  subscribe(listener: (event: AuraEvent) => void, link?: (connected: boolean) => void): Promise<() => void> {
     this.#listeners.add(listener)
     if (link) this.#links.add(link)
     return Promise.resolve(() => {
@@ -103,10 +103,10 @@ export class FakeBackend implements Backend {
     })
   }
 
-  /** The connection breaks, or is there again and tells how things are. */
-  hold(held: boolean): void {
-    for (const link of this.#links) link(held)
-    if (held) this.emit({ type: 'changed', snapshot: this.snapshot })
+  /** Simulates a lost connection, or a restored one that sends the current snapshot. */
+  setConnected(connected: boolean): void {
+    for (const link of this.#links) link(connected)
+    if (connected) this.emit({ type: 'changed', snapshot: this.snapshot })
   }
 
   cancel(): Promise<void> {
@@ -120,8 +120,8 @@ export class FakeBackend implements Backend {
     for (const event of events) for (const listener of this.#listeners) listener(event)
   }
 
-  /** The requests of one operation. */
-  asked(operation: OperationName): unknown[] {
+  /** The requests to one operation, in order. */
+  requests(operation: OperationName): unknown[] {
     return this.calls.filter((call) => call.operation === operation).map((call) => call.request)
   }
 
@@ -135,7 +135,7 @@ export class FakeBackend implements Backend {
     return this.#change({ settings: merge(this.snapshot.settings, changes) as Settings })
   }
 
-  #usual(): Handlers {
+  #defaults(): Handlers {
     const provider = (name: string, key: { ends_with: string; place: 'keyring' | 'session' } | undefined) =>
       this.#change({
         providers: this.snapshot.providers.map((known) => {
@@ -143,7 +143,7 @@ export class FakeBackend implements Backend {
           const rest = { ...known }
           delete rest.key
           delete rest.problem
-          return key ? { ...rest, key } : { ...rest, problem: `${known.label} needs a key.` }
+          return key ? { ...rest, key } : { ...rest, problem: `${known.label} needs an API key.` }
         }),
       })
     return {
@@ -259,7 +259,7 @@ export class FakeBackend implements Backend {
   }
 }
 
-/** A failure as an operation rejects with it. */
+/** A handler that rejects with a failure. */
 export const failing = (failure: Failure) => (): never => {
   throw failure
 }

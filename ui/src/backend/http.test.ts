@@ -1,25 +1,25 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connect } from '.'
-import { prefer } from '../lib/preferences.svelte'
+import { setPreferences } from '../lib/preferences.svelte'
 import { FakeBackend } from './fake'
 import { HttpBackend } from './http'
 import { readySnapshot } from './samples'
 import { tauri } from './tauri'
-import type { AuraEvent, Need } from './types'
+import type { AuraEvent, TokenState } from './types'
 
 interface Call {
   address: string
   asked: RequestInit & { headers: Record<string, string> }
 }
 
-/** The door as the page meets it: what was asked, and who answers. */
+/** The stubbed local API: the requests so far, and the reply to the next. */
 let calls: Call[]
 let answer: (call: Call) => Response | Promise<Response>
 
 const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status })
 const refuses = () => json({ error: { code: 'invalid_request', message: 'This needs the token.' } }, 401)
-const quick = { first: 1, longest: 4 }
-const place = 'aura.door-token'
+const quick = { initial: 1, longest: 4 }
+const place = 'aura.token'
 const wait = (ms = 30) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** A stream of events that stays open until it is ended. */
@@ -52,7 +52,7 @@ afterEach(() => {
 })
 
 describe('an operation', () => {
-  it('is asked for beside the page, with the token in a header and nowhere else', async () => {
+  it('is posted next to the page, with the token in a header and nowhere else', async () => {
     answer = () => json([{ id: 'a' }])
     expect(await new HttpBackend().call('history', { limit: 3 })).toEqual([{ id: 'a' }])
     expect(calls[0]).toMatchObject({
@@ -69,76 +69,76 @@ describe('an operation', () => {
     expect(location.href).not.toContain('secret')
   })
 
-  it('that stops everything goes the same way', async () => {
+  it('cancel is posted the same way', async () => {
     await new HttpBackend().cancel()
     expect(calls[0]).toMatchObject({ address: './rpc/cancel', asked: { method: 'POST', body: '{}' } })
   })
 
-  it('fails as the door says', async () => {
+  it('fails with the error of the response', async () => {
     const error = { code: 'storage', message: 'The disk is full.', detail: { path: '/' } }
     answer = () => json({ error }, 503)
     await expect(new HttpBackend().call('doctor', {})).rejects.toEqual(error)
   })
 
-  it('fails in the language of the person where the door says nothing, or nobody answers', async () => {
+  it('fails in the user’s language when the response has no error or AURA is unreachable', async () => {
     const backend = new HttpBackend()
     answer = () => new Response('<html>', { status: 502 })
     await expect(backend.call('doctor', {})).rejects.toMatchObject({ code: 'internal', message: /status 502/ })
     answer = () => Promise.reject(new TypeError('Failed to fetch'))
-    await expect(backend.call('doctor', {})).rejects.toMatchObject({ code: 'not_running', message: /does not answer/ })
+    await expect(backend.call('doctor', {})).rejects.toMatchObject({ code: 'not_running', message: /isn’t responding/ })
     answer = () => new Response('{"half', { status: 200 })
     await expect(backend.call('doctor', {})).rejects.toMatchObject({ code: 'not_running' })
-    prefer({ language: 'de' })
+    setPreferences({ language: 'de' })
     answer = () => Promise.reject(new TypeError('Failed to fetch'))
-    await expect(backend.call('doctor', {})).rejects.toMatchObject({ message: /antwortet nicht/ })
+    await expect(backend.call('doctor', {})).rejects.toMatchObject({ message: /reagiert nicht/ })
   })
 })
 
 describe('the token', () => {
-  it('is needed first, tried, and kept until the tab is closed', async () => {
+  it('is required first, verified, and kept until the tab is closed', async () => {
     sessionStorage.clear()
     const backend = new HttpBackend()
-    expect(backend.entry.need()).toBe('token')
-    const needs: Need[] = []
-    const leave = backend.entry.watch((need) => needs.push(need))
+    expect(backend.access.state()).toBe('missing')
+    const states: TokenState[] = []
+    const leave = backend.access.watch((state) => states.push(state))
     answer = () => json(readySnapshot())
-    await backend.entry.give('other')
+    await backend.access.signIn('other')
     expect(calls).toHaveLength(1)
     expect(calls[0]).toMatchObject({ address: './rpc/snapshot', asked: { headers: { Authorization: 'Bearer other' } } })
-    expect(needs).toEqual(['none'])
+    expect(states).toEqual(['accepted'])
     expect(sessionStorage.getItem(place)).toBe('other')
     expect(localStorage.getItem(place)).toBeNull()
     leave()
-    backend.entry.leave()
-    expect(needs).toHaveLength(1)
+    backend.access.signOut()
+    expect(states).toHaveLength(1)
     expect(sessionStorage.getItem(place)).toBeNull()
   })
 
-  it('that is refused is not kept, and one that is not taken any more is asked for again', async () => {
+  it('that is rejected is not kept, and one that becomes invalid is required again', async () => {
     sessionStorage.clear()
     const backend = new HttpBackend()
-    const needs: Need[] = []
-    backend.entry.watch((need) => needs.push(need))
+    const states: TokenState[] = []
+    backend.access.watch((state) => states.push(state))
     answer = refuses
-    await expect(backend.entry.give('wrong')).rejects.toMatchObject({ message: 'This needs the token.' })
+    await expect(backend.access.signIn('wrong')).rejects.toMatchObject({ message: 'This needs the token.' })
     expect(sessionStorage.getItem(place)).toBeNull()
     answer = () => json(readySnapshot())
-    await backend.entry.give('right')
+    await backend.access.signIn('right')
     answer = refuses
     await expect(backend.call('health', {})).rejects.toBeTruthy()
-    expect(needs).toEqual(['refused', 'none', 'refused'])
+    expect(states).toEqual(['rejected', 'accepted', 'rejected'])
     expect(sessionStorage.getItem(place)).toBeNull()
   })
 
-  it('that could not be tried is not kept either', async () => {
+  it('that could not be verified is not kept', async () => {
     sessionStorage.clear()
     const backend = new HttpBackend()
     answer = () => Promise.reject(new TypeError('Failed to fetch'))
-    await expect(backend.entry.give('right')).rejects.toMatchObject({ code: 'not_running' })
+    await expect(backend.access.signIn('right')).rejects.toMatchObject({ code: 'not_running' })
     expect(sessionStorage.getItem(place)).toBeNull()
   })
 
-  it('is that of the page where nothing may be stored', async () => {
+  it('is kept in memory when storage is blocked', async () => {
     vi.stubGlobal('sessionStorage', {
       getItem: () => {
         throw new DOMException('No.')
@@ -150,7 +150,7 @@ describe('the token', () => {
     })
     const backend = new HttpBackend()
     answer = () => json(readySnapshot())
-    await backend.entry.give('secret')
+    await backend.access.signIn('secret')
     await backend.call('doctor', {})
     expect(calls[1]?.asked.headers['Authorization']).toBe('Bearer secret')
   })
@@ -164,12 +164,12 @@ describe('events', () => {
     const backend = new HttpBackend(quick)
     const leave = await backend.subscribe(
       (event) => heard.push(event),
-      (held) => links.push(held),
+      (connected) => links.push(connected),
     )
     return { first, heard, links, leave, backend }
   }
 
-  it('are heard as they come', async () => {
+  it('arrive as they are sent', async () => {
     const { first, heard, leave } = await listening()
     expect(calls[0]).toMatchObject({ address: './events', asked: { headers: { Authorization: 'Bearer secret' } } })
     first.tell(changed)
@@ -179,7 +179,7 @@ describe('events', () => {
     leave()
   })
 
-  it('that break off are asked for again until they come, and the page is told', async () => {
+  it('reconnect after a break, and report the connection', async () => {
     const { first, heard, links, leave } = await listening()
     answer = () => Promise.reject(new TypeError('Failed to fetch'))
     first.breakOff()
@@ -193,7 +193,7 @@ describe('events', () => {
     await wait()
     expect(links).toEqual([false, true])
     expect(heard).toEqual([changed])
-    // The server ended it in peace: the same.
+    // A regular end of the stream is handled the same way.
     const third = stream()
     answer = third.response
     second.end()
@@ -202,7 +202,7 @@ describe('events', () => {
     leave()
   })
 
-  it('are not asked for any more when nobody listens, or the token is gone', async () => {
+  it('do not reconnect after unsubscribing or without a token', async () => {
     const { first, links, leave } = await listening()
     leave()
     first.breakOff()
@@ -219,7 +219,7 @@ describe('events', () => {
     expect(again.links).toEqual([false])
   })
 
-  it('that cannot be had at all say why', async () => {
+  it('reject when the stream cannot be opened', async () => {
     answer = () => Promise.reject(new TypeError('Failed to fetch'))
     await expect(new HttpBackend(quick).subscribe(() => undefined)).rejects.toMatchObject({ code: 'not_running' })
     answer = () => new Response(null, { status: 200 })
@@ -233,7 +233,7 @@ describe('the backend', () => {
     Reflect.deleteProperty(window, '__TAURI_INTERNALS__')
   })
 
-  it('fits where the page runs', async () => {
+  it('fits the environment of the page', async () => {
     expect(await connect()).toBeInstanceOf(FakeBackend)
     vi.stubEnv('DEV', false)
     expect(await connect()).toBeInstanceOf(HttpBackend)

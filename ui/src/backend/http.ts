@@ -1,16 +1,16 @@
-/** The door for an ordinary browser: `aura serve` gives this page at /app/, and beside it its operations and events, behind a token. */
-import type { Code } from '../generated/Code'
-import { door as de } from '../messages/de/door'
-import { door as en } from '../messages/en/door'
+/** The backend in an ordinary browser, over the local API: it serves this page at /app/, and operations and events behind a token. */
+import type { ErrorCode } from '../generated/ErrorCode'
+import { signIn as de } from '../messages/de/sign-in'
+import { signIn as en } from '../messages/en/sign-in'
 import { language } from '../lib/preferences.svelte'
 import type { Failure } from './failure'
 import { events } from './sse'
-import type { AuraEvent, Backend, Entry, Need, OperationName, Request, Response as Answer } from './types'
+import type { Access, AuraEvent, Backend, OperationName, Request, Response as Result, TokenState } from './types'
 
-/** Where the token is kept: until the tab is closed, and never in the address, which browsers write down. */
-const place = 'aura.door-token'
-/** How long after a broken stream it is asked for again, milliseconds: doubled each time, up to the longest. */
-const usualPatience = { first: 500, longest: 10_000 }
+/** The key of the token in session storage: kept until the tab is closed, and never in the URL, which browsers record. */
+const place = 'aura.token'
+/** Delay before the event stream is reopened, milliseconds: doubled after each failure, up to the longest. */
+const defaultBackoff = { initial: 500, longest: 10_000 }
 
 function kept(): string | null {
   try {
@@ -25,27 +25,27 @@ function keep(token: string | null): void {
     if (token === null) sessionStorage.removeItem(place)
     else sessionStorage.setItem(place, token)
   } catch {
-    // Storage may be forbidden; then the token is known until the page is left.
+    // Storage may be blocked; then the token is kept in memory only.
   }
 }
 
-const words = () => ({ door: language() === 'de' ? de : en })
+const words = () => ({ signIn: language() === 'de' ? de : en })
 
-/** Nobody answers at all. */
+/** The failure when AURA cannot be reached. */
 function silent(): Failure {
   const t = words()
-  const code: Code = 'not_running'
-  return { code, message: t.door.silent }
+  const code: ErrorCode = 'not_running'
+  return { code, message: t.signIn.unreachable }
 }
 
-/** What the door said went wrong. */
+/** The failure in an error response. */
 async function refusal(answer: Response): Promise<Failure> {
   const said: unknown = await answer.json().catch(() => null)
   const error: unknown = typeof said === 'object' && said !== null && 'error' in said ? said.error : null
   if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) return error as Failure
   const t = words()
-  const code: Code = 'internal'
-  return { code, message: t.door.strange(String(answer.status)) }
+  const code: ErrorCode = 'internal'
+  return { code, message: t.signIn.unexpected(String(answer.status)) }
 }
 
 const pause = (ms: number, over: AbortSignal) =>
@@ -58,20 +58,20 @@ const pause = (ms: number, over: AbortSignal) =>
   })
 
 export class HttpBackend implements Backend {
-  readonly entry: Entry
+  readonly access: Access
 
   #token = kept()
-  #need: Need = this.#token === null ? 'token' : 'none'
-  #watchers = new Set<(need: Need) => void>()
+  #state: TokenState = this.#token === null ? 'missing' : 'accepted'
+  #watchers = new Set<(state: TokenState) => void>()
 
-  constructor(private readonly patience = usualPatience) {
-    this.entry = {
-      need: () => this.#need,
+  constructor(private readonly backoff = defaultBackoff) {
+    this.access = {
+      state: () => this.#state,
       watch: (listener) => {
         this.#watchers.add(listener)
         return () => this.#watchers.delete(listener)
       },
-      give: async (token) => {
+      signIn: async (token) => {
         this.#token = token
         try {
           await this.call('snapshot', {})
@@ -80,33 +80,33 @@ export class HttpBackend implements Backend {
           throw thrown
         }
         keep(token)
-        this.#needs('none')
+        this.#become('accepted')
       },
-      leave: () => {
+      signOut: () => {
         this.#forget()
-        this.#needs('token')
+        this.#become('missing')
       },
     }
   }
 
-  async call<Name extends OperationName>(operation: Name, request: Request<Name>): Promise<Answer<Name>> {
+  async call<Name extends OperationName>(operation: Name, request: Request<Name>): Promise<Result<Name>> {
     const answer = await this.#fetch(`./rpc/${operation}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(request),
     })
     try {
-      return (await answer.json()) as Answer<Name>
+      return (await answer.json()) as Result<Name>
     } catch {
-      // It broke off in the middle of its answer.
+      // The response broke off.
       throw silent()
     }
   }
 
-  async subscribe(listener: (event: AuraEvent) => void, link?: (held: boolean) => void): Promise<() => void> {
+  async subscribe(listener: (event: AuraEvent) => void, onConnection?: (connected: boolean) => void): Promise<() => void> {
     const over = new AbortController()
     const first = await this.#events(over.signal)
-    void this.#follow(first, listener, link, over.signal)
+    void this.#follow(first, listener, onConnection, over.signal)
     return () => over.abort()
   }
 
@@ -117,32 +117,32 @@ export class HttpBackend implements Backend {
   async #follow(
     first: ReadableStream<Uint8Array>,
     listener: (event: AuraEvent) => void,
-    link: ((held: boolean) => void) | undefined,
+    onConnection: ((connected: boolean) => void) | undefined,
     over: AbortSignal,
   ): Promise<void> {
     let stream: ReadableStream<Uint8Array> | null = first
-    let wait = this.patience.first
+    let wait = this.backoff.initial
     for (;;) {
       if (stream) {
         try {
           for await (const data of events(stream)) {
             if (over.aborted) return
             listener(JSON.parse(data) as AuraEvent)
-            wait = this.patience.first
+            wait = this.backoff.initial
           }
         } catch {
-          // Broken or ended, it is asked for again.
+          // The stream broke or ended; it is reopened below.
         }
         if (over.aborted) return
-        link?.(false)
+        onConnection?.(false)
       }
-      // Not all pages at the same moment.
+      // Jitter, so that pages do not reconnect all at once.
       await pause(wait * (0.75 + Math.random() / 2), over)
-      // Without a token there is nothing to ask with: whoever gives one subscribes anew.
+      // Without a token there is no reconnecting; signing in subscribes again.
       if (over.aborted || this.#token === null) return
-      wait = Math.min(wait * 2, this.patience.longest)
+      wait = Math.min(wait * 2, this.backoff.longest)
       stream = await this.#events(over).catch(() => null)
-      if (stream) link?.(true)
+      if (stream) onConnection?.(true)
     }
   }
 
@@ -152,7 +152,7 @@ export class HttpBackend implements Backend {
     return answer.body
   }
 
-  /** Rejects with a `Failure` unless the door did what it was asked for. */
+  /** Sends a request. Rejects with a `Failure` unless the status is 2xx. */
   async #fetch(address: string, asked: RequestInit): Promise<Response> {
     const token = this.#token
     let answer: Response
@@ -168,10 +168,10 @@ export class HttpBackend implements Backend {
       throw silent()
     }
     if (answer.ok) return answer
-    // Not when another one was given meanwhile.
+    // Only if the token has not been replaced meanwhile.
     if (answer.status === 401 && token === this.#token) {
       this.#forget()
-      this.#needs('refused')
+      this.#become('rejected')
     }
     throw await refusal(answer)
   }
@@ -181,8 +181,8 @@ export class HttpBackend implements Backend {
     keep(null)
   }
 
-  #needs(need: Need): void {
-    this.#need = need
-    for (const watcher of this.#watchers) watcher(need)
+  #become(state: TokenState): void {
+    this.#state = state
+    for (const watcher of this.#watchers) watcher(state)
   }
 }

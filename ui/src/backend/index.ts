@@ -2,13 +2,13 @@ import type { Backend } from './types'
 import { connectWindow } from './window'
 
 export { asFailure, type Failure } from './failure'
-export type { AuraEvent, Backend, Entry, Need, OperationName, Request, Response } from './types'
+export type { Access, AuraEvent, Backend, OperationName, Request, Response, TokenState } from './types'
 
-/** The backend that fits where this page runs. */
+/** The backend for the environment that this page runs in. */
 export async function connect(): Promise<Backend> {
   const own = await connectWindow()
   if (own) return own
-  // Loaded where it is needed only: the window starts without it.
+  // Loaded only in a browser, so that the window starts without it.
   const { HttpBackend } = await import('./http')
   return new HttpBackend()
 }

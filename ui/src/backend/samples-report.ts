@@ -1,13 +1,13 @@
-/** Made-up health, usage, models and servers, in the shapes of the contract. */
+/** Sample health, usage, models and servers. */
 import type { HealthReport } from '../generated/HealthReport'
 import type { ModelView } from '../generated/ModelView'
-import type { Part } from '../generated/Part'
+import type { HealthBucket } from '../generated/HealthBucket'
 import type { ProviderHealth } from '../generated/ProviderHealth'
 import type { RateLimit } from '../generated/RateLimit'
 import type { ServerView } from '../generated/ServerView'
 import type { Service } from '../generated/Service'
 import type { ServiceHealth } from '../generated/ServiceHealth'
-import type { Sum } from '../generated/Sum'
+import type { UsageTotals } from '../generated/UsageTotals'
 import type { TestResult } from '../generated/TestResult'
 import type { UsageReport } from '../generated/UsageReport'
 import type { VoiceView } from '../generated/VoiceView'
@@ -45,7 +45,7 @@ export const sampleModels = (): ModelView[] => [
   model('groq', 'canopylabs/orpheus-v1-english', ['tts'], {
     voices: ['hannah', 'austin', 'troy'],
     price: { unit: '1M characters', input: 22 },
-    note: 'Its terms have to be accepted once in the console of Groq.',
+    note: 'Accept its terms once in Groq’s console.',
   }),
   model('gemini', 'gemini-3.5-flash-lite', ['stt', 'llm', 'vlm'], {
     context: 1_048_576,
@@ -87,10 +87,11 @@ export const sampleServers = (): ServerView[] => [
   server('kokoro', 'Kokoro', 'http://127.0.0.1:8880/v1/', { services: ['tts'] }),
 ]
 
-const parts = (ok: number[], failed: number[] = []): Part[] => ok.map((calls, i) => ({ ok: calls, failed: failed[i] ?? 0 }))
+const parts = (ok: number[], failed: number[] = []): HealthBucket[] =>
+  ok.map((calls, i) => ({ ok: calls, failed: failed[i] ?? 0 }))
 const none = Array<number>(12).fill(0)
 
-/** Nothing is known of the allowance. */
+/** A rate limit of which nothing is known. */
 export const noLimit: RateLimit = {
   requests: null,
   requests_left: null,
@@ -103,7 +104,7 @@ export const noLimit: RateLimit = {
   audio_seconds_reset_s: null,
 }
 
-/** A service that nobody asked in the last hour. */
+/** A service without calls in the last hour. */
 export const quietService = (service: Service, more: Partial<ServiceHealth> = {}): ServiceHealth => ({
   service,
   status: 'healthy',
@@ -123,9 +124,9 @@ const busyService = (service: Service, p50_ms: number, p95_ms: number, more: Par
     ...more,
   })
 
-/** Groq's hearing is left alone until a moment from now; everything else works. */
+/** Groq's speech to text is paused for 24 s; everything else works. */
 export const sampleHealth = (now = Date.now()): HealthReport => {
-  const message = 'No content within 15 s.'
+  const message = 'No reply within 15 s.'
   const groq: ProviderHealth = {
     name: 'groq',
     label: 'Groq',
@@ -169,7 +170,7 @@ export const sampleHealth = (now = Date.now()): HealthReport => {
         name: 'ollama',
         label: 'Ollama',
         status: 'unavailable',
-        reason: 'Nothing answers at localhost:11434. Start Ollama, then try again.',
+        reason: 'No server responds at localhost:11434. Start Ollama, then try again.',
         services: [quietService('llm'), quietService('vlm')],
       },
       {
@@ -199,7 +200,7 @@ export const sampleHealth = (now = Date.now()): HealthReport => {
   }
 }
 
-export const sampleSum = (usd: number, more: Partial<Sum> = {}): Sum => ({
+export const sampleSum = (usd: number, more: Partial<UsageTotals> = {}): UsageTotals => ({
   attempts: 12,
   failed: 0,
   input_tokens: 5200,

@@ -1,8 +1,8 @@
-/** Made-up data in the shapes of the contract, for tests and for the scripted backend. */
+/** Sample data for tests and for the scripted backend. */
 import type { Attempt } from '../generated/Attempt'
 import type { CaptureTarget } from '../generated/CaptureTarget'
 import type { Devices } from '../generated/Devices'
-import type { Finding } from '../generated/Finding'
+import type { Diagnostic } from '../generated/Diagnostic'
 import type { Preview } from '../generated/Preview'
 import type { ProviderView } from '../generated/ProviderView'
 import type { Service } from '../generated/Service'
@@ -27,7 +27,7 @@ export const sampleSettings = (): Settings => ({
   speaking: { muted: false },
   screen: { share: 'when_asked', target: { kind: 'monitor' } },
   shortcut: 'Ctrl+Shift+Space',
-  clocks: {
+  timeouts: {
     connect_ms: 3000,
     first_content_ms: 8000,
     transcript_ms: 15000,
@@ -38,7 +38,7 @@ export const sampleSettings = (): Settings => ({
   },
   appearance: { theme: 'system', overlay: true, language: 'system' },
   startup: { background: true, at_login: false },
-  door: { open: false, port: 8000 },
+  local_api: { open: false, port: 8000 },
   instructions: '',
 })
 
@@ -56,7 +56,7 @@ export const groq = () => sampleProvider('groq', 'Groq', { key: { ends_with: 'k3
 export const gemini = () => sampleProvider('gemini', 'Gemini', { key: { ends_with: 'x1Ra', place: 'keyring' } })
 export const offline = () => sampleProvider('offline', 'Offline', { local: true, needs_key: false })
 
-/** As on a fresh computer: nobody but the local programs. */
+/** A fresh installation: only the offline tools work. */
 export const freshSnapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   version: '0.1.0',
   sandbox: false,
@@ -66,8 +66,8 @@ export const freshSnapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   from_environment: [],
   settings_problems: [],
   providers: [
-    sampleProvider('groq', 'Groq', { problem: 'Groq needs a key.' }),
-    sampleProvider('gemini', 'Gemini', { problem: 'Gemini needs a key.' }),
+    sampleProvider('groq', 'Groq', { problem: 'Groq needs an API key.' }),
+    sampleProvider('gemini', 'Gemini', { problem: 'Gemini needs an API key.' }),
     offline(),
   ],
   routes: [
@@ -79,7 +79,7 @@ export const freshSnapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   ...more,
 })
 
-/** Two keys and a server of one's own. */
+/** Two API keys and a local server. */
 export function readySnapshot(more: Partial<Snapshot> = {}): Snapshot {
   const settings = sampleSettings()
   settings.routes.llm = { provider: 'groq', model: 'openai/gpt-oss-120b' }
@@ -94,7 +94,7 @@ export function readySnapshot(more: Partial<Snapshot> = {}): Snapshot {
         services: ['llm', 'vlm'],
         local: true,
         needs_key: false,
-        problem: 'Nothing answers at localhost:11434. Start Ollama, then try again.',
+        problem: 'No server responds at localhost:11434. Start Ollama, then try again.',
       }),
       offline(),
     ],
@@ -148,11 +148,11 @@ export const sampleDevices = (): Devices => ({
   ],
 })
 
-/** A small JPEG, wide as a screen. */
+/** A small JPEG with the aspect ratio of a screen. */
 const picture =
   '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDACgcHiMeGSgjISMtKygwPGRBPDc3PHtYXUlkkYCZlo+AjIqgtObDoKrarYqMyP/L2u71////m8H////6/+b9//j/2wBDASstLTw1PHZBQXb4pYyl+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj/wAARCAAbADADASIAAhEBAxEB/8QAFQABAQAAAAAAAAAAAAAAAAAAAAP/xAAVEAEBAAAAAAAAAAAAAAAAAAAAEv/EABYBAQEBAAAAAAAAAAAAAAAAAAACAf/EABQRAQAAAAAAAAAAAAAAAAAAAAD/2gAMAwEAAhEDEQA/AFFJ0UpKlFJ0UClFJ0UCVFJg1SikwFKKTAf/2Q=='
 
-/** As it would be sent: a screen of 1920 by 1080 made smaller, or a region as it is. */
+/** What would be sent: a screen of 1920 × 1080 scaled down, or a region as it is. */
 export const samplePreview = (target: CaptureTarget): Preview => {
   const area =
     target.kind === 'region'
@@ -161,14 +161,14 @@ export const samplePreview = (target: CaptureTarget): Preview => {
   return { jpeg: picture, width: Math.min(1568, area.width), height: Math.min(882, area.height), bytes: 182_000, area }
 }
 
-export const sampleFindings = (): Finding[] => [
+export const sampleFindings = (): Diagnostic[] => [
   { area: 'microphone', ok: true, message: 'USB microphone records.' },
   { area: 'speaker', ok: true, message: 'Headset plays.' },
   { area: 'screen', ok: true, message: 'One screen can be shared.' },
   {
     area: 'keyring',
     ok: false,
-    message: 'No keyring answers.',
+    message: 'No keyring is available.',
     remedy: 'Install and unlock gnome-keyring or KeePassXC, or keep keys for this session only.',
   },
   { area: 'tesseract', ok: true, message: 'Reads the text on your screen without a network.' },
@@ -212,7 +212,7 @@ export const sampleTurn = (id: string, more: Partial<TurnRecord> = {}): TurnReco
       ms: 1431,
       route: { provider: 'gemini', model: 'gemini-3.5-flash-lite' },
       attempts: [
-        attempt('vlm', 'groq', 'qwen/qwen3.8-27b', 1000, { class: 'timeout', message: 'No content within 1 s.' }),
+        attempt('vlm', 'groq', 'qwen/qwen3.8-27b', 1000, { class: 'timeout', message: 'No reply within 1 s.' }),
         attempt('vlm', 'gemini', 'gemini-3.5-flash-lite', 431, {
           first_ms: 180,
           usage: { input_tokens: 1204, output_tokens: 58 },

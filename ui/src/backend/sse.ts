@@ -1,14 +1,14 @@
-/** Reads server-sent events out of bytes that come in any pieces. */
+/** A parser for server-sent events in chunks of any size. */
 
 export class EventLines {
-  // Keeps the beginning of a letter that was cut in two, and leaves a byte order mark out.
+  // Buffers split UTF-8 sequences and drops a byte order mark.
   #decoder = new TextDecoder()
   #line = ''
   #data: string[] = []
-  /** The last piece ended with a carriage return: a line feed that follows belongs to it and ends no line of its own. */
+  /** The last chunk ended with a carriage return: a line feed at the start of the next one belongs to the same line end. */
   #cut = false
 
-  /** The data of every event that this piece completes. */
+  /** The data of every event that this chunk completes. */
   take(piece: Uint8Array): string[] {
     let text = this.#decoder.decode(piece, { stream: true })
     if (text === '') return []
@@ -26,7 +26,7 @@ export class EventLines {
       return data.length === 0 ? [] : [data.join('\n')]
     }
     const colon = line.indexOf(':')
-    // A line that begins with a colon is a comment: the server says that it is alive. The other fields are not used.
+    // A line that starts with a colon is a comment (keep-alive). Fields other than data are not used.
     if ((colon === -1 ? line : line.slice(0, colon)) !== 'data') return []
     const value = colon === -1 ? '' : line.slice(colon + 1)
     this.#data.push(value.startsWith(' ') ? value.slice(1) : value)
@@ -34,7 +34,7 @@ export class EventLines {
   }
 }
 
-/** The data of each event of a stream. An event that the end of the stream cuts off is none. */
+/** The data of each event of a stream. An incomplete event at the end is dropped. */
 export async function* events(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const lines = new EventLines()
   const reader = stream.getReader()

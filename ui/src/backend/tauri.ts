@@ -1,4 +1,4 @@
-/** The door inside the desktop app. The only file that may import from Tauri. */
+/** The backend inside the desktop app, over IPC. The only file that may import from Tauri. */
 import { Channel, invoke } from '@tauri-apps/api/core'
 import { asFailure } from './failure'
 import type { AuraEvent, Backend, OperationName, Request, Response } from './types'
@@ -17,7 +17,7 @@ export const tauri: Backend = {
     channel.onmessage = listener
     await invoke('subscribe', { channel })
     return () => {
-      // Rust notices that the window is gone; until then nothing may reach a listener that has left.
+      // Rust closes the channel when the window is gone; until then, events are dropped.
       channel.onmessage = () => undefined
     }
   },

@@ -1,8 +1,8 @@
-/** The backend of a page that lies in a window of the desktop app: all that the overlay needs. */
+/** The backend of a page inside the desktop app. In a file of its own, because the overlay needs no more. */
 import { tauri } from './tauri'
 import type { Backend } from './types'
 
-/** Null in an ordinary browser. */
+/** The backend, or null in an ordinary browser. */
 export async function connectWindow(): Promise<Backend | null> {
   if ('__TAURI_INTERNALS__' in window) return tauri
   // `vite dev` in an ordinary browser: the scripted backend. The condition is false at build time, so it is never bundled.

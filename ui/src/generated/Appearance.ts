@@ -3,15 +3,15 @@ import type { Language } from "./Language";
 import type { Theme } from "./Theme";
 
 /**
- * How AURA looks.
+ * Appearance of the windows and the overlay.
  */
 export type Appearance = { 
 /**
- * The colours.
+ * The colour theme.
  */
 theme: Theme, 
 /**
- * Whether the overlay shows while AURA listens and answers.
+ * Whether the overlay is shown during a turn.
  */
 overlay: boolean, 
 /**

@@ -5,14 +5,14 @@
  */
 export type Consent = { 
 /**
- * Recordings of the person's voice.
+ * Recordings of the user's voice.
  */
 audio: boolean, 
 /**
- * Pictures of the screen.
+ * Images of the screen.
  */
 screen: boolean, 
 /**
- * What was said, as text.
+ * Text: what the user said, and what is spoken.
  */
 text: boolean, };

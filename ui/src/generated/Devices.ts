@@ -3,7 +3,7 @@ import type { CaptureTarget } from "./CaptureTarget";
 import type { Device } from "./Device";
 
 /**
- * What can be picked on this computer.
+ * Response of `devices`: the devices of this computer that can be chosen in the settings.
  */
 export type Devices = { 
 /**
@@ -15,6 +15,6 @@ microphones: Array<Device>,
  */
 speakers: Array<Device>, 
 /**
- * Monitors and windows.
+ * Monitors and windows that can be captured.
  */
 screens: Array<CaptureTarget>, };

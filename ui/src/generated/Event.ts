@@ -9,55 +9,55 @@ import type { Status } from "./Status";
 import type { TurnRecord } from "./TurnRecord";
 
 /**
- * Something that happened.
+ * Something that changed in the assistant or in a turn.
  */
 export type Event = { "type": "stage", 
 /**
- * The turn.
+ * ID of the turn.
  */
 turn: string, 
 /**
- * Where it is now.
+ * The new stage.
  */
 stage: Stage, } | { "type": "recording", 
 /**
- * The turn.
+ * ID of the turn.
  */
 turn: string, } | { "type": "level", 
 /**
- * 0 is silence, 1 is as loud as it gets.
+ * Level from 0 (-60 dB full scale or less) to 1 (0 dB).
  */
 level: number, 
 /**
- * Recorded so far, milliseconds.
+ * Duration of the recording so far, in milliseconds.
  */
 elapsed_ms: number, } | { "type": "transcript", 
 /**
- * The turn.
+ * ID of the turn.
  */
 turn: string, 
 /**
- * The question.
+ * The question as text.
  */
 text: string, } | { "type": "seen", 
 /**
- * The turn.
+ * ID of the turn.
  */
 turn: string, 
 /**
- * What was sent.
+ * The picture.
  */
 seen: Seen, } | { "type": "text", 
 /**
- * The turn.
+ * ID of the turn.
  */
 turn: string, 
 /**
- * To be appended.
+ * Text to append to the answer.
  */
 delta: string, } | { "type": "speaking", 
 /**
- * The turn.
+ * ID of the turn.
  */
 turn: string, 
 /**
@@ -65,27 +65,27 @@ turn: string,
  */
 sentence: string, } | { "type": "attempt", 
 /**
- * The turn.
+ * ID of the turn.
  */
 turn: string, 
 /**
- * The call.
+ * The call and its outcome.
  */
 attempt: Attempt, } | { "type": "notice", 
 /**
- * The turn.
+ * ID of the turn.
  */
 turn: string, 
 /**
- * What.
+ * The notice.
  */
 notice: Notice, } | { "type": "done", 
 /**
- * All of it.
+ * The complete record.
  */
 record: TurnRecord, } | { "type": "availability", 
 /**
- * The provider.
+ * ID of the provider.
  */
 provider: string, 
 /**
@@ -93,18 +93,18 @@ provider: string,
  */
 service: Service, 
 /**
- * How it is now.
+ * The new status.
  */
 status: Status, 
 /**
- * Why, in a sentence; absent when it works.
+ * Why the provider is unavailable, in a sentence; absent when it is available.
  */
 reason?: string, 
 /**
- * Until when it is left alone.
+ * When the provider will be called again; absent when it is available.
  */
 until?: string, } | { "type": "changed", 
 /**
- * All that the interface shows.
+ * The new state of the assistant.
  */
 snapshot: Snapshot, };

@@ -2,10 +2,10 @@
 import type { ExportFormat } from "./ExportFormat";
 
 /**
- * Writes the history into a file.
+ * Request of `export`: writes the whole history to a file.
  */
 export type Export = { 
 /**
- * How.
+ * The file format.
  */
 format?: ExportFormat, };

@@ -4,15 +4,16 @@ import type { ProviderHealth } from "./ProviderHealth";
 import type { Status } from "./Status";
 
 /**
- * How everything is.
+ * Health of all providers.
  */
 export type HealthReport = { 
 /**
- * Healthy when each service has a healthy route, unavailable when one has none at all.
+ * The worst over the services of the best that a provider offers for each: [`Status::Healthy`] when every service has a healthy
+ * provider, [`Status::Unavailable`] when one has no provider at all.
  */
 status: Status, 
 /**
- * Each provider.
+ * One entry for each provider.
  */
 providers: Array<ProviderHealth>, 
 /**

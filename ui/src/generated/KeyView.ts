@@ -2,14 +2,14 @@
 import type { KeyPlace } from "./KeyPlace";
 
 /**
- * What may be shown of a key.
+ * The part of an API key that may be shown.
  */
 export type KeyView = { 
 /**
- * Its last four characters; empty when it is shorter than twelve.
+ * The last four characters of the key; empty for a key shorter than twelve characters.
  */
 ends_with: string, 
 /**
- * Where it is kept.
+ * Where the key is stored.
  */
 place: KeyPlace, };

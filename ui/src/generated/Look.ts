@@ -2,10 +2,10 @@
 import type { CaptureTarget } from "./CaptureTarget";
 
 /**
- * Looks at the screen without asking anything.
+ * Request of `look`: takes a screenshot without a question.
  */
 export type Look = { 
 /**
- * What; absent: what the settings share.
+ * The part of the desktop to capture; absent: as the settings say.
  */
 target?: CaptureTarget, };

@@ -4,54 +4,54 @@ import type { Service } from "./Service";
 import type { Source } from "./Source";
 
 /**
- * A model as the interface shows it.
+ * A model as an interface shows it.
  */
 export type ModelView = { 
 /**
- * The name to send.
+ * The model's ID as it is sent to the provider.
  */
 name: string, 
 /**
- * Whose it is.
+ * The ID of the provider that offers the model.
  */
 provider: string, 
 /**
- * What it does.
+ * The services that the model can do.
  */
 services: Array<Service>, 
 /**
- * Its voices, for `tts`.
+ * The model's voices; empty unless it offers `tts`.
  */
 voices: Array<string>, 
 /**
- * Tokens it reads.
+ * Size of the context window in tokens; absent when unknown.
  */
 context?: number, 
 /**
- * Tokens it writes.
+ * The longest answer in tokens; absent when unknown.
  */
 max_output?: number, 
 /**
- * What it costs; absent when unknown.
+ * The model's price; absent when unknown.
  */
 price?: PriceView, 
 /**
- * When the provider switches it off, or did.
+ * The day on which the provider retires or retired the model; absent when none was announced.
  */
 retired_on?: string, 
 /**
- * What answers in its place.
+ * The model that is used instead of a retired one.
  */
 replaced_by?: string, 
 /**
- * Why it cannot be used now: the provider no longer lists it, or answered that it is gone.
+ * Why the model cannot be used now, in a sentence: the provider no longer lists it, or rejected it as gone.
  */
 problem?: string, 
 /**
- * Where this is known from.
+ * Where this description comes from.
  */
 source: Source, 
 /**
- * A remark for the person.
+ * A remark to show to the user.
  */
 note?: string, };

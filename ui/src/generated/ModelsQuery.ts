@@ -2,11 +2,11 @@
 import type { Service } from "./Service";
 
 /**
- * Which models, or which voices.
+ * Request of `models` and `voices`: filters.
  */
 export type ModelsQuery = { 
 /**
- * Only those of this provider.
+ * Only those of the provider with this ID.
  */
 provider?: string, 
 /**

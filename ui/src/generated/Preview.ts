@@ -2,11 +2,11 @@
 import type { Area } from "./Area";
 
 /**
- * A picture exactly as it would be sent.
+ * A screenshot exactly as it would be sent with a question.
  */
 export type Preview = { 
 /**
- * The JPEG, base64.
+ * The JPEG file, base64-encoded.
  */
 jpeg: string, 
 /**
@@ -18,10 +18,10 @@ width: number,
  */
 height: number, 
 /**
- * Size of the JPEG in bytes.
+ * Size of the JPEG file in bytes.
  */
 bytes: number, 
 /**
- * What of the desktop it shows.
+ * The rectangle of the desktop that the screenshot shows.
  */
 area: Area, };

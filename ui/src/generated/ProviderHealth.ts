@@ -3,19 +3,19 @@ import type { ServiceHealth } from "./ServiceHealth";
 import type { Status } from "./Status";
 
 /**
- * How a provider is.
+ * Health of a provider.
  */
 export type ProviderHealth = { 
 /**
- * Its name.
+ * The name in settings and requests.
  */
 name: string, 
 /**
- * Its name for the person.
+ * The display name.
  */
 label: string, 
 /**
- * The worst of its services, or `unavailable` when it is not set up.
+ * The worst status of its services, or [`Status::Unavailable`] when the provider is not set up.
  */
 status: Status, 
 /**
@@ -23,6 +23,6 @@ status: Status,
  */
 reason?: string, 
 /**
- * Each service that it offers.
+ * One entry for each service that the provider offers.
  */
 services: Array<ServiceHealth>, };

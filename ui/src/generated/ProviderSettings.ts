@@ -2,18 +2,18 @@
 import type { Consent } from "./Consent";
 
 /**
- * One provider's settings.
+ * Settings of one provider.
  */
 export type ProviderSettings = { 
 /**
- * What kind of OpenAI-compatible server it is; see the presets in the catalog.
+ * The preset of an OpenAI-compatible server; see [`aura_providers::presets`].
  */
 preset?: string, 
 /**
- * Where it is, if not where the provider table or the preset says.
+ * The address. Absent: the default of the provider or of the preset.
  */
 base_url?: string, 
 /**
- * What it may receive.
+ * The kinds of data that it may receive.
  */
 may_receive: Consent, };

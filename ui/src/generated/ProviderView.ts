@@ -4,38 +4,38 @@ import type { KeyView } from "./KeyView";
 import type { Service } from "./Service";
 
 /**
- * A provider as the interface shows it.
+ * A provider as an interface shows it.
  */
 export type ProviderView = { 
 /**
- * Its name in settings and requests.
+ * The provider's ID in settings and requests, such as `groq`.
  */
 name: string, 
 /**
- * Its name for the person.
+ * The provider's name to show to the user, such as `Groq`.
  */
 label: string, 
 /**
- * What it offers.
+ * The services that the provider offers.
  */
 services: Array<Service>, 
 /**
- * Whether it runs on this computer.
+ * Whether the provider runs on this computer.
  */
 local: boolean, 
 /**
- * Whether it needs a key.
+ * Whether the provider needs an API key.
  */
 needs_key: boolean, 
 /**
- * Where its key is kept, if it has one.
+ * The last characters of the provider's API key and where the key is stored; absent without a key.
  */
 key?: KeyView, 
 /**
- * What it may receive.
+ * The kinds of data that may be sent to the provider.
  */
 may_receive: Consent, 
 /**
- * Why it is not used; absent when it is ready.
+ * Why the provider is not used, in a sentence; absent when it is ready.
  */
 problem?: string, };

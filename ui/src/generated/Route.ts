@@ -9,7 +9,7 @@ export type Route = {
  */
 provider: string, 
 /**
- * The model as it is sent.
+ * The model name that is sent to the provider.
  */
 model: string, 
 /**

@@ -3,18 +3,18 @@ import type { Route } from "./Route";
 import type { Service } from "./Service";
 
 /**
- * Who would do a service now.
+ * The current routes of one service.
  */
 export type RouteView = { 
 /**
- * What.
+ * The service.
  */
 service: Service, 
 /**
- * First the default route, then the fallback order; routes that are not ready are left out.
+ * The default route first, then the fallback routes in order. Routes that are not ready are left out.
  */
 routes: Array<Route>, 
 /**
- * Why the first one is first, in a sentence, when AURA chose it.
+ * Why the first route comes first, in a sentence; absent when the user chose it.
  */
 why?: string, };

@@ -2,7 +2,7 @@
 import type { RouteChoice } from "./RouteChoice";
 
 /**
- * The choice for each service.
+ * The chosen route for each service.
  */
 export type Routes = { 
 /**

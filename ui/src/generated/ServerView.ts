@@ -2,34 +2,34 @@
 import type { Service } from "./Service";
 
 /**
- * A kind of OpenAI-compatible server.
+ * A kind of OpenAI-compatible server that can be added as a provider.
  */
 export type ServerView = { 
 /**
- * The preset's name.
+ * The preset's ID, such as `ollama`.
  */
 preset: string, 
 /**
- * Its name for the person.
+ * The server's name to show to the user.
  */
 label: string, 
 /**
- * Where it is found when nobody moved it.
+ * The server's usual base URL; absent when there is none.
  */
 base_url?: string, 
 /**
- * Whether it runs on this computer.
+ * Whether the server runs on this computer.
  */
 local: boolean, 
 /**
- * Whether it needs a key.
+ * Whether the server needs an API key.
  */
 needs_key: boolean, 
 /**
- * What it offers.
+ * The services that the server offers.
  */
 services: Array<Service>, 
 /**
- * Whether one answers at that address now.
+ * Whether a server responds at that URL now.
  */
 found: boolean, };

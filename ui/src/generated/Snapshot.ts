@@ -5,11 +5,11 @@ import type { Settings } from "./Settings";
 import type { Stage } from "./Stage";
 
 /**
- * All that the interface shows at rest.
+ * The whole state that an interface shows while nothing happens. Sent with every change of it.
  */
 export type Snapshot = { 
 /**
- * AURA's version.
+ * AURA's version, such as `0.1.0`.
  */
 version: string, 
 /**
@@ -17,42 +17,42 @@ version: string,
  */
 sandbox: boolean, 
 /**
- * Where the turn is.
+ * The stage of the current turn; idle when there is none.
  */
 stage: Stage, 
 /**
- * The turns that share memory now.
+ * ID of the current session. Turns of one session share memory.
  */
 session: string, 
 /**
- * What the person can change, with the environment over it.
+ * The settings in effect: the settings file, overridden by environment variables.
  */
 settings: Settings, 
 /**
- * Names of settings that the environment holds, such as `routes.llm.provider`.
+ * Paths of the settings that environment variables override, such as `routes.llm.provider`.
  */
 from_environment: Array<string>, 
 /**
- * What was wrong with the settings file; each value that could not be used kept its default.
+ * Problems found in the settings file, one sentence each. A value with a problem keeps its default.
  */
 settings_problems: Array<string>, 
 /**
- * Every provider and configured server.
+ * Every built-in provider and configured server.
  */
 providers: Array<ProviderView>, 
 /**
- * Who would do each service now.
+ * The current routes, one entry per service.
  */
 routes: Array<RouteView>, 
 /**
- * Why keys cannot be kept on this computer; absent when they can.
+ * Why API keys cannot be saved on this computer, in a sentence; absent when they can.
  */
 keyring_problem?: string, 
 /**
- * Why the global shortcut does not work; absent when it does.
+ * Why the global shortcut does not work, in a sentence; absent when it does.
  */
 shortcut_problem?: string, 
 /**
- * Why the HTTP door could not be opened; absent when it could, or need not be.
+ * Why the local API could not be opened, in a sentence; absent when it is open, or switched off.
  */
-door_problem?: string, };
+server_problem?: string, };

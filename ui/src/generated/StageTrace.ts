@@ -4,26 +4,26 @@ import type { Route } from "./Route";
 import type { Stage } from "./Stage";
 
 /**
- * One stage of a turn, as it happened.
+ * One stage of a turn: when it ran, and its calls to providers.
  */
 export type StageTrace = { 
 /**
- * Which stage.
+ * The stage.
  */
 stage: Stage, 
 /**
- * When it began, milliseconds after the turn did.
+ * When the stage began, in milliseconds since the turn began.
  */
 start_ms: number, 
 /**
- * How long it took, milliseconds.
+ * How long the stage took, in milliseconds.
  */
 ms: number, 
 /**
- * The route that answered.
+ * The route that succeeded; absent when none did, or the stage calls no provider.
  */
 route?: Route, 
 /**
- * Every attempt, in order.
+ * Every call to a provider, in order.
  */
 attempts: Array<Attempt>, };

@@ -2,22 +2,22 @@
 import type { Service } from "./Service";
 
 /**
- * Makes another route the default.
+ * Request of `switch`: changes the default route of a service.
  */
 export type Switch = { 
 /**
- * For what.
+ * The service.
  */
 service: Service, 
 /**
- * The provider.
+ * ID of the provider; it must offer the service.
  */
 provider: string, 
 /**
- * Its model; absent: the catalog's.
+ * The model's ID; absent: the catalog's default model.
  */
 model?: string, 
 /**
- * Its voice; absent: the catalog's.
+ * The voice's ID, for `tts`; absent: the catalog's default voice.
  */
 voice?: string, };

@@ -2,30 +2,31 @@
 import type { Service } from "./Service";
 
 /**
- * A billed call to see whether a service works. Made only when the person asks for it.
+ * Request of `test`: one call that shows whether a service works. The call may be billed.
  */
 export type Test = { 
 /**
- * What.
+ * The service.
  */
 service: Service, 
 /**
- * By whom; absent: by the default route.
+ * ID of the provider; absent: the provider of the default route.
  */
 provider?: string, 
 /**
- * With which model; absent: the chosen one, or the catalog's.
+ * The model's ID; absent: the model in the settings, else the catalog's default model.
  */
 model?: string, 
 /**
- * With which voice, for `tts`.
+ * The voice's ID, for `tts`; absent: the voice in the settings, else the catalog's default voice.
  */
 voice?: string, 
 /**
- * What to work on: a text for `llm` and `tts`, a base64 sound file for `stt`, a base64 picture for `vlm`. Absent: AURA's own.
+ * The input: text for `llm` and `tts`, a base64-encoded audio file for `stt`, a base64-encoded picture for `vlm`. Files
+ * may have at most 25 MB. Absent: AURA's own input.
  */
 input?: string, 
 /**
- * Whether the speech of a `tts` test is heard.
+ * Whether the speech of a `tts` test is played.
  */
 aloud?: boolean, };

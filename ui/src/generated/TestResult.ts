@@ -5,38 +5,38 @@ import type { Route } from "./Route";
 import type { Service } from "./Service";
 
 /**
- * What a test showed.
+ * Response of `test`: the result of a successful call.
  */
 export type TestResult = { 
 /**
- * What was tested.
+ * The service that was tested.
  */
 service: Service, 
 /**
- * Who answered.
+ * The route that answered.
  */
 route: Route, 
 /**
- * The transcript or the answer; for speech how long it is.
+ * The transcript or the answer; for `tts` the duration of the speech, in words.
  */
 result: string, 
 /**
- * How long it took, milliseconds.
+ * Duration of the call, in milliseconds.
  */
 latency_ms: number, 
 /**
- * To the first content, milliseconds.
+ * Time to the first content, in milliseconds; absent when the reply was not streamed.
  */
 first_ms?: number, 
 /**
- * The speech, a base64 WAV file.
+ * The speech of a `tts` test: a WAV file, base64-encoded.
  */
 audio?: string, 
 /**
- * What it cost.
+ * The cost of the call.
  */
 cost: Cost, 
 /**
- * What the person should know.
+ * Notices to show to the user.
  */
 notices: Array<Notice>, };

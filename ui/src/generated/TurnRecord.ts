@@ -5,66 +5,67 @@ import type { Seen } from "./Seen";
 import type { StageTrace } from "./StageTrace";
 
 /**
- * One press, question and spoken answer.
+ * One turn: a question and its answer.
  */
 export type TurnRecord = { 
 /**
- * Its name: a UUID that sorts by time.
+ * The turn's ID: a version 7 UUID, which sorts by time.
  */
 id: string, 
 /**
- * The turns that share memory.
+ * ID of the session. Turns of one session share memory.
  */
 session: string, 
 /**
- * When the key was pressed.
+ * When the turn began: when the key was pressed, or the request arrived.
  */
 started_at: string, 
 /**
- * What was asked; empty when it was not understood.
+ * The question as text; empty when it was not transcribed.
  */
 transcript: string, 
 /**
- * The whole answer as it was written.
+ * The answer as it was written, up to the point where writing stopped.
  */
 answer: string, 
 /**
- * The part of the answer that was heard.
+ * The part of the answer that was played.
  */
 spoken: string, 
 /**
- * Whether the person cut it short.
+ * Whether the user interrupted the turn.
  */
 interrupted: boolean, 
 /**
- * Why it failed.
+ * Why the turn failed; absent when it succeeded.
  */
 error?: Error, 
 /**
- * Each stage, in order.
+ * The stages of the turn, in the order in which they began.
  */
 stages: Array<StageTrace>, 
 /**
- * What the person should know.
+ * Notices to show to the user, in order.
  */
 notices: Array<Notice>, 
 /**
- * The recording of the question.
+ * The audio file of the question: AURA's recording, or the file that the user passed in.
  */
 question_audio?: string, 
 /**
- * The recording of the answer.
+ * The audio file of the answer.
  */
 answer_audio?: string, 
 /**
- * The picture that was sent.
+ * The picture that was sent with the question.
  */
 seen?: Seen, 
 /**
- * The picture file that was attached. It is the person's own.
+ * The path of the picture file that the user attached. AURA never deletes it.
  */
 picture?: string, 
 /**
- * From release (or from the typed question) to the first sample handed to the speaker, milliseconds.
+ * Time from the release of the key, or from the typed question, to the first sample handed to the speaker, in milliseconds;
+ * absent when nothing was played.
  */
 first_sound_ms?: number, };

@@ -2,38 +2,38 @@
 import type { RateLimit } from "./RateLimit";
 
 /**
- * What a call used, as far as the provider told. Absent numbers are unknown, never zero.
+ * What a call consumed, as far as the provider reports it. `None` means unknown, not zero.
  */
 export type Usage = { 
 /**
- * Tokens read.
+ * Input tokens, cached ones included.
  */
 input_tokens?: number, 
 /**
- * Those of them that the provider remembered from an earlier call, which is cheaper.
+ * Input tokens that the provider read from its cache, at a lower price.
  */
 cached_tokens?: number, 
 /**
- * Tokens written, reasoning included.
+ * Output tokens, reasoning included.
  */
 output_tokens?: number, 
 /**
- * Seconds of audio, in or out.
+ * Seconds of audio, input or output.
  */
 audio_seconds?: number, 
 /**
- * Characters spoken.
+ * Characters of spoken text.
  */
 characters?: number, 
 /**
- * What it cost in US dollars, when the provider says so.
+ * The cost in US dollars, where the provider reports it.
  */
 cost_usd?: number, 
 /**
- * The model that really answered, when the provider names it.
+ * The model that answered. An alias such as `gemini-flash-latest` resolves to a model that can change.
  */
 model?: string, 
 /**
- * What is left of the provider's allowance after this call.
+ * What is left of the rate limit after this call.
  */
 rate_limit?: RateLimit, };

@@ -1,10 +1,10 @@
-/** Where a turn's time went, from the end of the question to the first sound of the answer. Pure. */
+/** Time per stage, from the end of the question to the first sound of the answer. Pure. */
 import type { Stage } from '../generated/Stage'
 import type { TurnRecord } from '../generated/TurnRecord'
 
 export interface Span {
   stage: Stage
-  /** After the end of the question, milliseconds. */
+  /** Start after the end of the question, milliseconds. */
   start: number
   ms: number
 }
@@ -13,11 +13,11 @@ export interface Times {
   id: string
   question: string
   spans: Span[]
-  /** Until the first sound, or, where nothing was spoken, until all was written, milliseconds. */
+  /** Time to the first sound or, if nothing was spoken, to the end of the text, milliseconds. */
   total: number
 }
 
-/** The stages the chart tells apart, in their order. */
+/** The stages in the chart, in order. */
 export const shownStages: Stage[] = ['transcribing', 'looking', 'thinking', 'speaking']
 
 export function times(record: TurnRecord): Times {
@@ -27,7 +27,7 @@ export function times(record: TurnRecord): Times {
   const ends = after.map((stage) => stage.start_ms + stage.ms - asked)
   const total = record.first_sound_ms ?? Math.max(0, ...ends)
   const spans = after.flatMap((stage) => {
-    // The screen may be looked at while the question is still being asked, and speech goes on after its first sound.
+    // The screen may be captured during the question, and speech continues after its first sound.
     const start = Math.max(0, stage.start_ms - asked)
     const end = Math.min(total, stage.start_ms + stage.ms - asked)
     return end <= start ? [] : [{ stage: stage.stage, start, ms: end - start }]

@@ -3,34 +3,34 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { failing } from '../backend/fake'
 import { readySnapshot, sampleTurn } from '../backend/samples'
 import type { TurnRecord } from '../generated/TurnRecord'
-import { accessible, open, settle } from '../test/stage'
+import { accessible, open, settle } from '../test/harness'
 import { exported } from './export'
 
 const turn = (id: string, more: Partial<TurnRecord> = {}) => sampleTurn(id, { transcript: `Question ${id}`, ...more })
 const many = (count: number) => Array.from({ length: count }, (_, i) => turn(String(999 - i)))
 const heads = () => screen.queryAllByRole('button').filter((button) => button.classList.contains('head'))
 const search = (words: string) => fireEvent.input(screen.getByRole('searchbox'), { target: { value: words } })
-/** The pause after typing is over. */
+/** Waits until the pause after typing is over. */
 const paused = async () => {
   await new Promise((resolve) => setTimeout(resolve, 300))
   await settle()
 }
 
 describe('the history', () => {
-  it('when empty says what will be there', async () => {
+  it('explains what will appear when it is empty', async () => {
     const { backend } = await open('history')
-    expect(screen.getByText(/^Nothing yet/)).toBeTruthy()
+    expect(screen.getByText(/^No history yet/)).toBeTruthy()
     expect(screen.getByRole('link', { name: 'Ask something' }).getAttribute('href')).toBe('#talk')
-    expect(backend.asked('history')).toContainEqual({ limit: 30 })
+    expect(backend.requests('history')).toContainEqual({ limit: 30 })
     await accessible()
   })
 
-  it('while it loads says so', async () => {
+  it('shows that it is loading', async () => {
     await open('history', { handlers: { history: () => new Promise(() => undefined) } })
-    expect(screen.getByText('Loading')).toBeTruthy()
+    expect(screen.getByText('Loading…')).toBeTruthy()
   })
 
-  it('when it fails says why and tries again', async () => {
+  it('shows why loading failed and retries', async () => {
     let broken = true
     await open('history', {
       handlers: {
@@ -48,7 +48,7 @@ describe('the history', () => {
     expect(heads()).toHaveLength(1)
   })
 
-  it('opens a turn into its answer, how it came about, and what can be done', async () => {
+  it('expands a turn into its answer, provenance and actions', async () => {
     await open('history', { history: [turn('a')] })
     const [head] = heads()
     expect(head?.getAttribute('aria-expanded')).toBe('false')
@@ -58,15 +58,15 @@ describe('the history', () => {
     await accessible()
   })
 
-  it('shows what failed and what was stopped, in words', async () => {
-    const failed = turn('b', { answer: '', error: { code: 'all_routes_failed', message: 'Nobody could answer.' } })
+  it('labels failed and stopped turns', async () => {
+    const failed = turn('b', { answer: '', error: { code: 'all_routes_failed', message: 'No provider could answer.' } })
     await open('history', { history: [failed, turn('a', { transcript: '', interrupted: true })] })
-    expect(heads()[0]?.textContent).toMatch(/Question b\s*Nobody could answer\.\s*failed/)
+    expect(heads()[0]?.textContent).toMatch(/Question b\s*No provider could answer\.\s*failed/)
     expect(heads()[1]?.textContent).toMatch(/Not understood.*stopped/s)
     await accessible()
   })
 
-  it('puts turns under their days', async () => {
+  it('groups turns by day', async () => {
     const yesterday = new Date(Date.now() - 86_400_000).toISOString()
     await open('history', {
       history: [
@@ -82,35 +82,35 @@ describe('the history', () => {
     ])
   })
 
-  it('gives many a page at a time', async () => {
+  it('loads many turns page by page', async () => {
     const { backend } = await open('history', { history: many(65) })
     expect(heads()).toHaveLength(30)
-    await fireEvent.click(screen.getByRole('button', { name: 'Earlier ones' }))
+    await fireEvent.click(screen.getByRole('button', { name: 'Load earlier' }))
     await settle()
     expect(heads()).toHaveLength(60)
-    expect(backend.asked('history').at(-1)).toEqual({ limit: 30, before: '970' })
-    await fireEvent.click(screen.getByRole('button', { name: 'Earlier ones' }))
+    expect(backend.requests('history').at(-1)).toEqual({ limit: 30, before: '970' })
+    await fireEvent.click(screen.getByRole('button', { name: 'Load earlier' }))
     await settle()
     expect(heads()).toHaveLength(65)
-    expect(screen.queryByRole('button', { name: 'Earlier ones' })).toBeNull()
+    expect(screen.queryByRole('button', { name: 'Load earlier' })).toBeNull()
   })
 
-  it('is searched once the typing pauses, and says what was found', async () => {
+  it('searches after a pause in typing and announces the number of results', async () => {
     const { backend } = await open('history', { history: [turn('port', { answer: 'A free port' }), turn('tea')] })
     await search('fr')
     await search('free port')
     await paused()
-    expect(backend.asked('history').filter((query) => 'search' in (query as object))).toEqual([
+    expect(backend.requests('history').filter((query) => 'search' in (query as object))).toEqual([
       { limit: 30, search: 'free port' },
     ])
     expect(heads()).toHaveLength(1)
     expect(screen.getAllByRole('status').some((one) => one.textContent === '1 question')).toBe(true)
     await search('coffee')
     await paused()
-    expect(screen.getByText('Nothing holds “coffee”.')).toBeTruthy()
+    expect(screen.getByText('No results for “coffee”.')).toBeTruthy()
   })
 
-  it('takes in what is asked meanwhile', async () => {
+  it('adds turns that end while it is open', async () => {
     const { backend } = await open('history')
     backend.history = [turn('a')]
     backend.emit({ type: 'done', record: turn('a') })
@@ -127,7 +127,7 @@ describe('a turn', () => {
     return view
   }
 
-  it('is asked again, by the same or by somebody else', async () => {
+  it('is retried with the same or another route', async () => {
     const { backend } = await opened(turn('a'))
     await fireEvent.click(screen.getByRole('button', { name: 'Retry' }))
     await settle()
@@ -135,22 +135,22 @@ describe('a turn', () => {
     await settle()
     await fireEvent.click(screen.getByRole('button', { name: 'Ask again' }))
     await settle()
-    expect(backend.asked('retry')).toEqual([{ id: 'a' }, { id: 'a', wishes: { vlm: 'groq/qwen/qwen3.8-27b' } }])
+    expect(backend.requests('retry')).toEqual([{ id: 'a' }, { id: 'a', overrides: { vlm: 'groq/qwen/qwen3.8-27b' } }])
     expect(screen.getByText(/^Asked again/)).toBeTruthy()
   })
 
-  it('is heard again where its speech was kept, and stopped', async () => {
+  it('with stored speech is played and stopped', async () => {
     const { backend } = await opened(turn('a', { answer_audio: '/data/a.opus' }), {
       handlers: { replay: () => new Promise(() => undefined) },
     })
     await fireEvent.click(screen.getByRole('button', { name: 'Play' }))
-    expect(backend.asked('replay')).toEqual([{ id: 'a' }])
+    expect(backend.requests('replay')).toEqual([{ id: 'a' }])
     await fireEvent.click(screen.getByRole('button', { name: 'Stop' }))
     expect(backend.cancelled).toBe(1)
     expect(screen.getByRole('button', { name: 'Play' })).toBeTruthy()
   })
 
-  it('that cannot be asked again says why', async () => {
+  it('that cannot be retried shows why', async () => {
     const gone = failing({ code: 'not_found', message: 'Nothing of this question was kept.' })
     await opened(turn('a'), { handlers: { retry: gone } })
     await fireEvent.click(screen.getByRole('button', { name: 'Retry' }))
@@ -158,15 +158,15 @@ describe('a turn', () => {
     expect(screen.getByText('Nothing of this question was kept.')).toBeTruthy()
   })
 
-  it('is deleted when nobody takes it back', async () => {
+  it('is deleted when the toast goes without an undo', async () => {
     const { backend } = await opened(turn('a'))
     await fireEvent.click(screen.getByRole('button', { name: 'Delete “Question a”' }))
     await settle()
     expect(heads()).toHaveLength(0)
-    expect(backend.asked('delete_turn')).toEqual([])
+    expect(backend.requests('delete_turn')).toEqual([])
     await fireEvent.click(screen.getByRole('button', { name: 'Dismiss' }))
     await settle()
-    expect(backend.asked('delete_turn')).toEqual([{ id: 'a' }])
+    expect(backend.requests('delete_turn')).toEqual([{ id: 'a' }])
     expect(backend.history).toEqual([])
   })
 
@@ -178,24 +178,24 @@ describe('a turn', () => {
     await settle()
     expect(heads()).toHaveLength(1)
     await fireEvent.click(screen.getByRole('button', { name: 'Dismiss' }))
-    expect(backend.asked('delete_turn')).toEqual([])
+    expect(backend.requests('delete_turn')).toEqual([])
   })
 
-  it('is deleted when the window goes', async () => {
+  it('is deleted when the window closes', async () => {
     const { backend } = await opened(turn('a'))
     await fireEvent.click(screen.getByRole('button', { name: 'Delete “Question a”' }))
     await fireEvent(window, new Event('pagehide'))
-    expect(backend.asked('delete_turn')).toEqual([{ id: 'a' }])
+    expect(backend.requests('delete_turn')).toEqual([{ id: 'a' }])
   })
 
-  it('that could not be deleted is there again', async () => {
+  it('reappears when it could not be deleted', async () => {
     await opened(turn('a'), { handlers: { delete_turn: failing({ code: 'storage', message: 'The disk is read-only.' }) } })
     await fireEvent.click(screen.getByRole('button', { name: 'Delete “Question a”' }))
     await settle()
     await fireEvent.click(screen.getByRole('button', { name: 'Dismiss' }))
     await settle()
     expect(heads()).toHaveLength(1)
-    expect(screen.getByText('It could not be deleted. The disk is read-only.')).toBeTruthy()
+    expect(screen.getByText('Couldn’t delete it. The disk is read-only.')).toBeTruthy()
   })
 })
 
@@ -210,16 +210,16 @@ describe('the export', () => {
   })
   const copyAs = (name: string) => fireEvent.click(within(screen.getByRole('group')).getByRole('button', { name }))
 
-  it('puts everything into a file, and says where it is', async () => {
+  it('writes the whole history to a file and shows its path', async () => {
     const { backend } = await open('history', { history: many(65) })
     await copyAs('Markdown')
     await settle()
-    expect(backend.asked('export')).toEqual([{ format: 'markdown' }])
-    expect(screen.getByText('65 questions are in /home/me/aura-history.md.')).toBeTruthy()
+    expect(backend.requests('export')).toEqual([{ format: 'markdown' }])
+    expect(screen.getByText('Saved 65 questions to /home/me/aura-history.md.')).toBeTruthy()
     expect(write).not.toHaveBeenCalled()
   })
 
-  it('that cannot be written says why', async () => {
+  it('that cannot be written shows why', async () => {
     const full = failing({ code: 'storage', message: 'The disk is full.' })
     await open('history', { history: [turn('a')], handlers: { export: full } })
     await copyAs('JSON')
@@ -227,41 +227,41 @@ describe('the export', () => {
     expect(screen.getByText('The disk is full.')).toBeTruthy()
   })
 
-  it('of a search takes all that was found, not only what is shown', async () => {
+  it('of a search contains all results, not only the loaded pages', async () => {
     const { backend } = await open('history', { history: many(65) })
     await search('Question')
     await paused()
     await copyAs('JSON')
     await settle()
-    expect(backend.asked('history').at(-1)).toEqual({ limit: 1000, search: 'Question' })
+    expect(backend.requests('history').at(-1)).toEqual({ limit: 1000, search: 'Question' })
     const kept = JSON.parse(write.mock.calls[0]?.[0] ?? '') as TurnRecord[]
     expect(kept).toHaveLength(65)
     expect(kept[0]?.id).toBe('935')
-    expect(screen.getByText('65 questions are on the clipboard.')).toBeTruthy()
+    expect(screen.getByText('Copied 65 questions to the clipboard.')).toBeTruthy()
   })
 
-  it('of a search is what was found', async () => {
+  it('of a search contains only the results', async () => {
     await open('history', { history: [turn('port'), turn('tea')] })
     await search('tea')
     await paused()
-    expect(screen.getByRole('group', { name: 'Copy what was found as' })).toBeTruthy()
+    expect(screen.getByRole('group', { name: 'Copy results as' })).toBeTruthy()
     await copyAs('Markdown')
     await settle()
     expect(write.mock.calls[0]?.[0]).toContain('> Question tea')
     expect(write.mock.calls[0]?.[0]).not.toContain('Question port')
   })
 
-  it('without a clipboard says so', async () => {
+  it('reports a missing clipboard', async () => {
     write.mockRejectedValue(new Error('denied'))
     await open('history', { history: [turn('a')] })
     await search('Question')
     await paused()
     await copyAs('Markdown')
     await settle()
-    expect(screen.getByText('The clipboard could not be used.')).toBeTruthy()
+    expect(screen.getByText('Couldn’t copy to the clipboard.')).toBeTruthy()
   })
 
-  it('as Markdown reads like a conversation, the oldest first', () => {
+  it('as Markdown lists the turns, oldest first', () => {
     const failed = turn('b', { transcript: 'One\n# Two', answer: '', stages: [], error: { code: 'no_route', message: 'No.' } })
     expect(exported('markdown', readySnapshot(), [failed, turn('a', { answer: 'Yes.' })])).toBe(
       [

@@ -1,16 +1,16 @@
-/** What the main window knows, and what it can do. One of it per window; the panels get it as a property. */
+/** The main window's state and actions. One per window; the panels get it as a property. */
 import { asFailure, type AuraEvent, type Backend, type Failure, type OperationName, type Request } from '../backend'
 import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Settings } from '../generated/Settings'
 import type { TurnRecord } from '../generated/TurnRecord'
-import type { Wishes } from '../generated/Wishes'
+import type { RouteOverrides } from '../generated/RouteOverrides'
 import { emptyConversation, mostTurns, reduce, resumed, withHistory, type Conversation } from './conversation'
 import { t } from './messages'
-import { speak } from './preferences.svelte'
-import { Pulse } from './pulse.svelte'
+import { setLanguage } from './preferences.svelte'
+import { HealthStore } from './health-store.svelte'
 
-/** A part of the settings, however deep; `null` takes a value back to its default. */
+/** A partial change of the settings at any depth; `null` resets a value to its default. */
 export type Changes<T = Settings> = { [Key in keyof T]?: Change<T[Key]> | null }
 type Change<Value> = Value extends readonly unknown[] ? Value : Value extends object ? Changes<Value> : Value
 
@@ -18,55 +18,55 @@ export interface Toast {
   id: number
   text: string
   undo?: () => void
-  /** What happens when it goes away and nobody took it back. */
-  settle?: () => void
+  /** Called when the toast goes away without an undo. */
+  onExpire?: () => void
 }
 
-/** The operations that answer with a snapshot. */
+/** The operations that return a snapshot. */
 type Changing = 'new_session' | 'switch' | 'save_key' | 'forget_key' | 'change_settings'
 
 export class Aura {
   snapshot = $state.raw<Snapshot | null>(null)
   conversation = $state.raw<Conversation>(emptyConversation)
-  /** Why the engine could not be reached at start. */
+  /** Why the backend could not be reached at start. */
   unreachable = $state.raw<Failure | null>(null)
-  /** Whether what happens still arrives here. */
+  /** Whether events arrive. */
   connected = $state(true)
   history = $state<'loading' | 'ready' | 'failed'>('loading')
-  /** Why the last question could not even begin. */
+  /** Why the last question could not start. */
   problem = $state.raw<Failure | null>(null)
   toast = $state.raw<Toast | null>(null)
-  /** The screen goes with the next question that is asked in this window, whatever the settings say. */
-  attached = $state(false)
-  /** The turn that has just ended, until the next one begins; not one that was over when this window opened. */
+  /** Whether the screen is attached to the next question in this window, whatever the settings say. */
+  attachScreen = $state(false)
+  /** The turn that has just ended, until the next one starts; null for turns that ended before the window opened. */
   finished = $state.raw<TurnRecord | null>(null)
-  /** What the microphone hears while it is tried, 0 to 1. */
+  /** Microphone level during the microphone test, 0 to 1. */
   meter = $state(0)
-  /** Who was left alone for what, the latest first, until it works again. */
+  /** Unhealthy provider and service pairs, latest first. */
   paused = $state.raw<{ provider: string; service: Service }[]>([])
-  /** How the providers are and what they cost. */
-  readonly pulse: Pulse
+  /** Provider health and usage. */
+  readonly health: HealthStore
 
   #leave: (() => void) | null = null
   #toasts = 0
   #session = ''
-  /** Events were missed: what is shown as going on may be over. */
+  /** Events were missed: the turn shown as active may have ended. */
   #missed = false
 
   constructor(readonly backend: Backend) {
-    this.pulse = new Pulse(backend)
+    this.health = new HealthStore(backend)
   }
 
-  /** Listens, then loads: an event that comes in between is not lost. */
+  /** Subscribes before it loads, so that no event is lost in between. */
   async start(): Promise<void> {
     this.unreachable = null
     try {
       this.#leave ??= await this.backend.subscribe(
-        (event) => this.hear(event),
-        (held) => this.#link(held),
+        (event) => this.onEvent(event),
+        (connected) => this.#onConnection(connected),
       )
       this.connected = true
-      this.#take(await this.backend.call('snapshot', {}))
+      this.#applySnapshot(await this.backend.call('snapshot', {}))
     } catch (thrown) {
       this.unreachable = asFailure(thrown)
     }
@@ -78,16 +78,16 @@ export class Aura {
     this.#leave = null
   }
 
-  hear(event: AuraEvent): void {
-    this.pulse.stir(event)
-    if (event.type === 'changed') this.#take(event.snapshot)
+  onEvent(event: AuraEvent): void {
+    this.health.onEvent(event)
+    if (event.type === 'changed') this.#applySnapshot(event.snapshot)
     else if (event.type === 'availability') {
       const { provider, service, status } = event
       const others = this.paused.filter((one) => one.provider !== provider || one.service !== service)
       this.paused = status === 'unhealthy' ? [{ provider, service }, ...others] : others
-      void this.#look()
+      void this.#refreshSnapshot()
     } else {
-      // A level without a recording is that of the microphone's test.
+      // A level without a recording comes from the microphone test.
       if (event.type === 'level' && this.conversation.stage !== 'listening') this.meter = event.level
       this.conversation = reduce(this.conversation, event)
       if (event.type === 'done') this.finished = event.record
@@ -111,41 +111,41 @@ export class Aura {
     }
   }
 
-  press = () => this.#say('press', this.#screen())
-  release = () => this.#say('release', {})
+  press = () => this.#call('press', this.#screen())
+  release = () => this.#call('release', {})
 
   cancel = () => {
     this.problem = null
     this.backend.cancel().catch((thrown: unknown) => (this.problem = asFailure(thrown)))
   }
 
-  /** Sends a typed question. False when it could not begin, so that the text can be given back. */
+  /** Sends a typed question. False when it could not start, so that the text can be restored. */
   async ask(text: string): Promise<boolean> {
     this.problem = null
     this.conversation = { ...this.conversation, pending: text }
     const screen = this.#screen()
     try {
-      const record = await this.backend.call('ask', { text, speech: this.#speech(), wishes: { fallback: false }, ...screen })
-      this.hear({ type: 'done', record })
+      const record = await this.backend.call('ask', { text, speech: this.#speech(), overrides: { fallback: false }, ...screen })
+      this.onEvent({ type: 'done', record })
       return true
     } catch (thrown) {
       const began = this.conversation.pending === null
       this.conversation = { ...this.conversation, pending: null }
-      // A turn that began shows its own error, in its place.
+      // A turn that has started shows its own error.
       if (!began) {
         this.problem = asFailure(thrown)
-        this.attached = screen.screen ?? false
+        this.attachScreen = screen.screen ?? false
       }
       return began
     }
   }
 
-  /** Asks a question again, by the routes of the settings or by others. True when it could begin. */
-  async retry(id: string, wishes?: Wishes): Promise<boolean> {
+  /** Retries a question with the routes of the settings or with overrides. True when it could start. */
+  async retry(id: string, overrides?: RouteOverrides): Promise<boolean> {
     this.problem = null
     try {
-      const record = await this.backend.call('retry', wishes === undefined ? { id } : { id, wishes })
-      this.hear({ type: 'done', record })
+      const record = await this.backend.call('retry', overrides === undefined ? { id } : { id, overrides })
+      this.onEvent({ type: 'done', record })
       return true
     } catch (thrown) {
       this.problem = asFailure(thrown)
@@ -153,15 +153,15 @@ export class Aura {
     }
   }
 
-  /** A turn was deleted: it goes from the conversation too. */
-  forget(id: string): void {
+  /** Removes a deleted turn from the conversation. */
+  removeTurn(id: string): void {
     this.conversation = { ...this.conversation, turns: this.conversation.turns.filter((turn) => turn.id !== id) }
   }
 
-  /** Does something that answers with a snapshot, and shows what changed. Rejects with a `Failure`. */
+  /** Calls an operation that returns a snapshot and applies it. Rejects with a `Failure`. */
   async change<Name extends Changing>(operation: Name, request: Request<Name>): Promise<Snapshot> {
     const snapshot: Snapshot = await this.backend.call(operation, request)
-    this.#take(snapshot)
+    this.#applySnapshot(snapshot)
     return snapshot
   }
 
@@ -169,47 +169,47 @@ export class Aura {
     return this.change('change_settings', { changes })
   }
 
-  /** Whether the environment holds a setting, so that it cannot be changed here. */
-  held(name: string): boolean {
+  /** Whether an environment variable sets a setting, so that it cannot be changed here. */
+  isFromEnvironment(name: string): boolean {
     return this.snapshot?.from_environment.includes(name) ?? false
   }
 
-  /** Changes settings, says so, and offers the way back. */
+  /** Changes settings and shows a toast with an undo. */
   async setWithUndo(changes: Changes, text: string, back: Changes): Promise<void> {
     await this.set(changes)
-    this.say(text, () => this.set(back))
+    this.notify(text, () => this.set(back))
   }
 
-  /** Says something in passing. What was said before is settled by it. */
-  say(text: string, undo?: () => Promise<unknown>, settle?: () => void): void {
+  /** Shows a toast. It replaces the previous one, which expires. */
+  notify(text: string, undo?: () => Promise<unknown>, onExpire?: () => void): void {
     this.dismiss()
     const id = ++this.#toasts
     const takeBack = () => {
       if (this.toast?.id === id) this.toast = null
       undo?.().then(
-        () => this.say(t.app.undone),
-        (thrown: unknown) => this.fail(thrown),
+        () => this.notify(t.app.undone),
+        (thrown: unknown) => this.notifyError(thrown),
       )
     }
-    this.toast = { id, text, undo: undo && takeBack, settle }
+    this.toast = { id, text, undo: undo && takeBack, onExpire }
   }
 
-  /** Nobody wants it back. */
+  /** Closes the toast without an undo. */
   dismiss(): void {
-    const settle = this.toast?.settle
+    const onExpire = this.toast?.onExpire
     this.toast = null
-    settle?.()
+    onExpire?.()
   }
 
-  /** Shows why something did not work, where there is no better place for it. */
-  fail(thrown: unknown): void {
-    this.say(asFailure(thrown).message)
+  /** Shows an error as a toast, where there is no better place for it. */
+  notifyError(thrown: unknown): void {
+    this.notify(asFailure(thrown).message)
   }
 
-  /** What was attached goes once. */
+  /** The attachment of the next question, which is used once. */
   #screen() {
-    const screen = this.attached ? { screen: true } : {}
-    this.attached = false
+    const screen = this.attachScreen ? { screen: true } : {}
+    this.attachScreen = false
     return screen
   }
 
@@ -217,43 +217,43 @@ export class Aura {
     return this.snapshot?.settings.speaking.muted ? ('none' as const) : ('aloud' as const)
   }
 
-  #say<Name extends Extract<OperationName, 'press' | 'release'>>(operation: Name, request: Request<Name>): void {
+  #call<Name extends Extract<OperationName, 'press' | 'release'>>(operation: Name, request: Request<Name>): void {
     this.backend.call(operation, request).catch((thrown: unknown) => (this.problem = asFailure(thrown)))
   }
 
-  /** Who is next has changed without a setting having changed. */
-  async #look(): Promise<void> {
+  /** Reloads the snapshot after routes changed without a change of the settings. */
+  async #refreshSnapshot(): Promise<void> {
     try {
-      this.#take(await this.backend.call('snapshot', {}))
+      this.#applySnapshot(await this.backend.call('snapshot', {}))
     } catch {
-      // The next event brings it.
+      // The next event carries a snapshot.
     }
   }
 
-  #link(held: boolean): void {
-    this.connected = held
-    if (held) this.say(t.door.back)
+  #onConnection(connected: boolean): void {
+    this.connected = connected
+    if (connected) this.notify(t.signIn.back)
     else this.#missed = true
   }
 
-  #take(snapshot: Snapshot): void {
+  #applySnapshot(snapshot: Snapshot): void {
     this.snapshot = snapshot
-    speak(snapshot.settings.appearance.language)
+    setLanguage(snapshot.settings.appearance.language)
     if (this.#missed && this.connected) {
       this.#missed = false
       this.conversation = resumed(this.conversation, snapshot.stage)
-      void this.pulse.load()
+      void this.health.load()
       if (snapshot.session === this.#session) void this.loadHistory()
     }
-    // Who was taken away, or got another key, is no trouble any more.
+    // A provider that was removed or needs a key is no longer reported as paused.
     const ready = snapshot.providers.filter((known) => known.problem === undefined).map((known) => known.name)
     this.paused = this.paused.filter((one) => ready.includes(one.provider))
     if (snapshot.session === this.#session) return
     const first = this.#session === ''
-    // The window opened in the middle of a turn: its stage is known before its next event.
+    // The window opened during a turn: the stage is known before the next event.
     if (first && this.conversation.active === null) this.conversation = { ...this.conversation, stage: snapshot.stage }
     this.#session = snapshot.session
-    // Another conversation: what was shown belongs to the one before. At start, events may have brought turns already.
+    // A new conversation hides the turns of the previous one. At start, events may have added turns already.
     if (!first) this.conversation = { ...emptyConversation, stage: this.conversation.stage, active: this.conversation.active }
     void this.loadHistory()
   }

@@ -11,7 +11,7 @@ const stage = (turn: string, stage: 'idle' | 'listening' | 'transcribing' | 'loo
 })
 
 describe('a turn', () => {
-  it('goes from the key to its record', () => {
+  it('goes from the key press to its record', () => {
     const record = sampleTurn('a', { transcript: 'Why?', answer: 'Because. So.' })
     const events: AuraEvent[] = [
       stage('a', 'listening'),
@@ -45,8 +45,8 @@ describe('a turn', () => {
     expect(after([stage('a', 'listening')]).recording).toBe(false)
   })
 
-  it('keeps attempts, notices and what was seen', () => {
-    const notice = { kind: 'fallback', message: 'Groq timed out. Gemini took over.' }
+  it('keeps attempts, notices and the image', () => {
+    const notice = { kind: 'fallback' as const, message: 'Groq timed out. Gemini took over.' }
     const attempt = {
       service: 'llm' as const,
       route: { provider: 'groq', model: 'm' },
@@ -64,7 +64,7 @@ describe('a turn', () => {
     expect(turns[0]).toMatchObject({ attempts: [attempt], notices: [notice], seen })
   })
 
-  it('disappears when the key was only touched', () => {
+  it('disappears when the key was only tapped', () => {
     expect(after([stage('a', 'listening'), stage('a', 'idle')]).turns).toEqual([])
   })
 
@@ -73,7 +73,7 @@ describe('a turn', () => {
     expect(after([stage('a', 'listening'), { type: 'done', record }]).turns).toEqual([])
   })
 
-  it('stays when nothing was heard, because the person should know', () => {
+  it('stays when nothing was heard, to show the error', () => {
     const record = sampleTurn('a', {
       transcript: '',
       answer: '',
@@ -82,14 +82,14 @@ describe('a turn', () => {
     expect(after([stage('a', 'listening'), { type: 'done', record }]).turns).toHaveLength(1)
   })
 
-  it('is not ended by the late end of the one it interrupted', () => {
+  it('is not ended by the late end of its predecessor', () => {
     const state = after([stage('a', 'speaking'), stage('b', 'listening'), stage('a', 'idle')])
     expect(state).toMatchObject({ active: 'b', stage: 'listening' })
     const record = sampleTurn('a', { interrupted: true })
     expect(after([{ type: 'done', record }], state)).toMatchObject({ active: 'b', stage: 'listening' })
   })
 
-  it('takes nothing that trickles in after its record', () => {
+  it('ignores events after its record', () => {
     const record = sampleTurn('a', { answer: 'Done.' })
     expect(
       after([
@@ -99,7 +99,7 @@ describe('a turn', () => {
     ).toBe('Done.')
   })
 
-  it('starts afresh when it is tried again under the same name', () => {
+  it('starts clean when it is retried with the same id', () => {
     const record = sampleTurn('a', { transcript: 'Why?', answer: '', error: { code: 'all_routes_failed', message: 'No.' } })
     const again = after([{ type: 'done', record }, stage('a', 'thinking'), { type: 'text', turn: 'a', delta: 'Now.' }])
     expect(again.turns[0]).toMatchObject({ question: 'Why?', answer: 'Now.', record: null })
@@ -109,24 +109,24 @@ describe('a turn', () => {
 describe('a typed question', () => {
   const asked = { ...emptyConversation, pending: 'Why?' }
 
-  it('becomes the question of the turn that thinks about it', () => {
+  it('becomes the question of the thinking turn', () => {
     const state = after([stage('a', 'thinking')], asked)
     expect(state.pending).toBeNull()
     expect(state.turns[0]?.question).toBe('Why?')
   })
 
-  it('is not taken by a turn that listens', () => {
+  it('is not assigned to a listening turn', () => {
     expect(after([stage('a', 'listening')], asked).pending).toBe('Why?')
   })
 
-  it('is taken by its transcript or its record', () => {
+  it('is cleared by its transcript or its record', () => {
     expect(after([{ type: 'transcript', turn: 'a', text: 'Why?' }], asked).pending).toBeNull()
     expect(after([{ type: 'done', record: sampleTurn('a', { transcript: 'Why?' }) }], asked).pending).toBeNull()
   })
 })
 
 describe('the history', () => {
-  it('goes before what has happened since, in order, and once', () => {
+  it('is merged before live turns, in order and without duplicates', () => {
     const live = after([stage('c', 'thinking')])
     const state = withHistory(live, [sampleTurn('b'), sampleTurn('a'), sampleTurn('c')])
     expect(state.turns.map((turn) => turn.id)).toEqual(['a', 'b', 'c'])
@@ -138,7 +138,7 @@ describe('a long conversation', () => {
   const name = (i: number) => `t${String(i).padStart(4, '0')}`
   const done = (i: number): AuraEvent => ({ type: 'done', record: sampleTurn(name(i)) })
 
-  it('shows its last turns only, and does not grow', () => {
+  it('keeps only its last turns', () => {
     const state = after(Array.from({ length: 500 }, (_, i) => done(i)))
     expect(state.turns).toHaveLength(mostTurns)
     expect(state.turns.at(-1)?.id).toBe(name(499))
@@ -146,7 +146,7 @@ describe('a long conversation', () => {
     expect(loaded.turns.map((turn) => turn.id)).toEqual(state.turns.map((turn) => turn.id))
   })
 
-  it('still shows an old turn that is tried again', () => {
+  it('still shows an old turn that is retried', () => {
     const state = after([...Array.from({ length: 80 }, (_, i) => done(i + 1)), stage(name(0), 'thinking')])
     expect(state.turns.map((turn) => turn.id)).toContain(name(0))
     expect(state.turns).toHaveLength(mostTurns + 1)
@@ -154,10 +154,10 @@ describe('a long conversation', () => {
 })
 
 describe('notices', () => {
-  const retired = { kind: 'model_replaced', message: 'It was retired.' }
-  const took = { kind: 'fallback', message: 'Gemini took over.' }
+  const retired = { kind: 'model_replaced' as const, message: 'It was retired.' }
+  const took = { kind: 'fallback' as const, message: 'Gemini took over.' }
 
-  it('that last are said once; those of one turn with each', () => {
+  it('that persist are shown once; others with each turn', () => {
     const turns = ['a', 'b'].map((id) => ended(sampleTurn(id, { notices: [retired, took, took] })))
     const shown = noticesByTurn(turns)
     expect(shown.get('a')).toEqual([retired, took])

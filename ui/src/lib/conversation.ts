@@ -1,4 +1,4 @@
-/** The conversation as events make it. Pure: the same events give the same conversation, whoever started the turns. */
+/** The conversation, reduced from events. Pure: the same events give the same conversation, whatever started the turns. */
 import type { AuraEvent } from '../backend/types'
 import type { Attempt } from '../generated/Attempt'
 import type { Notice } from '../generated/Notice'
@@ -6,31 +6,31 @@ import type { Seen } from '../generated/Seen'
 import type { Stage } from '../generated/Stage'
 import type { TurnRecord } from '../generated/TurnRecord'
 
-/** One turn as it can be shown, from its first event to its record. */
+/** One turn as shown, from its first event to its record. */
 export interface Turn {
   id: string
   stage: Stage
   question: string
   answer: string
-  /** The sentence that is being heard. */
+  /** The sentence being spoken. */
   sentence: string | null
   seen: Seen | null
   attempts: Attempt[]
   notices: Notice[]
-  /** All that is known, once it has ended. */
+  /** The complete record, once the turn has ended. */
   record: TurnRecord | null
 }
 
 export interface Conversation {
   turns: Turn[]
-  /** The turn that is going on. */
+  /** Id of the turn in progress. */
   active: string | null
   stage: Stage
-  /** Whether the first real sample has come: before that, words would be lost. */
+  /** Whether the microphone delivers samples: words spoken earlier are lost. */
   recording: boolean
   level: number
   elapsedMs: number
-  /** A typed question that was sent and has no turn yet. */
+  /** A typed question that has been sent but has no turn yet. */
   pending: string | null
 }
 
@@ -69,17 +69,17 @@ export const ended = (record: TurnRecord): Turn => ({
   record,
 })
 
-/** Stopped before anything was said or answered: nothing to show. */
+/** Whether a turn was stopped before it had a question or an answer. */
 const nothingToShow = (turn: Turn) =>
   turn.question === '' && turn.answer === '' && (turn.record === null || turn.record.error?.code === 'cancelled')
 
-/** Ids sort by time, so that a turn from the history finds its place among those that events brought. */
+/** Sorted by id, which sorts by time: turns from the history and from events are merged. */
 const inOrder = (turns: Turn[]) => turns.toSorted((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
 
-/** Turns in sight; a window that stays open for days must not grow with them. The others are in the history. */
+/** Most turns kept, so that a window open for days does not grow. The others are in the history. */
 export const mostTurns = 50
 
-/** The last ones, and the one that is being talked about. */
+/** The last turns, and the one with `id`. */
 const inSight = (turns: Turn[], id?: string) =>
   turns.length <= mostTurns ? turns : turns.filter((turn, i) => turn.id === id || i >= turns.length - mostTurns)
 
@@ -94,15 +94,15 @@ function onStage(state: Conversation, id: string, stage: Stage): Conversation {
     const turns = state.turns
       .map((turn) => (turn.id === id ? { ...turn, stage, sentence: null } : turn))
       .filter((turn) => turn.id !== id || !nothingToShow(turn))
-    // A late "idle" of an interrupted turn must not end the one that followed it.
+    // A late "idle" of an interrupted turn must not end its successor.
     return state.active === null || state.active === id
       ? { ...state, turns, active: null, stage: 'idle', recording: false, level: 0, elapsedMs: 0 }
       : { ...state, turns }
   }
   const moved = withTurn(state, id, (turn) => {
-    // A turn that had ended is tried again under the same name: what it asked stays, what came of it does not.
+    // A retry reuses the id of a turn that has ended: the question stays, the result does not.
     const fresh = turn.record === null ? turn : { ...begun(id), question: turn.question }
-    // The question was typed: it is known before any event says it.
+    // A typed question is known before any event carries it.
     const typed = fresh.question === '' && state.pending !== null && (stage === 'thinking' || stage === 'looking')
     return { ...fresh, stage, question: typed ? (state.pending ?? '') : fresh.question }
   })
@@ -129,9 +129,9 @@ function onDone(state: Conversation, record: TurnRecord): Conversation {
     : { ...done, turns, pending }
 }
 
-/** The conversation after an event. */
+/** Applies an event to the conversation. */
 export function reduce(state: Conversation, event: AuraEvent): Conversation {
-  // What trickles in after a turn's end belongs to what is already in its record.
+  // Late events of a turn that has ended are already in its record.
   const unlessEnded = (id: string, change: (turn: Turn) => Turn) =>
     withTurn(state, id, (turn) => (turn.record === null ? change(turn) : turn))
 
@@ -158,21 +158,21 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
       return unlessEnded(event.turn, (turn) => ({ ...turn, notices: [...turn.notices, event.notice] }))
     case 'done':
       return onDone(state, event.record)
-    // How providers are belongs to other panels.
+    // Other panels show provider health.
     case 'availability':
     case 'changed':
       return state
   }
 }
 
-/** The conversation after events were missed: what was going on may be over, and how it ended stands in the history. */
+/** The conversation after events were missed: the active turn may have ended; the history has its result. */
 export function resumed(state: Conversation, stage: Stage): Conversation {
   if (stage !== 'idle') return { ...state, stage }
   const turns = state.turns.map((turn) => ({ ...turn, stage, sentence: null })).filter((turn) => !nothingToShow(turn))
   return { ...emptyConversation, turns, pending: state.pending }
 }
 
-/** The conversation with the turns that were there before this window listened, or that ended while it could not. */
+/** Adds turns from the history: those before this window subscribed, and those that ended while it was disconnected. */
 export function withHistory(state: Conversation, records: TurnRecord[]): Conversation {
   const known = new Set(state.turns.filter((turn) => turn.record !== null || turn.stage !== 'idle').map((turn) => turn.id))
   const found = records.filter((record) => !known.has(record.id))
@@ -181,10 +181,10 @@ export function withHistory(state: Conversation, records: TurnRecord[]): Convers
   return { ...state, turns: inSight(inOrder([...shown, ...state.turns.filter((turn) => !fresh.has(turn.id))])) }
 }
 
-/** Notices that stay true from turn to turn: said when they first come up, and not again in the same conversation. */
-const lasting = new Set(['model_replaced', 'sound_check', 'no_speaker', 'no_screen'])
+/** Notice kinds that persist from turn to turn: shown once per conversation. */
+const lasting = new Set(['model_replaced', 'no_speaker', 'no_screen'])
 
-/** The notices to show under each turn, by its id. */
+/** The notices to show under each turn, by turn id. */
 export function noticesByTurn(turns: Turn[]): Map<string, Notice[]> {
   const said = new Set<string>()
   return new Map(

@@ -1,4 +1,4 @@
-/** Puts a text on the clipboard and remembers for a moment that it worked. */
+/** Copies a text to the clipboard and remembers whether it worked. */
 export class Copying {
   done = $state(false)
 
@@ -7,7 +7,7 @@ export class Copying {
       await navigator.clipboard.writeText(text)
       this.done = true
     } catch {
-      // Without a clipboard the button stays as it is; the text can be selected.
+      // Without a clipboard the text can still be selected.
       this.done = false
     }
     return this.done

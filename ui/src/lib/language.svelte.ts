@@ -1,12 +1,12 @@
-/** The language of the main window. Every sentence is read from the catalogue when it is shown, so a change needs no restart. */
+/** The language of the main window. Messages are read from the catalogue when they are shown, so a change needs no restart. */
 import { de } from '../messages/de'
 import { en, type Messages } from '../messages/en'
 import { language, type Language } from './preferences.svelte'
 
 const catalogues: Record<Language, Messages> = { en, de }
 
-/** The messages of the person's language. */
+/** The messages in the user's language. */
 export const t = new Proxy({} as Messages, { get: (_, part) => catalogues[language()][part as keyof Messages] })
 
-/** How numbers and dates are written. English as on most of the planet: the day first, the clock to 24. */
+/** The locale for numbers and dates. English is en-GB: day first, 24-hour clock. */
 export const locale = () => catalogues[language()].locale

@@ -1,2 +1,2 @@
-/** The messages of the person's language. */
+/** The messages in the user's language. */
 export { locale, t } from './language.svelte'

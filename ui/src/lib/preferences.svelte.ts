@@ -1,6 +1,6 @@
 /**
- * What belongs to the windows alone: their contrast, and whether somebody was welcomed. Kept in the web view's own storage, which both
- * windows share. The language is a setting; it is remembered here as well, so that a window speaks it before it knows the settings.
+ * Preferences of the windows alone: the contrast, and whether onboarding is over. Kept in the web view's storage, which both windows
+ * share. The language is a setting; it is cached here, so that a window uses it before the settings are loaded.
  */
 import type { Language as Chosen } from '../generated/Language'
 
@@ -9,25 +9,25 @@ export type Language = Exclude<Chosen, 'system'>
 export interface Preferences {
   language: Chosen
   contrast: 'system' | 'more'
-  /** Whether the first run is over. */
+  /** Whether onboarding is over. */
   welcomed: boolean
 }
 
 const place = 'aura.preferences'
-const usual: Preferences = { language: 'system', contrast: 'system', welcomed: false }
+const defaults: Preferences = { language: 'system', contrast: 'system', welcomed: false }
 
 function read(): Preferences {
   try {
     const kept: unknown = JSON.parse(localStorage.getItem(place) ?? '{}')
     const found = (typeof kept === 'object' && kept !== null ? kept : {}) as Partial<Record<keyof Preferences, unknown>>
     return {
-      language: found.language === 'en' || found.language === 'de' ? found.language : usual.language,
-      contrast: found.contrast === 'more' ? found.contrast : usual.contrast,
+      language: found.language === 'en' || found.language === 'de' ? found.language : defaults.language,
+      contrast: found.contrast === 'more' ? found.contrast : defaults.contrast,
       welcomed: found.welcomed === true,
     }
   } catch {
-    // Storage may be forbidden; then everything is as usual.
-    return usual
+    // Storage may be blocked; then the defaults apply.
+    return defaults
   }
 }
 
@@ -45,28 +45,28 @@ export const preferences = {
   },
 }
 
-export function prefer(change: Partial<Preferences>): void {
+export function setPreferences(change: Partial<Preferences>): void {
   current = { ...current, ...change }
   try {
     localStorage.setItem(place, JSON.stringify(current))
   } catch {
-    // It holds until the window closes.
+    // Without storage, the change lasts until the window closes.
   }
 }
 
-// The other window changed them.
+// The other window changed the preferences.
 window.addEventListener('storage', (event) => {
   if (event.key === place || event.key === null) current = read()
 })
 
-/** The language to speak: the one that was picked, else the first of the system's that is known, else English. */
+/** The language in use: the chosen one, else the first supported system language, else English. */
 export function language(): Language {
   if (current.language !== 'system') return current.language
   const known = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag === 'de' || tag === 'en')
   return known === 'de' ? 'de' : 'en'
 }
 
-/** The language that the settings say. */
-export function speak(chosen: Chosen): void {
-  if (chosen !== current.language) prefer({ language: chosen })
+/** Caches the language from the settings. */
+export function setLanguage(chosen: Chosen): void {
+  if (chosen !== current.language) setPreferences({ language: chosen })
 }

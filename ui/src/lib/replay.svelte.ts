@@ -1,4 +1,4 @@
-/** Plays a kept answer again, until it ends or the person stops it. */
+/** Plays a stored answer until it ends or the user stops it. */
 import { asFailure } from '../backend'
 import type { Aura } from './aura.svelte'
 
@@ -17,7 +17,7 @@ export class Replay {
     try {
       await this.aura.backend.call('replay', { id })
     } catch (thrown) {
-      this.aura.say(asFailure(thrown).message)
+      this.aura.notify(asFailure(thrown).message)
     }
     this.playing = false
   }

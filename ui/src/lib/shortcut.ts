@@ -1,4 +1,4 @@
-/** A shortcut as it is written in the settings: "Ctrl+Shift+Space". */
+/** Shortcuts as the settings write them: "Ctrl+Shift+Space". */
 
 const named: Record<string, string> = {
   ArrowUp: 'Up',
@@ -9,7 +9,7 @@ const named: Record<string, string> = {
 
 const modifierCodes = /^(Control|Shift|Alt|Meta|OS)(Left|Right)?$/
 
-/** What the keys that are down make: a shortcut, not yet one, or one that would take an ordinary key from every program. */
+/** A recorded key press: a shortcut, only modifiers so far, or a key without a modifier, which every app would lose. */
 export type Recorded = { kind: 'partial'; keys: string[] } | { kind: 'bare' } | { kind: 'shortcut'; text: string }
 
 export function record(event: KeyboardEvent): Recorded {
@@ -20,14 +20,14 @@ export function record(event: KeyboardEvent): Recorded {
     ...(event.metaKey ? ['Super'] : []),
   ]
   if (event.code === '' || modifierCodes.test(event.code)) return { kind: 'partial', keys }
-  // The place on the keyboard, not the letter: with Shift or another layout the letter changes, the place does not.
+  // The position on the keyboard, not the letter: Shift and layouts change the letter only.
   const key = named[event.code] ?? event.code.replace(/^(Key|Digit)/, '')
   const standsAlone = /^F\d+$/.test(key) || key === 'Pause' || key === 'ScrollLock'
   if (!standsAlone && (keys.length === 0 || (keys.length === 1 && keys[0] === 'Shift'))) return { kind: 'bare' }
   return { kind: 'shortcut', text: [...keys, key].join('+') }
 }
 
-/** What nearly every program or desktop uses itself: held by AURA, they would be gone everywhere else. */
+/** Shortcuts that most apps or desktops use; a global shortcut takes them from all of them. */
 const common = new Set([
   ...'ACFNOPQSTVWXYZ'.split('').map((key) => `Ctrl+${key}`),
   ...['Ctrl+Shift+Z', 'Ctrl+Shift+T', 'Ctrl+Shift+V', 'Ctrl+Tab', 'Ctrl+Backspace', 'Ctrl+Enter'],
@@ -35,8 +35,8 @@ const common = new Set([
   ...['Super+L', 'Super+D', 'Super+E', 'Super+Tab', 'F1', 'F5', 'F11'],
 ])
 
-/** Whether other programs would miss a shortcut. */
+/** Whether other apps commonly use a shortcut. */
 export const isCommon = (shortcut: string) => common.has(shortcut)
 
-/** The keys of a shortcut, to be drawn. */
+/** The keys of a shortcut, in order. */
 export const keysOf = (shortcut: string) => shortcut.split('+').filter((key) => key !== '')

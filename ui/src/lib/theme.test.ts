@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest'
 import { applyTheme } from './theme'
 
-it('follows the system, and the person over it', () => {
+it('follows the system unless the user chose a theme', () => {
   let changed: (() => void) | undefined
   const query = {
     matches: false,

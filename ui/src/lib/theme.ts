@@ -1,13 +1,13 @@
 import type { Theme } from '../generated/Theme'
 
-/** Puts the colours on the page and keeps them in step with the operating system. Returns what ends that. */
+/** Applies the theme and follows the operating system's. Returns a function that stops following. */
 export function applyTheme(theme: Theme, root: HTMLElement = document.documentElement): () => void {
   return follow('(prefers-color-scheme: dark)', (dark) => {
     root.dataset.theme = theme === 'system' ? (dark ? 'dark' : 'light') : theme
   })
 }
 
-/** Likewise the contrast: more of it where the person or the operating system wants it. */
+/** Applies high contrast if the user or the operating system asks for it. Returns a function that stops following. */
 export function applyContrast(contrast: 'system' | 'more', root: HTMLElement = document.documentElement): () => void {
   return follow('(prefers-contrast: more)', (more) => {
     root.dataset.contrast = contrast === 'more' || more ? 'more' : 'usual'

@@ -3,27 +3,27 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { FakeBackend } from '../backend/fake'
-import Hud from '../hud/Hud.svelte'
-import { prefer } from '../lib/preferences.svelte'
-import { accessible, open, settle } from '../test/stage'
+import Overlay from '../overlay/Overlay.svelte'
+import { setPreferences } from '../lib/preferences.svelte'
+import { accessible, open, settle } from '../test/harness'
 import { de } from './de'
 import { overlay as overlayDe } from './de/overlay'
 import { en } from './en'
 import { overlay as overlayEn } from './en/overlay'
 
-/** The placeholders that are passed in, so that they are found again in what comes out. */
+/** Placeholders passed in, to be found in the output. */
 const marks = ['⟨1⟩', '⟨2⟩', '⟨3⟩']
 
-/** Every sentence under its name; of one with placeholders, what it says of the marks. */
+/** Every message by its name; messages with parameters are called with the marks. */
 function sentences(part: unknown, name = ''): [string, string][] {
   if (typeof part === 'string') return [[name, part]]
   if (typeof part === 'function') {
     const say = part as (...values: unknown[]) => string
-    // One takes a list of names.
+    // This one takes a list.
     const given = name.endsWith('orderInEffect') ? [marks] : marks.slice(0, say.length)
     return [[name, say(...given)]]
   }
-  // A key is named only where it is called otherwise.
+  // Key names are listed only where they differ.
   if (name === 'keys') return []
   return Object.entries(part as object).flatMap(([key, value]) => sentences(value, name === '' ? key : `${name}.${key}`))
 }
@@ -36,7 +36,7 @@ describe.each([
 ])('the catalogue of %s', (_, english, german) => {
   const [ours, theirs] = [sentences(english), new Map(sentences(german))]
 
-  it('has the same sentences in both languages', () => {
+  it('has the same messages in both languages', () => {
     expect([...theirs.keys()].toSorted()).toEqual(ours.map(([name]) => name).toSorted())
   })
 
@@ -47,7 +47,7 @@ describe.each([
 
   it('leaves nothing empty and nothing untranslated', () => {
     expect([...theirs].filter(([, text]) => text.trim() === '').map(([name]) => name)).toEqual([])
-    // Names, and words that are the same in both languages, are short; a whole sentence is not.
+    // Names and words shared by both languages are short; whole sentences are not.
     const same = ours.filter(
       ([name, text]) => text === theirs.get(name) && text.replace(/⟨\d⟩/g, '').trim().split(/\s+/).length > 2,
     )
@@ -55,14 +55,26 @@ describe.each([
   })
 })
 
-it('every sentence is used', () => {
+it('every message is used', () => {
   const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
     .filter((name) => /\.(ts|svelte)$/.test(name) && !name.includes('messages') && !name.includes('generated'))
     .map((name) => readFileSync(join('src', name), 'utf8'))
     .join('\n')
-  const groups = ['app', 'rail', 'door', 'turn', 'talk', 'first', 'providers', 'health', 'history', 'screen', 'settings'] as const
+  const groups = [
+    'app',
+    'rail',
+    'signIn',
+    'turn',
+    'talk',
+    'onboarding',
+    'providers',
+    'health',
+    'history',
+    'screen',
+    'settings',
+  ] as const
   const names = groups.flatMap((group) => Object.keys(en[group]).map((key) => `${group}.${key}`))
-  // The rail's panels are looked up by their names.
+  // The rail looks up its panels by name.
   const looked = ['talk', 'providers', 'health', 'history', 'settings'].map((panel) => `rail.${panel}`)
   const unused = names.filter(
     (name) => !looked.includes(name) && !new RegExp(`\\bt\\.${name.replace('.', '\\s*\\.\\s*')}\\b`).test(sources),
@@ -71,38 +83,38 @@ it('every sentence is used', () => {
 })
 
 describe('the language', () => {
-  it('is picked, changes everything at once, and keeps the focus where it is', async () => {
+  it('changes everything at once and keeps the focus', async () => {
     const { backend } = await open('settings')
-    const list = screen.getByRole<HTMLSelectElement>('combobox', { name: 'Language of the windows' })
+    const list = screen.getByRole<HTMLSelectElement>('combobox', { name: 'App language' })
     list.focus()
     await fireEvent.change(list, { target: { value: 'de' } })
     await settle()
     expect(screen.getByRole('heading', { level: 1 }).textContent).toBe('Einstellungen')
     expect(screen.getByRole('link', { name: 'Anbieter' })).toBeTruthy()
     expect(document.documentElement.lang).toBe('de')
-    expect(backend.asked('change_settings')).toEqual([{ changes: { appearance: { language: 'de' } } }])
+    expect(backend.requests('change_settings')).toEqual([{ changes: { appearance: { language: 'de' } } }])
     expect(document.activeElement).toBe(list)
-    expect(screen.getByRole('combobox', { name: 'Farben' }).textContent).toContain('Dunkel')
+    expect(screen.getByRole('combobox', { name: 'Design' }).textContent).toContain('Dunkel')
     await accessible()
   })
 
   it.each(['talk', 'providers', 'health', 'history'])('is German in %s as well', async (panel) => {
-    prefer({ language: 'de' })
+    setPreferences({ language: 'de' })
     await open(panel)
     expect(screen.getByRole('heading', { level: 1 }).textContent).toBe(de.rail[panel as 'talk'])
     await accessible()
   })
 
-  it('writes numbers and dates its own way', async () => {
-    prefer({ language: 'de' })
+  it('determines the format of numbers and dates', async () => {
+    setPreferences({ language: 'de' })
     await open('health')
-    expect(screen.getByText('Preise vom 20. November 2026. Es gilt, was die Anbieter berechnen.')).toBeTruthy()
+    expect(screen.getByText('Preise vom 20. November 2026. Geschätzt; es gilt die Rechnung deines Anbieters.')).toBeTruthy()
     expect(screen.getAllByText('1,9 s').length).toBeGreaterThan(0)
   })
 
-  it('is that of the overlay too, also when the other window changes it', async () => {
+  it('applies to the overlay too, also when the other window changes it', async () => {
     const backend = new FakeBackend()
-    render(Hud, { backend })
+    render(Overlay, { backend })
     await settle()
     backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' })
     await settle()
@@ -111,7 +123,7 @@ describe('the language', () => {
     window.dispatchEvent(new StorageEvent('storage', { key: 'aura.preferences' }))
     await settle()
     expect(screen.getByRole('status').textContent).toBe('Denkt nach')
-    // And when the settings say another, wherever they were changed.
+    // And when the settings change the language.
     const { settings } = backend.snapshot
     const appearance = { ...settings.appearance, language: 'en' as const }
     backend.emit({ type: 'changed', snapshot: { ...backend.snapshot, settings: { ...settings, appearance } } })

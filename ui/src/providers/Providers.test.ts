@@ -2,17 +2,17 @@ import { fireEvent, screen, within } from '@testing-library/svelte'
 import { describe, expect, it, vi } from 'vitest'
 import { failing } from '../backend/fake'
 import { freshSnapshot, groq, offline, readySnapshot } from '../backend/samples'
-import { accessible, open, settle } from '../test/stage'
+import { accessible, open, settle } from '../test/harness'
 import { entries, moved, names } from './order'
 
 const pick = (name: string, value: string) => fireEvent.change(screen.getByRole('combobox', { name }), { target: { value } })
 const press = (name: string | RegExp) => fireEvent.click(screen.getByRole('button', { name }))
 
-describe('who does what', () => {
-  it('reads as a sentence', async () => {
+describe('the routes of the services', () => {
+  it('are shown as a chain of providers', async () => {
     const { view } = await open('providers')
     const row = view.container.querySelectorAll('.chain')[1]
-    // The parts stand apart by their gaps, not by blanks.
+    // The parts are separated by CSS gaps, not by spaces.
     const parts = [...(row?.querySelectorAll('.route, .next > *') ?? [])].map((part) =>
       part.textContent?.replace(/\s+/g, ' ').trim(),
     )
@@ -20,99 +20,99 @@ describe('who does what', () => {
     await accessible()
   })
 
-  it('is switched in place, and undone', async () => {
+  it('are switched in place, and undone', async () => {
     const { backend } = await open('providers')
-    await press(/^Change who answers/)
+    await press(/^Change provider for Answers/)
     await pick('Provider', 'gemini')
     await settle()
-    expect(backend.asked('switch')).toEqual([{ service: 'llm', provider: 'gemini' }])
-    expect(screen.getByText('Gemini answers. In effect with your next question.')).toBeTruthy()
+    expect(backend.requests('switch')).toEqual([{ service: 'llm', provider: 'gemini' }])
+    expect(screen.getByText('Gemini will answer from your next question.')).toBeTruthy()
     await accessible()
     await press('Undo')
     await settle()
-    expect(backend.asked('change_settings')).toEqual([
+    expect(backend.requests('change_settings')).toEqual([
       { changes: { routes: { llm: { provider: 'groq', model: 'openai/gpt-oss-120b', voice: null } } } },
     ])
     expect(backend.snapshot.settings.routes.llm.provider).toBe('groq')
   })
 
-  it('offers the models and voices of the provider', async () => {
+  it('offer the models and voices of the provider', async () => {
     const { backend } = await open('providers')
-    await press(/^Change who speaks/)
+    await press(/^Change provider for Voice/)
     await pick('Voice', 'Puck')
     await settle()
     await pick('Model', 'gemini-3.8-flash-lite-tts')
     await settle()
-    expect(backend.asked('switch')).toEqual([
+    expect(backend.requests('switch')).toEqual([
       { service: 'tts', provider: 'gemini', voice: 'Puck' },
       { service: 'tts', provider: 'gemini', model: 'gemini-3.8-flash-lite-tts' },
     ])
   })
 
-  it('takes the name of a model that is in no list', async () => {
+  it('accept a model that is not listed', async () => {
     const { backend } = await open('providers')
-    await press(/^Change who answers/)
+    await press(/^Change provider for Answers/)
     await pick('Model', '\u0000other')
     await fireEvent.input(screen.getByRole('textbox', { name: 'Model name' }), { target: { value: ' new-model ' } })
     await press('Use')
-    expect(backend.asked('switch')).toEqual([{ service: 'llm', provider: 'groq', model: 'new-model' }])
+    expect(backend.requests('switch')).toEqual([{ service: 'llm', provider: 'groq', model: 'new-model' }])
   })
 
-  it('goes back to automatic', async () => {
+  it('return to automatic', async () => {
     const { backend } = await open('providers')
-    await press(/^Change who answers/)
+    await press(/^Change provider for Answers/)
     await pick('Provider', '')
-    expect(backend.asked('change_settings')).toEqual([
+    expect(backend.requests('change_settings')).toEqual([
       { changes: { routes: { llm: { provider: null, model: null, voice: null } } } },
     ])
   })
 
-  it('cannot be changed where the environment holds it, and says why', async () => {
+  it('cannot be changed when an environment variable sets them', async () => {
     await open('providers', { snapshot: readySnapshot({ from_environment: ['routes.llm.provider', 'fallback'] }) })
-    await press(/^Change who answers/)
+    await press(/^Change provider for Answers/)
     expect(screen.getByRole<HTMLSelectElement>('combobox', { name: 'Provider' }).disabled).toBe(true)
-    expect(screen.getAllByText(/^Held by the environment/)).toHaveLength(2)
-    expect(screen.getByRole<HTMLInputElement>('checkbox', { name: /take over/ }).disabled).toBe(true)
+    expect(screen.getAllByText(/^Set by an environment variable/)).toHaveLength(2)
+    expect(screen.getByRole<HTMLInputElement>('checkbox', { name: /^Fall back/ }).disabled).toBe(true)
   })
 
-  it('says when the one that was chosen is not ready', async () => {
+  it('show why the chosen provider is unavailable', async () => {
     const snapshot = readySnapshot()
     snapshot.settings.routes.stt = { provider: 'ollama' }
     await open('providers', { snapshot })
-    expect(screen.getAllByText(/Nothing answers at localhost/)).toHaveLength(2)
+    expect(screen.getAllByText(/No server responds at localhost/)).toHaveLength(2)
   })
 
-  it('says when nobody can, and when the models do not load', async () => {
+  it('show that no provider is set up, and that the models do not load', async () => {
     const { backend } = await open('providers', {
       snapshot: freshSnapshot({ routes: [] }),
       handlers: { models: failing({ code: 'internal', message: 'No.' }) },
     })
-    expect(screen.getAllByText('Nobody yet. Add a key or a server below.')).toHaveLength(4)
+    expect(screen.getAllByText('Not set up. Add an API key or a server below.')).toHaveLength(4)
     await press('Try again')
-    expect(backend.asked('models')).toHaveLength(2)
+    expect(backend.requests('models')).toHaveLength(2)
     await accessible()
   })
 
-  it('stops at the first one without fallback', async () => {
+  it('end after the first provider without fallback', async () => {
     const { backend } = await open('providers')
-    await fireEvent.click(screen.getByRole('checkbox', { name: /take over/ }))
+    await fireEvent.click(screen.getByRole('checkbox', { name: /^Fall back/ }))
     await settle()
-    expect(backend.asked('change_settings')).toEqual([{ changes: { fallback: false } }])
-    expect(screen.getAllByText('and nobody after it: fallback is off')).toHaveLength(4)
+    expect(backend.requests('change_settings')).toEqual([{ changes: { fallback: false } }])
+    expect(screen.getAllByText('fallback is off')).toHaveLength(4)
     expect(screen.queryByText('then')).toBeNull()
   })
 })
 
 describe('the order', () => {
-  it('is changed by keyboard, the focus stays with what moved, and it is undone', async () => {
+  it('is changed by keyboard with the focus on the moved row, and undone', async () => {
     const { backend } = await open('providers')
-    await press(/^Edit the order of who answers/)
+    await press(/^Edit order for Answers/)
     await accessible()
     const up = screen.getByRole('button', { name: 'Move Ollama up' })
     up.focus()
     await fireEvent.click(up)
     await settle()
-    expect(backend.asked('change_settings')).toEqual([
+    expect(backend.requests('change_settings')).toEqual([
       { changes: { routes: { llm: { then: ['ollama', 'gemini', 'offline'] } } } },
     ])
     expect(document.activeElement?.getAttribute('aria-label')).toBe('Move Ollama down')
@@ -121,19 +121,19 @@ describe('the order', () => {
     expect(backend.snapshot.settings.routes.llm.then).toBeUndefined()
   })
 
-  it('leaves out whom the person leaves out', async () => {
+  it('omits a disabled provider', async () => {
     const { backend } = await open('providers')
-    await press(/^Edit the order of who answers/)
+    await press(/^Edit order for Answers/)
     await fireEvent.click(screen.getByRole('checkbox', { name: 'Gemini' }))
     await settle()
     expect(backend.snapshot.settings.routes.llm.then).toEqual(['ollama', 'offline'])
   })
 
-  it('is changed by dragging, and Esc puts it back', async () => {
+  it('is changed by dragging, and Esc cancels a drag', async () => {
     const { backend, view } = await open('providers')
-    await press(/^Edit the order of who answers/)
+    await press(/^Edit order for Answers/)
     const rows = () => [...view.container.querySelectorAll<HTMLElement>('ol > li')]
-    // jsdom lays nothing out: rows of 40 pixels, one under the other.
+    // jsdom has no layout: rows of 40 pixels below each other.
     const layout = vi.spyOn(HTMLElement.prototype, 'getBoundingClientRect').mockImplementation(function (this: HTMLElement) {
       const place = rows().indexOf(this)
       return { top: place * 40, bottom: place * 40 + 40 } as DOMRect
@@ -154,19 +154,19 @@ describe('the order', () => {
     await fireEvent.pointerUp(window)
     await settle()
     layout.mockRestore()
-    expect(backend.asked('change_settings')).toEqual([
+    expect(backend.requests('change_settings')).toEqual([
       { changes: { routes: { llm: { then: ['ollama', 'offline', 'gemini'] } } } },
     ])
-    expect(screen.getByText('Then Ollama, then Offline, then Gemini. In effect with your next question.')).toBeTruthy()
+    expect(screen.getByText('Then Ollama, then Offline, then Gemini. Applies from your next question.')).toBeTruthy()
   })
 
-  it('that the environment holds cannot be changed', async () => {
+  it('cannot be changed when an environment variable sets it', async () => {
     await open('providers', { snapshot: readySnapshot({ from_environment: ['routes.llm.then'] }) })
-    await press(/^Edit the order of who answers/)
+    await press(/^Edit order for Answers/)
     expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Move Ollama up' }).disabled).toBe(true)
   })
 
-  it('as data', () => {
+  it('is computed from the saved order', () => {
     const list = entries([groq(), offline()], 'llm', undefined, ['offline'])
     expect(list.map((entry) => [entry.provider.name, entry.tried])).toEqual([
       ['offline', true],
@@ -177,82 +177,84 @@ describe('the order', () => {
 })
 
 describe('an account', () => {
-  it('shows its state, and of its key the end only', async () => {
+  it('shows its state and only the end of its key', async () => {
     await open('providers')
-    expect(screen.getByText('A key that ends in k3Qf')).toBeTruthy()
+    expect(screen.getByText('An API key that ends in k3Qf')).toBeTruthy()
     expect(screen.getAllByText(/in the keyring/)).toHaveLength(2)
-    expect(screen.getByText('not ready')).toBeTruthy()
+    expect(screen.getByText('unavailable')).toBeTruthy()
   })
 
-  it('whose key the environment holds cannot be changed here', async () => {
+  it('with a key from the environment cannot be changed', async () => {
     const snapshot = readySnapshot()
     snapshot.providers = [{ ...groq(), key: { ends_with: 'k3Qf', place: 'environment' } }, offline()]
     await open('providers', { snapshot })
     expect(screen.getByText(/from the environment/)).toBeTruthy()
-    expect(screen.queryByRole('button', { name: /the key of Groq/ })).toBeNull()
+    expect(screen.queryByRole('button', { name: /key for Groq/ })).toBeNull()
   })
 
-  it('takes a key that is never shown again', async () => {
+  it('saves a key and never shows it again', async () => {
     const { backend } = await open('providers', { snapshot: freshSnapshot() })
-    await press('Add a key for Groq')
-    const field = screen.getByLabelText<HTMLInputElement>('Key for Groq')
+    await press('Add an API key for Groq')
+    const field = screen.getByLabelText<HTMLInputElement>('API key for Groq')
     expect(field.type).toBe('password')
     await accessible()
     await fireEvent.input(field, { target: { value: ' gsk_0123456789abcd ' } })
     await press('Save')
     await settle()
-    expect(backend.asked('save_key')).toEqual([{ provider: 'groq', key: 'gsk_0123456789abcd', session_only: false }])
-    expect(screen.queryByLabelText('Key for Groq')).toBeNull()
+    expect(backend.requests('save_key')).toEqual([{ provider: 'groq', key: 'gsk_0123456789abcd', session_only: false }])
+    expect(screen.queryByLabelText('API key for Groq')).toBeNull()
     expect(document.body.innerHTML).not.toContain('gsk_0123456789')
   })
 
-  it('without a keyring keeps the key for this session only, if the person says so', async () => {
+  it('without a keyring keeps the key for this session if the user agrees', async () => {
     let tries = 0
     const { backend } = await open('providers', {
       snapshot: freshSnapshot(),
       handlers: {
         save_key: () => {
-          if (tries++ === 0) throw { code: 'keyring', message: 'No keyring answers.' }
+          if (tries++ === 0) throw { code: 'keyring', message: 'No keyring is available.' }
           return freshSnapshot()
         },
       },
     })
-    await press('Add a key for Groq')
-    await fireEvent.input(screen.getByLabelText('Key for Groq'), { target: { value: 'gsk_0123456789abcd' } })
+    await press('Add an API key for Groq')
+    await fireEvent.input(screen.getByLabelText('API key for Groq'), { target: { value: 'gsk_0123456789abcd' } })
     await press('Save')
     await settle()
-    expect(screen.getByRole('alert').textContent).toContain('No keyring answers.')
+    expect(screen.getByRole('alert').textContent).toContain('No keyring is available.')
     await press('Keep it for this session only')
     await settle()
-    expect(backend.asked('save_key')).toMatchObject([{ session_only: false }, { session_only: true }])
+    expect(backend.requests('save_key')).toMatchObject([{ session_only: false }, { session_only: true }])
   })
 
-  it('forgets its key only when asked twice', async () => {
+  it('removes its key only after confirmation', async () => {
     const { backend } = await open('providers')
-    await press('Forget the key of Groq')
+    await press('Remove key for Groq')
     await accessible()
     expect(document.activeElement?.textContent).toBe('Keep it')
     await press('Keep it')
     await settle()
-    expect(backend.asked('forget_key')).toEqual([])
-    expect(document.activeElement?.getAttribute('aria-label')).toBe('Replace the key of Groq')
-    await press('Forget the key of Groq')
-    await press('Forget it')
+    expect(backend.requests('forget_key')).toEqual([])
+    expect(document.activeElement?.getAttribute('aria-label')).toBe('Replace the API key for Groq')
+    await press('Remove key for Groq')
+    await press('Remove it')
     await settle()
-    expect(backend.asked('forget_key')).toEqual([{ provider: 'groq' }])
-    expect(screen.getByText('needs a key')).toBeTruthy()
+    expect(backend.requests('forget_key')).toEqual([{ provider: 'groq' }])
+    expect(screen.getByText('needs an API key')).toBeTruthy()
   })
 
-  it('receives what the person allows', async () => {
+  it('receives only what the user allows', async () => {
     const { backend } = await open('providers')
-    const group = screen.getByRole('group', { name: 'What Groq may receive' })
+    const group = screen.getByRole('group', { name: 'What Groq can receive' })
     await fireEvent.click(within(group).getByRole('checkbox', { name: 'screen' }))
-    expect(backend.asked('change_settings')).toEqual([{ changes: { providers: { groq: { may_receive: { screen: false } } } } }])
+    expect(backend.requests('change_settings')).toEqual([
+      { changes: { providers: { groq: { may_receive: { screen: false } } } } },
+    ])
   })
 
-  it('puts the tick back when it could not be changed', async () => {
+  it('resets the checkbox when the change fails', async () => {
     await open('providers', { handlers: { change_settings: failing({ code: 'storage', message: 'The disk is full.' }) } })
-    const box = within(screen.getByRole('group', { name: 'What Groq may receive' })).getByRole<HTMLInputElement>('checkbox', {
+    const box = within(screen.getByRole('group', { name: 'What Groq can receive' })).getByRole<HTMLInputElement>('checkbox', {
       name: 'text',
     })
     await fireEvent.click(box)
@@ -261,7 +263,7 @@ describe('an account', () => {
     expect(screen.getByText('The disk is full.')).toBeTruthy()
   })
 
-  it('that is a server moves to another address, and back', async () => {
+  it('of a server gets another address, and undo restores it', async () => {
     const { backend } = await open('providers')
     const address = () => backend.snapshot.settings.providers.ollama?.base_url
     await press('Change address of Ollama')
@@ -271,7 +273,7 @@ describe('an account', () => {
     await fireEvent.input(field, { target: { value: 'somewhere' } })
     await press('Save')
     await settle()
-    expect(screen.getByRole('alert').textContent).toContain('An address begins with')
+    expect(screen.getByRole('alert').textContent).toContain('Enter a URL starting with')
     await accessible()
     await fireEvent.input(field, { target: { value: ' http://10.0.0.7:11434/v1 ' } })
     await press('Save')
@@ -287,31 +289,31 @@ describe('an account', () => {
     expect(screen.queryByLabelText('Address of Ollama')).toBeNull()
   })
 
-  it('that is a server can be removed, and comes back', async () => {
+  it('of a server is removed, and undo restores it', async () => {
     const { backend } = await open('providers')
     const before = backend.snapshot.settings.providers.ollama
     await press('Remove Ollama')
     await press('Remove')
     await settle()
-    expect(backend.asked('change_settings')).toEqual([{ changes: { providers: { ollama: null } } }])
+    expect(backend.requests('change_settings')).toEqual([{ changes: { providers: { ollama: null } } }])
     await press('Undo')
     await settle()
     expect(backend.snapshot.settings.providers.ollama).toEqual(before)
   })
 
-  it('shows what was seen of it, counts its pause down, and what it cost today', async () => {
+  it('shows its health, a countdown of its pause and the cost of today', async () => {
     const { view, aura } = await open('providers')
     const row = (name: string) => [...view.container.querySelectorAll('.account')].find((one) => one.textContent?.includes(name))
     expect(row('Groq')?.textContent).toMatch(/paused 0:2[34]/)
     expect(row('Groq')?.textContent).toContain('$0.012 today')
     expect(row('Gemini')?.textContent).toContain('at least $0.004 today')
     const now = Date.now()
-    aura.pulse.now = now + 10_000
+    aura.health.now = now + 10_000
     await settle()
     expect(row('Groq')?.textContent).toMatch(/paused 0:1[34]/)
   })
 
-  it('is tested per service, and says what came of it', async () => {
+  it('is tested per service and shows the result', async () => {
     const { backend } = await open('providers')
     await press('Test Groq')
     const group = screen.getByRole('group', { name: 'Test Groq' })
@@ -319,22 +321,22 @@ describe('an account', () => {
     await accessible()
     await fireEvent.click(within(group).getByRole('button', { name: 'Speech to text' }))
     await settle()
-    expect(backend.asked('test')).toEqual([{ service: 'stt', provider: 'groq' }])
+    expect(backend.requests('test')).toEqual([{ service: 'stt', provider: 'groq' }])
     expect(screen.getByText('“It is going to be a good year.”')).toBeTruthy()
     expect(screen.getByText('took 640 ms, $0.0001')).toBeTruthy()
   })
 })
 
 describe('the automatic choice', () => {
-  it('is made by what the person cares about, says why, and is undone', async () => {
+  it('follows the preference, shows its reason, and is undone', async () => {
     const snapshot = readySnapshot()
     const llm = snapshot.routes[1]
-    if (llm) llm.why = 'Groq is the fastest: 310 ms in the middle of 24 calls.'
+    if (llm) llm.why = 'Groq is the fastest: median 310 ms over 24 calls.'
     const { backend } = await open('providers', { snapshot })
     expect(screen.getByText(/^Groq is the fastest/)).toBeTruthy()
-    await pick('Where you chose nobody, AURA picks', 'speed')
+    await pick('On Automatic, use', 'speed')
     await settle()
-    expect(backend.asked('change_settings')).toEqual([{ changes: { choose: 'speed' } }])
+    expect(backend.requests('change_settings')).toEqual([{ changes: { choose: 'speed' } }])
     await press('Undo')
     await settle()
     expect(backend.snapshot.settings.choose).toBe('order')
@@ -342,25 +344,25 @@ describe('the automatic choice', () => {
 })
 
 describe('a server', () => {
-  it('is added by kind, name and address', async () => {
+  it('is added by type, name and address', async () => {
     const { backend } = await open('providers')
     await press('Add a server')
     await accessible()
-    await pick('Kind', 'lmstudio')
+    await pick('Type', 'lmstudio')
     expect(screen.getByRole<HTMLInputElement>('textbox', { name: 'Address' }).value).toBe('http://127.0.0.1:1234/v1/')
     await press('Add')
     await settle()
-    expect(backend.asked('change_settings')).toEqual([
+    expect(backend.requests('change_settings')).toEqual([
       { changes: { providers: { lmstudio: { preset: 'lmstudio', base_url: 'http://127.0.0.1:1234/v1/' } } } },
     ])
   })
 
-  it('that runs here is offered, and used with one click', async () => {
+  it('detected on this computer is added with one click', async () => {
     const { backend } = await open('providers')
     expect(screen.getByText('LM Studio was found on this computer.')).toBeTruthy()
     await press('Use LM Studio')
     await settle()
-    expect(backend.asked('change_settings')).toEqual([
+    expect(backend.requests('change_settings')).toEqual([
       { changes: { providers: { lmstudio: { preset: 'lmstudio', base_url: 'http://127.0.0.1:1234/v1/' } } } },
     ])
     await press('Undo')
@@ -368,27 +370,27 @@ describe('a server', () => {
     expect(backend.snapshot.settings.providers.lmstudio).toBeUndefined()
   })
 
-  it('can be added by address although nobody knows the kinds', async () => {
+  it('can be added by address when the types do not load', async () => {
     const { backend } = await open('providers', { handlers: { servers: failing({ code: 'internal', message: 'No.' }) } })
     await press('Add a server')
     await fireEvent.input(screen.getByRole('textbox', { name: 'Name' }), { target: { value: 'mine' } })
     await fireEvent.input(screen.getByRole('textbox', { name: 'Address' }), { target: { value: 'http://10.0.0.2:9000/v1' } })
     await press('Add')
-    expect(backend.asked('change_settings')).toEqual([
+    expect(backend.requests('change_settings')).toEqual([
       { changes: { providers: { mine: { preset: 'custom', base_url: 'http://10.0.0.2:9000/v1' } } } },
     ])
   })
 
-  it('needs a name of its own and an address', async () => {
+  it('needs a unique name and an address', async () => {
     const { backend } = await open('providers')
     await press('Add a server')
-    await pick('Kind', 'ollama')
+    await pick('Type', 'ollama')
     await press('Add')
-    expect(screen.getByText('There is a provider of that name already.')).toBeTruthy()
-    await pick('Kind', 'custom')
+    expect(screen.getByText('That name is taken.')).toBeTruthy()
+    await pick('Type', 'custom')
     await press('Add')
-    expect(screen.getByText(/Use small letters/)).toBeTruthy()
-    expect(screen.getByText(/An address begins with/)).toBeTruthy()
-    expect(backend.asked('change_settings')).toEqual([])
+    expect(screen.getByText(/^Use lowercase letters/)).toBeTruthy()
+    expect(screen.getByText(/Enter a URL starting with/)).toBeTruthy()
+    expect(backend.requests('change_settings')).toEqual([])
   })
 })

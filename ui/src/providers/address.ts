@@ -1,2 +1,2 @@
-/** Whether a text can be the address of a server. */
+/** Whether a text is an http or https URL. */
 export const isAddress = (text: string) => /^https?:\/\/\S+$/.test(text.trim())

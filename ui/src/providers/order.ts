@@ -1,14 +1,14 @@
-/** The fallback order as it is edited. Pure. */
+/** Editing of the fallback order. Pure. */
 import type { ProviderView } from '../generated/ProviderView'
 import type { Service } from '../generated/Service'
 
 export interface Entry {
   provider: ProviderView
-  /** Whether it is tried at all. */
+  /** Whether the provider is part of the fallback order. */
   tried: boolean
 }
 
-/** Everyone who could take over: first those of the saved order, then those it leaves out. */
+/** All providers of a service except the first: those in the saved order, then those it omits. */
 export function entries(
   providers: ProviderView[],
   service: Service,
@@ -22,7 +22,7 @@ export function entries(
   return [...named.map((provider) => ({ provider, tried: true })), ...others.map((provider) => ({ provider, tried: false }))]
 }
 
-/** The entries with one moved up (-1) or down (1). */
+/** The list with one entry moved up (-1) or down (1). */
 export function moved(list: Entry[], index: number, by: -1 | 1): Entry[] {
   const next = [...list]
   const [entry] = next.splice(index, 1)
@@ -30,10 +30,10 @@ export function moved(list: Entry[], index: number, by: -1 | 1): Entry[] {
   return next
 }
 
-/** The names to be saved. */
+/** The provider names to save. */
 export const names = (list: Entry[]) => list.filter((entry) => entry.tried).map((entry) => entry.provider.name)
 
-/** The entries with one at another place. */
+/** The list with one entry moved to an index. */
 export function movedTo(list: Entry[], name: string, place: number): Entry[] {
   const entry = list.find((candidate) => candidate.provider.name === name)
   if (!entry) return list

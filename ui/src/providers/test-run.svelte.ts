@@ -1,4 +1,4 @@
-/** One test call, from the press of its button to what it showed. */
+/** One test call and its result. */
 import { asFailure, type Failure } from '../backend'
 import type { Test } from '../generated/Test'
 import type { TestResult } from '../generated/TestResult'
@@ -8,7 +8,7 @@ export class TestRun {
   running = $state(false)
   result = $state.raw<TestResult | null>(null)
   failure = $state.raw<Failure | null>(null)
-  /** What the last one was for. */
+  /** The latest request. */
   request = $state.raw<Test | null>(null)
 
   constructor(readonly aura: Aura) {}
@@ -25,7 +25,7 @@ export class TestRun {
       this.failure = asFailure(thrown)
     }
     this.running = false
-    // The call counts like any other.
-    void this.aura.pulse.load()
+    // The test call appears in health and usage.
+    void this.aura.health.load()
   }
 }

@@ -1,17 +1,17 @@
-/** Applies each setting as it is changed, and remembers next to which one something went wrong. */
+/** Applies each setting as it is changed, and keeps the error of each. */
 import { asFailure } from '../backend'
 import type { Aura, Changes } from '../lib/aura.svelte'
 
 export class Form {
-  /** By the setting's name, such as `listening.mode`: why its last change did not work. */
+  /** Error of the last change, by the setting's name, such as `listening.mode`. */
   problems = $state<Record<string, string>>({})
-  /** Counts the changes that worked, so that each is announced. */
+  /** Number of saved changes, so that each is announced. */
   saved = $state(0)
 
   constructor(readonly aura: Aura) {}
 
-  held(name: string): boolean {
-    return this.aura.held(name)
+  isFromEnvironment(name: string): boolean {
+    return this.aura.isFromEnvironment(name)
   }
 
   async apply(name: string, changes: Changes): Promise<boolean> {
@@ -26,12 +26,12 @@ export class Form {
     }
   }
 
-  /** A list: what could not be applied goes back to what it was. */
+  /** Applies a list's value; resets the list on failure. */
   async pick(name: string, select: HTMLSelectElement, before: string, changes: Changes): Promise<void> {
     if (!(await this.apply(name, changes))) select.value = before
   }
 
-  /** A box to tick: likewise. */
+  /** Applies a checkbox; resets it on failure. */
   async tick(name: string, box: HTMLInputElement, changes: Changes): Promise<void> {
     const wanted = box.checked
     if (!(await this.apply(name, changes))) box.checked = !wanted

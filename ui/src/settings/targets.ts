@@ -1,8 +1,8 @@
-/** What of the screen can be shown, as the entries of a list. */
+/** Capture targets as entries of a list. */
 import type { CaptureTarget } from '../generated/CaptureTarget'
 import { t } from '../lib/messages'
 
-/** The same target gives the same text, so that it can be the value of an entry. */
+/** A unique text for a target, used as the value of its list entry. */
 export function targetKey(target: CaptureTarget): string {
   switch (target.kind) {
     case 'monitor':
@@ -14,7 +14,7 @@ export function targetKey(target: CaptureTarget): string {
   }
 }
 
-export function targetWords(target: CaptureTarget): string {
+export function describeTarget(target: CaptureTarget): string {
   switch (target.kind) {
     case 'monitor':
       return target.name ? t.settings.targetMonitor(target.name) : t.settings.targetPointer
@@ -25,7 +25,7 @@ export function targetWords(target: CaptureTarget): string {
   }
 }
 
-/** Without repeats: the two that always work, what the machine offers, and what is set although it may be away. */
+/** The targets to offer, without duplicates: the two that always work, those of this computer, and the one that is set. */
 export function targetChoices(offered: CaptureTarget[], chosen: CaptureTarget): CaptureTarget[] {
   const all: CaptureTarget[] = [{ kind: 'monitor' }, { kind: 'window' }, ...offered, chosen]
   return [...new Map(all.map((target) => [targetKey(target), target])).values()]

@@ -1,4 +1,4 @@
-/** Measures the colours: jsdom paints nothing, so axe cannot. */
+/** Contrast of the colours, which axe cannot measure because jsdom paints nothing. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 

@@ -2,45 +2,45 @@ import { fireEvent, screen, within } from '@testing-library/svelte'
 import { describe, expect, it } from 'vitest'
 import { failing } from '../backend/fake'
 import { freshSnapshot, readySnapshot, sampleTurn } from '../backend/samples'
-import { prefer } from '../lib/preferences.svelte'
-import { accessible, open, settle } from '../test/stage'
+import { setPreferences } from '../lib/preferences.svelte'
+import { accessible, open, settle } from '../test/harness'
 
 const status = (text: string) => screen.getAllByRole('status').some((element) => element.textContent === text)
 
 describe('the conversation', () => {
-  it('when empty says what will happen and how', async () => {
+  it('explains itself when it is empty', async () => {
     await open('talk')
-    expect(screen.getByRole('heading', { name: 'Hold a key and speak' })).toBeTruthy()
+    expect(screen.getByRole('heading', { name: 'Hold a shortcut, and talk' })).toBeTruthy()
     expect(screen.getAllByText('Shift').length).toBeGreaterThan(0)
     await fireEvent.click(screen.getByRole('button', { name: 'Summarise what I am looking at.' }))
     expect(screen.getByRole<HTMLTextAreaElement>('textbox').value).toBe('Summarise what I am looking at.')
     await accessible()
   })
 
-  it('names no shortcut that does not work', async () => {
-    await open('talk', { snapshot: readySnapshot({ shortcut_problem: 'Another program holds it.' }) })
+  it('hides a shortcut that does not work', async () => {
+    await open('talk', { snapshot: readySnapshot({ shortcut_problem: 'Another app uses it.' }) })
     expect(screen.queryByText('Ctrl')).toBeNull()
   })
 
-  it('while it loads says so', async () => {
+  it('shows that it is loading', async () => {
     await open('talk', { handlers: { history: () => new Promise(() => undefined) } })
-    expect(screen.getByText('Loading the conversation')).toBeTruthy()
+    expect(screen.getByText('Loading the conversation…')).toBeTruthy()
   })
 
-  it('shows a turn from the history with one quiet line that opens into its trace', async () => {
+  it('shows a past turn with one line that expands into its trace', async () => {
     await open('talk', { history: [sampleTurn('a')] })
     const line = screen.getByRole('button', { name: /Gemini 3.5-flash-lite · first sound 0.94 s · \$0.0006 · saw your screen/ })
     expect(screen.queryByRole('table')).toBeNull()
     await fireEvent.click(line)
     const rows = within(screen.getByRole('table')).getAllByRole('row')
     expect(rows.map((row) => row.textContent?.replace(/\s+/g, ' ').trim()).join('|')).toContain(
-      'Groq timed out → Gemini · 3.5-flash-lite first part after 180 ms · 1,204 tokens read, 58 written1.4 s$0.0004',
+      'Groq timed out → Gemini · 3.5-flash-lite first output after 180 ms · 1,204 tokens in, 58 out1.4 s$0.0004',
     )
-    expect(within(screen.getByRole('table')).getByText('Groq: No content within 1 s.')).toBeTruthy()
+    expect(within(screen.getByRole('table')).getByText('Groq: No reply within 1 s.')).toBeTruthy()
     await accessible()
   })
 
-  it('shows many in order, and asks only for this session', async () => {
+  it('shows turns in order, and loads only this session', async () => {
     const { backend } = await open('talk', {
       history: ['c', 'b', 'a'].map((id) => sampleTurn(id, { transcript: `Question ${id}` })),
     })
@@ -49,10 +49,10 @@ describe('the conversation', () => {
       'You: Question b',
       'You: Question c',
     ])
-    expect(backend.asked('history')).toEqual([{ session: 'session-1', limit: 50 }])
+    expect(backend.requests('history')).toEqual([{ session: 'session-1', limit: 50 }])
   })
 
-  it('when the history fails offers to try again', async () => {
+  it('offers to retry when the history does not load', async () => {
     let broken = true
     const { view } = await open('talk', {
       handlers: {
@@ -62,7 +62,7 @@ describe('the conversation', () => {
         },
       },
     })
-    expect(screen.getByText('Earlier questions could not be loaded.')).toBeTruthy()
+    expect(screen.getByText('Couldn’t load earlier questions.')).toBeTruthy()
     broken = false
     await fireEvent.click(screen.getByRole('button', { name: 'Try again' }))
     await settle()
@@ -71,7 +71,7 @@ describe('the conversation', () => {
 })
 
 describe('a turn', () => {
-  it('started elsewhere streams in, with the sentence that is heard marked', async () => {
+  it('started elsewhere streams in, with the spoken sentence marked', async () => {
     const { backend, view } = await open('talk')
     backend.emit(
       { type: 'stage', turn: 'a', stage: 'thinking' },
@@ -87,7 +87,7 @@ describe('a turn', () => {
     await accessible()
   })
 
-  it('says its state in words', async () => {
+  it('announces its state', async () => {
     const { backend } = await open('talk')
     backend.emit({ type: 'stage', turn: 'a', stage: 'listening' })
     await settle()
@@ -101,45 +101,45 @@ describe('a turn', () => {
     expect(status('Transcribing')).toBe(true)
   })
 
-  it('that failed says what to do, and is tried again', async () => {
-    const error = { code: 'all_routes_failed' as const, message: 'Nobody could answer. Check the network, then retry.' }
+  it('that failed shows its error and is retried', async () => {
+    const error = { code: 'all_routes_failed' as const, message: 'No provider could answer. Check the network, then retry.' }
     const { backend } = await open('talk', { history: [sampleTurn('a', { answer: '', error })] })
     expect(screen.getByText(error.message)).toBeTruthy()
     await accessible()
     await fireEvent.click(screen.getByRole('button', { name: 'Retry' }))
     await settle()
-    expect(backend.asked('retry')).toEqual([{ id: 'a' }])
+    expect(backend.requests('retry')).toEqual([{ id: 'a' }])
     expect(screen.queryByText(error.message)).toBeNull()
   })
 
-  it('is asked again of somebody else, the one who answered last', async () => {
+  it('is retried with another provider than the last one', async () => {
     const { backend } = await open('talk', { history: [sampleTurn('a')] })
     await fireEvent.click(screen.getByRole('button', { name: 'Retry with…' }))
     await settle()
-    expect(backend.asked('models')).toEqual([{ service: 'vlm' }])
-    const list = screen.getByRole<HTMLSelectElement>('combobox', { name: 'Who looks at your screen this time' })
+    expect(backend.requests('models')).toEqual([{ service: 'vlm' }])
+    const list = screen.getByRole<HTMLSelectElement>('combobox', { name: 'Provider for Vision' })
     expect(document.activeElement).toBe(list)
-    // Gemini answered: somebody else is suggested.
+    // Gemini answered, so another provider is preselected.
     expect(list.value).toBe('groq/qwen/qwen3.8-27b')
     await accessible()
     await fireEvent.change(list, { target: { value: 'offline/tesseract' } })
     await fireEvent.click(screen.getByRole('button', { name: 'Ask again' }))
     await settle()
-    expect(backend.asked('retry')).toEqual([{ id: 'a', wishes: { vlm: 'offline/tesseract' } }])
+    expect(backend.requests('retry')).toEqual([{ id: 'a', overrides: { vlm: 'offline/tesseract' } }])
     expect(screen.queryByRole('button', { name: 'Ask again' })).toBeNull()
   })
 
-  it('that was not understood is heard again by somebody else, and Esc leaves all as it is', async () => {
-    const error = { code: 'all_routes_failed' as const, message: 'Nobody could hear you.' }
+  it('that was not understood can be transcribed again, and Esc changes nothing', async () => {
+    const error = { code: 'all_routes_failed' as const, message: 'No provider could transcribe your question.' }
     const { backend } = await open('talk', { history: [sampleTurn('a', { transcript: '', answer: '', stages: [], error })] })
     const opener = screen.getByRole('button', { name: 'Retry with…' })
     await fireEvent.click(opener)
     await settle()
-    const list = screen.getByRole('combobox', { name: 'Who hears you this time' })
+    const list = screen.getByRole('combobox', { name: 'Provider for Speech to text' })
     await fireEvent.keyDown(list, { key: 'Escape' })
     await settle()
     expect(document.activeElement).toBe(opener)
-    expect(backend.asked('retry')).toEqual([])
+    expect(backend.requests('retry')).toEqual([])
     expect(backend.cancelled).toBe(0)
   })
 
@@ -156,7 +156,7 @@ describe('a turn', () => {
     expect(screen.getByRole('button', { name: 'Copied' })).toBeTruthy()
   })
 
-  it('whose speech was kept is heard again, and whose was not is not offered', async () => {
+  it('is playable only if its speech was stored', async () => {
     const gone = failing({ code: 'not_found', message: 'The speech of this answer was not kept.' })
     const history = [sampleTurn('b', { answer_audio: '/data/b.opus' }), sampleTurn('a')]
     const { backend } = await open('talk', { history, handlers: { replay: gone } })
@@ -164,34 +164,34 @@ describe('a turn', () => {
     expect(plays).toHaveLength(1)
     if (plays[0]) await fireEvent.click(plays[0])
     await settle()
-    expect(backend.asked('replay')).toEqual([{ id: 'b' }])
+    expect(backend.requests('replay')).toEqual([{ id: 'b' }])
     expect(screen.getByText('The speech of this answer was not kept.')).toBeTruthy()
   })
 
-  it('whose model was replaced leads to where another is chosen', async () => {
-    const notices = [{ kind: 'model_replaced', message: 'It was retired.' }]
+  it('links to the providers when its model was replaced', async () => {
+    const notices = [{ kind: 'model_replaced' as const, message: 'It was retired.' }]
     await open('talk', { history: [sampleTurn('a', { notices })] })
-    expect(screen.getByRole('link', { name: 'Choose another' }).getAttribute('href')).toBe('#providers')
+    expect(screen.getByRole('link', { name: 'Choose another model' }).getAttribute('href')).toBe('#providers')
   })
 
-  it('with a picture of the person’s own says so, and not that the screen was seen', async () => {
+  it('with an attached file mentions the image, not the screen', async () => {
     await open('talk', {
       history: [sampleTurn('a', { seen: { width: 0, height: 0, bytes: 9000 }, picture: '/home/me/cat.jpg' })],
     })
-    expect(screen.getByRole('button', { name: /saw your picture/ })).toBeTruthy()
+    expect(screen.getByRole('button', { name: /saw your image/ })).toBeTruthy()
     expect(screen.queryByText(/saw your screen/)).toBeNull()
   })
 
-  it('that the person stopped is no failure', async () => {
+  it('that the user stopped is not shown as a failure', async () => {
     const error = { code: 'cancelled' as const, message: 'Stopped.' }
     await open('talk', { history: [sampleTurn('a', { error, interrupted: true })] })
     expect(screen.queryByRole('button', { name: 'Retry' })).toBeNull()
-    expect(screen.getByRole('button', { name: /you cut it short/ })).toBeTruthy()
+    expect(screen.getByRole('button', { name: /interrupted/ })).toBeTruthy()
   })
 
-  it('says at its end what the person should know', async () => {
+  it('announces its notices at its end', async () => {
     const { backend } = await open('talk')
-    const notice = { kind: 'fallback', message: 'Groq did not answer. Gemini did.' }
+    const notice = { kind: 'fallback' as const, message: 'Groq did not answer. Gemini did.' }
     backend.emit(
       { type: 'stage', turn: 'a', stage: 'thinking' },
       { type: 'done', record: sampleTurn('a', { notices: [notice] }) },
@@ -200,7 +200,7 @@ describe('a turn', () => {
     expect(status('Answered. Groq did not answer. Gemini did.')).toBe(true)
   })
 
-  it('that was not heard aloud is read out at its end', async () => {
+  it('without speech is read out at its end', async () => {
     const { backend } = await open('talk')
     backend.emit({ type: 'done', record: sampleTurn('a', { answer: 'Forty-two.', spoken: '' }) })
     await settle()
@@ -208,8 +208,8 @@ describe('a turn', () => {
   })
 })
 
-describe('what is going on', () => {
-  it('is stopped with one press, and nothing is there to stop when nothing goes on', async () => {
+describe('the active turn', () => {
+  it('is stopped with one press; when idle there is no Stop', async () => {
     const { backend } = await open('talk')
     expect(screen.queryByRole('button', { name: 'Stop' })).toBeNull()
     backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' })
@@ -229,35 +229,37 @@ describe('the text field', () => {
     const field = screen.getByRole<HTMLTextAreaElement>('textbox')
     await fireEvent.input(field, { target: { value: '  Why? ' } })
     await fireEvent.keyDown(field, { key: 'Enter', shiftKey: true })
-    expect(backend.asked('ask')).toEqual([])
+    expect(backend.requests('ask')).toEqual([])
     await fireEvent.keyDown(field, { key: 'Enter' })
     await settle()
-    expect(backend.asked('ask')).toMatchObject([{ text: 'Why?', speech: 'aloud' }])
+    expect(backend.requests('ask')).toMatchObject([{ text: 'Why?', speech: 'aloud' }])
     expect(field.value).toBe('')
     expect(screen.getAllByText(/Why\?/)).toHaveLength(1)
   })
 
-  it('gives the text back when the question could not begin', async () => {
-    await open('talk', { handlers: { ask: failing({ code: 'no_route', message: 'Add a key first.' }) } })
+  it('restores the text when the question could not start', async () => {
+    await open('talk', { handlers: { ask: failing({ code: 'no_route', message: 'Add an API key first.' }) } })
     const field = screen.getByRole<HTMLTextAreaElement>('textbox')
     await fireEvent.input(field, { target: { value: 'Why?' } })
     await fireEvent.keyDown(field, { key: 'Enter' })
     await settle()
     expect(field.value).toBe('Why?')
-    expect(screen.getByRole('alert').textContent).toContain('Add a key first.')
+    expect(screen.getByRole('alert').textContent).toContain('Add an API key first.')
   })
 })
 
 describe('the screen', () => {
-  it('is attached as the list says', async () => {
+  it('is shared as the list says', async () => {
     const { backend } = await open('talk')
-    await fireEvent.change(screen.getByRole('combobox', { name: 'Screen with your questions' }), { target: { value: 'always' } })
-    expect(backend.asked('change_settings')).toEqual([{ changes: { screen: { share: 'always' } } }])
+    await fireEvent.change(screen.getByRole('combobox', { name: 'Share the screen with your questions' }), {
+      target: { value: 'always' },
+    })
+    expect(backend.requests('change_settings')).toEqual([{ changes: { screen: { share: 'always' } } }])
   })
 })
 
 describe('the foot of the rail', () => {
-  it('says who has trouble and who stands in, until it works again', async () => {
+  it('shows the failing provider and its fallback until it recovers', async () => {
     const { backend } = await open('talk')
     const snapshot = readySnapshot()
     const llm = snapshot.routes.find((view) => view.service === 'llm')
@@ -265,28 +267,30 @@ describe('the foot of the rail', () => {
     backend.snapshot = snapshot
     backend.emit({ type: 'availability', provider: 'groq', service: 'llm', status: 'unhealthy', reason: 'It timed out.' })
     await settle()
-    expect(screen.getByRole('link', { name: 'Groq has trouble. Offline answers.' }).getAttribute('href')).toBe('#health')
+    expect(
+      screen.getByRole('link', { name: 'Groq is having problems. Offline is answering instead.' }).getAttribute('href'),
+    ).toBe('#health')
     backend.snapshot = readySnapshot()
     backend.emit({ type: 'availability', provider: 'groq', service: 'llm', status: 'healthy' })
     await settle()
-    expect(screen.getByRole('link', { name: 'Groq answers' })).toBeTruthy()
+    expect(screen.getByRole('link', { name: 'Answering with Groq' })).toBeTruthy()
   })
 })
 
 describe('help', () => {
-  it('is shown until a key or a server is there', async () => {
-    prefer({ welcomed: true })
+  it('is shown until an API key or a server is set up', async () => {
+    setPreferences({ welcomed: true })
     const { aura } = await open('talk', { snapshot: freshSnapshot() })
-    expect(screen.getByRole('link', { name: 'Add a key for real answers' }).getAttribute('href')).toBe('#providers')
+    expect(screen.getByRole('link', { name: 'Add an API key for full answers' }).getAttribute('href')).toBe('#providers')
     await accessible()
     await aura.change('save_key', { provider: 'groq', key: 'gsk_0123456789', session_only: false })
     await settle()
-    expect(screen.queryByText(/programs on this computer\./)).toBeNull()
+    expect(screen.queryByText(/offline tools only/)).toBeNull()
   })
 })
 
 describe('the window', () => {
-  it('that opens in the middle of a turn knows where it is', async () => {
+  it('that opens during a turn shows its stage', async () => {
     const { backend } = await open('talk', { snapshot: readySnapshot({ stage: 'listening' }) })
     backend.emit({ type: 'level', level: 0.5, elapsed_ms: 2000 })
     await settle()
@@ -296,12 +300,12 @@ describe('the window', () => {
     expect(screen.queryByText(/Listening/)).toBeNull()
   })
 
-  it('that cannot reach its engine says so and tries again', async () => {
+  it('that cannot reach its backend shows why and retries', async () => {
     const { backend } = await open('talk', { handlers: { snapshot: failing({ code: 'internal', message: 'Broken.' }) } })
     expect(screen.getByRole('alert').textContent).toContain('Broken.')
     await accessible()
     await fireEvent.click(screen.getByRole('button', { name: 'Try again' }))
-    expect(backend.asked('snapshot')).toHaveLength(2)
+    expect(backend.requests('snapshot')).toHaveLength(2)
   })
 
   it('starts a new conversation', async () => {
@@ -311,7 +315,7 @@ describe('the window', () => {
     expect(view.container.querySelectorAll('article')).toHaveLength(0)
   })
 
-  it('says when the sandbox answers', async () => {
+  it('shows when the sandbox is used', async () => {
     await open('talk', { snapshot: readySnapshot({ sandbox: true }) })
     expect(screen.getByText(/^Sandbox/)).toBeTruthy()
   })

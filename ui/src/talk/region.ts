@@ -1,4 +1,4 @@
-/** A region of the desktop, marked on a smaller picture of it. Pure. */
+/** A region of the desktop, drawn on a scaled image of it. Pure. */
 import type { Area } from '../generated/Area'
 
 export interface Point {
@@ -6,10 +6,10 @@ export interface Point {
   y: number
 }
 
-/** The smallest region worth sending, pixels. */
+/** Smallest side of a region, pixels. */
 const least = 8
 
-/** The rectangle between two points of the picture, each from 0 to 1 in both directions, on the desktop; null when it is next to nothing. */
+/** The rectangle on the desktop between two points of the image (0 to 1 in both directions); null when it is too small. */
 export function regionOf(from: Point, to: Point, shown: Area): Area | null {
   const along = (value: number, start: number, length: number) => Math.round(start + Math.min(1, Math.max(0, value)) * length)
   const [left, right] = [from.x, to.x].toSorted((a, b) => a - b).map((value) => along(value, shown.x, shown.width)) as [

@@ -1,4 +1,4 @@
-/** What holds for the whole folder. */
+/** Rules for the whole folder. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -9,13 +9,13 @@ const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
   .map((name) => ({ name, text: readFileSync(name, 'utf8') }))
 
 describe('the folder', () => {
-  it('has one door to the machine', () => {
+  it('imports Tauri in one file only', () => {
     expect(files.filter((file) => file.text.includes('@tauri-apps/')).map((file) => file.name)).toEqual(['src/backend/tauri.ts'])
   })
 
-  it('keeps the fake out of the product', () => {
+  it('keeps the scripted backend out of the product', () => {
     const users = files.filter((file) => /from '.*\/(fake|samples[\w-]*)'/.test(file.text)).map((file) => file.name)
-    expect(users.toSorted()).toEqual(['src/backend/fake.ts', 'src/backend/samples.ts', 'src/demo.ts', 'src/test/stage.ts'])
+    expect(users.toSorted()).toEqual(['src/backend/fake.ts', 'src/backend/samples.ts', 'src/demo.ts', 'src/test/harness.ts'])
   })
 
   it('has small files', () => {
@@ -30,21 +30,21 @@ describe('the folder', () => {
     ).toEqual([])
   })
 
-  it('asks nothing from the overlay', () => {
-    expect(files.filter((file) => file.name.startsWith('src/hud') && /\.call\(|\.cancel\(/.test(file.text))).toEqual([])
+  it('calls no operation from the overlay', () => {
+    expect(files.filter((file) => file.name.startsWith('src/overlay') && /\.call\(|\.cancel\(/.test(file.text))).toEqual([])
   })
 
-  it('listens to every event there is, in both windows, and to no other', () => {
+  it('handles every event in both windows, and no other', () => {
     const named = (text: string, sign: RegExp) => [...new Set([...text.matchAll(sign)].map((match) => match[1]))].toSorted()
     const told = named(readFileSync('src/generated/Event.ts', 'utf8'), /"type": "(\w+)"/g)
     expect(told.length).toBeGreaterThan(10)
-    for (const name of ['src/lib/conversation.ts', 'src/hud/overlay.ts']) {
+    for (const name of ['src/lib/conversation.ts', 'src/overlay/state.ts']) {
       const reducer = readFileSync(name, 'utf8').split('event.type')[1] ?? ''
       expect(named(reducer, /case '(\w+)'/g)).toEqual(told)
     }
   })
 
-  it('has all its words in the catalogue', () => {
+  it('has all its texts in the catalogue', () => {
     const loose = files
       .filter((file) => file.name.endsWith('.svelte'))
       .filter((file) => {

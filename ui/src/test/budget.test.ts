@@ -6,7 +6,7 @@ const size = (code: string) => gzipSync(code, { level: 9 }).length
 const piece = (code: string, ...loads: string[]) => ({ code, loads })
 
 describe('the weight of a page', () => {
-  it('is that of all it loads, once each, and of nothing else', () => {
+  it('counts everything it loads, once each, and nothing else', () => {
     const pieces = new Map([
       ['page.js', piece('let page', 'shared.js', 'later.js')],
       ['later.js', piece('let later', 'shared.js', 'page.js')],

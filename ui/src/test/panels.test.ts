@@ -1,21 +1,21 @@
-/** Every panel in every state it can be in: it says what is the matter, and nobody is shut out. */
+/** Every panel in every state: its message and its accessibility. */
 import { screen } from '@testing-library/svelte'
 import { describe, expect, it } from 'vitest'
 import { failing, type Script } from '../backend/fake'
 import { freshSnapshot, readySnapshot, sampleHealth, sampleModels, sampleTurn } from '../backend/samples'
 import type { Snapshot } from '../generated/Snapshot'
-import { prefer } from '../lib/preferences.svelte'
-import { accessible, open, settle } from './stage'
+import { setPreferences } from '../lib/preferences.svelte'
+import { accessible, open, settle } from './harness'
 
 const waits = () => new Promise<never>(() => undefined)
 const fails = failing({ code: 'storage', message: 'The disk is full.' })
 const turns = (count: number) =>
   Array.from({ length: count }, (_, i) => sampleTurn(`t${String(count - i).padStart(3, '0')}`, { transcript: `Question ${i}` }))
 
-/** The same over and over. */
+/** A list repeated 90 times. */
 const ninety = <T>(one: T[]): T[] => Array.from({ length: 90 }, () => one).flat()
 
-/** As many servers as somebody may have set up. */
+/** A snapshot with many servers. */
 function crowded(): Snapshot {
   const snapshot = readySnapshot()
   const [first] = snapshot.providers
@@ -25,7 +25,7 @@ function crowded(): Snapshot {
 
 interface State {
   script: Script
-  /** A sentence that tells the state from the others. */
+  /** A text that identifies the state. */
   says: RegExp
 }
 type States = Record<'empty' | 'loading' | 'one' | 'many' | 'error', State>
@@ -38,10 +38,10 @@ const panels: Record<string, States> = {
     loading: { script: { handlers: { history: waits } }, says: /Loading the conversation/ },
     one: { script: { history: turns(1) }, says: /Question 0/ },
     many: { script: { history: turns(50) }, says: /Question 49/ },
-    error: { script: { handlers: { history: fails } }, says: /Earlier questions could not be loaded/ },
+    error: { script: { handlers: { history: fails } }, says: /Couldn’t load earlier questions/ },
   },
   providers: {
-    empty: { script: { snapshot: freshSnapshot(none), handlers: { models: () => [] } }, says: /No models are known yet/ },
+    empty: { script: { snapshot: freshSnapshot(none), handlers: { models: () => [] } }, says: /No models yet/ },
     loading: { script: { handlers: { models: waits, servers: waits } }, says: /Loading models/ },
     one: { script: { snapshot: freshSnapshot(), handlers: { models: () => sampleModels().slice(0, 1) } }, says: /^1 model$/ },
     many: {
@@ -51,11 +51,11 @@ const panels: Record<string, States> = {
       },
       says: /^90 models$/,
     },
-    error: { script: { handlers: { models: fails, servers: fails, health: fails } }, says: /model list could not be loaded/ },
+    error: { script: { handlers: { models: fails, servers: fails, health: fails } }, says: /Couldn’t load the model list/ },
   },
   health: {
-    empty: { script: { handlers: { health: () => quiet } }, says: /Nobody had to step in yet/ },
-    loading: { script: { handlers: { health: waits, history: waits } }, says: /^Looking$/ },
+    empty: { script: { handlers: { health: () => quiet } }, says: /No fallbacks yet/ },
+    loading: { script: { handlers: { health: waits, history: waits } }, says: /^Loading…$/ },
     one: { script: { history: turns(1), handlers: { health: () => sampleHealth() } }, says: /Groq timed out while transcribing/ },
     many: {
       script: {
@@ -66,22 +66,22 @@ const panels: Record<string, States> = {
       },
       says: /^Show more$/,
     },
-    error: { script: { handlers: { health: fails, history: fails } }, says: /How the providers are could not be asked/ },
+    error: { script: { handlers: { health: fails, history: fails } }, says: /Couldn’t load provider health/ },
   },
   history: {
-    empty: { script: {}, says: /Nothing yet/ },
-    loading: { script: { handlers: { history: waits } }, says: /^Loading$/ },
+    empty: { script: {}, says: /No history yet/ },
+    loading: { script: { handlers: { history: waits } }, says: /^Loading…$/ },
     one: { script: { history: turns(1) }, says: /^Question 0$/ },
-    many: { script: { history: turns(90) }, says: /^Earlier ones$/ },
-    error: { script: { handlers: { history: fails } }, says: /The history could not be loaded/ },
+    many: { script: { history: turns(90) }, says: /^Load earlier$/ },
+    error: { script: { handlers: { history: fails } }, says: /Couldn’t load the history/ },
   },
   settings: {
     empty: {
       script: { handlers: { devices: () => ({ microphones: [], speakers: [], screens: [] }), doctor: () => [] } },
-      says: /^What works on this computer$/,
+      says: /^System check$/,
     },
-    loading: { script: { handlers: { devices: waits, doctor: waits } }, says: /^Looking for devices$/ },
-    one: { script: {}, says: /As the system \(Headset\)/ },
+    loading: { script: { handlers: { devices: waits, doctor: waits } }, says: /^Looking for devices…$/ },
+    one: { script: {}, says: /System default \(Headset\)/ },
     many: {
       script: {
         handlers: {
@@ -94,7 +94,7 @@ const panels: Record<string, States> = {
       },
       says: /^Microphone 8$/,
     },
-    error: { script: { handlers: { devices: fails, doctor: fails } }, says: /The devices could not be listed/ },
+    error: { script: { handlers: { devices: fails, doctor: fails } }, says: /Couldn’t list the audio and screen devices/ },
   },
 }
 const every = Object.entries(panels).flatMap(([panel, states]) =>
@@ -109,7 +109,7 @@ describe('the panel', () => {
     await accessible()
   })
 
-  it.each(Object.keys(panels))('%s, without its engine', async (panel) => {
+  it.each(Object.keys(panels))('%s, without its backend', async (panel) => {
     await open(panel, { handlers: { snapshot: failing({ code: 'internal', message: 'The engine did not answer.' }) } })
     expect(screen.getByRole('alert').textContent).toContain('The engine did not answer.')
     expect(screen.getByRole('button', { name: 'Try again' })).toBeTruthy()
@@ -118,14 +118,14 @@ describe('the panel', () => {
 
   it.each(Object.keys(panels))('%s, when the connection is lost', async (panel) => {
     const { backend } = await open(panel, { history: turns(1) })
-    backend.hold(false)
+    backend.setConnected(false)
     await settle()
-    expect(screen.getByText(/The connection to AURA is lost/)).toBeTruthy()
+    expect(screen.getByText(/^Connection lost/)).toBeTruthy()
     await accessible()
   })
 
-  it.each(every)('%s, %s, speaks German', async (panel, _, { script }) => {
-    prefer({ language: 'de' })
+  it.each(every)('%s, %s, in German', async (panel, _, { script }) => {
+    setPreferences({ language: 'de' })
     const { view } = await open(panel, script)
     expect(screen.getAllByRole('heading', { level: 1 })).toHaveLength(1)
     expect(view.container.textContent).not.toMatch(/undefined|NaN|\[object/)

@@ -1,4 +1,4 @@
-/** What jsdom lacks of a browser. */
+/** Browser features that jsdom lacks. */
 import { cleanup } from '@testing-library/svelte'
 import { afterEach } from 'vitest'
 
@@ -12,13 +12,13 @@ window.matchMedia ??= (query: string) =>
 
 afterEach(() => {
   cleanup()
-  // What a test prefers is its own.
+  // Preferences must not leak into the next test.
   localStorage.clear()
   window.dispatchEvent(new StorageEvent('storage'))
   location.hash = ''
 })
 
-// axe asks for a canvas to measure icon fonts, of which there are none here.
+// axe uses a canvas to measure icon fonts; there are none here.
 HTMLCanvasElement.prototype.getContext = () => null
 
 class Pointer extends MouseEvent {

@@ -1,54 +1,53 @@
-//! The assistant as a whole: ports, settings, keys, routes and turns, and the doors' one handle on them.
+//! The assistant: ports, settings, API keys, router and turns.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use aura_router::{Availability, ModelListRefresh, Router, UsageTracker};
+use parking_lot::Mutex;
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::api::Snapshot;
-use crate::config::{Environment, Keys, Store};
+use crate::config::{Config, Environment, Keys, SettingsStore};
 use crate::error::{Error, Result};
-use crate::event::{Audience, Event, Events, Told};
+use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::ports::Ports;
-use crate::providers::Service;
-use crate::router::{Ask, Router};
-use crate::tally::Tally;
-use crate::turn::{Aside, Outcome, Room, Turns, take_aside};
-use crate::usage::Accounts;
+use crate::turn::{DetachedTurn, TurnContext, TurnOutcome, Turns, run_detached};
+use crate::views::{ProviderView, RouteView, Snapshot};
 
-/// How often it is looked whether a model list is old.
-const LOOK_FOR_STALE: Duration = Duration::from_secs(1_800);
+/// How often the age of the model lists is checked.
+const STALE_LIST_CHECK: Duration = Duration::from_secs(1_800);
 
-/// How often it is looked whether another program changed the settings file.
-const LOOK_FOR_SETTINGS: Duration = Duration::from_secs(1);
+/// How often the settings file is checked for changes by another program. A check reads the file's metadata alone and, unlike file
+/// notifications, works on network drives.
+const SETTINGS_CHECK: Duration = Duration::from_secs(1);
 
-/// How an assistant is set up.
+/// The configuration of an [`Assistant`].
 #[derive(Clone, Default)]
 pub struct Setup {
-    /// The settings file; none: settings last until the program ends.
+    /// The path of the settings file. `None`: settings are lost when the program ends.
     pub settings_file: Option<PathBuf>,
-    /// The folder for recordings, which must exist.
+    /// The folder for recordings and model lists; created if it is missing.
     pub data: PathBuf,
-    /// The folder for what the person exports; none: the folder for recordings.
+    /// The folder for exports. `None`: [`Setup::data`].
     pub exports: Option<PathBuf>,
-    /// The environment over the settings.
+    /// The environment variables that override the settings.
     pub environment: Environment,
-    /// Whether the sandbox answers instead of the real providers; it is shown wherever it matters.
+    /// Whether the sandbox answers instead of the real providers. Interfaces show this.
     pub sandbox: bool,
 }
 
-/// The assistant. Cheap to clone; its work ends when the last clone is dropped.
+/// The assistant. Cheap to clone; background work ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct Assistant(Arc<Inner>);
 
 struct Inner {
     ports: Ports,
-    store: Arc<Store>,
+    store: Arc<SettingsStore>,
     keys: Arc<Keys>,
     router: Router,
     events: Events,
@@ -56,46 +55,57 @@ struct Inner {
     session: Mutex<String>,
     sandbox: bool,
     shortcut_problem: ArcSwapOption<String>,
-    door_problem: ArcSwapOption<String>,
-    accounts: Accounts,
-    /// Asks providers for their models from time to time; ends with the assistant.
+    server_problem: ArcSwapOption<String>,
+    usage: UsageTracker,
+    /// The task that refreshes model lists.
     background: OnceLock<AbortOnDropHandle<()>>,
-    /// Follows the settings file; ends with the assistant.
-    following: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that watches the settings file.
+    settings_watch: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that forwards availability changes as events.
+    _forwarding: AbortOnDropHandle<()>,
     exports: PathBuf,
-    /// Stops what keeps the microphone or the speaker busy outside a turn.
-    occupied: Mutex<CancellationToken>,
+    /// Cancelled to end a replay or a microphone test, which use devices outside a turn.
+    devices: Mutex<CancellationToken>,
 }
 
 impl Assistant {
-    /// Starts it on the current runtime: reads the settings, opens nothing. Keys are read by [`Assistant::load_keys`].
+    /// Starts the assistant on the current Tokio runtime. Reads the settings but opens no device;
+    /// [`Assistant::start_background`] reads the API keys.
+    ///
+    /// # Errors
+    /// When the folder for recordings cannot be created, or the HTTP clients cannot be built.
     pub async fn start(ports: Ports, setup: Setup) -> Result<Self> {
         let recordings = setup.data.join("recordings");
         tokio::fs::create_dir_all(&recordings)
             .await
-            .map_err(|cause| Error::storage("make the folder for recordings", cause))?;
+            .map_err(|cause| Error::storage("create the folder for recordings", cause))?;
         let Setup { settings_file, environment, sandbox, data, exports } = setup;
         let keys = Arc::new(Keys::new(ports.secrets.clone(), environment.clone()));
-        let store = tokio::task::spawn_blocking(move || Store::open(settings_file, environment))
+        let variables = environment.variables();
+        let store = tokio::task::spawn_blocking(move || SettingsStore::open(settings_file, environment))
             .await
             .map_err(Error::internal)?;
         let store = Arc::new(store);
-        for problem in &store.get().problems {
-            tracing::warn!("{problem}");
-        }
+        log_problems(&store.get());
         let events = Events::default();
-        let accounts = Accounts::start((!sandbox).then(|| ports.ledger.clone()));
-        let (programs, told, sums) = (ports.programs.clone(), events.clone(), accounts.clone());
-        // What the sandbox lists is not what the providers have.
-        let lists = Some(data.join(if sandbox { "models.sandbox.json" } else { "models.json" }));
-        let (known_store, known_keys) = (store.clone(), keys.clone());
-        let make = move || Router::new(known_store, known_keys, programs, told, sums, lists, sandbox);
-        let router = tokio::task::spawn_blocking(make).await.map_err(Error::internal)??;
-        let turns = Turns::start(Room {
+        let usage = UsageTracker::start((!sandbox).then(|| ports.ledger.clone()));
+        // The sandbox's model lists must not replace those of the real providers.
+        let lists = data.join(if sandbox { "models.sandbox.json" } else { "models.json" });
+        let builder = Router::builder()
+            .settings(store.get().settings.routing())
+            .keys(keys.all())
+            .programs(ports.programs.clone())
+            .variables(variables)
+            .model_list_file(lists)
+            .usage(usage.clone())
+            .builtin_only(sandbox);
+        let router = tokio::task::spawn_blocking(move || builder.build()).await.map_err(Error::internal)??;
+        let forwarding = tokio::spawn(forward(router.availability(), events.clone()));
+        let turns = Turns::start(TurnContext {
             ports: ports.clone(),
             router: router.clone(),
             store: store.clone(),
-            events: Audience::Everyone(events.clone()),
+            events: EventSink::Everyone(events.clone()),
             recordings: Some(recordings),
         });
         Ok(Self(Arc::new(Inner {
@@ -108,61 +118,82 @@ impl Assistant {
             session: Mutex::new(new_session()),
             sandbox,
             shortcut_problem: ArcSwapOption::empty(),
-            door_problem: ArcSwapOption::empty(),
-            accounts,
+            server_problem: ArcSwapOption::empty(),
+            usage,
             background: OnceLock::new(),
-            following: OnceLock::new(),
+            settings_watch: OnceLock::new(),
+            _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
-            occupied: Mutex::default(),
+            devices: Mutex::default(),
         })))
     }
 
-    /// Reads the saved keys and what was used this month, and asks providers for their models: the person's own servers at once,
-    /// the others in the background and from time to time. Apart from the start, because a keyring may ask the person first.
-    pub async fn load_keys(&self) {
+    /// Reads the saved API keys and this month's usage, and fetches the model lists of the user's own servers. Then starts two
+    /// background tasks: one refreshes model lists, one watches the settings file. Separate from [`Assistant::start`], because
+    /// a keyring may ask the user for permission first.
+    pub async fn start_background(&self) {
         let names: Vec<String> = self.0.router.providers().into_iter().map(|provider| provider.name).collect();
         self.0.keys.load(&names).await;
-        // What the sandbox did cost nothing, and what was paid is none of its business.
+        // The sandbox costs nothing and does not show real usage.
         if !self.0.sandbox {
-            self.0.accounts.load(&*self.0.ports.ledger).await;
+            self.0.usage.load(&*self.0.ports.ledger).await;
         }
-        self.0.router.refresh();
-        self.0.router.discover(Ask::Unknown).await;
-        self.changed();
-        self.follow_settings();
+        self.reconfigure();
+        self.0.router.refresh_model_lists(ModelListRefresh::Unknown).await;
+        self.announce();
+        self.watch_settings();
         let assistant = Arc::downgrade(&self.0);
         let _ = self.0.background.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
                 let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
-                if assistant.0.router.discover(Ask::Stale).await {
-                    assistant.changed();
+                if assistant.0.router.refresh_model_lists(ModelListRefresh::Stale).await {
+                    assistant.announce();
                 }
                 drop(assistant);
-                tokio::time::sleep(LOOK_FOR_STALE).await;
+                tokio::time::sleep(STALE_LIST_CHECK).await;
             }
         })));
     }
 
-    /// Asks every provider for its models now: a free call that also tells whether its key is taken.
-    pub async fn ask_providers(&self) {
-        if self.0.router.discover(Ask::All).await {
-            self.changed();
+    /// Fetches every provider's model list now. The call is free and shows whether the API key is accepted.
+    pub async fn refresh_model_lists(&self) {
+        if self.0.router.refresh_model_lists(ModelListRefresh::All).await {
+            self.announce();
         }
     }
 
-    /// Waits until what was used is written down. The last thing before the program ends.
+    /// Waits until all usage is written to the ledger. Must be the last call before the program ends.
     pub async fn close(&self) {
-        self.0.accounts.flush().await;
+        self.0.usage.flush().await;
     }
 
-    /// Listens to everything that happens.
-    pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<Event> {
+    /// Subscribes to all events from now on. A slow subscriber misses the oldest ones.
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.0.events.subscribe()
     }
 
-    /// All that an interface shows at rest.
+    /// The current settings and the problems of the settings file. Call this once per request, so that the request sees one state.
+    pub fn config(&self) -> Arc<Config> {
+        self.0.store.get()
+    }
+
+    /// Every built-in provider and configured server.
+    pub fn providers(&self) -> Vec<ProviderView> {
+        let view = |info: aura_router::ProviderInfo| {
+            let key = self.0.keys.view(&info.name);
+            ProviderView::new(info, key)
+        };
+        self.0.router.providers().into_iter().map(view).collect()
+    }
+
+    /// The current routes, one entry per service.
+    pub fn routes(&self) -> Vec<RouteView> {
+        self.0.router.routes().into_iter().map(RouteView::from).collect()
+    }
+
+    /// The whole state that an interface shows while nothing happens.
     pub fn snapshot(&self) -> Snapshot {
-        let config = self.0.store.get();
+        let config = self.config();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
             sandbox: self.0.sandbox,
@@ -171,85 +202,76 @@ impl Assistant {
             settings: config.settings.clone(),
             from_environment: config.from_environment.clone(),
             settings_problems: config.problems.clone(),
-            providers: self.0.router.providers(),
-            routes: self.0.router.routes(),
+            providers: self.providers(),
+            routes: self.routes(),
             keyring_problem: self.0.keys.problem(),
             shortcut_problem: self.0.shortcut_problem.load().as_deref().cloned(),
-            door_problem: self.0.door_problem.load().as_deref().cloned(),
+            server_problem: self.0.server_problem.load().as_deref().cloned(),
         }
     }
 
-    /// Answers a question beside whatever is on the stage, touching no device: for callers that bring the question and take the answer.
-    /// The caller is told what happens, the answer's sound included, while the future runs; dropping it stops the work.
-    pub fn aside(
+    /// Answers a question without using a device or the stage, for a caller that brings the question and receives the answer.
+    ///
+    /// Updates arrive while the future is polled, including the answer's sound. The queue is bounded, so read it while polling the
+    /// future, or drop the receiver to get no updates. Dropping the future stops the turn.
+    pub fn detached(
         &self,
-        question: Aside,
-    ) -> (mpsc::UnboundedReceiver<Told>, impl Future<Output = Outcome> + Send + 'static + use<>) {
-        let (tell, told) = mpsc::unbounded_channel();
-        let room = Room {
+        question: DetachedTurn,
+    ) -> (mpsc::Receiver<TurnUpdate>, impl Future<Output = TurnOutcome> + Send + 'static + use<>) {
+        let (updates, receiver) = TurnUpdates::channel();
+        let context = TurnContext {
             ports: self.0.ports.clone(),
             router: self.0.router.clone(),
             store: self.0.store.clone(),
-            events: Audience::One(tell.clone()),
+            events: EventSink::One(updates.clone()),
             recordings: None,
         };
-        (told, Box::pin(take_aside(room, question, tell)))
+        (receiver, Box::pin(run_detached(context, question, updates)))
     }
 
-    /// Whether a provider serves a model for a service, under this name or by another that took its place. `None`: it does not say
-    /// which models it has.
-    pub fn serves(&self, provider: &str, service: Service, model: &str) -> Option<bool> {
-        self.0.router.serves(provider, service, model)
-    }
-
-    /// What was done since the program started.
-    pub fn tallies(&self) -> Vec<Tally> {
-        self.0.router.tallies()
-    }
-
-    /// Says whether the global shortcut works; the shell knows.
-    pub fn shortcut_is(&self, problem: Option<String>) {
+    /// Sets why the global shortcut does not work, in a sentence; `None` when it works. Shown in the snapshot.
+    pub fn set_shortcut_problem(&self, problem: Option<String>) {
         self.0.shortcut_problem.store(problem.map(Arc::new));
-        self.changed();
+        self.announce();
     }
 
-    /// Says why the HTTP door could not be opened, if it could not; the shell knows.
-    pub fn door_is(&self, problem: Option<String>) {
-        self.0.door_problem.store(problem.map(Arc::new));
-        self.changed();
+    /// Sets why the local API could not be opened, in a sentence; `None` when it is open or switched off. Shown in the snapshot.
+    pub fn set_server_problem(&self, problem: Option<String>) {
+        self.0.server_problem.store(problem.map(Arc::new));
+        self.announce();
     }
 
-    /// The turns that share memory now.
+    /// ID of the current session. Turns of one session share memory.
     pub fn session(&self) -> String {
-        self.0.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.0.session.lock().clone()
     }
 
-    /// Forgets what was said: the next turn begins afresh.
+    /// Starts a new session: the next turn remembers nothing of the earlier ones.
     pub(crate) fn begin_session(&self) -> Snapshot {
-        *self.0.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = new_session();
-        self.changed()
+        *self.0.session.lock() = new_session();
+        self.announce()
     }
 
-    /// The microphone or the speaker is used outside a turn from now on; what used it before is stopped. The token tells when this
-    /// is to end.
-    pub(crate) fn occupied(&self) -> CancellationToken {
+    /// Claims the microphone or the speaker for use outside a turn, and ends the previous claim. The token is cancelled when
+    /// this claim ends.
+    pub(crate) fn claim_devices(&self) -> CancellationToken {
         let next = CancellationToken::new();
-        let mut current = self.0.occupied.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.devices.lock();
         std::mem::replace(&mut *current, next.clone()).cancel();
         next
     }
 
-    /// Stops what uses the microphone or the speaker outside a turn.
-    pub(crate) fn quiet(&self) {
-        self.0.occupied.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+    /// Ends the current claim of [`Assistant::claim_devices`].
+    pub(crate) fn release_devices(&self) {
+        self.0.devices.lock().cancel();
     }
 
-    /// Tells everyone who listens.
-    pub(crate) fn tell(&self, event: Event) {
+    /// Sends an event to all subscribers.
+    pub(crate) fn send(&self, event: Event) {
         self.0.events.send(event);
     }
 
-    /// Where exports go.
+    /// The folder for exports.
     pub(crate) fn exports(&self) -> &std::path::Path {
         &self.0.exports
     }
@@ -262,7 +284,7 @@ impl Assistant {
         &self.0.keys
     }
 
-    /// Who answers what: for a door that asks providers without a turn.
+    /// The router, for callers that make single calls without a turn.
     pub fn router(&self) -> &Router {
         &self.0.router
     }
@@ -271,48 +293,75 @@ impl Assistant {
         &self.0.turns
     }
 
-    /// Changes settings; they hold from the next request on.
+    /// Changes settings. They apply from the next request on.
     pub(crate) async fn change(&self, changes: Value) -> Result<Snapshot> {
         let store = self.0.store.clone();
         tokio::task::spawn_blocking(move || store.change(&changes)).await.map_err(Error::internal)??;
-        Ok(self.changed())
+        self.reconfigure();
+        Ok(self.announce())
     }
 
-    /// Takes over what other programs write into the settings file: the command line beside a server, a server beside the app, or the
-    /// person with an editor.
-    fn follow_settings(&self) {
+    /// Applies a new or deleted API key, discards what was recorded about the old one, and sends a snapshot.
+    pub(crate) fn key_changed(&self, provider: &str) -> Snapshot {
+        self.0.router.reset_key(provider);
+        self.reconfigure();
+        self.announce()
+    }
+
+    /// Watches the settings file for changes by other programs: the command line, the server, the desktop app, or an editor.
+    fn watch_settings(&self) {
         let assistant = Arc::downgrade(&self.0);
-        let _ = self.0.following.set(AbortOnDropHandle::new(tokio::spawn(async move {
+        let _ = self.0.settings_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
-                tokio::time::sleep(LOOK_FOR_SETTINGS).await;
+                tokio::time::sleep(SETTINGS_CHECK).await;
                 let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
                 let store = assistant.0.store.clone();
-                if tokio::task::spawn_blocking(move || store.refresh()).await.is_ok_and(|new| new) {
-                    for problem in &assistant.0.store.get().problems {
-                        tracing::warn!("{problem}");
-                    }
-                    assistant.changed();
+                if tokio::task::spawn_blocking(move || store.refresh()).await.is_ok_and(|has_changed| has_changed) {
+                    log_problems(&assistant.config());
+                    assistant.reconfigure();
+                    assistant.announce();
                 }
             }
         })));
     }
 
-    /// Asks changed servers for their models, and tells everyone when one has something new to say.
-    pub(crate) fn discover(&self) {
+    /// Fetches stale model lists in the background, and sends a snapshot if one changed.
+    pub(crate) fn refresh_stale_lists(&self) {
         let assistant = self.clone();
         tokio::spawn(async move {
-            if assistant.0.router.discover(Ask::Stale).await {
-                assistant.changed();
+            if assistant.0.router.refresh_model_lists(ModelListRefresh::Stale).await {
+                assistant.announce();
             }
         });
     }
 
-    /// Takes changes over and tells everyone.
-    pub(crate) fn changed(&self) -> Snapshot {
-        self.0.router.refresh();
+    /// Passes the current settings and API keys to the router.
+    fn reconfigure(&self) {
+        self.0.router.reconfigure(self.config().settings.routing(), self.0.keys.all());
+    }
+
+    /// Sends a new snapshot to all subscribers.
+    fn announce(&self) -> Snapshot {
         let snapshot = self.snapshot();
         self.0.events.send(Event::Changed { snapshot: Box::new(snapshot.clone()) });
         snapshot
+    }
+}
+
+/// Forwards availability changes as events until the router is dropped.
+async fn forward(mut availability: broadcast::Receiver<Availability>, events: Events) {
+    loop {
+        match availability.recv().await {
+            Ok(change) => events.send(change.into()),
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+fn log_problems(config: &Config) {
+    for problem in &config.problems {
+        tracing::warn!("{problem}");
     }
 }
 

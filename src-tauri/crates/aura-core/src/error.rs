@@ -1,55 +1,55 @@
-//! One error type for every door: a code to branch on, a sentence for the person, a detail for the curious.
+//! The error type of the assistant: a code for programs, a message for the user, and the technical cause.
 
+use aura_router::Attempt;
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
 
-/// What kind of failure this is. Programs branch on it, never on the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+/// The kind of an [`Error`]. Programs branch on the code, never on the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum Code {
-    /// There is no microphone, or none can be opened.
+pub enum ErrorCode {
+    /// There is no microphone, or the microphone cannot be opened.
     NoMicrophone,
-    /// The microphone went away while recording.
+    /// The microphone was disconnected while recording.
     MicrophoneLost,
     /// The operating system does not let AURA record.
     MicrophoneDenied,
     /// The recording holds no speech.
     NothingHeard,
-    /// There is no loudspeaker, or none can be opened.
+    /// There is no loudspeaker, or the loudspeaker cannot be opened.
     NoSpeaker,
-    /// The speaker went away while speaking.
+    /// The loudspeaker was disconnected during playback.
     SpeakerLost,
     /// The screen cannot be captured.
     CaptureRefused,
-    /// No configured provider can do what was asked.
+    /// No configured provider can serve the request.
     NoRoute,
-    /// Every route that was tried failed; the attempts are in the detail.
+    /// Every route failed. The detail lists the attempts.
     AllRoutesFailed,
-    /// The provider blocked the question or the answer.
+    /// A provider blocked the question or the answer because of its content.
     Blocked,
-    /// The key store of the operating system is not there or refused.
+    /// The operating system's keyring is missing, locked, or failed.
     Keyring,
-    /// A file or the history database failed.
+    /// A file or the history database could not be read or written.
     Storage,
-    /// The shortcut is not valid or another program holds it.
+    /// The global shortcut is not valid, or another program uses it.
     Shortcut,
-    /// The request is wrong; the message says what is.
+    /// The request is not valid. The message says why.
     InvalidRequest,
-    /// The thing asked for does not exist.
+    /// The requested object does not exist.
     NotFound,
-    /// No running AURA could be reached.
+    /// No running AURA process could be reached.
     NotRunning,
-    /// Another program has the port of the HTTP door.
+    /// Another program uses the port of the local API.
     PortTaken,
-    /// The person or the caller stopped it.
+    /// The user or the caller stopped the work.
     Cancelled,
     /// A defect in AURA.
     Internal,
 }
 
-impl Code {
-    /// The code as it is written in JSON and on standard error.
+impl ErrorCode {
+    /// The code's name in JSON and on standard error, such as `no_route`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoMicrophone => "no_microphone",
@@ -75,58 +75,118 @@ impl Code {
     }
 }
 
-/// An error as every door shows it. The message says what to do next; it never holds a secret.
-#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize, TS)]
+/// An error of the assistant, as every host shows it. The message says what to do next and never contains a secret.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[error("{message}")]
-#[ts(export)]
 pub struct Error {
-    /// What kind of failure this is.
-    pub code: Code,
-    /// One or two sentences for the person.
+    /// The kind of failure.
+    pub code: ErrorCode,
+    /// One or two sentences for the user.
     pub message: String,
-    /// What the machine said, or the attempts of a request.
+    /// The technical cause or the attempts, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "unknown")]
-    pub detail: Option<serde_json::Value>,
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub detail: Option<ErrorDetail>,
 }
 
-/// The result of everything in AURA that can fail.
+/// Detail of an [`Error`] beyond its message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(untagged)]
+pub enum ErrorDetail {
+    /// The message of the operating system, a library or a provider.
+    Cause(String),
+    /// Every call to a provider, in order.
+    Attempts(Vec<Attempt>),
+}
+
+/// The result type of the assistant.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error without a detail.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    /// Makes an error without a detail.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), detail: None }
     }
 
-    /// The same error with what caused it.
+    /// Sets the technical cause as the detail.
     #[must_use]
     pub fn because(mut self, cause: impl std::fmt::Display) -> Self {
-        self.detail = Some(serde_json::Value::String(cause.to_string()));
+        self.detail = Some(ErrorDetail::Cause(cause.to_string()));
         self
     }
 
-    /// The error of a turn that was stopped.
+    /// Makes the error of work that was stopped.
     pub fn cancelled() -> Self {
-        Self::new(Code::Cancelled, "Stopped.")
+        Self::new(ErrorCode::Cancelled, "Stopped.")
     }
 
-    /// A file or database failure, with what was being done.
-    pub fn storage(doing: &str, cause: impl std::fmt::Display) -> Self {
+    /// Makes the error of a file or the database. `action` completes the sentence "AURA could not …".
+    pub fn storage(action: &str, cause: impl std::fmt::Display) -> Self {
         Self::new(
-            Code::Storage,
-            format!("AURA could not {doing}. Check that the disk is not full and the folder can be written."),
+            ErrorCode::Storage,
+            format!("AURA could not {action}. Check that the disk is not full and the folder is writable."),
         )
         .because(cause)
     }
 
-    /// A caller's mistake.
+    /// Makes the error of a request that is not valid.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Self::new(Code::InvalidRequest, message)
+        Self::new(ErrorCode::InvalidRequest, message)
     }
 
-    /// A defect in AURA, such as a task that panicked.
+    /// Makes the error of a defect in AURA, such as a task that panicked.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
-        Self::new(Code::Internal, "Something went wrong inside AURA. Please report it with the log.").because(cause)
+        Self::new(ErrorCode::Internal, "Something went wrong inside AURA. Please report it with the log.")
+            .because(cause)
+    }
+
+    /// The attempts in the detail, in order; empty when there are none.
+    pub fn attempts(&self) -> &[Attempt] {
+        match &self.detail {
+            Some(ErrorDetail::Attempts(attempts)) => attempts,
+            _ => &[],
+        }
+    }
+}
+
+impl From<aura_audio::Error> for Error {
+    fn from(error: aura_audio::Error) -> Self {
+        match error {
+            aura_audio::Error::Write(cause) => Self::storage("write the recording", cause),
+            error => Self::invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<aura_providers::UnknownService> for Error {
+    fn from(error: aura_providers::UnknownService) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<aura_router::Error> for Error {
+    fn from(error: aura_router::Error) -> Self {
+        use aura_router::Error as RouterError;
+        let message = error.to_string();
+        let (code, detail) = match error {
+            RouterError::UnknownProvider { .. } => (ErrorCode::InvalidRequest, None),
+            RouterError::NoRoute { reasons, .. } => {
+                let reasons: Vec<String> =
+                    reasons.into_iter().map(|(provider, reason)| format!("{provider}: {reason}")).collect();
+                (ErrorCode::NoRoute, Some(ErrorDetail::Cause(reasons.join(" "))))
+            }
+            RouterError::AllFailed { attempts, .. } => {
+                (ErrorCode::AllRoutesFailed, Some(ErrorDetail::Attempts(attempts)))
+            }
+            RouterError::Blocked { attempts, .. } => (ErrorCode::Blocked, Some(ErrorDetail::Attempts(attempts))),
+            RouterError::InvalidRequest { attempts, .. } => {
+                (ErrorCode::InvalidRequest, Some(ErrorDetail::Attempts(attempts)))
+            }
+            RouterError::Cancelled { attempts } => (ErrorCode::Cancelled, Some(ErrorDetail::Attempts(attempts))),
+            error => return Self::internal(error),
+        };
+        Self { code, message, detail }
     }
 }

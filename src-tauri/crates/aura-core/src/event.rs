@@ -1,158 +1,205 @@
-//! Everything a listener may want to know, as it happens. Each event has a listener in the interface, and the reverse.
+//! Events: the progress of turns and the changes of the assistant's state. The interface listens to every event.
 
+use aura_audio::Pcm;
+use aura_providers::Service;
+use aura_router::health::Status;
+use aura_router::{Attempt, Availability};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
-use ts_rs::TS;
 
-use crate::api::Snapshot;
-use crate::audio::Pcm;
-use crate::health::Status;
-use crate::providers::Service;
-use crate::record::{Attempt, Notice, Seen, Stage, TurnRecord};
+use crate::record::{Notice, SentPicture, Stage, TurnRecord};
+use crate::views::Snapshot;
 
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+/// Something that changed in the assistant or in a turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[ts(export)]
 pub enum Event {
-    /// The turn moved on.
+    /// A turn entered a stage.
     Stage {
-        /// The turn.
+        /// ID of the turn.
         turn: String,
-        /// Where it is now.
+        /// The new stage.
         stage: Stage,
     },
-    /// The first real sample arrived: speak now.
+    /// The microphone delivered its first samples: the user can speak now.
     Recording {
-        /// The turn.
+        /// ID of the turn.
         turn: String,
     },
-    /// How loud it is, at most 30 times a second while listening.
+    /// The level of the microphone, at most 30 times per second while it records.
     Level {
-        /// 0 is silence, 1 is as loud as it gets.
+        /// Level from 0 (-60 dB full scale or less) to 1 (0 dB).
         level: f32,
-        /// Recorded so far, milliseconds.
+        /// Duration of the recording so far, in milliseconds.
         elapsed_ms: u32,
     },
-    /// What was understood.
+    /// The question is known.
     Transcript {
-        /// The turn.
+        /// ID of the turn.
         turn: String,
-        /// The question.
+        /// The question as text.
         text: String,
     },
-    /// A picture of the screen goes with the question.
+    /// A picture is sent with the question.
     Seen {
-        /// The turn.
+        /// ID of the turn.
         turn: String,
-        /// What was sent.
-        seen: Seen,
+        /// The picture.
+        seen: SentPicture,
     },
-    /// The next piece of the answer.
+    /// More of the answer was written.
     Text {
-        /// The turn.
+        /// ID of the turn.
         turn: String,
-        /// To be appended.
+        /// Text to append to the answer.
         delta: String,
     },
-    /// A sentence begins to be heard.
+    /// Playback of a sentence began.
     Speaking {
-        /// The turn.
+        /// ID of the turn.
         turn: String,
         /// The sentence.
         sentence: String,
     },
-    /// A call to a provider ended, well or not.
+    /// A call to a provider ended, with or without success.
     Attempt {
-        /// The turn.
+        /// ID of the turn.
         turn: String,
-        /// The call.
+        /// The call and its outcome.
         attempt: Box<Attempt>,
     },
-    /// Something the person should know.
+    /// A notice to show to the user.
     Notice {
-        /// The turn.
+        /// ID of the turn.
         turn: String,
-        /// What.
+        /// The notice.
         notice: Notice,
     },
-    /// The turn ended, well or not.
+    /// A turn ended, with or without success.
     Done {
-        /// All of it.
+        /// The complete record.
         record: Box<TurnRecord>,
     },
-    /// A provider began to fail at a service, or works again.
+    /// A provider became unavailable for a service, or available again.
     Availability {
-        /// The provider.
+        /// ID of the provider.
         provider: String,
         /// The service.
         service: Service,
-        /// How it is now.
+        /// The new status.
         status: Status,
-        /// Why, in a sentence; absent when it works.
+        /// Why the provider is unavailable, in a sentence; absent when it is available.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(feature = "ts", ts(optional))]
         reason: Option<String>,
-        /// Until when it is left alone.
+        /// When the provider will be called again; absent when it is available.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional, type = "string")]
+        #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
         until: Option<jiff::Timestamp>,
     },
-    /// Routes, settings, keys or the shortcut changed.
+    /// Routes, settings, API keys, the session, or a problem in the snapshot changed.
     Changed {
-        /// All that the interface shows.
+        /// The new state of the assistant.
         snapshot: Box<Snapshot>,
     },
 }
 
-/// Where events go: everyone who listens gets each; nobody is waited for.
+/// Broadcasts events to all subscribers. A slow subscriber misses the oldest events; sending never waits.
 #[derive(Debug, Clone)]
 pub struct Events(broadcast::Sender<Event>);
 
 impl Default for Events {
-    /// 1024 events: about half a minute of level and text at their fastest.
+    /// A queue of 1024 events: about half a minute of level and text events at their fastest rate.
     fn default() -> Self {
         Self(broadcast::channel(1024).0)
     }
 }
 
 impl Events {
-    /// Tells everyone who listens.
+    /// Sends an event to all subscribers.
     pub fn send(&self, event: Event) {
-        // An error only says that nobody listens.
+        // An error only means that there are no subscribers.
         let _ = self.0.send(event);
     }
 
-    /// Listens from now on.
+    /// Subscribes to all events from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.0.subscribe()
     }
 }
 
-/// What one caller is told of the turn that it asked for.
+/// An update to the caller of a [detached turn](crate::DetachedTurn).
 #[derive(Debug, Clone, PartialEq)]
-pub enum Told {
-    /// Something that happened.
+pub enum TurnUpdate {
+    /// An event of the turn.
     Event(Event),
-    /// The next piece of the answer's speech, in order.
+    /// The next part of the spoken answer, at [`ANSWER_RATE`](crate::ANSWER_RATE).
     Sound(Pcm),
 }
 
-/// Who is told of a turn.
+/// Capacity of the queue of updates.
+const QUEUE: usize = 256;
+/// Content waits until this many places are free. It leaves room for the small events between two parts of content.
+const RESERVED: usize = 64;
+
+/// Sends the updates of a detached turn to its caller.
 #[derive(Debug, Clone)]
-pub(crate) enum Audience {
-    /// Everyone who listens to the assistant: it is the turn on the stage.
-    Everyone(Events),
-    /// Whoever asked for it alone.
-    One(mpsc::UnboundedSender<Told>),
+pub(crate) struct TurnUpdates(mpsc::Sender<TurnUpdate>);
+
+impl TurnUpdates {
+    /// Makes a bounded queue. A caller that does not read slows its turn down.
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<TurnUpdate>) {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        (Self(sender), receiver)
+    }
+
+    /// Sends text or sound, and waits while the caller is behind. Does nothing once the caller has dropped its end.
+    pub(crate) async fn send_content(&self, update: TurnUpdate) {
+        if let Ok(places) = self.0.reserve_many(RESERVED).await {
+            drop(places);
+            self.send(update);
+        }
+    }
+
+    /// Sends a small event without waiting.
+    fn send(&self, update: TurnUpdate) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.try_send(update) {
+            tracing::warn!("the caller of a detached turn is too far behind; an event was dropped");
+        }
+    }
 }
 
-impl Audience {
+/// The destination of a turn's events.
+#[derive(Debug, Clone)]
+pub(crate) enum EventSink {
+    /// All subscribers: the turn runs on the stage.
+    Everyone(Events),
+    /// Only the caller of a detached turn.
+    One(TurnUpdates),
+}
+
+impl EventSink {
+    /// Sends a small event without waiting.
     pub(crate) fn send(&self, event: Event) {
         match self {
             Self::Everyone(events) => events.send(event),
-            // A caller that went away drops the turn with it.
-            Self::One(caller) => drop(caller.send(Told::Event(event))),
+            Self::One(updates) => updates.send(TurnUpdate::Event(event)),
         }
+    }
+
+    /// Sends a part of the answer, and waits while the caller of a detached turn is behind.
+    pub(crate) async fn send_content(&self, event: Event) {
+        match self {
+            Self::Everyone(events) => events.send(event),
+            Self::One(updates) => updates.send_content(TurnUpdate::Event(event)).await,
+        }
+    }
+}
+
+impl From<Availability> for Event {
+    fn from(change: Availability) -> Self {
+        let Availability { provider, service, status, reason, until } = change;
+        Self::Availability { provider, service, status, reason, until }
     }
 }

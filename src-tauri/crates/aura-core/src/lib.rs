@@ -1,29 +1,22 @@
 //! The assistant: a spoken question becomes a spoken answer.
 //!
-//! It knows nothing of windows, HTTP servers, sound cards or screens: what a machine must offer is in [`ports`], and every
-//! door (the desktop window, the command line, the HTTP server) calls the operations of [`api`].
+//! This crate knows nothing about windows, HTTP servers, sound cards or screens. It reaches the machine through the traits in
+//! [`ports`], and every host (the desktop window, the command line, the local API) calls the operations in [`api`].
 //!
-//! The way of a question: `turn` listens, transcribes, looks, thinks and speaks; [`router`] chooses who does it and what happens
-//! when they fail; [`providers`] make the calls; [`event`] tells everyone who listens.
+//! A turn listens, transcribes, looks at the screen if asked to, thinks and speaks. `aura-router` chooses the provider for each
+//! call and fails over. Progress is reported as an [`event`]; a finished turn leaves a [`record`].
 #![forbid(unsafe_code)]
 
 pub mod api;
 mod assistant;
-pub mod audio;
-pub mod catalog;
 pub mod config;
-mod direct;
 pub mod error;
 pub mod event;
-pub mod health;
 pub mod intent;
 pub mod ports;
-pub mod providers;
 pub mod record;
-pub mod router;
-pub mod tally;
 mod turn;
-pub mod usage;
+mod views;
 
 pub use assistant::{Assistant, Setup};
-pub use turn::{Aside, Outcome, SOUND_RATE};
+pub use turn::{ANSWER_RATE, DetachedTurn, TurnOutcome};

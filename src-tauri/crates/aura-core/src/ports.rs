@@ -1,53 +1,57 @@
-//! What a machine must offer for a turn to happen. The core is handed these; it never names a sound card, a screen or a keyring.
+//! Ports: the traits through which the assistant reaches the machine. Adapters for real devices are in `aura-platform`.
 //!
-//! Every adapter returns errors whose message tells the person what to do. Nothing here blocks the runtime:
-//! an adapter that must wait for the machine does so on a thread of its own.
+//! The message of every error tells the user what to do. No method may block the runtime: an adapter that must block does so on a
+//! thread of its own.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
+use aura_providers::Service;
+pub use aura_providers::{Job, JobOutput, ProgramError, Programs};
+pub use aura_router::{DailyUsage, Ledger, LedgerEntry, LedgerError};
 use bytes::Bytes;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
-use ts_rs::TS;
 
-use crate::audio::Pcm;
 use crate::error::Result;
 use crate::record::TurnRecord;
-use crate::usage::{DaySum, Entry};
 
-/// A microphone or a loudspeaker as it can be picked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// A microphone or loudspeaker that can be chosen in the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Device {
-    /// Stable name, kept in the settings.
+    /// A stable ID, saved in the settings.
     pub id: String,
-    /// Name for the person.
+    /// The name to show to the user.
     pub label: String,
-    /// Whether it is the operating system's default.
+    /// Whether this is the operating system's default device.
     pub default: bool,
 }
 
-/// Records speech.
+/// The microphones of the machine.
 #[async_trait]
 pub trait Microphone: Send + Sync {
-    /// Starts recording from the named device, or the default one. Returns as soon as the device was asked;
-    /// the first block tells that sound really flows.
+    /// Starts recording from the device with this ID, or from the default one. Returns before the device delivers sound; the
+    /// first block shows that it does.
+    ///
+    /// # Errors
+    /// When there is no such device, or access to it is denied.
     async fn record(&self, device: Option<&str>) -> Result<Recording>;
 
-    /// The microphones that can be picked.
+    /// Lists the microphones.
+    ///
+    /// # Errors
+    /// When the devices cannot be listed.
     async fn devices(&self) -> Result<Vec<Device>>;
 }
 
-/// A recording in progress: mono 16-bit samples at [`crate::audio::SPEECH_RATE`].
+/// A recording in progress: mono 16-bit samples at [`aura_audio::SPEECH_RATE`].
 ///
-/// Blocks of about 10 to 40 ms arrive until the recording was told to stop; then the adapter flushes what it still holds and
-/// closes the channel. A device that goes away sends one error and closes the channel. Dropping it stops the device.
+/// Blocks of about 10 to 40 ms arrive until [`Recording::stop`] is called; then the adapter delivers what it has buffered and
+/// closes the channel. When the device is disconnected, the adapter sends one error and closes the channel. Dropping the
+/// recording stops the device.
 #[derive(Debug)]
 pub struct Recording {
     blocks: mpsc::Receiver<Result<Vec<i16>>>,
@@ -56,89 +60,103 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// A recording whose adapter sends into the other end of `blocks` and ends when `stop` is cancelled.
+    /// Makes a recording. The adapter sends blocks through the other end of `blocks` and stops when `stop` is cancelled.
     pub fn new(blocks: mpsc::Receiver<Result<Vec<i16>>>, stop: CancellationToken) -> Self {
         let _stop_on_drop = stop.clone().drop_guard();
         Self { blocks, stop, _stop_on_drop }
     }
 
-    /// The next block; `None` when the recording has ended.
+    /// Waits for the next block; `None` once the recording has ended.
+    ///
+    /// # Errors
+    /// When the device was disconnected.
     pub async fn next(&mut self) -> Option<Result<Vec<i16>>> {
         self.blocks.recv().await
     }
 
-    /// Asks the device to stop. What it still holds arrives through [`Recording::next`].
+    /// Stops the device. Buffered sound still arrives through [`Recording::next`].
     pub fn stop(&self) {
         self.stop.cancel();
     }
 }
 
-/// Plays speech.
+/// The loudspeakers of the machine.
 #[async_trait]
 pub trait Speaker: Send + Sync {
-    /// Opens the named output, or the default one, or gives back the one that is open already. Called at press, so that a sleeping
-    /// device is awake at release.
+    /// Opens the output with this ID, or the default one. Returns the open output when it is open already. Called at press, so
+    /// that a device in standby is ready at release.
+    ///
+    /// # Errors
+    /// When there is no such device, or it cannot be opened.
     async fn open(&self, device: Option<&str>) -> Result<Arc<dyn Output>>;
 
-    /// The outputs that can be picked.
+    /// Lists the outputs.
+    ///
+    /// # Errors
+    /// When the devices cannot be listed.
     async fn devices(&self) -> Result<Vec<Device>>;
-
-    /// Decodes a whole file of MP3, OGG, FLAC or WAV; refuses one that holds more than [`LONGEST_SOUND`](crate::audio::LONGEST_SOUND).
-    /// Called on a thread that may block.
-    fn decode(&self, file: Bytes) -> Result<Pcm>;
 }
 
-/// One persistent output stream, fed from a ring with mono samples at [`Output::rate`].
+/// An open output stream. It plays mono samples at [`Output::rate`] from a ring buffer, one utterance at a time.
 #[async_trait]
 pub trait Output: Send + Sync {
-    /// Samples per second that the ring takes.
+    /// Sample rate in Hz.
     fn rate(&self) -> u32;
 
-    /// Starts a new utterance: drops what is left of the last one, unmutes and sets [`Output::played`] to zero.
+    /// Starts a new utterance: drops the rest of the last one, unmutes, and resets [`Output::played`] to zero.
     fn begin(&self);
 
-    /// Queues samples in -1..=1, waiting while the ring is full. Fails when the device is gone;
-    /// returns at once when the utterance was stopped.
+    /// Queues samples in -1..=1 and waits while the ring is full. Returns at once when the utterance was stopped.
+    ///
+    /// # Errors
+    /// When the device was disconnected.
     async fn write(&self, samples: &[f32]) -> Result<()>;
 
-    /// Samples of this utterance that were handed to the device.
+    /// The number of samples of this utterance that were handed to the device.
     fn played(&self) -> u64;
 
+    /// Waits until at least `position` samples of the utterance were handed to the device, or the utterance was stopped or
+    /// replaced.
+    async fn reached(&self, position: u64);
+
     /// Waits until every queued sample was played, or the utterance was stopped.
+    ///
+    /// # Errors
+    /// When the device was disconnected.
     async fn drained(&self) -> Result<()>;
 
-    /// Silence now: at most one device buffer is still heard. Never blocks.
+    /// Stops the utterance at once; at most one device buffer is still audible. Never blocks.
     fn stop(&self);
 }
 
-/// What of the screen is shared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// The part of the desktop that a screenshot shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[ts(export)]
 pub enum CaptureTarget {
-    /// A whole monitor; without a name the one under the pointer, else the primary one.
+    /// A whole monitor. Without a name: the monitor under the pointer, else the primary one.
     Monitor {
-        /// The monitor's name as the operating system gives it.
+        /// The monitor's name in the operating system.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(feature = "ts", ts(optional))]
         name: Option<String>,
     },
-    /// One window; without a title the one that has the focus.
+    /// One window. Without a title: the focused window.
     Window {
         /// A part of the window's title.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[ts(optional)]
+        #[cfg_attr(feature = "ts", ts(optional))]
         title: Option<String>,
     },
-    /// A rectangle in desktop pixels.
+    /// A rectangle of the desktop, in desktop pixels.
     Region {
-        /// Left edge.
+        /// The left edge, in pixels; negative on a monitor left of the primary one.
         x: i32,
-        /// Upper edge.
+        /// The upper edge, in pixels; negative on a monitor above the primary one.
         y: i32,
-        /// Width, at least 1.
+        /// Width in pixels, at least 1.
         width: u32,
-        /// Height, at least 1.
+        /// Height in pixels, at least 1.
         height: u32,
     },
 }
@@ -149,21 +167,21 @@ impl Default for CaptureTarget {
     }
 }
 
-/// A rectangle of the desktop, in its pixels.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// A rectangle of the desktop, in desktop pixels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Area {
-    /// Left edge.
+    /// The left edge, in pixels.
     pub x: i32,
-    /// Upper edge.
+    /// The upper edge, in pixels.
     pub y: i32,
-    /// Width.
+    /// Width in pixels.
     pub width: u32,
-    /// Height.
+    /// Height in pixels.
     pub height: u32,
 }
 
-/// A picture of the screen, ready to be sent.
+/// A screenshot, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Screenshot {
     /// The JPEG file.
@@ -172,141 +190,183 @@ pub struct Screenshot {
     pub width: u32,
     /// Height in pixels after scaling, at most 1568.
     pub height: u32,
-    /// What of the desktop it shows.
+    /// The rectangle of the desktop that the screenshot shows.
     pub area: Area,
 }
 
-/// Takes pictures of the screen.
+/// The screen of the machine.
 #[async_trait]
 pub trait Screen: Send + Sync {
-    /// Captures, scales to at most 1568 px on the long edge and encodes as JPEG, off the calling task.
+    /// Takes a screenshot, scales it to at most 1568 pixels on the long edge, and encodes it as JPEG, on another thread.
+    ///
+    /// # Errors
+    /// When the target does not exist, or capturing it is denied.
     async fn capture(&self, target: &CaptureTarget) -> Result<Screenshot>;
 
-    /// Names of the monitors and titles of the windows that can be captured.
+    /// Lists the monitors and windows that can be captured.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
     async fn targets(&self) -> Result<Vec<CaptureTarget>>;
 }
 
-/// Keeps keys in the operating system's key store.
+/// The operating system's keyring, for API keys.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// Whether the store can be used; the error says why not.
+    /// Checks that the keyring can be used.
+    ///
+    /// # Errors
+    /// When it is missing, locked or denied.
     async fn check(&self) -> Result<()>;
-    /// The secret of that name, if there is one.
+    /// Reads the secret with this name; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the keyring fails.
     async fn get(&self, name: &str) -> Result<Option<SecretString>>;
-    /// Saves or replaces a secret.
+    /// Saves or replaces the secret with this name.
+    ///
+    /// # Errors
+    /// When the keyring fails.
     async fn set(&self, name: &str, secret: SecretString) -> Result<()>;
-    /// Removes a secret; no error when there was none.
+    /// Deletes the secret with this name. Succeeds when there is none.
+    ///
+    /// # Errors
+    /// When the keyring fails.
     async fn delete(&self, name: &str) -> Result<()>;
 }
 
-/// Keeps the turns.
+/// The database of turns.
 #[async_trait]
 pub trait History: Send + Sync {
     /// Saves or replaces a turn.
+    ///
+    /// # Errors
+    /// When the database fails.
     async fn save(&self, turn: &TurnRecord) -> Result<()>;
-    /// The turns that fit, newest first.
+    /// Finds the turns that match the filter, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
     async fn find(&self, filter: &TurnFilter) -> Result<Vec<TurnRecord>>;
-    /// One turn.
+    /// Reads the turn with this ID; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>>;
-    /// Removes a turn; no error when there was none.
+    /// Deletes the turn with this ID. Succeeds when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
     async fn delete(&self, id: &str) -> Result<()>;
 }
 
-/// Which turns.
+/// A filter for [`History::find`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TurnFilter {
-    /// Only of this session.
+    /// Only turns of the session with this ID.
     pub session: Option<String>,
-    /// Only those whose question or answer hold every one of these words, each by its beginning.
+    /// Only turns whose question or answer contains words that begin with each of these words.
     pub words: Option<String>,
-    /// Only those that began before this turn.
+    /// Only turns that began before the turn with this ID.
     pub before: Option<String>,
-    /// How many at most.
+    /// The largest number of turns to return.
     pub limit: u32,
 }
 
-/// Keeps what attempts used and cost.
-#[async_trait]
-pub trait Ledger: Send + Sync {
-    /// Adds attempts, in one write.
-    async fn add(&self, entries: &[Entry]) -> Result<()>;
-    /// What was used since the beginning of a day of this computer's time zone, per day, provider and service.
-    async fn sums(&self, from: jiff::civil::Date) -> Result<Vec<DaySum>>;
-}
-
-/// A local program to run.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// Where it is, from [`Programs::find`].
-    pub program: PathBuf,
-    /// Its arguments.
-    pub args: Vec<OsString>,
-    /// What it reads on standard input.
-    pub stdin: Bytes,
-    /// After this long it is ended and the job fails.
-    pub limit: Duration,
-}
-
-/// What a program wrote and how it ended.
-#[derive(Debug, Clone)]
-pub struct JobOutput {
-    /// Whether it ended with status 0.
-    pub success: bool,
-    /// Standard output.
-    pub stdout: Bytes,
-    /// Standard error, at most its last 2 KiB.
-    pub stderr: String,
-}
-
-/// Finds and runs programs on this computer, for the `offline` provider.
-#[async_trait]
-pub trait Programs: Send + Sync {
-    /// Where a program is, by its name on `PATH`.
-    fn find(&self, name: &str) -> Option<PathBuf>;
-    /// Runs it to its end. Dropping the future ends the program.
-    async fn run(&self, job: Job) -> Result<JobOutput>;
-}
-
-/// What works on this machine, or does not, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct Finding {
-    /// What was looked at: `microphone`, `speaker`, `screen`, `keyring`, `shortcut`, a program or a provider.
-    pub area: String,
-    /// Whether it works.
+/// One finding of the system check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Diagnostic {
+    /// The subject of the check.
+    #[cfg_attr(feature = "ts", ts(type = "string"))]
+    pub area: DiagnosticArea,
+    /// Whether the subject works.
     pub ok: bool,
-    /// What is.
+    /// The finding, in a sentence.
     pub message: String,
-    /// What to do about it, when it does not work.
+    /// What the user can do; absent when nothing needs to be done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub remedy: Option<String>,
 }
 
-/// Looks over the machine.
-#[async_trait]
-pub trait Doctor: Send + Sync {
-    /// Everything that can be checked at no cost.
-    async fn examine(&self) -> Vec<Finding>;
+/// The subject of a [`Diagnostic`]. Serialized as a word such as `microphone`, or as the name of a program or provider.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", from = "String")]
+#[non_exhaustive]
+pub enum DiagnosticArea {
+    /// Recording.
+    Microphone,
+    /// Playback.
+    Speaker,
+    /// Screenshots.
+    Screen,
+    /// The operating system's keyring.
+    Keyring,
+    /// The global push-to-talk shortcut.
+    Shortcut,
+    /// The settings file.
+    Settings,
+    /// The current route of a service: `stt route`, `llm route`, `vlm route`, `tts route`.
+    Route(Service),
+    /// A local program or a provider, by name.
+    Named(String),
 }
 
-/// Everything a machine offers, handed to the core once.
+impl std::fmt::Display for DiagnosticArea {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Microphone => f.write_str("microphone"),
+            Self::Speaker => f.write_str("speaker"),
+            Self::Screen => f.write_str("screen"),
+            Self::Keyring => f.write_str("keyring"),
+            Self::Shortcut => f.write_str("shortcut"),
+            Self::Settings => f.write_str("settings"),
+            Self::Route(service) => write!(f, "{} route", service.as_str()),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+impl From<DiagnosticArea> for String {
+    fn from(area: DiagnosticArea) -> Self {
+        area.to_string()
+    }
+}
+
+impl From<String> for DiagnosticArea {
+    fn from(name: String) -> Self {
+        let fixed = [Self::Microphone, Self::Speaker, Self::Screen, Self::Keyring, Self::Shortcut, Self::Settings];
+        let routes = Service::ALL.map(Self::Route);
+        let known = fixed.into_iter().chain(routes).find(|area| area.to_string() == name);
+        known.unwrap_or(Self::Named(name))
+    }
+}
+
+/// The system check of the machine.
+#[async_trait]
+pub trait Doctor: Send + Sync {
+    /// Checks everything that can be checked without a billed call.
+    async fn examine(&self) -> Vec<Diagnostic>;
+}
+
+/// All ports of the assistant.
 #[derive(Clone)]
 pub struct Ports {
-    /// Records.
+    /// Records questions.
     pub microphone: Arc<dyn Microphone>,
-    /// Plays.
+    /// Plays answers.
     pub speaker: Arc<dyn Speaker>,
-    /// Sees.
+    /// Takes screenshots.
     pub screen: Arc<dyn Screen>,
-    /// Keeps keys.
+    /// Stores API keys.
     pub secrets: Arc<dyn Secrets>,
-    /// Remembers.
+    /// Stores turns.
     pub history: Arc<dyn History>,
-    /// Keeps accounts.
+    /// Stores usage and cost.
     pub ledger: Arc<dyn Ledger>,
     /// Runs local programs.
     pub programs: Arc<dyn Programs>,
-    /// Looks over all of them.
+    /// Checks the machine.
     pub doctor: Arc<dyn Doctor>,
 }

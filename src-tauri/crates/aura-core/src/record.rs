@@ -1,37 +1,35 @@
-//! What is known of a turn: what was asked, answered and spoken, by which routes, and how long each stage took.
+//! The record of a turn: question, answer, routes, attempts, and how long each stage took.
 
 use std::path::PathBuf;
 
+use aura_router::{Attempt, Route, RouteNotice, RouteNoticeKind};
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
 
 use crate::error::Error;
-use crate::providers::{Class, Service, Usage};
-use crate::usage::Cost;
 
-/// Where a turn is. Idle → Listening → Transcribing → (Looking) → Thinking → Speaking → Idle.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+/// The stage of a turn: idle → listening → transcribing → (looking) → thinking → speaking → idle.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum Stage {
-    /// Nothing is going on.
+    /// No turn is running.
     #[default]
     Idle,
-    /// The microphone records.
+    /// The microphone records the question.
     Listening,
-    /// Speech becomes text.
+    /// The recording is transcribed.
     Transcribing,
-    /// The screenshot is waited for.
+    /// The turn waits for its screenshot or picture.
     Looking,
     /// The answer is written.
     Thinking,
-    /// The answer is heard.
+    /// The answer is played.
     Speaking,
 }
 
 impl Stage {
-    /// As it is written in events and records.
+    /// The stage's name in events and records, such as `thinking`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Idle => "idle",
@@ -44,153 +42,155 @@ impl Stage {
     }
 }
 
-/// A provider and model, and for speech a voice, for one service.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+/// One stage of a turn: when it ran, and its calls to providers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[ts(export)]
-pub struct Route {
-    /// The provider's name.
-    pub provider: String,
-    /// The model as it is sent.
-    pub model: String,
-    /// The voice, for `tts`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub voice: Option<String>,
-}
-
-/// One call to one route.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[ts(export)]
-pub struct Attempt {
-    /// What it was for.
-    pub service: Service,
-    /// Where it went.
-    pub route: Route,
-    /// From its start to its end, milliseconds.
-    pub ms: u32,
-    /// From its start to the first content of a stream, milliseconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub first_ms: Option<u32>,
-    /// How it failed; absent when it answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub class: Option<Class>,
-    /// What the provider said when it failed, without secrets.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub message: Option<String>,
-    /// What it used.
-    #[serde(default)]
-    pub usage: Usage,
-    /// What it cost.
-    #[serde(default)]
-    pub cost: Cost,
-}
-
-/// One stage of a turn, as it happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[ts(export)]
 pub struct StageTrace {
-    /// Which stage.
+    /// The stage.
     pub stage: Stage,
-    /// When it began, milliseconds after the turn did.
+    /// When the stage began, in milliseconds since the turn began.
     pub start_ms: u32,
-    /// How long it took, milliseconds.
+    /// How long the stage took, in milliseconds.
     pub ms: u32,
-    /// The route that answered.
+    /// The route that succeeded; absent when none did, or the stage calls no provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub route: Option<Route>,
-    /// Every attempt, in order.
+    /// Every call to a provider, in order.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
 }
 
-/// Something the person should know that is not a failure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// A message to the user about something that did not end the turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[ts(export)]
 pub struct Notice {
-    /// What it is about: `fallback`, `not_ready`, `model_replaced`, `model_gone`, `recording_limit`, `microphone_lost`, `no_speaker`,
-    /// `no_screen`, `not_spoken`, `not_kept`, `cut`.
-    pub kind: String,
-    /// One sentence.
+    /// The kind of notice.
+    pub kind: NoticeKind,
+    /// One or two sentences to show.
     pub message: String,
 }
 
-impl Seen {
-    /// A picture that was attached; how large it is, is not looked at.
+/// What a [`Notice`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeKind {
+    /// Another provider answered after the first one failed.
+    Fallback,
+    /// The chosen provider was skipped: it has no key, no consent, or its circuit is open.
+    NotReady,
+    /// The model was retired or overloaded; another one was used.
+    ModelReplaced,
+    /// The provider reported that the model is gone; another one was used.
+    ModelGone,
+    /// The recording reached its time limit.
+    RecordingLimit,
+    /// The microphone was disconnected; the recording up to then was used.
+    MicrophoneLost,
+    /// The answer could not be played.
+    NoSpeaker,
+    /// The screen could not be captured; the question was answered without a screenshot.
+    NoScreen,
+    /// The answer could not be synthesized; it can be read.
+    NotSpoken,
+    /// The recording of the question or the answer could not be saved.
+    #[serde(rename = "not_kept")]
+    RecordingNotSaved,
+    /// The answer reached the token limit and was cut off.
+    #[serde(rename = "cut")]
+    AnswerTruncated,
+    /// A kind that a later version of AURA wrote.
+    #[serde(other)]
+    Unknown,
+}
+
+impl From<RouteNotice> for Notice {
+    fn from(notice: RouteNotice) -> Self {
+        let kind = match notice.kind {
+            RouteNoticeKind::Fallback => NoticeKind::Fallback,
+            RouteNoticeKind::NotReady => NoticeKind::NotReady,
+            RouteNoticeKind::ModelReplaced => NoticeKind::ModelReplaced,
+            RouteNoticeKind::ModelGone => NoticeKind::ModelGone,
+            _ => NoticeKind::Unknown,
+        };
+        Self { kind, message: notice.message }
+    }
+}
+
+/// The picture that was sent with a question: a screenshot, or a file that the user attached.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(rename = "Seen"))]
+pub struct SentPicture {
+    /// Width in pixels; 0 for an attached file, whose size is not read.
+    pub width: u32,
+    /// Height in pixels; 0 for an attached file, whose size is not read.
+    pub height: u32,
+    /// Size of the file in bytes.
+    pub bytes: u32,
+}
+
+impl SentPicture {
+    /// An attached file of this size in bytes.
     pub(crate) fn attached(bytes: usize) -> Self {
         Self { width: 0, height: 0, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) }
     }
 
-    /// Whether it is a picture of the screen: an attached one has no size.
-    pub fn is_of_the_screen(&self) -> bool {
+    /// Whether the picture is a screenshot rather than an attached file.
+    pub fn is_screenshot(&self) -> bool {
         self.width > 0 && self.height > 0
     }
 }
 
-/// The picture that was sent with a turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct Seen {
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// Size of the JPEG in bytes.
-    pub bytes: u32,
-}
-
-/// One press, question and spoken answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// One turn: a question and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct TurnRecord {
-    /// Its name: a UUID that sorts by time.
+    /// The turn's ID: a version 7 UUID, which sorts by time.
     pub id: String,
-    /// The turns that share memory.
+    /// ID of the session. Turns of one session share memory.
     pub session: String,
-    /// When the key was pressed.
-    #[ts(type = "string")]
+    /// When the turn began: when the key was pressed, or the request arrived.
+    #[cfg_attr(feature = "ts", ts(type = "string"))]
     pub started_at: jiff::Timestamp,
-    /// What was asked; empty when it was not understood.
+    /// The question as text; empty when it was not transcribed.
     pub transcript: String,
-    /// The whole answer as it was written.
+    /// The answer as it was written, up to the point where writing stopped.
     pub answer: String,
-    /// The part of the answer that was heard.
+    /// The part of the answer that was played.
     pub spoken: String,
-    /// Whether the person cut it short.
+    /// Whether the user interrupted the turn.
     pub interrupted: bool,
-    /// Why it failed.
+    /// Why the turn failed; absent when it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub error: Option<Error>,
-    /// Each stage, in order.
+    /// The stages of the turn, in the order in which they began.
     pub stages: Vec<StageTrace>,
-    /// What the person should know.
+    /// Notices to show to the user, in order.
     pub notices: Vec<Notice>,
-    /// The recording of the question.
+    /// The audio file of the question: AURA's recording, or the file that the user passed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "string")]
+    #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
     pub question_audio: Option<PathBuf>,
-    /// The recording of the answer.
+    /// The audio file of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "string")]
+    #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
     pub answer_audio: Option<PathBuf>,
-    /// The picture that was sent.
+    /// The picture that was sent with the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub seen: Option<Seen>,
-    /// The picture file that was attached. It is the person's own.
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub seen: Option<SentPicture>,
+    /// The path of the picture file that the user attached. AURA never deletes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional, type = "string")]
+    #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
     pub picture: Option<PathBuf>,
-    /// From release (or from the typed question) to the first sample handed to the speaker, milliseconds.
+    /// Time from the release of the key, or from the typed question, to the first sample handed to the speaker, in milliseconds;
+    /// absent when nothing was played.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub first_sound_ms: Option<u32>,
 }

@@ -1,16 +1,16 @@
-//! The real machine behind the ports of [`aura_core`]: microphone, speaker, screen, key store, history and local programs, and
-//! besides them the global shortcut and the doctor.
+//! The ports of [`aura_core`] on a real computer: microphone, speaker, screen, key store, history, local programs and the system check,
+//! and the global push-to-talk shortcut.
 //!
-//! Nothing here blocks the runtime: what has to wait for the machine does so on a thread of its own, with a limit.
+//! Nothing here blocks the async runtime: calls that wait for the operating system run on threads of their own, with a timeout.
 
 pub mod hotkey;
 
+mod audio_devices;
+mod blocking;
 mod doctor;
 mod history;
-mod hosts;
 mod keyring;
 mod microphone;
-mod off;
 mod paths;
 mod programs;
 mod screen;
@@ -21,23 +21,26 @@ use std::sync::Arc;
 use aura_core::error::Result;
 use aura_core::ports::Ports;
 
-pub use doctor::MachineDoctor;
+pub use doctor::SystemDoctor;
 pub use history::SqliteHistory;
 pub use keyring::Keyring;
-pub use microphone::SoundMicrophone;
+pub use microphone::CpalMicrophone;
 pub use paths::{Paths, documents};
 pub use programs::LocalPrograms;
 pub use screen::DesktopScreen;
-pub use speaker::SoundSpeaker;
+pub use speaker::CpalSpeaker;
 
-/// This machine. No device is touched yet.
+/// The ports of this computer. Opens the history; devices are opened when they are first used.
+///
+/// # Errors
+/// The history cannot be opened or created.
 pub fn ports(paths: &Paths) -> Result<Ports> {
-    let microphone = Arc::new(SoundMicrophone::default());
-    let speaker = Arc::new(SoundSpeaker::default());
+    let microphone = Arc::new(CpalMicrophone::default());
+    let speaker = Arc::new(CpalSpeaker::default());
     let screen = Arc::new(DesktopScreen::default());
     let secrets = Arc::new(Keyring);
     let programs = Arc::new(LocalPrograms);
-    let doctor = Arc::new(MachineDoctor {
+    let doctor = Arc::new(SystemDoctor {
         microphone: microphone.clone(),
         speaker: speaker.clone(),
         screen: screen.clone(),

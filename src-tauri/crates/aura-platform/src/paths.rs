@@ -1,59 +1,68 @@
-//! Where AURA keeps its files.
+//! The folders in which AURA keeps its files.
 
 use std::path::{Path, PathBuf};
 
+use aura_core::config::Environment;
 use aura_core::error::{Error, Result};
 
-/// The two folders of AURA: what the person set, and what AURA gathered.
+/// AURA's two folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
-    /// Settings.
+    /// The settings.
     pub config: PathBuf,
-    /// History, recordings and logs.
+    /// History, recordings, the API token and other data.
     pub data: PathBuf,
 }
 
 impl Paths {
-    /// The folders that `AURA_CONFIG_DIR` and `AURA_DATA_DIR` name, else the operating system's usual ones. They are created,
-    /// readable by this person alone.
-    pub fn find() -> Result<Self> {
-        let usual = directories::ProjectDirs::from("", "", "aura");
-        let folder = |variable: &str, usual: Option<&Path>| {
+    /// The folders that `AURA_CONFIG_DIR` and `AURA_DATA_DIR` name, else the operating system's default ones. Missing folders are
+    /// created; only the current user can read them.
+    ///
+    /// # Errors
+    /// There is no home folder and a variable is not set, or a folder cannot be created.
+    pub fn find(environment: &Environment) -> Result<Self> {
+        let default = directories::ProjectDirs::from("", "", "aura");
+        let folder = |variable: &str, default: Option<&Path>| {
+            // `environment` holds only UTF-8 values; a path in a variable of the process may be something else.
             std::env::var_os(variable)
+                .or_else(|| environment.get(variable).map(Into::into))
                 .filter(|folder| !folder.is_empty())
                 .map(PathBuf::from)
-                .or(usual.map(Path::to_owned))
+                .or(default.map(Path::to_owned))
         };
-        let config = folder("AURA_CONFIG_DIR", usual.as_ref().map(|dirs| dirs.config_dir()));
-        let data = folder("AURA_DATA_DIR", usual.as_ref().map(|dirs| dirs.data_dir()));
+        let config = folder("AURA_CONFIG_DIR", default.as_ref().map(|dirs| dirs.config_dir()));
+        let data = folder("AURA_DATA_DIR", default.as_ref().map(|dirs| dirs.data_dir()));
         match (config, data) {
             (Some(config), Some(data)) => Self::at(config, data),
             _ => Err(Error::storage(
                 "find your home folder",
-                "set AURA_CONFIG_DIR and AURA_DATA_DIR to say where to keep files",
+                "set AURA_CONFIG_DIR and AURA_DATA_DIR to the folders to use",
             )),
         }
     }
 
-    /// These folders, created when they are not there.
+    /// These two folders, created if they do not exist.
+    ///
+    /// # Errors
+    /// A folder cannot be created.
     pub fn at(config: impl Into<PathBuf>, data: impl Into<PathBuf>) -> Result<Self> {
         let paths = Self { config: config.into(), data: data.into() };
         for folder in [&paths.config, &paths.data] {
-            create(folder)
+            create_private(folder)
                 .map_err(|cause| Error::storage(&format!("create the folder {}", folder.display()), cause))?;
         }
         Ok(paths)
     }
 }
 
-/// Where the person keeps documents, if the desktop says so: there an export is found again.
+/// The user's documents folder, if the desktop has one. Exports are saved there.
 pub fn documents() -> Option<PathBuf> {
     let dirs = directories::UserDirs::new()?;
     dirs.document_dir().filter(|folder| folder.is_dir()).map(Path::to_owned)
 }
 
-/// Creates a folder for this person alone. One that is there already keeps its permissions: it may be shared on purpose.
-fn create(folder: &Path) -> std::io::Result<()> {
+/// Creates a folder that only the current user can read. An existing folder keeps its permissions, because it may be shared on purpose.
+fn create_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -66,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn creates_both_folders_for_one_person() {
+    fn both_folders_are_created_private() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::at(home.path().join("a/config"), home.path().join("data")).unwrap();
         for folder in [&paths.config, &paths.data] {
@@ -80,12 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn says_which_folder_cannot_be_created() {
+    fn an_error_names_the_folder_that_cannot_be_created() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("file");
         std::fs::write(&file, "").unwrap();
         let error = Paths::at(file.join("config"), home.path()).unwrap_err();
-        assert_eq!(error.code, aura_core::error::Code::Storage);
+        assert_eq!(error.code, aura_core::error::ErrorCode::Storage);
         assert!(error.message.contains("file/config"), "{}", error.message);
     }
 }

@@ -1,33 +1,33 @@
-//! The doctor on a machine that has nothing, and on one that has everything.
+//! The system check on a computer that has everything, and on one that has nothing.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-use aura_core::ports::Finding;
+use aura_core::ports::Diagnostic;
 use aura_platform::{Paths, ports};
 use aura_tests::display::Display;
 use aura_tests::keyring::Bus;
 use aura_tests::process::in_own_process;
 use aura_tests::sound::Sound;
 
-fn examine() -> Vec<Finding> {
+fn examine() -> Vec<Diagnostic> {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::at(folder.path().join("config"), folder.path().join("data")).unwrap();
     let ports = ports(&paths).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let findings = runtime.block_on(ports.doctor.examine());
-    for finding in &findings {
-        eprintln!("{finding:?}");
+    let results = runtime.block_on(ports.doctor.examine());
+    for result in &results {
+        eprintln!("{result:?}");
     }
-    findings
+    results
 }
 
-fn finding<'a>(all: &'a [Finding], area: &str) -> &'a Finding {
-    all.iter().find(|finding| finding.area == area).unwrap_or_else(|| panic!("nothing about {area}"))
+fn result_for<'a>(all: &'a [Diagnostic], area: &str) -> &'a Diagnostic {
+    all.iter().find(|result| result.area.to_string() == area).unwrap_or_else(|| panic!("no result for {area}"))
 }
 
 const AREAS: [&str; 5] = ["microphone", "speaker", "screen", "keyring", "shortcut"];
 
 #[test]
-fn finds_everything_at_work() {
+fn a_complete_computer_passes() {
     let prepare = || {
         let (sound, display, bus) = (Sound::start(), Display::start(800, 600), Bus::with_store());
         let mut environment = bus.environment();
@@ -35,20 +35,20 @@ fn finds_everything_at_work() {
         environment.extend(sound.environment());
         ((sound, display, bus), environment)
     };
-    in_own_process("finds_everything_at_work", prepare, || {
-        let findings = examine();
+    in_own_process("a_complete_computer_passes", prepare, || {
+        let results = examine();
         for area in ["speaker", "screen", "keyring", "shortcut"] {
-            let finding = finding(&findings, area);
-            assert!(finding.ok && finding.remedy.is_none(), "{finding:?}");
+            let result = result_for(&results, area);
+            assert!(result.ok && result.remedy.is_none(), "{result:?}");
         }
-        // Nobody plays into the microphone: that is silence, and the remedy says so.
-        let microphone = finding(&findings, "microphone");
+        // Nothing is played into the microphone.
+        let microphone = result_for(&results, "microphone");
         assert!(!microphone.ok && microphone.message.contains("only silence"), "{microphone:?}");
     });
 }
 
 #[test]
-fn says_what_to_do_on_a_bare_machine() {
+fn every_problem_of_a_bare_computer_has_a_remedy() {
     let prepare = || {
         let (bus, folder) = (Bus::start(), tempfile::tempdir().unwrap());
         let mut environment = bus.environment();
@@ -57,11 +57,11 @@ fn says_what_to_do_on_a_bare_machine() {
         environment.extend([("PULSE_SERVER", "unix:/nowhere".into()), ("PIPEWIRE_RUNTIME_DIR", folder.path().into())]);
         ((bus, folder), environment)
     };
-    in_own_process("says_what_to_do_on_a_bare_machine", prepare, || {
-        let findings = examine();
+    in_own_process("every_problem_of_a_bare_computer_has_a_remedy", prepare, || {
+        let results = examine();
         for area in AREAS.into_iter().chain(["whisper-cli", "tesseract", "piper"]) {
-            let finding = finding(&findings, area);
-            assert!(!finding.ok && finding.remedy.as_ref().is_some_and(|remedy| remedy.len() > 10), "{finding:?}");
+            let result = result_for(&results, area);
+            assert!(!result.ok && result.remedy.as_ref().is_some_and(|remedy| remedy.len() > 10), "{result:?}");
         }
     });
 }

@@ -1,10 +1,10 @@
-//! The real key store adapter against a real Secret Service.
+//! The key store port against a private Secret Service.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use aura_core::error::Code;
+use aura_core::error::ErrorCode;
 use aura_core::ports::Secrets;
 use aura_platform::Keyring;
 use aura_tests::keyring::{Bus, freeze, with_bus};
@@ -16,8 +16,8 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 #[test]
-fn keeps_replaces_and_removes() {
-    with_bus("keeps_replaces_and_removes", Bus::with_store, || {
+fn keys_are_saved_replaced_and_removed() {
+    with_bus("keys_are_saved_replaced_and_removed", Bus::with_store, || {
         run(async {
             Keyring.check().await.unwrap();
             assert!(Keyring.get("groq").await.unwrap().is_none());
@@ -26,7 +26,7 @@ fn keeps_replaces_and_removes() {
                 assert_eq!(Keyring.get("groq").await.unwrap().unwrap().expose_secret(), secret);
             }
             Keyring.set("gemini", SecretString::from("other")).await.unwrap();
-            // Other programs see it under AURA's name.
+            // Other programs find it under AURA's service name.
             let seen = run_program(
                 Command::new("secret-tool").args(["lookup", "service", "aura", "username", "groq"]),
                 "libsecret-tools",
@@ -41,14 +41,14 @@ fn keeps_replaces_and_removes() {
 }
 
 #[test]
-fn a_store_that_hangs_is_not_waited_for() {
-    with_bus("a_store_that_hangs_is_not_waited_for", Bus::with_store, || {
+fn a_store_that_does_not_answer_times_out() {
+    with_bus("a_store_that_does_not_answer_times_out", Bus::with_store, || {
         run(async {
             Keyring.check().await.unwrap();
             freeze(true);
             let begun = Instant::now();
             let error = Keyring.get("groq").await.unwrap_err();
-            assert_eq!(error.code, Code::Keyring);
+            assert_eq!(error.code, ErrorCode::Keyring);
             assert!(begun.elapsed() < Duration::from_secs(7));
             assert!(error.message.contains("Unlock"), "{}", error.message);
             freeze(false);
@@ -58,11 +58,11 @@ fn a_store_that_hangs_is_not_waited_for() {
 }
 
 #[test]
-fn no_store_is_said_plainly() {
-    with_bus("no_store_is_said_plainly", Bus::start, || {
+fn a_missing_store_is_reported() {
+    with_bus("a_missing_store_is_reported", Bus::start, || {
         run(async {
             let error = Keyring.check().await.unwrap_err();
-            assert_eq!(error.code, Code::Keyring);
+            assert_eq!(error.code, ErrorCode::Keyring);
             assert!(error.message.contains("gnome-keyring"), "{}", error.message);
             assert!(Keyring.set("groq", SecretString::from("gsk")).await.is_err());
         });

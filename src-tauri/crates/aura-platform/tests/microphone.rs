@@ -1,12 +1,12 @@
-//! The real microphone adapter against a real sound server.
+//! The microphone port against a private PulseAudio server.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::time::{Duration, Instant};
 
-use aura_core::audio::{SPEECH_RATE, rms};
-use aura_core::error::Code;
+use aura_audio::{SPEECH_RATE, rms};
+use aura_core::error::ErrorCode;
 use aura_core::ports::{Microphone, Recording};
-use aura_platform::SoundMicrophone;
+use aura_platform::CpalMicrophone;
 use aura_tests::process::{in_own_process, wait_until};
 use aura_tests::sound::{self, with_sound};
 
@@ -14,7 +14,7 @@ fn run(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test);
 }
 
-/// Records so many milliseconds.
+/// Records for `ms` milliseconds.
 async fn listen(recording: &mut Recording, ms: usize) -> Vec<i16> {
     let mut samples = Vec::new();
     while samples.len() < ms * SPEECH_RATE as usize / 1000 {
@@ -25,8 +25,8 @@ async fn listen(recording: &mut Recording, ms: usize) -> Vec<i16> {
     samples
 }
 
-/// How strong a frequency is, 0..=1.
-fn strength(samples: &[i16], frequency: f64) -> f64 {
+/// The amplitude of a frequency, 0..=1.
+fn amplitude(samples: &[i16], frequency: f64) -> f64 {
     let (mut re, mut im) = (0.0, 0.0);
     for (n, sample) in samples.iter().enumerate() {
         let angle = std::f64::consts::TAU * frequency * n as f64 / f64::from(SPEECH_RATE);
@@ -36,25 +36,25 @@ fn strength(samples: &[i16], frequency: f64) -> f64 {
     2.0 * (re * re + im * im).sqrt() / samples.len().max(1) as f64
 }
 
-/// The server soon has no stream of ours.
-fn nothing_is_open() {
+/// Waits until AURA has no recording stream open.
+fn wait_until_closed() {
     let closed = || !sound::pactl(&["list", "source-outputs"]).contains("cpal");
     assert!(wait_until(Duration::from_secs(30), closed), "still open:\n{}", sound::pactl(&["list", "source-outputs"]));
 }
 
 #[test]
-fn hears_what_is_said_and_stops() {
-    with_sound("hears_what_is_said_and_stops", || {
+fn a_tone_is_recorded_until_the_stop() {
+    with_sound("a_tone_is_recorded_until_the_stop", || {
         run(async {
             let folder = tempfile::tempdir().unwrap();
             let tone = folder.path().join("tone.wav");
             sound::make_file(&tone, 44_100, 1, "synth 250 sine 440 gain -6");
             let _playing = sound::play_into_microphone(&tone);
 
-            let microphone = SoundMicrophone::default();
+            let microphone = CpalMicrophone::default();
             let mut first_ms = Vec::new();
             let (mut clean, mut heard) = (0, Vec::new());
-            // A busy computer tears holes into a recording, here and there: a wrong rate or wrong channels spoil each of them.
+            // A busy computer leaves gaps in some recordings. A wrong rate or wrong channels would spoil all of them.
             for _ in 0..30 {
                 let begun = Instant::now();
                 let mut recording = microphone.record(None).await.unwrap();
@@ -68,11 +68,11 @@ fn hears_what_is_said_and_stops() {
                         samples.extend(block.unwrap());
                     }
                 };
-                tokio::time::timeout(Duration::from_secs(30), rest).await.expect("it records on after the stop");
+                tokio::time::timeout(Duration::from_secs(30), rest).await.expect("it still records after the stop");
                 eprintln!("the end took {:.1} ms", stopped.elapsed().as_secs_f64() * 1000.0);
-                let (tone, other) = (strength(&samples, 440.0), strength(&samples, 1000.0));
+                let (tone, other) = (amplitude(&samples, 440.0), amplitude(&samples, 1000.0));
                 heard.push(format!("440 Hz {tone:.3}, 1000 Hz {other:.3}"));
-                // PulseAudio halves mono that is played on two channels.
+                // PulseAudio halves the amplitude of mono that is played on two channels.
                 clean += usize::from((0.15..0.27).contains(&tone) && other < 0.02);
                 if clean == 4 {
                     break;
@@ -82,50 +82,53 @@ fn hears_what_is_said_and_stops() {
             eprintln!("first recording: open to first block {:.0} ms", first_ms.remove(0));
             first_ms.sort_by(f64::total_cmp);
             eprintln!("next {}: p50 {:.0} ms, all {first_ms:.0?}", first_ms.len(), first_ms[first_ms.len() / 2]);
-            nothing_is_open();
+            wait_until_closed();
         });
     });
 }
 
 #[test]
-fn lists_and_picks_devices() {
-    with_sound("lists_and_picks_devices", || {
+fn microphones_are_listed_and_selected_by_name() {
+    with_sound("microphones_are_listed_and_selected_by_name", || {
         run(async {
-            let microphone = SoundMicrophone::default();
+            let microphone = CpalMicrophone::default();
             let devices = microphone.devices().await.unwrap();
             eprintln!("{devices:?}");
             assert_eq!(devices.iter().filter(|device| device.default).count(), 1);
             let default = devices.iter().find(|device| device.default).unwrap();
             assert_eq!(default.label, "Microphone");
-            assert!(devices.iter().all(|device| !device.id.ends_with(".monitor")), "a loudspeaker is no microphone");
+            assert!(
+                devices.iter().all(|device| !device.id.ends_with(".monitor")),
+                "a monitor is listed as a microphone"
+            );
 
-            // By its name, by the name that another sound system gave it, and by its label.
+            // By its id, by the id that another sound system gave it, and by its label.
             for name in [default.id.as_str(), "pipewire:microphone", "Microphone"] {
                 let mut recording = microphone.record(Some(name)).await.unwrap();
                 assert!(recording.next().await.unwrap().is_ok(), "{name}");
             }
             let error = microphone.record(Some("pulseaudio:headset")).await.unwrap_err();
-            assert_eq!(error.code, Code::NoMicrophone);
+            assert_eq!(error.code, ErrorCode::NoMicrophone);
             assert!(error.message.contains("“headset” is not connected"), "{}", error.message);
         });
     });
 }
 
 #[test]
-fn a_computer_without_a_microphone_says_so() {
-    with_sound("a_computer_without_a_microphone_says_so", || {
+fn a_computer_without_a_microphone_is_reported() {
+    with_sound("a_computer_without_a_microphone_is_reported", || {
         run(async {
-            // What PulseAudio does when the last microphone is unplugged: a loudspeaker becomes the source.
+            // When the last microphone is unplugged, PulseAudio makes a monitor of a speaker the default source.
             sound::pactl(&["unload-module", "module-remap-source"]);
-            let error = SoundMicrophone::default().record(None).await.unwrap_err();
-            assert_eq!(error.code, Code::NoMicrophone, "{error:?}");
+            let error = CpalMicrophone::default().record(None).await.unwrap_err();
+            assert_eq!(error.code, ErrorCode::NoMicrophone, "{error:?}");
             assert!(error.message.contains("Connect one"), "{}", error.message);
         });
     });
 }
 
 #[test]
-fn no_sound_system_at_all() {
+fn a_computer_without_a_sound_system_is_reported() {
     let nowhere = || {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().as_os_str().to_owned();
@@ -137,19 +140,19 @@ fn no_sound_system_at_all() {
         ];
         (folder, environment)
     };
-    in_own_process("no_sound_system_at_all", nowhere, || {
+    in_own_process("a_computer_without_a_sound_system_is_reported", nowhere, || {
         run(async {
-            let error = SoundMicrophone::default().record(None).await.unwrap_err();
-            assert_eq!(error.code, Code::NoMicrophone, "{error:?}");
+            let error = CpalMicrophone::default().record(None).await.unwrap_err();
+            assert_eq!(error.code, ErrorCode::NoMicrophone, "{error:?}");
         });
     });
 }
 
 #[test]
-fn a_microphone_that_vanishes_is_one_error_and_comes_back() {
-    with_sound("a_microphone_that_vanishes_is_one_error_and_comes_back", || {
+fn a_lost_microphone_is_one_error_and_can_be_opened_again() {
+    with_sound("a_lost_microphone_is_one_error_and_can_be_opened_again", || {
         run(async {
-            let microphone = SoundMicrophone::default();
+            let microphone = CpalMicrophone::default();
             let mut recording = microphone.record(None).await.unwrap();
             listen(&mut recording, 300).await;
             sound::crash();
@@ -159,7 +162,11 @@ fn a_microphone_that_vanishes_is_one_error_and_comes_back() {
                 errors.extend(block.err());
             }
             eprintln!("lost after {:.0} ms", crashed.elapsed().as_secs_f64() * 1000.0);
-            assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), [Code::MicrophoneLost], "{errors:?}");
+            assert_eq!(
+                errors.iter().map(|error| error.code).collect::<Vec<_>>(),
+                [ErrorCode::MicrophoneLost],
+                "{errors:?}"
+            );
             assert!(microphone.record(None).await.is_err());
 
             let _server = sound::restart();
@@ -171,14 +178,14 @@ fn a_microphone_that_vanishes_is_one_error_and_comes_back() {
 }
 
 #[test]
-fn dropping_the_recording_frees_the_device() {
-    with_sound("dropping_the_recording_frees_the_device", || {
+fn dropping_the_recording_closes_the_device() {
+    with_sound("dropping_the_recording_closes_the_device", || {
         run(async {
-            let microphone = SoundMicrophone::default();
+            let microphone = CpalMicrophone::default();
             let mut recording = microphone.record(None).await.unwrap();
             recording.next().await.unwrap().unwrap();
             drop(recording);
-            nothing_is_open();
+            wait_until_closed();
         });
     });
 }

@@ -1,9 +1,9 @@
-//! The real screen adapter against a real X server.
+//! The screen port against a private X server.
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::time::{Duration, Instant};
 
-use aura_core::error::Code;
+use aura_core::error::ErrorCode;
 use aura_core::ports::{CaptureTarget, Screen, Screenshot};
 use aura_platform::DesktopScreen;
 use aura_tests::display::{self, Display, with_display};
@@ -17,7 +17,7 @@ fn monitor() -> CaptureTarget {
     CaptureTarget::Monitor { name: None }
 }
 
-/// The colour at a place given in thousandths of the picture.
+/// The colour at a position in thousandths of the picture.
 fn colour(shot: &Screenshot, x: u32, y: u32) -> [u8; 3] {
     let image = image::load_from_memory(&shot.jpeg).unwrap().to_rgb8();
     assert_eq!(image.dimensions(), (shot.width, shot.height));
@@ -29,9 +29,9 @@ fn near(got: [u8; 3], wanted: [u8; 3]) {
 }
 
 #[test]
-fn sees_the_whole_monitor_and_parts_of_it() {
+fn the_whole_monitor_and_regions_are_captured() {
     with_display(
-        "sees_the_whole_monitor_and_parts_of_it",
+        "the_whole_monitor_and_regions_are_captured",
         || Display::start(1920, 1080),
         || {
             run(async {
@@ -79,7 +79,7 @@ fn sees_the_whole_monitor_and_parts_of_it() {
                     shot.jpeg.len() / 1024
                 );
 
-                // What is read is what is there.
+                // The text is legible.
                 let jpeg = folder.path().join("shot.jpg");
                 std::fs::write(&jpeg, &shot.jpeg).unwrap();
                 let text = run_program(
@@ -90,7 +90,7 @@ fn sees_the_whole_monitor_and_parts_of_it() {
                     assert!(text.contains(word), "{text}");
                 }
 
-                // A region is not scaled when it is small, and is cut where it leaves the monitor.
+                // A small region is not scaled, and a region is cut off at the edge of the monitor.
                 let region = |x, y, width, height| CaptureTarget::Region { x, y, width, height };
                 let shot = screen.capture(&region(900, 480, 200, 100)).await.unwrap();
                 assert_eq!((shot.width, shot.height), (200, 100));
@@ -99,7 +99,7 @@ fn sees_the_whole_monitor_and_parts_of_it() {
                 let shot = screen.capture(&region(-50, -50, 100, 80)).await.unwrap();
                 assert_eq!((shot.width, shot.height), (50, 30));
                 let error = screen.capture(&region(5000, 0, 10, 10)).await.unwrap_err();
-                assert_eq!(error.code, Code::CaptureRefused);
+                assert_eq!(error.code, ErrorCode::CaptureRefused);
 
                 let targets = screen.targets().await.unwrap();
                 eprintln!("{targets:?}");
@@ -113,9 +113,9 @@ fn sees_the_whole_monitor_and_parts_of_it() {
 }
 
 #[test]
-fn sees_windows() {
+fn windows_are_captured_by_title_and_focus() {
     with_display(
-        "sees_windows",
+        "windows_are_captured_by_title_and_focus",
         || Display::managed(1280, 800),
         || {
             run(async {
@@ -147,7 +147,7 @@ fn sees_windows() {
                 assert_eq!((shot.width, shot.height), (300, 200));
 
                 let error = screen.capture(&window(Some("no such window"))).await.unwrap_err();
-                assert_eq!(error.code, Code::CaptureRefused);
+                assert_eq!(error.code, ErrorCode::CaptureRefused);
                 assert!(error.message.contains("“no such window”"), "{}", error.message);
             });
         },
@@ -155,36 +155,36 @@ fn sees_windows() {
 }
 
 #[test]
-fn no_screen_is_said_plainly() {
+fn a_computer_without_a_display_is_reported() {
     let nowhere = || ((), vec![("DISPLAY", "".into()), ("WAYLAND_DISPLAY", "".into())]);
-    in_own_process("no_screen_is_said_plainly", nowhere, || {
+    in_own_process("a_computer_without_a_display_is_reported", nowhere, || {
         run(async {
             let error = DesktopScreen::default().capture(&monitor()).await.unwrap_err();
-            assert_eq!(error.code, Code::CaptureRefused);
+            assert_eq!(error.code, ErrorCode::CaptureRefused);
             assert!(error.message.contains("DISPLAY"), "{}", error.message);
         });
     });
 }
 
 #[test]
-fn a_desktop_that_does_not_answer_is_not_waited_for() {
+fn a_desktop_that_does_not_answer_times_out_once() {
     with_display(
-        "a_desktop_that_does_not_answer_is_not_waited_for",
+        "a_desktop_that_does_not_answer_times_out_once",
         || Display::start(640, 480),
         || {
             run(async {
                 let screen = DesktopScreen::default();
                 screen.capture(&monitor()).await.unwrap();
                 display::freeze(true);
-                // No time is waited for in earnest: this clock goes on when nobody has anything to do.
+                // The paused clock advances by itself while all tasks are idle.
                 tokio::time::pause();
                 let error = screen.capture(&monitor()).await.unwrap_err();
-                assert_eq!(error.code, Code::CaptureRefused);
+                assert_eq!(error.code, ErrorCode::CaptureRefused);
                 assert!(error.message.contains("in time"), "{}", error.message);
-                // The next one does not hang as well.
+                // The next capture does not wait.
                 let begun = tokio::time::Instant::now();
                 assert!(screen.capture(&monitor()).await.is_err());
-                assert_eq!(begun.elapsed(), Duration::ZERO, "it was waited for once more");
+                assert_eq!(begun.elapsed(), Duration::ZERO, "it waits once more");
                 tokio::time::resume();
                 display::freeze(false);
                 let again = async {
@@ -199,12 +199,12 @@ fn a_desktop_that_does_not_answer_is_not_waited_for() {
 }
 
 #[test]
-fn a_display_that_is_gone_is_said_plainly() {
+fn a_display_that_cannot_be_reached_is_reported() {
     let gone = || ((), vec![("DISPLAY", ":987".into()), ("WAYLAND_DISPLAY", "".into())]);
-    in_own_process("a_display_that_is_gone_is_said_plainly", gone, || {
+    in_own_process("a_display_that_cannot_be_reached_is_reported", gone, || {
         run(async {
             let error = DesktopScreen::default().capture(&monitor()).await.unwrap_err();
-            assert_eq!(error.code, Code::CaptureRefused);
+            assert_eq!(error.code, ErrorCode::CaptureRefused);
             assert!(error.message.contains("desktop session"), "{}", error.message);
         });
     });

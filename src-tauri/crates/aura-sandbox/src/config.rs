@@ -1,4 +1,4 @@
-//! What a sandbox is started with, and the timing that can be changed while it runs.
+//! Configuration of a sandbox. Script, delays and fixed answers can also be changed while it runs.
 
 use std::path::PathBuf;
 
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::script::Script;
 
-/// The key that a sandbox accepts unless told otherwise.
+/// The API key that a sandbox accepts by default.
 pub const DEFAULT_KEY: &str = "sandbox-key";
 
-/// What a sandbox is started with.
+/// Configuration to start a sandbox with.
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
-    /// Port on 127.0.0.1; 0 takes a free one.
+    /// TCP port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// The one key that every provider accepts.
+    /// API key that every imitated provider accepts.
     pub key: String,
-    /// What the models answer.
+    /// Replies of the models.
     pub script: Script,
-    /// How long each service takes.
+    /// Latency of each service.
     pub delays: Delays,
-    /// Fixed answers in place of real speech recognition and synthesis.
-    pub fixed: Fixed,
-    /// A model for `whisper-cli`; without one, pocketsphinx recognises.
+    /// Fixed answers that replace speech recognition and synthesis.
+    pub fixed: FixedAnswers,
+    /// Model file for `whisper-cli`. Without one, pocketsphinx recognises speech.
     pub whisper_model: Option<PathBuf>,
 }
 
@@ -33,59 +33,59 @@ impl Default for SandboxConfig {
             key: DEFAULT_KEY.to_owned(),
             script: Script::default(),
             delays: Delays::default(),
-            fixed: Fixed::default(),
+            fixed: FixedAnswers::default(),
             whisper_model: None,
         }
     }
 }
 
-/// Milliseconds, counted from the moment the request's body was complete. A service whose real work takes
-/// longer than its delay answers when the work is done.
+/// Latencies in milliseconds, counted from the moment the request's body was complete. Where the real work takes longer
+/// than the delay, the reply is sent when the work is done.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Delays {
-    /// Until a transcript is answered.
+    /// Delay of a transcript.
     pub stt_ms: u64,
-    /// Until the first content of a text answer.
+    /// Delay of the first content of a completion (time to first token).
     pub llm_first_ms: u64,
-    /// Between two pieces of a text answer.
+    /// Time between two chunks of a completion.
     pub llm_chunk_ms: u64,
-    /// Until the first bytes of speech.
+    /// Delay of the first bytes of speech.
     pub tts_first_ms: u64,
-    /// Between two pieces of streamed speech.
+    /// Time between two chunks of streamed speech.
     pub tts_chunk_ms: u64,
-    /// Until the list of models is answered.
+    /// Delay of a model list.
     pub models_ms: u64,
 }
 
-/// Fixed answers that run no program: for benchmarks, whose timing must be exact.
+/// Fixed answers that need no speech program, for tests of the wire format and for benchmarks with exact timing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Fixed {
-    /// Every transcription answers this text.
+pub struct FixedAnswers {
+    /// Transcript of every recording. `None` runs the recogniser.
     pub transcript: Option<String>,
-    /// Every synthesis answers this sound.
+    /// Sound of every synthesis. `None` runs the synthesiser.
     pub audio: Option<FixedAudio>,
 }
 
-/// A generated sound of exact length.
+/// A generated sound of exact length, 24 kHz mono.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FixedAudio {
-    /// What it sounds like.
-    pub sound: Sound,
-    /// How long it is, in milliseconds.
+    /// Waveform.
+    pub sound: TestSignal,
+    /// Length in milliseconds.
     pub ms: u64,
 }
 
-/// Kinds of generated sound.
+/// Waveform of a generated sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Sound {
-    /// A 440 Hz sine at half scale, loud from its first sample.
+pub enum TestSignal {
+    /// A 440 Hz sine wave at half of full scale that starts at its peak, so its first sample can be detected.
     Tone,
-    /// Zeros.
+    /// Silence: every sample is zero.
     Silence,
-    /// White noise at a quarter of full scale, the same samples every time.
+    /// White noise at a quarter of full scale, with the same samples every time.
     Noise,
 }

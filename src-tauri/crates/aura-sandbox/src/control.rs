@@ -1,4 +1,4 @@
-//! The control routes, for clients in another process or another language.
+//! HTTP routes that control a running sandbox, for clients in another process or language.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::config::{Delays, Fixed};
+use crate::config::{Delays, FixedAnswers};
 use crate::faults::Fault;
-use crate::log::RequestRecord;
+use crate::request_log::RequestRecord;
 use crate::script::Script;
-use crate::state::State;
+use crate::state::SandboxState;
 
-/// `/control/…`
-pub(crate) fn routes() -> Router<Arc<State>> {
+/// Routes below `/control`.
+pub(crate) fn routes() -> Router<Arc<SandboxState>> {
     Router::new()
         .route("/health", get(health))
         .route("/script", get(script).put(set_script))
@@ -27,28 +27,28 @@ pub(crate) fn routes() -> Router<Arc<State>> {
         .route("/reset", post(reset))
 }
 
-async fn health(Shared(state): Shared<Arc<State>>) -> Json<Value> {
+async fn health(Shared(state): Shared<Arc<SandboxState>>) -> Json<Value> {
     Json(json!({"status": "ok", "programs": state.programs.names()}))
 }
 
-async fn script(Shared(state): Shared<Arc<State>>) -> Json<Script> {
+async fn script(Shared(state): Shared<Arc<SandboxState>>) -> Json<Script> {
     Json(state.script().script())
 }
 
-async fn set_script(Shared(state): Shared<Arc<State>>, Json(script): Json<Script>) -> StatusCode {
+async fn set_script(Shared(state): Shared<Arc<SandboxState>>, Json(script): Json<Script>) -> StatusCode {
     state.set_script(script);
     StatusCode::NO_CONTENT
 }
 
-/// One fault, or a list.
+/// A request body with one fault or a list of faults.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Faults {
+enum FaultList {
     Many(Vec<Fault>),
     One(Box<Fault>),
 }
 
-impl Faults {
+impl FaultList {
     fn list(self) -> Vec<Fault> {
         match self {
             Self::Many(faults) => faults,
@@ -57,16 +57,16 @@ impl Faults {
     }
 }
 
-async fn faults(Shared(state): Shared<Arc<State>>) -> Json<Vec<Fault>> {
+async fn faults(Shared(state): Shared<Arc<SandboxState>>) -> Json<Vec<Fault>> {
     Json(state.faults().list())
 }
 
-async fn set_faults(Shared(state): Shared<Arc<State>>, Json(faults): Json<Faults>) -> StatusCode {
+async fn set_faults(Shared(state): Shared<Arc<SandboxState>>, Json(faults): Json<FaultList>) -> StatusCode {
     state.set_faults(faults.list());
     StatusCode::NO_CONTENT
 }
 
-async fn add_faults(Shared(state): Shared<Arc<State>>, Json(faults): Json<Faults>) -> StatusCode {
+async fn add_faults(Shared(state): Shared<Arc<SandboxState>>, Json(faults): Json<FaultList>) -> StatusCode {
     let mut queue = state.faults();
     for fault in faults.list() {
         queue.push(fault);
@@ -74,39 +74,39 @@ async fn add_faults(Shared(state): Shared<Arc<State>>, Json(faults): Json<Faults
     StatusCode::NO_CONTENT
 }
 
-async fn clear_faults(Shared(state): Shared<Arc<State>>) -> StatusCode {
+async fn clear_faults(Shared(state): Shared<Arc<SandboxState>>) -> StatusCode {
     state.faults().clear();
     StatusCode::NO_CONTENT
 }
 
-async fn delays(Shared(state): Shared<Arc<State>>) -> Json<Delays> {
+async fn delays(Shared(state): Shared<Arc<SandboxState>>) -> Json<Delays> {
     Json(state.delays())
 }
 
-async fn set_delays(Shared(state): Shared<Arc<State>>, Json(delays): Json<Delays>) -> StatusCode {
+async fn set_delays(Shared(state): Shared<Arc<SandboxState>>, Json(delays): Json<Delays>) -> StatusCode {
     state.set_delays(delays);
     StatusCode::NO_CONTENT
 }
 
-async fn fixed(Shared(state): Shared<Arc<State>>) -> Json<Fixed> {
+async fn fixed(Shared(state): Shared<Arc<SandboxState>>) -> Json<FixedAnswers> {
     Json(state.fixed())
 }
 
-async fn set_fixed(Shared(state): Shared<Arc<State>>, Json(fixed): Json<Fixed>) -> StatusCode {
+async fn set_fixed(Shared(state): Shared<Arc<SandboxState>>, Json(fixed): Json<FixedAnswers>) -> StatusCode {
     state.set_fixed(fixed);
     StatusCode::NO_CONTENT
 }
 
-async fn requests(Shared(state): Shared<Arc<State>>) -> Json<Vec<RequestRecord>> {
+async fn requests(Shared(state): Shared<Arc<SandboxState>>) -> Json<Vec<RequestRecord>> {
     Json(state.log.list())
 }
 
-async fn clear_requests(Shared(state): Shared<Arc<State>>) -> StatusCode {
+async fn clear_requests(Shared(state): Shared<Arc<SandboxState>>) -> StatusCode {
     state.log.clear();
     StatusCode::NO_CONTENT
 }
 
-async fn reset(Shared(state): Shared<Arc<State>>) -> StatusCode {
+async fn reset(Shared(state): Shared<Arc<SandboxState>>) -> StatusCode {
     state.reset();
     StatusCode::NO_CONTENT
 }

@@ -1,72 +1,72 @@
-//! Faults to order: what goes wrong, for whom, and how often.
+//! Fault injection: what goes wrong, for which requests and how often.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::kinds::{Provider, Service};
+use crate::ids::{Provider, Service};
 
-/// Something that goes wrong for the requests it matches. Faults are looked through in the order they were
-/// given and the first that matches is used, so several counted ones for the same service form a queue.
+/// A fault that is injected into the requests it matches. The first matching fault in the order of their addition is
+/// used, so several counted faults for one service form a queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fault {
-    /// Only for this provider.
+    /// Applies only to this provider; to all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
-    /// Only for this service.
+    /// Applies only to this service; to all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
-    /// Only for this model.
+    /// Applies only to this model id; to all if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// For that many requests; until cleared when absent.
+    /// Number of requests it applies to. Applies until it is cleared if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// Milliseconds to wait, without sending headers, before the fault shows.
+    /// Milliseconds to wait before the fault takes effect. Nothing is sent during that time.
     #[serde(default)]
     pub after_ms: u64,
-    /// What goes wrong.
+    /// Kind of fault, with its parameters.
     #[serde(flatten)]
     pub kind: FaultKind,
 }
 
 impl Fault {
-    /// A fault for every request until cleared; narrow it with the other methods.
+    /// A fault for every request until it is cleared. The other methods narrow it.
     pub fn new(kind: FaultKind) -> Self {
         Self { provider: None, service: None, model: None, count: None, after_ms: 0, kind }
     }
 
-    /// An error status with the provider's own body for it.
+    /// An error status with the provider's own body.
     pub fn status(code: u16) -> Self {
         Self::new(FaultKind::Status { code, body: ErrorBody::default(), headers: BTreeMap::new() })
     }
 
-    /// Narrows to one provider.
+    /// Limits the fault to one provider.
     pub fn provider(mut self, provider: Provider) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// Narrows to one service.
+    /// Limits the fault to one service.
     pub fn service(mut self, service: Service) -> Self {
         self.service = Some(service);
         self
     }
 
-    /// Narrows to one model.
+    /// Limits the fault to one model id.
     pub fn model(mut self, model: impl Into<String>) -> Self {
         self.model = Some(model.into());
         self
     }
 
-    /// Ends after `count` requests.
+    /// Limits the fault to `count` requests.
     pub fn times(mut self, count: u32) -> Self {
         self.count = Some(count);
         self
     }
 
-    /// Adds a header to a status fault, such as `retry-after`. Nothing happens for other kinds.
+    /// Adds a response header, such as `retry-after`, to a status fault. No effect on other kinds.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         if let FaultKind::Status { headers, .. } = &mut self.kind {
             headers.insert(name.into(), value.into());
@@ -74,7 +74,7 @@ impl Fault {
         self
     }
 
-    /// Replaces the body of a status fault. Nothing happens for other kinds.
+    /// Replaces the body of a status fault. No effect on other kinds.
     pub fn body(mut self, replacement: ErrorBody) -> Self {
         if let FaultKind::Status { body, .. } = &mut self.kind {
             *body = replacement;
@@ -89,107 +89,109 @@ impl Fault {
     }
 }
 
-/// What goes wrong.
+/// Kind of fault. The JSON field `kind` has its name in snake case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FaultKind {
     /// An error status.
     Status {
-        /// The status code.
+        /// Status code.
         code: u16,
-        /// What the body looks like.
+        /// Response body.
         #[serde(default)]
         body: ErrorBody,
-        /// Headers to add or replace.
+        /// Response headers to add or replace.
         #[serde(default)]
         headers: BTreeMap<String, String>,
     },
-    /// The key is refused, in the provider's own way.
+    /// The provider rejects the API key.
     RefuseAuth,
-    /// The answer is right, but its headers come late.
+    /// The response is correct, but its headers are late.
     DelayHeaders {
-        /// Milliseconds to wait.
+        /// Milliseconds from the end of the request's body to the headers.
         ms: u64,
     },
-    /// Headers come at once, the first content late.
+    /// The headers are on time, but the content is late.
     DelayContent {
-        /// Milliseconds to wait, on top of the usual delay.
+        /// Milliseconds to add to the usual delay.
         ms: u64,
     },
-    /// Nothing is ever answered.
+    /// The provider never sends a byte, and the connection stays open.
     Silent,
-    /// The connection is reset before a byte is answered.
+    /// The connection is reset before the first byte of the response.
     Reset,
-    /// The connection ends abruptly in the middle of the answer.
+    /// The connection breaks in the middle of the response.
     CutAfter {
-        /// Pieces of content that still arrive.
+        /// Content chunks that are still sent. A buffered body loses its second half if this is at least 1, and is
+        /// empty if 0.
         chunks: usize,
-        /// With a TCP reset rather than a plain close.
+        /// Whether to end with a TCP reset instead of a plain close.
         #[serde(default)]
         reset: bool,
     },
-    /// The answer stops in the middle, and the connection stays open.
+    /// The response stalls in the middle, and the connection stays open.
     StallAfter {
-        /// Pieces of content that still arrive.
+        /// Content chunks that are still sent. A buffered body loses its second half if this is at least 1, and is
+        /// empty if 0.
         chunks: usize,
     },
-    /// A piece of the stream that cannot be parsed.
+    /// One chunk of the stream cannot be parsed.
     MalformedChunk {
-        /// Pieces of content before it.
+        /// Content chunks before the malformed one.
         #[serde(default)]
         after: usize,
     },
-    /// The stream ends cleanly, but with neither a finish reason nor `[DONE]`.
+    /// The stream ends cleanly with neither a finish reason nor `[DONE]`.
     NoFinish,
-    /// The stream ends cleanly and with a finish reason, but without `[DONE]`.
+    /// The stream ends cleanly with a finish reason, but without `[DONE]`.
     NoDone,
-    /// Success with nothing in it.
+    /// Status 200 with no content.
     EmptyAnswer {
-        /// The finish reason to give, such as `length` or `MAX_TOKENS`.
+        /// Finish reason to report, such as `length` or `MAX_TOKENS`.
         #[serde(default)]
         finish: Option<String>,
     },
-    /// Success with an empty transcript.
+    /// Status 200 with an empty transcript.
     EmptyTranscript,
-    /// Success with no audio.
+    /// Status 200 with no audio.
     ZeroAudio,
-    /// The second half of the audio is missing, though the header promises it.
+    /// The second half of the audio is missing, although the WAV header announces the full length.
     TruncatedAudio,
-    /// The right answer under the wrong content type.
+    /// The response is correct, but has the wrong content type.
     WrongContentType {
-        /// What is claimed.
+        /// Content type to send.
         content_type: String,
     },
     /// An error in the middle of a stream that began with status 200.
     StreamError {
-        /// In which of the known forms.
+        /// Format of the error.
         form: StreamErrorForm,
-        /// Pieces of content before it.
+        /// Content chunks before the error.
         #[serde(default)]
         after: usize,
     },
-    /// The model is not served any more.
+    /// The model is no longer served.
     ModelGone {
-        /// In which words.
+        /// Error that the provider reports.
         #[serde(default)]
         form: GoneForm,
     },
-    /// The prompt does not fit the model.
+    /// The prompt exceeds the model's context window.
     ContextTooLong,
-    /// The prompt or the answer is blocked.
+    /// The content filter blocks the prompt or the completion.
     ContentFilter {
-        /// Which of the two.
+        /// What the filter blocks.
         #[serde(default)]
         form: FilterForm,
     },
-    /// The request's body is larger than allowed.
+    /// The request's body exceeds the limit.
     BodyTooLarge,
-    /// A request whose last message is the assistant's is refused; any other is answered.
+    /// The provider rejects a request whose last message is the assistant's (prefill). Other requests succeed.
     RefusePrefill,
 }
 
 impl FaultKind {
-    /// The name used over HTTP.
+    /// The value of `kind` in JSON.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Status { .. } => "status",
@@ -225,59 +227,60 @@ pub enum ErrorBody {
     /// The provider's usual body for the status.
     #[default]
     Provider,
-    /// The provider's body for another cause of the same status: Groq 429 `day`, `audio`; Groq 413 `tokens`;
-    /// Groq 400 `terms`; Groq 403 `edge`; Gemini 429 `day`, `bare`; Gemini 400 `location`, `expired`; OpenAI 429
-    /// `quota`.
+    /// The provider's body for another cause of the same status: Groq 429 `day`, `audio`; Groq 413 `tokens`; Groq 400
+    /// `terms`; Groq 403 `edge` (blocked by the proxy); Gemini 429 `day`, `bare`; Gemini 400 `location`, `expired`;
+    /// OpenAI 429 `quota`.
     Variant(String),
-    /// Nothing.
+    /// An empty body.
     Empty,
-    /// A proxy's HTML page.
+    /// The HTML error page of a proxy.
     Html,
-    /// This JSON. In its strings `{key}` is the key that was sent: some servers repeat it in their errors.
+    /// This JSON. `{key}` is replaced with the API key of the request, because some servers repeat the key in their
+    /// errors.
     Json(Value),
-    /// This plain text, with the same placeholder.
+    /// This plain text. `{key}` is replaced with the API key of the request.
     Text(String),
 }
 
-/// Forms of an error inside a stream.
+/// Format of an error inside a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamErrorForm {
-    /// Groq: `event: error`, then `data: {"error": …}`, then the end.
+    /// Groq: `event: error` and `data: {"error": …}`, then the stream ends.
     Event,
-    /// All providers: a plain `data: {"error": …}`.
+    /// All providers: a plain `data: {"error": …}` event.
     Data,
-    /// Groq: a chunk with `x_groq.error`.
+    /// Groq: a completion chunk with `x_groq.error`.
     XGroq,
-    /// Gemini: JSON lines without `data:`.
+    /// Gemini: a JSON object over several lines, without `data:`.
     RawJson,
 }
 
-/// Forms in which a provider says that a model is gone.
+/// Error that a provider reports for a model it does not serve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GoneForm {
-    /// 404.
+    /// Status 404.
     #[default]
     NotFound,
-    /// Groq: 400 `model_decommissioned`. Gemini and OpenAI: as `not_found`.
+    /// Groq: status 400 with `model_decommissioned`. Gemini and OpenAI: as `not_found`.
     Decommissioned,
-    /// Gemini: 404 "no longer available to new users". Others: as `not_found`.
+    /// Gemini: status 404 with "no longer available to new users". Groq and OpenAI: as `not_found`.
     NewUsers,
 }
 
-/// What is blocked.
+/// What the content filter blocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FilterForm {
     /// The prompt.
     #[default]
     Prompt,
-    /// The answer, after its first piece.
+    /// The completion, after its first chunk.
     Answer,
 }
 
-/// The faults that are waiting for a request.
+/// The active faults, in the order of their addition.
 #[derive(Debug, Default)]
 pub(crate) struct FaultQueue(VecDeque<Fault>);
 
@@ -294,8 +297,8 @@ impl FaultQueue {
         self.0.iter().cloned().collect()
     }
 
-    /// The fault for a request, counting it down.
-    pub(crate) fn take(&mut self, provider: Provider, service: Service, model: Option<&str>) -> Option<Fault> {
+    /// Returns the first fault that matches a request and takes one off its count.
+    pub(crate) fn take_matching(&mut self, provider: Provider, service: Service, model: Option<&str>) -> Option<Fault> {
         let at = self.0.iter().position(|fault| fault.count != Some(0) && fault.matches(provider, service, model))?;
         let fault = self.0.get_mut(at)?;
         let taken = fault.clone();
@@ -314,19 +317,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counted_faults_form_a_queue_and_a_standing_one_stays() {
+    fn counted_faults_form_a_queue_and_an_uncounted_one_stays() {
         let mut queue = FaultQueue::default();
         queue.push(Fault::status(429).provider(Provider::Groq).service(Service::Llm).times(2));
         queue.push(Fault::new(FaultKind::Reset).provider(Provider::Groq));
-        let mut next = |service| queue.take(Provider::Groq, service, None).map(|fault| fault.kind.name());
+        let mut next = |service| queue.take_matching(Provider::Groq, service, None).map(|fault| fault.kind.name());
         assert_eq!(next(Service::Tts), Some("reset"));
         assert_eq!([next(Service::Llm), next(Service::Llm)], [Some("status"), Some("status")]);
         assert_eq!([next(Service::Llm), next(Service::Llm)], [Some("reset"), Some("reset")]);
-        assert_eq!(queue.take(Provider::Gemini, Service::Llm, None), None);
+        assert_eq!(queue.take_matching(Provider::Gemini, Service::Llm, None), None);
     }
 
     #[test]
-    fn a_fault_travels_as_json() {
+    fn a_fault_is_parsed_from_json_and_serialized_back() {
         let text =
             r#"{"provider":"gemini","service":"llm","count":1,"kind":"stream_error","form":"raw_json","after":2}"#;
         let fault: Fault = serde_json::from_str(text).unwrap();

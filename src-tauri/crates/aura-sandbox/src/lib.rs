@@ -1,5 +1,5 @@
-//! Providers that speak the real wire formats on loopback, with faults to order: for tests, benchmarks and trying
-//! AURA with no account.
+//! Local stand-ins for Groq, Gemini and OpenAI: they use the providers' wire formats on loopback, with real speech,
+//! scripted replies and fault injection. For tests, for benchmarks and for a trial of AURA without an account.
 //!
 //! ```no_run
 //! use aura_sandbox::{Fault, Provider, Sandbox, SandboxConfig, Script, Service};
@@ -14,32 +14,37 @@
 //! # }
 //! ```
 
-mod call;
-mod chat;
-mod compose;
+mod chat_request;
+mod completion;
 mod config;
 mod control;
+mod data_url;
+mod dialect;
+mod error_reply;
 mod faults;
 mod gemini;
 mod groq;
-mod hearing;
-mod kinds;
-mod log;
+mod headers;
+mod http_reply;
+mod ids;
+mod listener;
 mod openai;
-mod refusal;
-mod reply;
+mod programs;
+mod request;
+mod request_image;
+mod request_log;
 mod script;
 mod server;
-mod socket;
-mod speaking;
 mod speech;
 mod state;
-mod vision;
+mod synthesis;
+mod text;
+mod transcription;
 mod wav;
 
-pub use config::{DEFAULT_KEY, Delays, Fixed, FixedAudio, SandboxConfig, Sound};
+pub use config::{DEFAULT_KEY, Delays, FixedAnswers, FixedAudio, SandboxConfig, TestSignal};
 pub use faults::{ErrorBody, Fault, FaultKind, FilterForm, GoneForm, StreamErrorForm};
-pub use kinds::{Provider, Service};
-pub use log::{FileRecord, ImageRecord, RequestRecord};
-pub use script::{Reply, Rule, Script, ToolCall, Usage, When};
+pub use ids::{Provider, Service};
+pub use request_log::{FileRecord, ImageRecord, RequestRecord};
+pub use script::{Rule, RuleCondition, Script, ScriptedReply, ToolCall, Usage};
 pub use server::{Sandbox, SandboxError};

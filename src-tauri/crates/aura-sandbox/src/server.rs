@@ -1,4 +1,4 @@
-//! A running sandbox.
+//! The running sandbox and its server.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,144 +9,148 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Delays, Fixed, SandboxConfig};
+use crate::config::{Delays, FixedAnswers, SandboxConfig};
 use crate::faults::Fault;
-use crate::log::RequestRecord;
+use crate::listener::{ConnectionHandle, OpenConnections, SandboxListener};
+use crate::request_log::RequestRecord;
 use crate::script::Script;
-use crate::socket::{ConnectionHandle, Connections, SandboxListener};
-use crate::state::State;
+use crate::state::SandboxState;
 use crate::{control, gemini, groq, openai};
 
-/// Why a sandbox could not start.
+/// Error from [`Sandbox::start`].
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    /// The port is taken or forbidden.
+    /// The port is in use or not permitted.
     #[error("cannot listen on 127.0.0.1:{port}: {source}")]
     Listen {
-        /// The port asked for.
+        /// Configured port.
         port: u16,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// A running sandbox; dropping it stops it.
+/// A running sandbox. Dropping it stops it.
 #[derive(Debug)]
 pub struct Sandbox {
     address: SocketAddr,
-    state: Arc<State>,
-    connections: Arc<Connections>,
+    state: Arc<SandboxState>,
+    connections: Arc<OpenConnections>,
     stopping: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
 
 impl Sandbox {
     /// Listens on 127.0.0.1 and serves on the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::Listen`] if the port cannot be opened.
     pub async fn start(config: SandboxConfig) -> Result<Self, SandboxError> {
         let port = config.port;
         let listen = |source| SandboxError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let state = State::new(config);
-        let connections = Arc::new(Connections::default());
+        let state = SandboxState::new(config);
+        let connections = Arc::new(OpenConnections::default());
         let stopping = CancellationToken::new();
         let service = router(state.clone()).into_make_service_with_connect_info::<ConnectionHandle>();
         let listener = SandboxListener::new(listener, connections.clone());
         let signal = stopping.clone().cancelled_owned();
         let task = tokio::spawn(async move {
             if let Err(error) = serve(listener, service).with_graceful_shutdown(signal).await {
-                tracing::error!(%error, "the sandbox stopped");
+                tracing::error!(%error, "the sandbox's server failed");
             }
         });
         Ok(Self { address, state, connections, stopping, task: Some(task) })
     }
 
-    /// The port it listens on.
+    /// TCP port that the sandbox listens on.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// `http://127.0.0.1:PORT`, under which `/control/…` lies.
+    /// Root URL `http://127.0.0.1:PORT`. The control routes are at `/control/…` below it.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Stands for `https://api.groq.com/openai/v1`.
+    /// Base URL that replaces `https://api.groq.com/openai/v1`.
     pub fn groq_base_url(&self) -> String {
         format!("{}/groq/openai/v1", self.url())
     }
 
-    /// Stands for `https://generativelanguage.googleapis.com/v1beta`.
+    /// Base URL that replaces `https://generativelanguage.googleapis.com/v1beta`.
     pub fn gemini_base_url(&self) -> String {
         format!("{}/gemini/v1beta", self.url())
     }
 
-    /// Stands for `https://api.openai.com/v1` and its like.
+    /// Base URL that replaces `https://api.openai.com/v1` or that of a compatible server.
     pub fn openai_base_url(&self) -> String {
         format!("{}/openai/v1", self.url())
     }
 
-    /// The key that every provider accepts.
+    /// API key that every provider accepts.
     pub fn key(&self) -> &str {
         &self.state.config.key
     }
 
-    /// Replaces what the models answer.
+    /// Replaces the script.
     pub fn set_script(&self, script: Script) {
         self.state.set_script(script);
     }
 
-    /// Adds a fault behind those that are waiting.
+    /// Adds a fault after those already active.
     pub fn add_fault(&self, fault: Fault) {
         self.state.faults().push(fault);
     }
 
-    /// The faults that are still waiting.
+    /// Faults that are still active.
     pub fn faults(&self) -> Vec<Fault> {
         self.state.faults().list()
     }
 
-    /// Ends every fault.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.state.faults().clear();
     }
 
-    /// Replaces how long each service takes.
+    /// Replaces the delays.
     pub fn set_delays(&self, delays: Delays) {
         self.state.set_delays(delays);
     }
 
     /// Replaces the fixed answers.
-    pub fn set_fixed(&self, fixed: Fixed) {
+    pub fn set_fixed(&self, fixed: FixedAnswers) {
         self.state.set_fixed(fixed);
     }
 
-    /// What was received since the start or the last clearing, oldest first.
+    /// Requests since the start or since the log was last cleared, oldest first.
     pub async fn requests(&self) -> Vec<RequestRecord> {
         self.state.log.list()
     }
 
-    /// Forgets what was received.
+    /// Clears the request log.
     pub fn clear_requests(&self) {
         self.state.log.clear();
     }
 
-    /// Back to the configuration it was started with, with an empty log.
+    /// Restores the configuration that the sandbox was started with, removes all faults and clears the log.
     pub fn reset(&self) {
         self.state.reset();
     }
 
-    /// Stops listening and closes every connection; afterwards connecting is refused.
+    /// Stops listening and aborts every connection. Later connections are refused.
     pub async fn stop(mut self) {
-        self.halt();
+        self.shut_down();
         if let Some(task) = self.task.take()
             && let Err(error) = task.await
         {
-            tracing::debug!(%error, "the sandbox's task ended badly");
+            tracing::debug!(%error, "the sandbox's server task failed");
         }
     }
 
-    fn halt(&self) {
+    fn shut_down(&self) {
         self.stopping.cancel();
         self.connections.close();
     }
@@ -154,19 +158,19 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        self.halt();
+        self.shut_down();
     }
 }
 
-fn router(state: Arc<State>) -> Router {
+fn router(state: Arc<SandboxState>) -> Router {
     Router::new()
         .nest("/groq/openai/v1", groq::routes())
         .nest("/gemini/v1beta", gemini::routes())
-        // The newest official client asks for v1; the same methods are served there.
+        // The official client can also use v1, which has the same methods.
         .nest("/gemini/v1", gemini::routes())
         .nest("/openai/v1", openai::routes())
         .nest("/control", control::routes())
-        // Each provider has its own limits, and answers them in its own form.
+        // The handlers enforce each provider's own body limit and report it in the provider's format.
         .layer(DefaultBodyLimit::disable())
         .with_state(state)
 }

@@ -1,35 +1,37 @@
-//! What the handlers of one sandbox share.
+//! State that the handlers of one sandbox share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use crate::config::{Delays, Fixed, SandboxConfig};
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::config::{Delays, FixedAnswers, SandboxConfig};
 use crate::faults::{Fault, FaultQueue};
-use crate::log::RequestLog;
-use crate::script::{Running, Script};
-use crate::speech::Programs;
+use crate::programs::Programs;
+use crate::request_log::RequestLog;
+use crate::script::{Script, ScriptState};
 
-/// What the handlers of one sandbox share.
+/// State that the handlers of one sandbox share.
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct SandboxState {
     pub(crate) config: SandboxConfig,
     pub(crate) programs: Programs,
     pub(crate) log: Arc<RequestLog>,
-    script: Mutex<Running>,
+    script: Mutex<ScriptState>,
     faults: Mutex<FaultQueue>,
     delays: Mutex<Delays>,
-    fixed: Mutex<Fixed>,
+    fixed: Mutex<FixedAnswers>,
 }
 
-fn open<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
-    lock.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock()
 }
 
-impl State {
+impl SandboxState {
     pub(crate) fn new(config: SandboxConfig) -> Arc<Self> {
         Arc::new(Self {
             programs: Programs::find(config.whisper_model.clone()),
             log: RequestLog::new(),
-            script: Mutex::new(Running::new(config.script.clone())),
+            script: Mutex::new(ScriptState::new(config.script.clone())),
             faults: Mutex::default(),
             delays: Mutex::new(config.delays.clone()),
             fixed: Mutex::new(config.fixed.clone()),
@@ -37,16 +39,16 @@ impl State {
         })
     }
 
-    pub(crate) fn script(&self) -> MutexGuard<'_, Running> {
-        open(&self.script)
+    pub(crate) fn script(&self) -> MutexGuard<'_, ScriptState> {
+        lock(&self.script)
     }
 
     pub(crate) fn set_script(&self, script: Script) {
-        *open(&self.script) = Running::new(script);
+        *lock(&self.script) = ScriptState::new(script);
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, FaultQueue> {
-        open(&self.faults)
+        lock(&self.faults)
     }
 
     pub(crate) fn set_faults(&self, faults: Vec<Fault>) {
@@ -58,22 +60,22 @@ impl State {
     }
 
     pub(crate) fn delays(&self) -> Delays {
-        open(&self.delays).clone()
+        lock(&self.delays).clone()
     }
 
     pub(crate) fn set_delays(&self, delays: Delays) {
-        *open(&self.delays) = delays;
+        *lock(&self.delays) = delays;
     }
 
-    pub(crate) fn fixed(&self) -> Fixed {
-        open(&self.fixed).clone()
+    pub(crate) fn fixed(&self) -> FixedAnswers {
+        lock(&self.fixed).clone()
     }
 
-    pub(crate) fn set_fixed(&self, fixed: Fixed) {
-        *open(&self.fixed) = fixed;
+    pub(crate) fn set_fixed(&self, fixed: FixedAnswers) {
+        *lock(&self.fixed) = fixed;
     }
 
-    /// Back to what the sandbox was started with, with an empty log.
+    /// Restores the start configuration, removes all faults and clears the log.
     pub(crate) fn reset(&self) {
         self.set_script(self.config.script.clone());
         self.set_faults(Vec::new());

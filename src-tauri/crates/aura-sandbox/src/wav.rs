@@ -1,5 +1,5 @@
-//! WAV in and out. Streamed headers carry sizes of 0 or 0xFFFFFFFF, so a chunk that claims more than there is
-//! runs to the end of the file.
+//! WAV reader and writer. Streamed headers have a size of 0 or 0xFFFFFFFF, so a chunk that announces more bytes than
+//! there are extends to the end of the file.
 
 use std::f64::consts::PI;
 
@@ -11,7 +11,7 @@ pub(crate) struct Pcm {
     pub(crate) samples: Vec<i16>,
 }
 
-/// Why bytes could not be read as WAV.
+/// Error from [`read`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum WavError {
     #[error("not a RIFF/WAVE file")]
@@ -20,11 +20,11 @@ pub(crate) enum WavError {
     NoFormat,
     #[error("no data chunk")]
     NoData,
-    #[error("encoding {tag} with {bits} bits is not read here")]
+    #[error("unsupported encoding {tag} with {bits} bits")]
     Encoding { tag: u16, bits: u16 },
 }
 
-struct Format {
+struct WavFormat {
     tag: u16,
     channels: u16,
     rate: u32,
@@ -39,7 +39,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-/// Reads any PCM or float WAV.
+/// Reads a WAV file with 8, 16, 24 or 32-bit PCM or 32-bit float samples.
 pub(crate) fn read(bytes: &[u8]) -> Result<Pcm, WavError> {
     if bytes.get(..4) != Some(b"RIFF") || bytes.get(8..12) != Some(b"WAVE") {
         return Err(WavError::NotWav);
@@ -53,7 +53,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Pcm, WavError> {
             format = read_format(bytes.get(body..end).unwrap_or_default());
         } else if id == b"data" {
             let format = format.ok_or(WavError::NoFormat)?;
-            // A size of 0 with bytes behind it is a streamed header that was never patched.
+            // A size of 0 before more bytes comes from a streamed header.
             let end = if size == 0 { bytes.len() } else { end };
             return decode(&format, bytes.get(body..end).unwrap_or_default());
         }
@@ -63,16 +63,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Pcm, WavError> {
     Err(WavError::NoData)
 }
 
-fn read_format(chunk: &[u8]) -> Option<Format> {
+fn read_format(chunk: &[u8]) -> Option<WavFormat> {
     let mut tag = u16_at(chunk, 0)?;
     if tag == 0xFFFE {
         // WAVE_FORMAT_EXTENSIBLE keeps the real tag in the first two bytes of the sub-format.
         tag = u16_at(chunk, 24)?;
     }
-    Some(Format { tag, channels: u16_at(chunk, 2)?.max(1), rate: u32_at(chunk, 4)?, bits: u16_at(chunk, 14)? })
+    Some(WavFormat { tag, channels: u16_at(chunk, 2)?.max(1), rate: u32_at(chunk, 4)?, bits: u16_at(chunk, 14)? })
 }
 
-fn decode(format: &Format, data: &[u8]) -> Result<Pcm, WavError> {
+fn decode(format: &WavFormat, data: &[u8]) -> Result<Pcm, WavError> {
     let high = |b: &[u8]| i16::from_le_bytes([b[b.len() - 2], b[b.len() - 1]]);
     let samples = match (format.tag, format.bits) {
         (1, 8) => data.iter().map(|b| (i16::from(*b) - 128) << 8).collect(),
@@ -123,14 +123,14 @@ impl Pcm {
     }
 
     /// Little-endian samples without a header.
-    pub(crate) fn raw(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         self.samples.iter().flat_map(|s| s.to_le_bytes()).collect()
     }
 
     /// A complete file with true sizes.
-    pub(crate) fn file(&self) -> Vec<u8> {
+    pub(crate) fn to_wav(&self) -> Vec<u8> {
         let mut out = header(self.rate, self.channels, (self.samples.len() * 2) as u32);
-        out.extend(self.raw());
+        out.extend(self.to_bytes());
         out
     }
 
@@ -182,22 +182,22 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_a_streamed_header_are_not_believed() {
+    fn sizes_in_a_streamed_header_are_ignored() {
         let pcm = tone(24_000, 0.1);
         for size in [u32::MAX, 0] {
             let mut bytes = header(24_000, 1, size);
-            bytes.extend(pcm.raw());
+            bytes.extend(pcm.to_bytes());
             assert_eq!(read(&bytes).unwrap(), pcm);
         }
-        assert_eq!(read(&pcm.file()).unwrap(), pcm);
+        assert_eq!(read(&pcm.to_wav()).unwrap(), pcm);
         assert_eq!(read(b"RIFF....WAVE"), Err(WavError::NoData));
         assert_eq!(read(b"<html>"), Err(WavError::NotWav));
     }
 
     #[test]
-    fn hound_reads_what_is_written_and_stereo_becomes_mono() {
+    fn hound_reads_the_written_file_and_stereo_is_mixed_to_mono() {
         let pcm = tone(22_050, 0.5);
-        let reader = hound::WavReader::new(std::io::Cursor::new(pcm.file())).unwrap();
+        let reader = hound::WavReader::new(std::io::Cursor::new(pcm.to_wav())).unwrap();
         assert_eq!((reader.spec().sample_rate, reader.duration()), (22_050, 11_025));
         let stereo = Pcm { rate: 22_050, channels: 2, samples: pcm.samples.iter().flat_map(|s| [*s, *s]).collect() };
         let mono = stereo.mono_at(16_000);

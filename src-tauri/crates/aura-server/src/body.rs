@@ -1,191 +1,200 @@
-//! Request bodies: read within limits of size and time, and told from each other by what they hold rather than by what they are called.
+//! Request bodies: size and time limits, JSON, and content sniffing.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use aura_core::error::Error;
+use aura_providers::{MAX_AUDIO_FILE_BYTES, MAX_IMAGE_BYTES, MediaType};
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 use tokio::time::error::Elapsed;
+use tokio::time::{Duration, Instant};
 
-use crate::{Problem, guard, shortened};
+use crate::{Problem, ServerLimits, shortened};
 
-/// The largest JSON: 1 MB.
-pub(crate) const JSON: usize = 1_000_000;
-/// The largest recording: 25 MB, the smallest limit of the providers.
-pub(crate) const AUDIO: usize = 25 * 1024 * 1024;
-/// The largest picture: 20 MB.
-pub(crate) const IMAGE: usize = 20 * 1024 * 1024;
-/// The largest JSON with a recording or a picture in base64 in it.
-pub(crate) const JSON_WITH_FILE: usize = AUDIO / 3 * 4 + JSON;
+/// The largest JSON body, bytes: 1 MB.
+pub(crate) const MAX_JSON: usize = 1_000_000;
+/// The largest JSON body that contains a recording or a picture as base64, bytes.
+pub(crate) const MAX_JSON_WITH_FILE: usize = MAX_AUDIO_FILE_BYTES / 3 * 4 + MAX_JSON;
 
-/// So much is read where the request is; more on a thread where it keeps nobody waiting.
-pub(crate) const AT_ONCE: usize = 100_000;
+/// Bodies up to this size (bytes) are parsed inline; larger ones on the blocking pool.
+pub(crate) const INLINE_LIMIT: usize = 100_000;
 
-/// So much of a body that was refused is still read.
-const READ_ANYWAY: usize = 128 * 1024 * 1024;
-/// A sender that is silent for so long is cut off.
-const SILENCE: Duration = Duration::from_secs(10);
-/// And one that takes longer than this altogether.
-const WHOLE: Duration = Duration::from_secs(60);
+/// How much of a rejected body is still read and discarded, bytes.
+const MAX_DRAIN: usize = 128 * 1024 * 1024;
 
-/// Larger bodies take of the room that there is for all of them together, a piece of this size each time.
-const PIECE: usize = 1_048_576;
+/// The unit of the memory budget that all request bodies share, bytes: one permit for each full MiB of a body.
+const BUDGET_UNIT: usize = 1_048_576;
 
-/// What a request is sent, while it comes and until the request has ended.
+/// The body of a request, from its arrival to the end of the request.
 pub(crate) struct Upload {
-    room: Arc<Semaphore>,
-    taken: Mutex<Option<OwnedSemaphorePermit>>,
-    broken: OnceLock<Broken>,
-    unread: Mutex<Option<Coming>>,
+    limits: ServerLimits,
+    /// The memory budget that all requests share, in units of [`BUDGET_UNIT`].
+    budget: Arc<Semaphore>,
+    /// The part of the budget that this body holds.
+    reserved: Mutex<Option<OwnedSemaphorePermit>>,
+    abort_reason: OnceLock<AbortReason>,
+    /// The rest of the body, after its reader stopped early.
+    unread: Mutex<Option<IncomingBody>>,
 }
 
-/// Why a body was not taken to its end.
+/// Why the server stopped reading a body.
 #[derive(Debug, Clone, Copy)]
-enum Broken {
-    /// Its sender is too slow.
-    Slow,
-    /// There is no room for it now.
-    Crowded,
+enum AbortReason {
+    /// The body arrived too slowly.
+    TooSlow,
+    /// The memory budget is used up.
+    OutOfMemoryBudget,
 }
 
-/// A body on its way.
-struct Coming {
+/// A body that is still arriving.
+struct IncomingBody {
     stream: BodyDataStream,
-    /// How much of it has come, bytes.
+    /// Bytes received so far.
     length: usize,
-    /// When it must have come.
-    end: Instant,
+    /// Longest pause between two chunks.
+    idle_timeout: Duration,
+    /// When the whole body must have arrived.
+    deadline: Instant,
 }
 
-impl Coming {
+impl IncomingBody {
     async fn next(&mut self) -> Result<Option<Result<Bytes, axum::Error>>, Elapsed> {
-        let part = tokio::time::timeout_at(self.end.min(Instant::now() + SILENCE), self.stream.next()).await?;
-        self.length += part.as_ref().and_then(|part| part.as_ref().ok()).map_or(0, Bytes::len);
-        Ok(part)
+        let deadline = self.deadline.min(Instant::now() + self.idle_timeout);
+        let chunk = tokio::time::timeout_at(deadline, self.stream.next()).await?;
+        self.length += chunk.as_ref().and_then(|chunk| chunk.as_ref().ok()).map_or(0, Bytes::len);
+        Ok(chunk)
     }
 }
 
-/// A body in the hands of its reader; what that leaves unread goes back to the upload.
-struct Reading {
+/// A body under the limits. When dropped early, it returns the unread rest to the upload.
+struct LimitedBody {
     upload: Arc<Upload>,
-    coming: Option<Coming>,
+    incoming: Option<IncomingBody>,
 }
 
-impl Reading {
+impl LimitedBody {
     async fn next(&mut self) -> Option<Result<Bytes, axum::Error>> {
-        let coming = self.coming.as_mut()?;
-        let before = coming.length;
-        match coming.next().await {
-            Ok(Some(Ok(part))) if self.upload.takes(coming.length / PIECE - before / PIECE) => Some(Ok(part)),
-            Ok(Some(Ok(_))) => Some(Err(self.breaks(Broken::Crowded))),
-            Err(_) => {
-                self.coming = None;
-                Some(Err(self.breaks(Broken::Slow)))
+        let incoming = self.incoming.as_mut()?;
+        let before = incoming.length;
+        match incoming.next().await {
+            Ok(Some(Ok(chunk))) if self.upload.reserve(incoming.length / BUDGET_UNIT - before / BUDGET_UNIT) => {
+                Some(Ok(chunk))
             }
-            Ok(ended) => {
-                self.coming = None;
-                ended
+            Ok(Some(Ok(_))) => Some(Err(self.abort(AbortReason::OutOfMemoryBudget))),
+            Err(_) => {
+                self.incoming = None;
+                Some(Err(self.abort(AbortReason::TooSlow)))
+            }
+            Ok(end_or_error) => {
+                self.incoming = None;
+                end_or_error
             }
         }
     }
 
-    /// Breaks off for a reason of ours.
-    fn breaks(&mut self, broken: Broken) -> axum::Error {
-        self.upload.leaves(self.coming.take());
-        axum::Error::new(std::io::Error::other(format!("{:?}", self.upload.broken.get_or_init(|| broken))))
+    fn abort(&mut self, reason: AbortReason) -> axum::Error {
+        self.upload.put_back(self.incoming.take());
+        axum::Error::new(std::io::Error::other(format!("{:?}", self.upload.abort_reason.get_or_init(|| reason))))
     }
 }
 
-impl Drop for Reading {
+impl Drop for LimitedBody {
     fn drop(&mut self) {
-        self.upload.leaves(self.coming.take());
+        self.upload.put_back(self.incoming.take());
     }
 }
 
 impl Upload {
-    /// Of a request that has not been read. The room is in pieces of 1 MB.
-    pub(crate) fn new(room: Arc<Semaphore>) -> Arc<Self> {
-        Arc::new(Self { room, taken: Mutex::default(), broken: OnceLock::new(), unread: Mutex::default() })
+    /// An upload of which nothing has been read. One permit of `budget` stands for 1 MiB.
+    pub(crate) fn new(budget: Arc<Semaphore>, limits: ServerLimits) -> Arc<Self> {
+        let (reserved, unread) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { limits, budget, reserved, abort_reason: OnceLock::new(), unread })
     }
 
-    /// The body itself; it ends with an error when [`Upload::problem`] has something to say.
-    pub(crate) fn watched(self: &Arc<Self>, body: Body) -> Body {
+    /// Puts the body under the time limits and the memory budget. When one is exceeded, the body ends with an error, and
+    /// [`Upload::problem`] says why.
+    pub(crate) fn limit(self: &Arc<Self>, body: Body) -> Body {
         if body.is_end_stream() {
             return body;
         }
-        let coming = Coming { stream: body.into_data_stream(), length: 0, end: Instant::now() + WHOLE };
-        let reading = Reading { upload: self.clone(), coming: Some(coming) };
-        Body::from_stream(futures::stream::unfold(reading, |mut reading| async move {
-            let part = reading.next().await?;
-            Some((part, reading))
+        let incoming = IncomingBody {
+            stream: body.into_data_stream(),
+            length: 0,
+            idle_timeout: self.limits.body_idle,
+            deadline: Instant::now() + self.limits.body_total,
+        };
+        let limited = LimitedBody { upload: self.clone(), incoming: Some(incoming) };
+        Body::from_stream(futures::stream::unfold(limited, |mut limited| async move {
+            let chunk = limited.next().await?;
+            Some((chunk, limited))
         }))
     }
 
-    /// Why the body broke off, if it did for one of our reasons.
+    /// Why the server stopped reading the body, if it did.
     pub(crate) fn problem(&self) -> Option<Problem> {
-        self.broken.get().map(|broken| match broken {
-            Broken::Slow => Problem::new(
+        self.abort_reason.get().map(|reason| match reason {
+            AbortReason::TooSlow => Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
                 "too_slow",
                 "The request did not arrive in time. Send it again.",
             ),
-            Broken::Crowded => guard::busy(),
+            AbortReason::OutOfMemoryBudget => Problem::busy(),
         })
     }
 
-    /// Ends a request that was refused: gives its room to others, then reads on to the body's end without keeping any of it,
-    /// because most programs read the answer only when they have sent everything.
-    pub(crate) async fn refuse(&self) {
-        drop(self.taken.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut coming) = unread {
-            while coming.length <= READ_ANYWAY && matches!(coming.next().await, Ok(Some(Ok(_)))) {}
+    /// Frees the memory budget of a rejected request, then reads and discards the rest of its body: most clients read the response only
+    /// after they have sent everything.
+    pub(crate) async fn drain(&self) {
+        drop(self.reserved.lock().take());
+        let unread = self.unread.lock().take();
+        if let Some(mut incoming) = unread {
+            while incoming.length <= MAX_DRAIN && matches!(incoming.next().await, Ok(Some(Ok(_)))) {}
         }
     }
 
-    fn leaves(&self, coming: Option<Coming>) {
-        if coming.is_some() {
-            *self.unread.lock().unwrap_or_else(PoisonError::into_inner) = coming;
+    fn put_back(&self, incoming: Option<IncomingBody>) {
+        if incoming.is_some() {
+            *self.unread.lock() = incoming;
         }
     }
 
-    /// Takes so many pieces of the room; false when there are not so many.
-    fn takes(&self, pieces: usize) -> bool {
-        if pieces == 0 {
+    /// Reserves units of the memory budget; false when too few are left.
+    fn reserve(&self, units: usize) -> bool {
+        if units == 0 {
             return true;
         }
-        let pieces = u32::try_from(pieces).unwrap_or(u32::MAX);
-        let Ok(more) = self.room.clone().try_acquire_many_owned(pieces) else { return false };
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        match taken.as_mut() {
-            Some(taken) => taken.merge(more),
-            None => *taken = Some(more),
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let Ok(permit) = self.budget.clone().try_acquire_many_owned(units) else { return false };
+        let mut reserved = self.reserved.lock();
+        match reserved.as_mut() {
+            Some(reserved) => reserved.merge(permit),
+            None => *reserved = Some(permit),
         }
         true
     }
 }
 
-/// The whole body, if it is not larger than the limit.
+/// Reads a whole body of at most `limit` bytes.
 pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
-    let mut kept = Vec::new();
-    while let Some(part) = stream.next().await {
-        let part = part.map_err(|cause| Problem::bad("The request broke off before its end.").because(cause))?;
-        if kept.len() + part.len() > limit {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk =
+            chunk.map_err(|cause| Problem::bad_request("The request ended before it was complete.").because(cause))?;
+        if bytes.len() + chunk.len() > limit {
             return Err(too_large("request", limit));
         }
-        kept.extend_from_slice(&part);
+        bytes.extend_from_slice(&chunk);
     }
-    Ok(kept.into())
+    Ok(bytes.into())
 }
 
-/// What is larger than it may be.
+/// Status 413: something is larger than `limit` bytes.
 pub(crate) fn too_large(what: &str, limit: usize) -> Problem {
     let mb = limit as f64 / 1_048_576.0;
     let mb = if mb >= 10.0 { format!("{mb:.0}") } else { "1".into() };
@@ -196,19 +205,19 @@ pub(crate) fn too_large(what: &str, limit: usize) -> Problem {
     )
 }
 
-/// The media type of a request, in small letters and without parameters.
+/// The media type of a request, in lower case and without parameters.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or_default().trim().to_lowercase())
 }
 
-/// A JSON body. Without a content type it is taken as JSON.
+/// Deserializes a JSON body of at most `limit` bytes. A missing content type counts as JSON.
 pub(crate) async fn json<T: DeserializeOwned + Send + 'static>(request: Request, limit: usize) -> Result<T, Problem> {
-    Ok(measured(request, limit).await?.0)
+    Ok(json_with_length(request, limit).await?.0)
 }
 
-/// A JSON body, and how many bytes it has.
-pub(crate) async fn measured<T: DeserializeOwned + Send + 'static>(
+/// Deserializes a JSON body of at most `limit` bytes, and gives its length in bytes.
+pub(crate) async fn json_with_length<T: DeserializeOwned + Send + 'static>(
     request: Request,
     limit: usize,
 ) -> Result<(T, usize), Problem> {
@@ -219,7 +228,7 @@ pub(crate) async fn measured<T: DeserializeOwned + Send + 'static>(
     }
     let body = read(body, limit).await?;
     let length = body.len();
-    let value = if length <= AT_ONCE {
+    let value = if length <= INLINE_LIMIT {
         parse(&body)
     } else {
         tokio::task::spawn_blocking(move || parse(&body)).await.map_err(Error::internal)?
@@ -227,50 +236,47 @@ pub(crate) async fn measured<T: DeserializeOwned + Send + 'static>(
     Ok((value?, length))
 }
 
-/// JSON in memory: 400 when it is none, 422 when it is not what is expected.
+/// Deserializes JSON: status 400 for malformed JSON, 422 for JSON of the wrong shape.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(text).map_err(|cause| {
         if cause.is_data() {
-            Problem::unusable(format!("The request cannot be used: {}.", shortened(&cause.to_string())))
+            Problem::unprocessable(format!("The request is not valid: {}.", shortened(&cause.to_string())))
         } else {
-            Problem::bad("The request is not valid JSON.").because(cause)
+            Problem::bad_request("The request is not valid JSON.").because(cause)
         }
     })
 }
 
-/// The kind of body, or of a file in it, is none that AURA can read.
+/// Status 415: AURA cannot read this kind of body or file.
 pub(crate) fn unsupported(message: &str) -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media", message)
 }
 
-/// Makes sure that a file is a sound file, by its first bytes and its length.
+/// Checks by its first bytes and its length (bytes) that a file is a sound file.
 pub(crate) fn check_audio(file: &[u8], length: usize) -> Result<(), Problem> {
     if length == 0 {
-        return Err(Problem::unusable("The recording is empty. Send a sound file."));
+        return Err(Problem::unprocessable("The recording is empty. Send a sound file."));
     }
-    if length > AUDIO {
-        return Err(too_large("recording", AUDIO));
+    if length > MAX_AUDIO_FILE_BYTES {
+        return Err(too_large("recording", MAX_AUDIO_FILE_BYTES));
     }
-    let wav = file.starts_with(b"RIFF") && file.get(8..12) == Some(b"WAVE");
-    let mp3 = file.starts_with(b"ID3") || matches!(file, [0xFF, second, ..] if second & 0xE0 == 0xE0);
-    if wav || mp3 || file.starts_with(b"OggS") || file.starts_with(b"fLaC") {
+    if MediaType::of(file).is_some_and(MediaType::is_audio) {
         Ok(())
     } else {
-        Err(unsupported("The recording is no sound file that AURA can read. Send WAV, MP3, OGG or FLAC."))
+        Err(unsupported("AURA cannot read this recording. Send a WAV, MP3, OGG or FLAC file."))
     }
 }
 
-/// Makes sure that a file is a picture, by its first bytes and its length.
+/// Checks by its first bytes and its length (bytes) that a file is a picture.
 pub(crate) fn check_image(file: &[u8], length: usize) -> Result<(), Problem> {
     if length == 0 {
-        return Err(Problem::unusable("The picture is empty. Send a PNG or JPEG file."));
+        return Err(Problem::unprocessable("The picture is empty. Send a PNG or JPEG file."));
     }
-    if length > IMAGE {
-        return Err(too_large("picture", IMAGE));
+    if length > MAX_IMAGE_BYTES {
+        return Err(too_large("picture", MAX_IMAGE_BYTES));
     }
-    if file.starts_with(&[0xFF, 0xD8, 0xFF]) || file.starts_with(b"\x89PNG\r\n\x1a\n") {
-        Ok(())
-    } else {
-        Err(unsupported("The picture is neither PNG nor JPEG."))
+    match MediaType::of(file) {
+        Some(MediaType::Jpeg | MediaType::Png) => Ok(()),
+        _ => Err(unsupported("The picture is neither PNG nor JPEG. Send one of these.")),
     }
 }

@@ -1,97 +1,102 @@
-//! What a caller is told when something is wrong: `{"error": {code, message, detail, attempts}}` with the right status.
+//! Errors of the local API: `{"error": {code, message, detail, attempts}}` with an HTTP status.
 
 use std::sync::Arc;
 
-use aura_core::error::{Code, Error};
-use aura_core::providers::Class;
-use aura_core::record::Attempt;
+use aura_core::error::{Error, ErrorCode, ErrorDetail};
+use aura_providers::FailureKind;
+use aura_router::Attempt;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
-/// What a caller sent, as it may be repeated to it: no message is as long as somebody else likes.
+/// Text from a request, cut to 100 characters so that it can be quoted in a message.
 pub(crate) fn shortened(text: &str) -> String {
-    const MOST: usize = 100;
-    match text.char_indices().nth(MOST) {
+    const MAX_CHARS: usize = 100;
+    match text.char_indices().nth(MAX_CHARS) {
         None => text.to_owned(),
         Some((at, _)) => format!("{}…", &text[..at]),
     }
 }
 
-/// A request that was not answered.
+/// An error response of the local API.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// The status it goes out with.
+    /// The HTTP status.
     pub status: StatusCode,
-    /// What programs branch on: a [`Code`], or the door's own.
+    /// The code that programs branch on: an [`ErrorCode`], or one that only the local API uses.
     pub code: &'static str,
-    /// One or two sentences for the person.
+    /// One or two sentences for the user.
     pub message: String,
-    /// What the machine said.
-    pub detail: Option<Value>,
-    /// Every call that was made before it was given up.
+    /// The technical cause.
+    pub detail: Option<String>,
+    /// Every provider call of the request, in order.
     pub attempts: Vec<Attempt>,
-    /// After how many seconds it may work again.
+    /// The value of the `Retry-After` header, seconds.
     pub retry_after: Option<u32>,
 }
 
-/// The body of a problem.
+/// The body of an error response.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemBody {
-    /// The problem.
+    /// The error.
     pub error: ProblemFields,
 }
 
-/// What a problem says.
+/// The fields of an error.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ProblemFields {
-    /// What programs branch on.
+    /// The code that programs branch on.
     pub code: String,
-    /// One or two sentences for the person.
+    /// One or two sentences for the user.
     pub message: String,
-    /// What the machine said; null when it said nothing.
-    pub detail: Option<Value>,
-    /// Every call that was made before it was given up.
+    /// The technical cause; null when there is none.
+    pub detail: Option<String>,
+    /// Every provider call of the request, in order.
     pub attempts: Vec<Attempt>,
 }
 
 impl Problem {
-    /// A problem without a detail.
+    /// A problem without a detail, attempts or `Retry-After`.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self { status, code, message: message.into(), detail: None, attempts: Vec::new(), retry_after: None }
     }
 
-    /// What the caller sent cannot be used.
-    pub fn bad(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, Code::InvalidRequest.as_str(), message)
+    /// Status 400: the request cannot be parsed.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest.as_str(), message)
     }
 
-    /// What the caller sent can be read, but a value in it cannot be used.
-    pub fn unusable(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidRequest.as_str(), message)
+    /// Status 422: the request can be parsed, but a value in it is not valid.
+    pub fn unprocessable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, ErrorCode::InvalidRequest.as_str(), message)
     }
 
-    /// The same with what caused it.
+    /// Status 429: too many requests are in flight, or their bodies fill the memory budget.
+    pub(crate) fn busy() -> Self {
+        let message = "AURA is handling as many requests as it can. Try again in a second.";
+        Self { retry_after: Some(1), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", message) }
+    }
+
+    /// Adds the technical cause.
     #[must_use]
     pub fn because(mut self, cause: impl std::fmt::Display) -> Self {
-        self.detail = Some(Value::String(cause.to_string()));
+        self.detail = Some(cause.to_string());
         self
     }
 
-    /// The same with the calls that were made.
+    /// Adds the provider calls that were made. If all routes failed, they also decide between the statuses 502 and 504.
     #[must_use]
-    pub fn after(mut self, attempts: Vec<Attempt>) -> Self {
-        if self.code == Code::AllRoutesFailed.as_str() {
+    pub fn with_attempts(mut self, attempts: Vec<Attempt>) -> Self {
+        if self.code == ErrorCode::AllRoutesFailed.as_str() {
             self.status = status_of(&attempts);
         }
         self.attempts = attempts;
         self
     }
 
-    /// As it is written.
+    /// The body of the response.
     pub fn body(&self) -> ProblemBody {
         ProblemBody {
             error: ProblemFields {
@@ -104,10 +109,10 @@ impl Problem {
     }
 }
 
-/// The status of a request that no route answered: 504 when all were too slow, 502 otherwise.
+/// The status when all routes failed: 504 if every attempt timed out, 502 otherwise.
 fn status_of(attempts: &[Attempt]) -> StatusCode {
-    let slow = |attempt: &Attempt| attempt.class == Some(Class::Timeout);
-    if !attempts.is_empty() && attempts.iter().all(slow) {
+    let timed_out = |attempt: &Attempt| attempt.kind == Some(FailureKind::Timeout);
+    if !attempts.is_empty() && attempts.iter().all(timed_out) {
         StatusCode::GATEWAY_TIMEOUT
     } else {
         StatusCode::BAD_GATEWAY
@@ -117,39 +122,40 @@ fn status_of(attempts: &[Attempt]) -> StatusCode {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let status = match error.code {
-            Code::InvalidRequest | Code::NothingHeard | Code::Blocked => StatusCode::UNPROCESSABLE_ENTITY,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::AllRoutesFailed => StatusCode::BAD_GATEWAY,
-            Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Code::NoRoute
-            | Code::Cancelled
-            | Code::Keyring
-            | Code::Storage
-            | Code::Shortcut
-            | Code::NotRunning
-            | Code::PortTaken
-            | Code::NoMicrophone
-            | Code::MicrophoneLost
-            | Code::MicrophoneDenied
-            | Code::NoSpeaker
-            | Code::SpeakerLost
-            | Code::CaptureRefused => StatusCode::SERVICE_UNAVAILABLE,
+            ErrorCode::InvalidRequest | ErrorCode::NothingHeard | ErrorCode::Blocked => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            ErrorCode::NotFound => StatusCode::NOT_FOUND,
+            ErrorCode::AllRoutesFailed => StatusCode::BAD_GATEWAY,
+            ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            ErrorCode::NoRoute
+            | ErrorCode::Cancelled
+            | ErrorCode::Keyring
+            | ErrorCode::Storage
+            | ErrorCode::Shortcut
+            | ErrorCode::NotRunning
+            | ErrorCode::PortTaken
+            | ErrorCode::NoMicrophone
+            | ErrorCode::MicrophoneLost
+            | ErrorCode::MicrophoneDenied
+            | ErrorCode::NoSpeaker
+            | ErrorCode::SpeakerLost
+            | ErrorCode::CaptureRefused => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut problem = Self::new(status, error.code.as_str(), error.message);
-        problem.detail = error.detail;
-        // The core keeps the attempts of a failed request in the detail; here they have a field of their own.
-        if let Some(attempts) = problem.detail.as_ref().and_then(attempts_in) {
-            problem = problem.after(attempts);
-            problem.detail = None;
+        match error.detail {
+            Some(ErrorDetail::Cause(cause)) => problem.detail = Some(cause),
+            Some(ErrorDetail::Attempts(attempts)) => problem = problem.with_attempts(attempts),
+            None => {}
         }
         problem
     }
 }
 
-/// The attempts that are an error's detail.
-fn attempts_in(detail: &Value) -> Option<Vec<Attempt>> {
-    detail.as_array()?;
-    serde_json::from_value(detail.clone()).ok()
+impl From<aura_router::Error> for Problem {
+    fn from(error: aura_router::Error) -> Self {
+        Error::from(error).into()
+    }
 }
 
 impl IntoResponse for Problem {
@@ -161,7 +167,7 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        // Whoever speaks another form than this door's own says it in that form.
+        // `openai::convert_errors` reads this to send the error in OpenAI's format.
         response.extensions_mut().insert(Arc::new(self));
         response
     }

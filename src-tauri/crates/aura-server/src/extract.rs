@@ -1,4 +1,4 @@
-//! What a request says in its query and its path; what cannot be read is told in the door's own form.
+//! Extractors for the query and the path that report errors as [`Problem`].
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query};
@@ -7,21 +7,22 @@ use serde::de::DeserializeOwned;
 
 use crate::Problem;
 
-/// The query.
+/// The query, deserialized.
 pub(crate) struct InQuery<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for InQuery<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Query(value) = Query::<T>::from_request_parts(parts, state).await.map_err(|refused: QueryRejection| {
-            Problem::bad("The query of this address cannot be read.").because(refused.body_text())
-        })?;
+        let Query(value) =
+            Query::<T>::from_request_parts(parts, state).await.map_err(|rejection: QueryRejection| {
+                Problem::bad_request("The query of the URL is not valid.").because(rejection.body_text())
+            })?;
         Ok(Self(value))
     }
 }
 
-/// The part of the path that is open.
+/// The only parameter of the path.
 pub(crate) struct InPath(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for InPath {
@@ -29,8 +30,9 @@ impl<S: Send + Sync> FromRequestParts<S> for InPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Path(value) =
-            Path::<String>::from_request_parts(parts, state).await.map_err(|refused: PathRejection| {
-                Problem::bad("The path of this address cannot be read.").because(refused.body_text())
+            Path::<String>::from_request_parts(parts, state).await.map_err(|rejection: PathRejection| {
+                Problem::bad_request("The path of the URL is not valid. Encode it as UTF-8 with percent signs.")
+                    .because(rejection.body_text())
             })?;
         Ok(Self(value))
     }

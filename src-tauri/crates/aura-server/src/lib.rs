@@ -1,20 +1,24 @@
-//! The HTTP door onto the assistant: the guide's routes, OpenAI's format, events and metrics, behind a guard that lets in the person
-//! who started AURA and nobody else.
+//! The local API of the assistant: the guide's routes, OpenAI-compatible routes, the web UI, events and metrics, behind a guard that
+//! admits only the user who started AURA and programs that have the token.
 
-mod app;
 mod body;
-pub mod compose;
+pub mod bootstrap;
+mod environment;
 mod error;
 mod extract;
 mod guard;
+mod limits;
 mod metrics;
-mod names;
 pub(crate) mod openai;
 mod openapi;
-mod patient;
 mod program;
 pub(crate) mod routes;
 mod serve;
+mod sse;
+mod validate;
+mod wav;
+mod web_ui;
+mod write_timeout;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,82 +31,94 @@ use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
-pub use app::Interface;
+pub use environment::log_level;
 use error::shortened;
 pub use error::{Problem, ProblemBody, ProblemFields};
 pub use guard::Token;
-pub use program::{asked_to_end, run};
+pub use limits::ServerLimits;
+pub use program::{ServerOptions, run, shutdown_signal};
 pub use serve::{Listener, listen, serve};
+pub use web_ui::Interface;
 
-/// The guide's port.
+/// The default port, which the guide uses.
 pub const PORT: u16 = 8000;
 
-/// What every request is answered from. Cheap to clone.
+/// The state that every handler shares. Cheap to clone.
 #[derive(Clone)]
-pub struct Door {
-    /// The assistant behind it.
+pub struct LocalApi {
+    /// The assistant that requests act on.
     pub assistant: Assistant,
     token: Arc<Token>,
     metrics: Arc<metrics::Metrics>,
-    places: guard::Places,
-    opened: Instant,
-    /// The interface's files, where the program carries them.
+    limiter: guard::RequestLimiter,
+    limits: ServerLimits,
+    started: Instant,
+    /// Whether the assistant uses the sandbox providers. Fixed at start.
+    sandbox: bool,
+    /// The files of the web UI, if the program contains them.
     interface: Option<Interface>,
-    /// Cancelled when the door closes: streams that have no end of their own end then.
+    /// Cancelled when the server shuts down: endless streams end then.
     closing: CancellationToken,
 }
 
-impl Door {
-    /// A door onto an assistant, which opens with this token.
+impl LocalApi {
+    /// The local API of an assistant, protected by this token.
     pub fn new(assistant: Assistant, token: Token) -> Self {
         Self {
+            sandbox: assistant.snapshot().sandbox,
             assistant,
             token: Arc::new(token),
             metrics: Arc::default(),
-            places: guard::Places::default(),
-            opened: Instant::now(),
+            limiter: guard::RequestLimiter::default(),
+            limits: ServerLimits::default(),
+            started: Instant::now(),
             interface: None,
             closing: CancellationToken::new(),
         }
     }
 
-    /// The same door, with the interface for a browser at `/app`.
+    /// Serves the web UI at `/app`.
     #[must_use]
     pub fn with_interface(self, interface: Interface) -> Self {
         Self { interface: Some(interface), ..self }
     }
+
+    /// Replaces the timeouts.
+    #[must_use]
+    pub fn with_limits(self, limits: ServerLimits) -> Self {
+        Self { limits, ..self }
+    }
 }
 
-/// The routes of the door, behind its guard.
-pub fn router(door: Door) -> Router {
+/// Every route of the local API, behind the guard.
+pub fn router(api: LocalApi) -> Router {
     routes::routes()
         .merge(openai::routes())
         .merge(openapi::routes())
-        .merge(app::routes())
-        .fallback(not_there)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(door.clone(), guard::hold))
-        .layer(from_fn(openai::refusals))
-        .layer(map_response(private))
-        .with_state(door)
+        .merge(web_ui::routes())
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(api.clone(), guard::protect))
+        .layer(from_fn(openai::convert_errors))
+        .layer(map_response(forbid_caching_and_sniffing))
+        .with_state(api)
 }
 
-/// Answers are for the caller alone: neither kept on the way nor guessed at.
-async fn private(mut response: Response) -> Response {
+async fn forbid_caching_and_sniffing(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
-async fn not_there(request: Request) -> Problem {
-    let message = format!("There is nothing at {}. GET /docs shows what there is.", shortened(request.uri().path()));
-    Problem::new(StatusCode::NOT_FOUND, aura_core::error::Code::NotFound.as_str(), message)
+async fn not_found(request: Request) -> Problem {
+    let message = format!("There is nothing at {}. GET /docs lists the routes.", shortened(request.uri().path()));
+    Problem::new(StatusCode::NOT_FOUND, aura_core::error::ErrorCode::NotFound.as_str(), message)
 }
 
-async fn wrong_method(request: Request) -> Problem {
+async fn method_not_allowed(request: Request) -> Problem {
     let message = format!(
-        "{} does not take {}. GET /docs shows what it takes.",
+        "{} does not accept {}. GET /docs lists the routes and their methods.",
         shortened(request.uri().path()),
         shortened(request.method().as_str())
     );

@@ -1,43 +1,46 @@
-//! The HTTP door without a window: it links no web view.
+//! AURA's local API without a window. This program links no web view.
 
 use std::process::ExitCode;
 
+use aura_server::{ServerLimits, ServerOptions};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-/// Opens AURA's HTTP door on the loopback.
+/// Serves AURA's local API on this computer, without a window.
 #[derive(Debug, Parser)]
 #[command(name = "aura-server", version)]
 struct Arguments {
-    /// The port; 0 takes a free one.
+    /// The port to listen on; 0 picks a free one.
     #[arg(long, default_value_t = aura_server::PORT)]
     port: u16,
     /// Use the sandbox providers on this computer instead of the real ones.
     #[arg(long)]
     sandbox: bool,
+    /// Multiplies every server timeout by a factor from 0.001 to 1000, so that tests need not wait them out.
+    #[arg(long, hide = true, default_value_t = 1.0, value_parser = limits_scale)]
+    limits_scale: f64,
 }
 
-#[expect(unsafe_code, reason = "the variables of a process are no thread's own")]
-fn main() -> ExitCode {
-    // SAFETY: this is the only thread.
-    unsafe { aura_server::compose::adopt_env_file() };
-    serve()
+fn limits_scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.001..=1_000.0).contains(&scale) { Ok(scale) } else { Err("not between 0.001 and 1000".to_owned()) }
 }
 
 #[tokio::main]
-async fn serve() -> ExitCode {
-    let Arguments { port, sandbox } = Arguments::parse();
-    let level = std::env::var("RUST_LOG").or_else(|_| std::env::var("LOG_LEVEL")).unwrap_or_else(|_| "warn".into());
+async fn main() -> ExitCode {
+    let Arguments { port, sandbox, limits_scale } = Arguments::parse();
+    let level = aura_server::log_level().unwrap_or("warn");
     let filter = EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     if sandbox {
-        eprintln!("The sandbox answers: no real provider is called.");
+        eprintln!("Sandbox: using simulated providers. No real provider is called.");
     }
-    match aura_server::run(sandbox, port, None).await {
+    let limits = ServerLimits::default().scaled(limits_scale);
+    match aura_server::run(ServerOptions { sandbox, port, limits, interface: None }).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error[{}]: {}", error.code.as_str(), error.message);
-            if let Some(serde_json::Value::String(detail)) = &error.detail {
+            if let Some(aura_core::error::ErrorDetail::Cause(detail)) = &error.detail {
                 eprintln!("  {detail}");
             }
             ExitCode::FAILURE

@@ -1,160 +1,159 @@
-//! What the door and the providers did, in the text format of Prometheus.
+//! Metrics of the local API and the providers, in the text format of Prometheus.
 //!
-//! See <https://prometheus.io/docs/instrumenting/exposition_formats/>. Counters begin at zero when the program starts.
+//! See <https://prometheus.io/docs/instrumenting/exposition_formats/>. Counters start at zero when the program starts.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aura_core::Assistant;
-use aura_core::api::{self, Nothing};
-use aura_core::health::{Circuit, Status};
+use aura_core::api::{self as operations, Nothing};
+use aura_router::health::{CircuitState, Status};
 use axum::http::StatusCode;
+use parking_lot::Mutex;
 
-/// Upper bounds of the durations, seconds.
+/// Upper bounds of the duration buckets, seconds.
 const BOUNDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
-/// The status of a request whose caller went away before it was answered, as web servers usually write it.
-const GONE: u16 = 499;
+/// The status of a request whose client disconnected before the response, as nginx logs it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
 
+/// Durations, counted in cumulative buckets.
 #[derive(Default)]
-struct Timed {
-    within: [u64; BOUNDS.len()],
+struct DurationHistogram {
+    buckets: [u64; BOUNDS.len()],
     count: u64,
     seconds: f64,
 }
 
-/// Counts requests.
+/// Counters of one route.
 #[derive(Default)]
-pub(crate) struct Metrics {
-    requests: Mutex<BTreeMap<(&'static str, &'static str, u16), u64>>,
-    times: Mutex<BTreeMap<&'static str, Timed>>,
-    routes: Mutex<BTreeMap<String, &'static str>>,
+struct RouteMetrics {
+    /// Requests by method and status.
+    requests: BTreeMap<(&'static str, u16), u64>,
+    durations: DurationHistogram,
 }
 
-impl Metrics {
-    /// The name of a route, kept once: there are as many as the code has.
-    pub(crate) fn route(&self, path: &str) -> &'static str {
-        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        match routes.get(path) {
-            Some(known) => known,
-            None => {
-                let name: &'static str = Box::leak(path.to_owned().into_boxed_str());
-                routes.insert(path.to_owned(), name);
-                name
-            }
-        }
-    }
+/// Counters of the requests to the local API, by route.
+#[derive(Default)]
+pub(crate) struct Metrics(Mutex<BTreeMap<String, RouteMetrics>>);
 
-    /// A request ended; without a status its caller went away.
-    pub(crate) fn request(
+impl Metrics {
+    /// Counts a request that ended. `status` is `None` if its client disconnected before the response.
+    pub(crate) fn record_request(
         &self,
-        route: &'static str,
+        route: &str,
         method: &'static str,
         status: Option<StatusCode>,
-        took: Duration,
+        duration: Duration,
     ) {
-        let status = status.map_or(GONE, |status| status.as_u16());
-        *self.requests.lock().unwrap_or_else(PoisonError::into_inner).entry((route, method, status)).or_default() += 1;
-        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        let timed = times.entry(route).or_default();
-        let seconds = took.as_secs_f64();
-        timed.count += 1;
-        timed.seconds += seconds;
-        for (count, _) in timed.within.iter_mut().zip(BOUNDS).filter(|(_, bound)| seconds <= *bound) {
+        let status = status.map_or(CLIENT_CLOSED_REQUEST, |status| status.as_u16());
+        let mut routes = self.0.lock();
+        if !routes.contains_key(route) {
+            routes.insert(route.to_owned(), RouteMetrics::default());
+        }
+        let Some(RouteMetrics { requests, durations }) = routes.get_mut(route) else { return };
+        *requests.entry((method, status)).or_default() += 1;
+        let seconds = duration.as_secs_f64();
+        durations.count += 1;
+        durations.seconds += seconds;
+        for (count, _) in durations.buckets.iter_mut().zip(BOUNDS).filter(|(_, bound)| seconds <= *bound) {
             *count += 1;
         }
     }
 
-    /// All of it as text.
-    pub(crate) async fn text(&self, assistant: &Assistant) -> String {
+    /// The metrics page. `sandbox`: whether the sandbox replaces the real providers.
+    pub(crate) async fn render(&self, assistant: &Assistant, sandbox: bool) -> String {
         let mut page = Page::default();
         self.write_requests(&mut page);
         write_attempts(&mut page, assistant);
-        if let Ok(health) = api::health(assistant, Nothing {}).await {
+        if let Ok(health) = operations::health(assistant, Nothing {}).await {
             let name = "aura_circuit_state";
-            page.family(
-                name,
-                "gauge",
-                "Whether calls go to a provider for a service: 0 yes, 1 the next is a probe, 2 no.",
-            );
-            for (provider, of) in health.providers.iter().flat_map(|of| of.services.iter().map(move |s| (&of.name, s)))
-            {
-                let state = match of.circuit {
-                    Circuit::Closed => 0,
-                    Circuit::HalfOpen => 1,
-                    Circuit::Open => 2,
+            page.family(name, "gauge", "Circuit breaker of a provider for a service: 0 closed, 1 half-open, 2 open.");
+            let services =
+                health.providers.iter().flat_map(|provider| provider.services.iter().map(move |s| (&provider.name, s)));
+            for (provider, service) in services {
+                let state = match service.circuit {
+                    CircuitState::Closed => 0,
+                    CircuitState::HalfOpen => 1,
+                    CircuitState::Open => 2,
                 };
-                page.sample(name, &[("provider", provider), ("service", of.service.as_str())], state);
+                page.sample(name, &[("provider", provider), ("service", service.service.as_str())], state);
             }
             let name = "aura_provider_available";
-            page.family(name, "gauge", "Whether a provider is set up.");
-            for of in &health.providers {
-                page.sample(name, &[("provider", &of.name)], u8::from(of.status != Status::Unavailable));
+            page.family(name, "gauge", "1 if a provider is set up, 0 otherwise.");
+            for provider in &health.providers {
+                let available = provider.status != Status::Unavailable;
+                page.sample(name, &[("provider", &provider.name)], u8::from(available));
             }
         }
-        let snapshot = assistant.snapshot();
-        page.family("aura_info", "gauge", "Which AURA this is.");
-        let sandbox = if snapshot.sandbox { "true" } else { "false" };
-        page.sample("aura_info", &[("version", &snapshot.version), ("sandbox", sandbox)], 1);
+        page.family("aura_info", "gauge", "Always 1. Labels: the version, and whether the sandbox is used.");
+        let sandbox = if sandbox { "true" } else { "false" };
+        page.sample("aura_info", &[("version", env!("CARGO_PKG_VERSION")), ("sandbox", sandbox)], 1);
         page.0
     }
 
     fn write_requests(&self, page: &mut Page) {
         let name = "aura_http_requests_total";
-        page.family(name, "counter", "Requests at the HTTP door; status 499: the caller went away before the answer.");
-        for ((route, method, status), count) in self.requests.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            page.sample(name, &[("route", route), ("method", method), ("status", &status.to_string())], count);
+        page.family(
+            name,
+            "counter",
+            "Requests to the local API; status 499: the client disconnected before the response.",
+        );
+        let routes = self.0.lock();
+        for (route, metrics) in routes.iter() {
+            for ((method, status), count) in &metrics.requests {
+                page.sample(name, &[("route", route), ("method", method), ("status", &status.to_string())], count);
+            }
         }
         let name = "aura_http_request_duration_seconds";
-        page.family(name, "histogram", "From the head of a request to the end of its answer.");
-        for (route, timed) in self.times.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            for (count, bound) in timed.within.iter().zip(BOUNDS) {
+        page.family(name, "histogram", "Seconds from the request head to the end of the response.");
+        for (route, RouteMetrics { durations, .. }) in routes.iter() {
+            for (count, bound) in durations.buckets.iter().zip(BOUNDS) {
                 page.sample(&format!("{name}_bucket"), &[("route", route), ("le", &bound.to_string())], count);
             }
-            page.sample(&format!("{name}_bucket"), &[("route", route), ("le", "+Inf")], timed.count);
-            page.sample(&format!("{name}_sum"), &[("route", route)], timed.seconds);
-            page.sample(&format!("{name}_count"), &[("route", route)], timed.count);
+            page.sample(&format!("{name}_bucket"), &[("route", route), ("le", "+Inf")], durations.count);
+            page.sample(&format!("{name}_sum"), &[("route", route)], durations.seconds);
+            page.sample(&format!("{name}_count"), &[("route", route)], durations.count);
         }
     }
 }
 
 fn write_attempts(page: &mut Page, assistant: &Assistant) {
-    let tallies = assistant.tallies();
+    let attempt_counts = assistant.router().attempt_counts();
     let name = "aura_attempts_total";
-    page.family(name, "counter", "Calls to providers, by how they ended; class `ok`: they answered.");
-    for tally in &tallies {
-        let class = tally.class.map_or("ok", |class| class.as_str());
-        let labels = [("provider", tally.provider.as_str()), ("service", tally.service.as_str()), ("class", class)];
-        page.sample(name, &labels, tally.sum.attempts);
+    page.family(name, "counter", "Provider calls by outcome; class `ok`: the call succeeded.");
+    for counts in &attempt_counts {
+        let class = counts.kind.map_or("ok", |kind| kind.as_str());
+        let labels = [("provider", counts.provider.as_str()), ("service", counts.service.as_str()), ("class", class)];
+        page.sample(name, &labels, counts.totals.attempts);
     }
-    // The sums are per provider and service, however the calls ended.
-    let mut sums: BTreeMap<(&str, &str), aura_core::usage::Sum> = BTreeMap::new();
-    for tally in &tallies {
-        sums.entry((&tally.provider, tally.service.as_str())).or_default().merge(&tally.sum);
+    // Tokens and costs are summed over all outcomes.
+    let mut sums: BTreeMap<(&str, &str), aura_router::UsageTotals> = BTreeMap::new();
+    for counts in &attempt_counts {
+        sums.entry((&counts.provider, counts.service.as_str())).or_default().merge(&counts.totals);
     }
     let name = "aura_tokens_total";
-    page.family(name, "counter", "Tokens read and written, as the providers counted.");
+    page.family(name, "counter", "Input and output tokens, as counted by the providers.");
     for ((provider, service), sum) in &sums {
         for (direction, tokens) in [("input", sum.input_tokens), ("output", sum.output_tokens)] {
             page.sample(name, &[("provider", provider), ("service", service), ("direction", direction)], tokens);
         }
     }
     let name = "aura_cost_usd_total";
-    page.family(name, "counter", "US dollars, of the calls whose cost is known.");
+    page.family(name, "counter", "Cost in US dollars of the calls whose cost is known.");
     for ((provider, service), sum) in &sums {
         page.sample(name, &[("provider", provider), ("service", service)], sum.usd);
     }
 }
 
-/// The page as it grows.
+/// A metrics page under construction.
 #[derive(Default)]
 struct Page(String);
 
 impl Page {
-    fn family(&mut self, name: &str, kind: &str, about: &str) {
-        // Writing to memory cannot fail.
-        let _ = writeln!(self.0, "# HELP {name} {about}\n# TYPE {name} {kind}");
+    fn family(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
@@ -172,14 +171,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_histogram_counts_upwards() {
+    fn duration_buckets_are_cumulative_and_a_disconnect_counts_as_499() {
         let metrics = Metrics::default();
-        let route = metrics.route("/chat");
-        assert!(std::ptr::eq(route, metrics.route("/chat")));
         for ms in [2, 30, 400] {
-            metrics.request(route, "POST", Some(StatusCode::OK), Duration::from_millis(ms));
+            metrics.record_request("/chat", "POST", Some(StatusCode::OK), Duration::from_millis(ms));
         }
-        metrics.request(route, "POST", None, Duration::from_millis(1));
+        metrics.record_request("/chat", "POST", None, Duration::from_millis(1));
         let mut page = Page::default();
         metrics.write_requests(&mut page);
         for line in [
@@ -190,12 +187,12 @@ mod tests {
             r#"aura_http_request_duration_seconds_bucket{route="/chat",le="+Inf"} 4"#,
             r#"aura_http_request_duration_seconds_count{route="/chat"} 4"#,
         ] {
-            assert!(page.0.lines().any(|known| known == line), "{line} is not in\n{}", page.0);
+            assert!(page.0.lines().any(|sample| sample == line), "{line} is not in\n{}", page.0);
         }
     }
 
     #[test]
-    fn labels_are_escaped() {
+    fn label_values_are_escaped() {
         let mut page = Page::default();
         page.sample("m", &[("l", "a\"b\\c\nd")], 1);
         assert_eq!(page.0, "m{l=\"a\\\"b\\\\c\\nd\"} 1\n");

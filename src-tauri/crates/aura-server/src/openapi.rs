@@ -1,4 +1,4 @@
-//! The description of every route, made from the code, and a page that shows it with no network.
+//! The OpenAPI description of every route, generated from the code, and a page that shows it and loads nothing from the network.
 
 use std::sync::LazyLock;
 
@@ -10,28 +10,29 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Header, HeaderBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi, ToSchema};
 
-use crate::openai::{self, RefusedBody};
-use crate::{Door, ProblemBody, routes};
+use crate::openai::{self, ApiErrorBody};
+use crate::{LocalApi, ProblemBody, routes};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "AURA",
-        description = "One local address in front of every AI provider: whatever is down, slow, out of quota or retired, the answer \
-                       still comes. Programs of the person who started AURA may call as they are where the operating system can tell; \
-                       all others send the token of the file `door-token` in AURA's data folder as `Authorization: Bearer …`. \
-                       `/chat` and `/process` answer with server-sent events when asked with `Accept: text/event-stream`."
+        description = "AURA's local API: one address in front of every AI provider, with failover when a provider is down, slow, out of \
+                       quota or has retired a model. Where the operating system reports the user of a connection, programs of the user \
+                       who started AURA need no token. All others send the content of the file `api-token` in AURA's data folder as \
+                       `Authorization: Bearer …`. `/chat` and `/process` stream server-sent events when the request has \
+                       `Accept: text/event-stream`."
     ),
     tags(
         (name = "questions", description = "Questions and answers"),
-        (name = "providers", description = "Who answers, how they are, and the default routes"),
-        (name = "sessions", description = "What was said"),
-        (name = "openai", description = "OpenAI's format, for any client of it. A model is `provider/model`, a model's own name, or \
-                                         `auto`: AURA's own route with the whole fallback order. Who names a provider's model stays \
-                                         with it, unless the request says `fallback: true`."),
-        (name = "door", description = "The door itself"),
+        (name = "providers", description = "Providers: health, models, voices and default routes"),
+        (name = "sessions", description = "Session history"),
+        (name = "openai", description = "OpenAI-compatible routes. `model` is `provider/model`, a model name alone, or `auto`: \
+                                         AURA's default route with its whole fallback order. A request for `provider/model` does \
+                                         not fall back to other providers unless it has `fallback: true`."),
+        (name = "server", description = "The server itself: status, metrics, events and this description"),
     ),
     paths(
         routes::chat::chat,
@@ -58,93 +59,94 @@ use crate::{Door, ProblemBody, routes};
         description,
         page,
     ),
-    components(schemas(ProblemBody, RefusedBody)),
-    modifiers(&Refusals, &Tokens),
+    components(schemas(ProblemBody, ApiErrorBody)),
+    modifiers(&CommonResponses, &TokenSecurity),
 )]
 struct Description;
 
-/// What every route can answer, whoever asks: the guard's refusals and the limits.
+/// Responses of every route: those of the guard and the timeouts.
 const ALWAYS: &[(&str, &str)] = &[
-    ("400", "The request cannot be read"),
+    ("400", "The request is malformed"),
     ("401", "The token is missing or wrong"),
-    ("403", "Not for this host, or not from this page"),
-    ("429", "Too many requests at once; `Retry-After` says when to try again"),
-    ("504", "It took too long"),
+    ("403", "Wrong host, or a request from another website"),
+    ("429", "Too many concurrent requests; see `Retry-After`"),
+    ("504", "The request timed out"),
 ];
-/// What a route that is sent something, or asks providers, can answer besides.
-const SENT: &[(&str, &str)] = &[
+/// Further responses of routes that take a body or call providers.
+const WITH_BODY: &[(&str, &str)] = &[
     ("408", "The request did not arrive in time"),
     ("413", "The request, or a file in it, is too large"),
-    ("415", "The request, or a file in it, is of a kind that AURA cannot read"),
-    ("422", "A value in the request cannot be used"),
-    ("502", "Every provider that was tried failed; `attempts` says how"),
-    ("503", "Nobody who could do this is set up"),
+    ("415", "AURA cannot read the type of the request, or of a file in it"),
+    ("422", "A value in the request is not valid"),
+    ("502", "Every provider failed; see `attempts`"),
+    ("503", "No suitable provider is set up"),
 ];
 
-/// What every answer in OpenAI's format says of how it came: it is in the headers, because not every format has room for more.
-const PROVENANCE: &[(&str, Type, &str)] = &[
-    ("x-aura-route", Type::String, "Who answered, as `provider/model`"),
-    ("x-aura-attempts", Type::Integer, "How many calls were made"),
-    ("x-aura-overhead-ms", Type::Number, "The time that was AURA's own: not spent waiting for a provider"),
+/// Headers of every response of the OpenAI-compatible routes. They are headers because not every format has room for extra fields.
+const PROVENANCE_HEADERS: &[(&str, Type, &str)] = &[
+    ("x-aura-route", Type::String, "The route of the answer, as `provider/model`"),
+    ("x-aura-attempts", Type::Integer, "Number of provider calls"),
+    ("x-aura-overhead-ms", Type::Number, "Time added by AURA, milliseconds: not spent waiting for a provider"),
 ];
 
-/// Says that a token opens the door, and that who is let in without one needs none.
-struct Tokens;
+/// Describes the token, and that it is optional for the user who started AURA.
+struct TokenSecurity;
 
-impl Modify for Tokens {
+impl Modify for TokenSecurity {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let mut token = Http::new(HttpAuthScheme::Bearer);
-        token.description = Some("The content of `door-token` in AURA's data folder".to_owned());
+        token.description = Some("The content of the file `api-token` in AURA's data folder".to_owned());
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(token));
-        let nothing: [&str; 0] = [];
-        openapi.security = Some(vec![SecurityRequirement::default(), SecurityRequirement::new("token", nothing)]);
+        let no_scopes: [&str; 0] = [];
+        openapi.security = Some(vec![SecurityRequirement::default(), SecurityRequirement::new("token", no_scopes)]);
     }
 }
 
-struct Refusals;
+/// Adds the responses that many routes share.
+struct CommonResponses;
 
-impl Modify for Refusals {
+impl Modify for CommonResponses {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         for item in openapi.paths.paths.values_mut() {
             for operation in [&mut item.get, &mut item.delete].into_iter().flatten() {
-                add(operation, ALWAYS);
+                add_errors(operation, ALWAYS);
             }
             for operation in item.post.iter_mut() {
-                add(operation, ALWAYS);
-                add(operation, SENT);
+                add_errors(operation, ALWAYS);
+                add_errors(operation, WITH_BODY);
                 if operation.tags.iter().flatten().any(|tag| tag == "openai") {
                     add_provenance(operation);
                 }
             }
             for operation in item.delete.iter_mut() {
-                add(operation, SENT);
+                add_errors(operation, WITH_BODY);
             }
             for operation in item.get.iter_mut() {
-                // The history's file can fail to be read.
-                add(operation, &SENT[SENT.len() - 1..]);
+                // Reading the history can fail with 503.
+                add_errors(operation, &WITH_BODY[WITH_BODY.len() - 1..]);
             }
         }
     }
 }
 
-fn add(operation: &mut Operation, refusals: &[(&str, &str)]) {
+fn add_errors(operation: &mut Operation, errors: &[(&str, &str)]) {
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response
             && response.description.is_empty()
         {
-            response.description = "What was asked for".to_owned();
+            response.description = "Success".to_owned();
         }
     }
     let openai = operation.tags.iter().flatten().any(|tag| tag == "openai");
-    let body = if openai { "RefusedBody" } else { "ProblemBody" };
-    for (status, description) in refusals {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body))).build();
+    let body = if openai { ApiErrorBody::name() } else { ProblemBody::name() };
+    for (status, description) in errors {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body.as_ref()))).build();
         let mut response =
             ResponseBuilder::new().description(*description).content("application/json", content).build();
         if *status == "429" {
-            let after = header(Type::Integer, "After how many seconds it is worth trying again");
-            response.headers.insert("Retry-After".to_owned(), RefOr::T(after));
+            let retry_after = header(Type::Integer, "Seconds to wait before the next attempt");
+            response.headers.insert("Retry-After".to_owned(), RefOr::T(retry_after));
         }
         operation.responses.responses.entry((*status).to_owned()).or_insert(RefOr::T(response));
     }
@@ -155,30 +157,30 @@ fn header(kind: Type, description: &str) -> Header {
     HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
 }
 
-/// Describes how an answer in OpenAI's format says how it came.
+/// Adds [`PROVENANCE_HEADERS`] to the successful response.
 fn add_provenance(operation: &mut Operation) {
     if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
-        for (name, kind, description) in PROVENANCE {
+        for (name, kind, description) in PROVENANCE_HEADERS {
             response.headers.insert((*name).to_owned(), RefOr::T(header(kind.clone(), description)));
         }
     }
 }
 
-/// As JSON, made once.
+/// The description as JSON.
 static JSON: LazyLock<String> = LazyLock::new(|| {
-    // It is plain data; a test reads it.
+    // Plain data always serializes; a test reads the result.
     Description::openapi().to_json().unwrap_or_default()
 });
 
-/// The page's three files; nothing is loaded from elsewhere.
+/// The three files of the documentation page, which loads nothing from elsewhere.
 const HTML: &str = include_str!("docs/page.html");
 const SCRIPT: &str = include_str!("docs/page.js");
 const STYLE: &str = include_str!("docs/page.css");
-/// What the page may do: show itself and read the description.
+/// The content security policy of the page: it may load its own files and the description.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-pub(crate) fn routes() -> Router<Door> {
+pub(crate) fn routes() -> Router<LocalApi> {
     Router::new()
         .route("/openapi.json", get(description))
         .route("/docs", get(page))
@@ -186,14 +188,14 @@ pub(crate) fn routes() -> Router<Door> {
         .route("/docs/page.css", get(async || file("text/css; charset=utf-8", STYLE)))
 }
 
-/// This description.
-#[utoipa::path(get, path = "/openapi.json", tag = "door", responses((status = 200, body = serde_json::Value)))]
+/// This description, as OpenAPI JSON.
+#[utoipa::path(get, path = "/openapi.json", tag = "server", responses((status = 200, body = serde_json::Value)))]
 async fn description() -> Response {
     file("application/json", &JSON)
 }
 
-/// It as a page for people.
-#[utoipa::path(get, path = "/docs", tag = "door", responses((status = 200, body = String, content_type = "text/html")))]
+/// This description, as a page.
+#[utoipa::path(get, path = "/docs", tag = "server", responses((status = 200, body = String, content_type = "text/html")))]
 async fn page() -> Response {
     file("text/html; charset=utf-8", HTML)
 }
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_resolves() {
         let described: serde_json::Value = serde_json::from_str(&JSON).unwrap();
         for rest in JSON.split("\"#/").skip(1) {
             let path = format!("/{}", rest.split('"').next().unwrap());
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_needs_no_network() {
+    fn the_page_loads_nothing_from_the_network() {
         for text in [HTML, SCRIPT, STYLE] {
             let foreign = ["http://", "https://", "//cdn", "@import", "url("];
             assert!(foreign.iter().all(|foreign| !text.replace("http://www.w3.org", "").contains(foreign)));

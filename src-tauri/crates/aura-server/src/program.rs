@@ -1,49 +1,65 @@
-//! The door as a program: from its port to its end.
+//! The server as a program, from binding its port to its shutdown.
 
 use aura_core::error::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
-use crate::compose::compose;
-use crate::{Door, Interface, Token, listen, serve};
+use crate::bootstrap::bootstrap;
+use crate::{Interface, LocalApi, ServerLimits, Token, listen, serve};
 
-/// Opens the door on a port of the loopback and serves it until the program is asked to end. Port 0 takes a free one; which, is
-/// printed on standard output. A program that carries the interface offers it at `/app`.
-pub async fn run(sandbox: bool, port: u16, interface: Option<Interface>) -> Result<()> {
-    // First of all: two of them must not work on the same files.
+/// How to run the server.
+#[derive(Default)]
+pub struct ServerOptions {
+    /// Whether to use the sandbox providers instead of the real ones.
+    pub sandbox: bool,
+    /// The port on the loopback interface; 0 picks a free one.
+    pub port: u16,
+    /// The timeouts.
+    pub limits: ServerLimits,
+    /// The files of the web UI, served at `/app`, if the program contains them.
+    pub interface: Option<Interface>,
+}
+
+/// Serves the local API until [`shutdown_signal`] resolves. The address is printed on standard output.
+///
+/// # Errors
+/// When the port is taken, or the assistant's files cannot be opened.
+pub async fn run(options: ServerOptions) -> Result<()> {
+    let ServerOptions { sandbox, port, limits, interface } = options;
+    // Before anything else: two servers must not work on the same files.
     let listener = listen(port).await?;
     let address = listener.local_addr().map_err(Error::internal)?;
-    let composed = compose(sandbox).await?;
-    let data = composed.data.clone();
+    let bootstrap = bootstrap(sandbox).await?;
+    let data = bootstrap.data.clone();
     let token = tokio::task::spawn_blocking(move || Token::open(&data)).await.map_err(Error::internal)??;
     let token_file = token.file().display().to_string();
-    composed.assistant.load_keys().await;
-    println!("AURA listens on http://{address}");
-    eprintln!("Programs of yours may call it as they are; others need the token in {token_file}.");
+    bootstrap.assistant.start_background().await;
+    println!("AURA is listening on http://{address}");
+    eprintln!("Your own programs need no token. Others must send the one in {token_file}.");
     let shutdown = CancellationToken::new();
-    let end = shutdown.clone();
+    let cancel = shutdown.clone();
     tokio::spawn(async move {
-        asked_to_end().await;
-        end.cancel();
+        shutdown_signal().await;
+        cancel.cancel();
     });
-    let mut door = Door::new(composed.assistant.clone(), token);
+    let mut api = LocalApi::new(bootstrap.assistant.clone(), token).with_limits(limits);
     if let Some(interface) = interface {
-        eprintln!("The interface, for a browser: http://{address}/app (it asks for that token).");
-        door = door.with_interface(interface);
+        eprintln!("Open http://{address}/app in a browser for the web UI. It needs that token.");
+        api = api.with_interface(interface);
     }
-    serve(listener, door, shutdown).await;
-    composed.assistant.close().await;
+    serve(listener, api, shutdown).await;
+    bootstrap.assistant.close().await;
     Ok(())
 }
 
-/// Waits until the program is asked to end: by Ctrl+C, or by whoever manages it.
-pub async fn asked_to_end() {
+/// Resolves on Ctrl+C, and on SIGTERM where the operating system has it.
+pub async fn shutdown_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         match signal(SignalKind::terminate()) {
-            Ok(mut asked) => {
+            Ok(mut terminate) => {
                 tokio::select! {
-                    _ = asked.recv() => {}
+                    _ = terminate.recv() => {}
                     _ = tokio::signal::ctrl_c() => {}
                 }
             }

@@ -1,11 +1,11 @@
-//! The listener: takes connections, looks who is at the other end, and cuts off who is slow.
+//! The listener: accepts connections, looks up the user of each, applies the timeouts, and shuts down gracefully.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aura_core::error::{Code, Error, Result};
+use aura_core::error::{Error, ErrorCode, Result};
 use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
@@ -18,168 +18,176 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
-use crate::guard::{Caller, Entrance};
-use crate::patient::Patient;
-use crate::{Door, router};
+use crate::guard::{Caller, ConnectionLimiter};
+use crate::write_timeout::WriteTimeout;
+use crate::{LocalApi, ServerLimits, router};
 
-/// Connections whose other end is looked up at once; further ones wait to be taken.
-const LOOKED_UP: usize = 64;
-/// The head of a request must be there so soon after the connection is, or after the answer before it.
-const HEAD: Duration = Duration::from_secs(15);
-/// The largest head of a request, bytes.
-const HEAD_SIZE: usize = 64 * 1024;
-/// A caller that takes nothing of its answer for so long is cut off.
-const STALL: Duration = Duration::from_secs(30);
-/// What is under way when the door closes may take so long to end; then it is cut off.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
-/// So often another free port is taken when only one of its two addresses was free.
-const TRIES: usize = 20;
+/// User lookups in flight; further connections wait in the accept queue.
+const MAX_LOOKUPS: usize = 64;
+/// The largest request head, bytes.
+const MAX_HEAD_SIZE: usize = 64 * 1024;
+/// Attempts to find a free port that is free on both addresses.
+const MAX_PORT_ATTEMPTS: usize = 20;
+/// Pause after a failed accept.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// The door's port on the loopback, which is held under both of its addresses: `localhost` means either, and whoever held the other
-/// one would be sent what is meant for AURA.
+/// The port on the loopback interface, bound on both addresses. `localhost` may resolve to either, so a program that held the other
+/// address would receive requests meant for AURA.
 #[derive(Debug)]
 pub struct Listener {
-    four: TcpListener,
-    /// None where the machine has no IPv6.
-    six: Option<TcpListener>,
+    ipv4: TcpListener,
+    /// `None` where the computer has no IPv6.
+    ipv6: Option<TcpListener>,
 }
 
 impl Listener {
-    /// Where it listens; of its two addresses the one that every program knows.
+    /// The IPv4 address and the port.
+    ///
+    /// # Errors
+    /// When the operating system does not report the address.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.four.local_addr()
+        self.ipv4.local_addr()
     }
 
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        match &self.six {
-            None => self.four.accept().await,
-            Some(six) => tokio::select! {
-                taken = self.four.accept() => taken,
-                taken = six.accept() => taken,
+        match &self.ipv6 {
+            None => self.ipv4.accept().await,
+            Some(ipv6) => tokio::select! {
+                accepted = self.ipv4.accept() => accepted,
+                accepted = ipv6.accept() => accepted,
             },
         }
     }
 }
 
-/// Opens the port on the loopback; 0 takes a free one.
+/// Binds the port on both loopback addresses; 0 picks a free one.
+///
+/// # Errors
+/// [`ErrorCode::PortTaken`] when another program holds the port on either address, or it cannot be bound.
 pub async fn listen(port: u16) -> Result<Listener> {
-    for _ in 0..TRIES {
-        let four = bind(Ipv4Addr::LOCALHOST.into(), port).await.map_err(|cause| refused(port, &cause))?;
-        let taken = four.local_addr().map_err(Error::internal)?.port();
-        match bind(Ipv6Addr::LOCALHOST.into(), taken).await {
-            Ok(six) => return Ok(Listener { four, six: Some(six) }),
+    for _ in 0..MAX_PORT_ATTEMPTS {
+        let ipv4 = bind(Ipv4Addr::LOCALHOST.into(), port).await.map_err(|cause| port_error(port, &cause))?;
+        let bound = ipv4.local_addr().map_err(Error::internal)?.port();
+        match bind(Ipv6Addr::LOCALHOST.into(), bound).await {
+            Ok(ipv6) => return Ok(Listener { ipv4, ipv6: Some(ipv6) }),
             Err(cause) if cause.kind() == ErrorKind::AddrInUse && port == 0 => {}
             Err(cause) if matches!(cause.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied) => {
-                return Err(refused(port, &cause));
+                return Err(port_error(port, &cause));
             }
             Err(cause) => {
-                tracing::debug!(%cause, "this computer has no IPv6: the HTTP door has one address");
-                return Ok(Listener { four, six: None });
+                tracing::debug!(%cause, "this computer has no IPv6: the local API listens on IPv4 only");
+                return Ok(Listener { ipv4, ipv6: None });
             }
         }
     }
-    Err(refused(port, &ErrorKind::AddrInUse.into()))
+    Err(port_error(port, &ErrorKind::AddrInUse.into()))
 }
 
 async fn bind(address: IpAddr, port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((address, port)).await
 }
 
-fn refused(port: u16, cause: &io::Error) -> Error {
+fn port_error(port: u16, cause: &io::Error) -> Error {
     let message = if cause.kind() == ErrorKind::AddrInUse {
         format!(
-            "Another program uses port {port}; perhaps AURA is running already. Stop it, or choose another port with --port."
+            "Another program uses port {port}; AURA may already be running. Stop it, or choose another port with --port."
         )
     } else {
         format!("AURA cannot listen on http://localhost:{port}. Choose another port with --port.")
     };
-    Error::new(Code::PortTaken, message).because(cause)
+    Error::new(ErrorCode::PortTaken, message).because(cause)
 }
 
-/// Serves the door until `shutdown` is cancelled and what was under way has ended. Nothing of it is left when this returns, or when
-/// it is dropped.
-pub async fn serve(listener: Listener, door: Door, shutdown: CancellationToken) {
-    let closing = door.closing.clone();
-    take(listener, router(door), closing, shutdown, LAST_ANSWERS).await;
+/// Serves the local API until `shutdown` is cancelled and the requests in flight have finished, or the grace period of
+/// [`ServerLimits`] is over. No task is left when this returns or is dropped.
+pub async fn serve(listener: Listener, api: LocalApi, shutdown: CancellationToken) {
+    let (closing, limits) = (api.closing.clone(), api.limits);
+    accept_loop(listener, router(api), closing, shutdown, limits).await;
 }
 
-async fn take(
+async fn accept_loop(
     listener: Listener,
     routes: Router,
     closing: CancellationToken,
     shutdown: CancellationToken,
-    last_answers: Duration,
+    limits: ServerLimits,
 ) {
-    let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
-    let _cut = cut.clone().drop_guard();
-    let entrance = Entrance::default();
-    let looking = Arc::new(Semaphore::new(LOOKED_UP));
+    let (tasks, abort) = (TaskTracker::new(), CancellationToken::new());
+    let _abort_on_drop = abort.clone().drop_guard();
+    let limiter = ConnectionLimiter::default();
+    let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
     loop {
-        let looked_up = tokio::select! {
+        let lookup = tokio::select! {
             () = shutdown.cancelled() => break,
-            turn = looking.clone().acquire_owned() => turn.ok(),
+            permit = lookups.clone().acquire_owned() => permit.ok(),
         };
-        let taken = tokio::select! {
+        let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            taken = listener.accept() => taken,
+            accepted = listener.accept() => accepted,
         };
-        match taken {
+        match accepted {
             Ok((stream, peer)) => {
-                let work = connection(stream, peer, routes.clone(), entrance.clone(), looked_up, shutdown.clone());
-                tasks.spawn(cut.clone().run_until_cancelled_owned(work));
+                let connection = Connection { stream, peer, lookup, limits };
+                let task = connection.serve(routes.clone(), limiter.clone(), shutdown.clone());
+                tasks.spawn(abort.clone().run_until_cancelled_owned(task));
             }
             Err(cause) => {
-                // Too many open files, for example: it passes.
-                tracing::warn!(%cause, "the HTTP door could not take a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                // A passing condition, such as too many open files.
+                tracing::warn!(%cause, "the local API could not accept a connection");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
     drop(listener);
     closing.cancel();
     tasks.close();
-    if tokio::time::timeout(last_answers, tasks.wait()).await.is_err() {
-        tracing::warn!("the HTTP door was closed before every answer had been sent");
-        cut.cancel();
+    if tokio::time::timeout(limits.shutdown_grace, tasks.wait()).await.is_err() {
+        tracing::warn!("the local API shut down before every response was sent");
+        abort.cancel();
         tasks.wait().await;
     }
 }
 
-async fn connection(
+/// A connection that was just accepted.
+struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    routes: Router,
-    entrance: Entrance,
-    looked_up: Option<OwnedSemaphorePermit>,
-    shutdown: CancellationToken,
-) {
-    let Ok(own) = stream.local_addr() else { return };
-    let caller = Caller::of(peer, own).await;
-    let Some(_place) = entrance.place(caller).await else {
-        tracing::warn!("other users of this computer have all connections to the HTTP door that they may have");
-        return;
-    };
-    drop(looked_up);
-    // Small answers and pieces of a stream go out at once.
-    let _ = stream.set_nodelay(true);
-    let service = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(caller);
-        routes.clone().call(Request::from(request.map(axum::body::Body::new)))
-    });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE);
-    let stream = TokioIo::new(Patient::new(stream, STALL));
-    let connection = http.serve_connection(stream, TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    /// Held until the user of the connection is known.
+    lookup: Option<OwnedSemaphorePermit>,
+    limits: ServerLimits,
+}
+
+impl Connection {
+    async fn serve(self, routes: Router, limiter: ConnectionLimiter, shutdown: CancellationToken) {
+        let Self { stream, peer, lookup, limits } = self;
+        let Ok(own) = stream.local_addr() else { return };
+        let caller = Caller::of(peer, own).await;
+        let Some(_permit) = limiter.acquire(caller).await else {
+            tracing::warn!("other users of this computer hold all the connections they may have to the local API");
+            return;
+        };
+        drop(lookup);
+        // Without Nagle's algorithm, small responses and stream chunks are sent immediately.
+        let _ = stream.set_nodelay(true);
+        let service = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(caller);
+            routes.clone().call(Request::from(request.map(axum::body::Body::new)))
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(limits.header_read).max_buf_size(MAX_HEAD_SIZE);
+        let stream = TokioIo::new(WriteTimeout::new(stream, limits.write_stall));
+        let connection = http.serve_connection(stream, TowerToHyperService::new(service));
+        let mut connection = std::pin::pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(cause) = result {
+            tracing::debug!(%cause, "a connection to the local API broke");
         }
-    };
-    if let Err(cause) = ended {
-        tracing::debug!(%cause, "a caller at the HTTP door went away");
     }
 }
 
@@ -192,26 +200,27 @@ mod tests {
 
     use super::*;
 
-    /// Notes that it was dropped.
-    struct Gone(Arc<AtomicBool>);
+    /// Sets the flag when dropped.
+    struct DropFlag(Arc<AtomicBool>);
 
-    impl Drop for Gone {
+    impl Drop for DropFlag {
         fn drop(&mut self) {
             self.0.store(true, Ordering::Release);
         }
     }
 
-    /// A door with a request under way that never ends: the caller, how the door is closed, and whether the work has ended.
-    async fn with_endless_work(
-        last: Duration,
+    /// A server with a request in flight that never finishes: the client, the shutdown token, the server, and whether the handler was
+    /// dropped.
+    async fn with_endless_request(
+        shutdown_grace: Duration,
     ) -> (TcpStream, CancellationToken, impl Future<Output = ()>, Arc<AtomicBool>) {
-        let (begun, gone) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicBool::new(false)));
-        let (tell, kept) = (begun.clone(), gone.clone());
+        let (started, dropped) = (Arc::new(tokio::sync::Notify::new()), Arc::new(AtomicBool::new(false)));
+        let (notify, flag) = (started.clone(), dropped.clone());
         let endless = move || {
-            let (tell, gone) = (tell.clone(), Gone(kept.clone()));
+            let (notify, flag) = (notify.clone(), DropFlag(flag.clone()));
             async move {
-                let _gone = gone;
-                tell.notify_one();
+                let _flag = flag;
+                notify.notify_one();
                 std::future::pending::<()>().await;
             }
         };
@@ -219,27 +228,28 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let routes = Router::new().route("/", get(endless));
-        let served = tokio::spawn(take(listener, routes, CancellationToken::new(), shutdown.clone(), last));
-        let mut caller = TcpStream::connect(address).await.unwrap();
-        caller.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
-        begun.notified().await;
+        let limits = ServerLimits { shutdown_grace, ..ServerLimits::default() };
+        let served = tokio::spawn(accept_loop(listener, routes, CancellationToken::new(), shutdown.clone(), limits));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        started.notified().await;
         let served = tokio_util::task::AbortOnDropHandle::new(served);
-        (caller, shutdown, async move { served.await.unwrap() }, gone)
+        (client, shutdown, async move { served.await.unwrap() }, dropped)
     }
 
     #[tokio::test]
-    async fn what_does_not_end_by_itself_is_cut_off() {
-        let (_caller, shutdown, served, gone) = with_endless_work(Duration::from_millis(50)).await;
+    async fn a_request_that_outlives_the_grace_period_is_aborted() {
+        let (_client, shutdown, served, dropped) = with_endless_request(Duration::from_millis(50)).await;
         shutdown.cancel();
         served.await;
-        assert!(gone.load(Ordering::Acquire), "the door is closed, and still works");
+        assert!(dropped.load(Ordering::Acquire), "the handler still runs after the shutdown");
     }
 
     #[tokio::test]
-    async fn a_door_that_is_dropped_serves_nobody_any_more() {
-        let (_caller, _shutdown, served, gone) = with_endless_work(Duration::from_secs(600)).await;
+    async fn dropping_the_server_aborts_its_requests() {
+        let (_client, _shutdown, served, dropped) = with_endless_request(Duration::from_secs(600)).await;
         drop(served);
-        while !gone.load(Ordering::Acquire) {
+        while !dropped.load(Ordering::Acquire) {
             tokio::task::yield_now().await;
         }
     }
@@ -247,10 +257,10 @@ mod tests {
     #[tokio::test]
     async fn a_port_is_taken_when_either_address_is() {
         for held in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
-            // Without IPv6 there is only the one.
+            // A computer without IPv6 has only one address.
             let Ok(other) = bind(held, 0).await else { continue };
             let port = other.local_addr().unwrap().port();
-            assert_eq!(listen(port).await.unwrap_err().code, Code::PortTaken, "{held}");
+            assert_eq!(listen(port).await.unwrap_err().code, ErrorCode::PortTaken, "{held}");
         }
     }
 }

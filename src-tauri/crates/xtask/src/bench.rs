@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: measurements whose numbers are printed, not judged.
+//! `cargo xtask bench`: benchmarks. They print numbers and never fail because of them.
 
 use std::process::ExitCode;
 
@@ -7,65 +7,68 @@ use clap::{Args, Subcommand};
 use crate::program::{self, Result};
 use crate::steps;
 
-/// What is measured.
+/// The benchmark to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// From the release of the key to the first sound, with providers of fixed delay; how much of it is AURA's own.
+    /// Time from the release of the key to the first sound, with providers of fixed delay, and AURA's own part of it.
     Turn(Turn),
-    /// From the start of the program until its main window shows something.
+    /// Time from the start of the program to the first paint of its main window.
     Window(Window),
-    /// What the HTTP door adds, for one caller and under load, and whether it keeps its memory.
+    /// Latency that the local API adds, for one caller and under load, and its memory growth.
     Server(Server),
-    /// What the core adds to a request over a bare client, and how long it takes to fail over.
+    /// Latency that the core adds to a request compared with a bare HTTP client, and the time that failover takes.
     Providers(Providers),
 }
 
-/// How the requests are measured.
+/// Options of the benchmark of provider requests.
 #[derive(Debug, Args)]
 pub(crate) struct Providers {
-    /// Rounds; in each the core and the bare client take turns.
+    /// Number of rounds; in each, requests of the core and of the bare client alternate.
     #[arg(long, default_value_t = 9)]
     rounds: u32,
-    /// Without optimisation, as the tests are built: quicker to begin, and no measure of anything.
+    /// Measure the debug build: starts sooner, but its numbers mean nothing.
     #[arg(long)]
     debug: bool,
+    /// Also measure the libraries genai and async-openai in the same rounds. Builds them first.
+    #[arg(long)]
+    peers: bool,
 }
 
-/// How the door is measured.
+/// Options of the benchmark of the local API.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
-    /// How long each load lasts.
+    /// Duration of each load, in seconds.
     #[arg(long, default_value_t = 30)]
     seconds: u32,
-    /// With optimisation.
+    /// Measure a build with optimisation.
     #[arg(long)]
     release: bool,
 }
 
-/// How the start is measured.
+/// Options of the benchmark of the window.
 #[derive(Debug, Args)]
 pub(crate) struct Window {
-    /// How many starts count; one more is taken before them.
+    /// Number of starts that are measured, after one that is not.
     #[arg(long, default_value_t = 5)]
     runs: u32,
-    /// With optimisation.
+    /// Measure a build with optimisation.
     #[arg(long)]
     release: bool,
 }
 
-/// How the turn is measured.
+/// Options of the benchmark of a turn.
 #[derive(Debug, Args)]
 pub(crate) struct Turn {
-    /// How many turns count; one more is taken before them.
+    /// Number of turns that are measured, after one that is not.
     #[arg(long, default_value_t = 20)]
     turns: u32,
-    /// With optimisation.
+    /// Measure a build with optimisation.
     #[arg(long)]
     release: bool,
 }
 
 impl Bench {
-    /// Builds what is measured, and measures.
+    /// Builds the programs and runs the benchmark.
     pub(crate) fn start(&self) -> Result<ExitCode> {
         match self {
             Self::Turn(turn) => turn.start(),
@@ -88,8 +91,17 @@ impl Providers {
         };
         build.args(["--bin", "bench-providers"]);
         program::run(&mut build)?;
-        let measure = program::target().join(folder).join("bench-providers");
-        program::run(program::command(measure).arg(self.rounds.to_string()))?;
+        let mut measure = program::command(program::target().join(folder).join("bench-providers"));
+        measure.arg(self.rounds.to_string());
+        if self.peers {
+            // A target folder of its own: these packages share no lock file with the workspace.
+            let target = program::target().join("bench-peers");
+            let mut build = program::command("cargo");
+            build.args(["build", "--release", "--manifest-path", "bench-peers/Cargo.toml"]);
+            program::run(build.env("CARGO_TARGET_DIR", &target))?;
+            measure.arg(target.join("release/aura-bench-peers"));
+        }
+        program::run(&mut measure)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -114,7 +126,7 @@ impl Server {
 
 impl Turn {
     fn start(&self) -> Result<ExitCode> {
-        let programs = steps::real_app(self.release)?;
+        let programs = steps::build_app(self.release)?;
         let mut measure = program::command(program::target().join("debug/bench-turn"));
         measure.arg(self.turns.to_string()).arg(programs);
         program::run(&mut measure)?;
@@ -124,7 +136,7 @@ impl Turn {
 
 impl Window {
     fn start(&self) -> Result<ExitCode> {
-        let programs = steps::real_app(self.release)?;
+        let programs = steps::build_app(self.release)?;
         let mut measure = program::command(program::target().join("debug/bench-window"));
         measure.arg(self.runs.to_string()).arg(programs);
         program::run(&mut measure)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask guide`: the multi-provider guide, line by line, against a door that is started for it.
+//! `cargo xtask guide`: runs every step of the multi-provider guide against a local API that it starts.
 
 use std::process::ExitCode;
 
@@ -6,13 +6,13 @@ use crate::program::{self, Result};
 use crate::system::{self, Purpose};
 use crate::{sdk, steps, ui};
 
-/// Builds what is needed, walks the guide and prints a table.
+/// Builds what the guide needs, runs its steps and prints a table of the results.
 pub(crate) fn start() -> Result<ExitCode> {
     system::prepare(Purpose::Test)?;
     ui::build()?;
     steps::build()?;
     sdk::python()?;
-    // It prints the table and what went wrong; that it failed is all that is left to say.
-    let walked = program::run(program::cargo("test").args(["--quiet", "--workspace", "--test", "guide"]));
-    Ok(if walked.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // The test prints its results, so the exit code is enough.
+    let done = program::run(program::cargo("test").args(["--quiet", "--workspace", "--test", "guide"]));
+    Ok(if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -1,6 +1,7 @@
-//! What a contributor types: `cargo xtask run`, `cargo xtask test`, `cargo xtask screenshots`, `cargo xtask bench turn`.
+//! Developer commands, such as `cargo xtask run`, `cargo xtask test`, `cargo xtask screenshots` and `cargo xtask bench turn`.
 
 mod bench;
+mod durations;
 mod fuzz;
 mod guide;
 mod program;
@@ -12,6 +13,7 @@ mod soak;
 mod steps;
 mod system;
 mod test;
+mod test_runner;
 mod ui;
 
 use std::process::ExitCode;
@@ -28,21 +30,24 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Installs what is missing, builds everything and opens AURA. Needs no account and no key.
+    /// Installs missing packages, builds everything and opens AURA. Needs no account and no API key.
     Run(run::Run),
-    /// Installs what is missing and runs every test.
+    /// Installs missing packages and runs all tests.
     Test(test::Test),
-    /// Walks the multi-provider guide as it is printed against a server that it starts, and prints a table.
+    /// Starts the local API, runs every step of the multi-provider guide against it, and prints a table of the results.
     Guide,
-    /// Takes a picture of every panel and of the overlay, light and dark, small, large and with letters of double size.
+    /// Takes screenshots of every panel and the overlay: light and dark, small and large, and with text at twice its size.
     Screenshots(screenshots::Screenshots),
-    /// Talks to AURA hundreds of times in a row, and measures whether it keeps its memory and rests while its window is hidden.
+    /// Runs hundreds of spoken turns in a row; measures memory growth, and processor use while the window is hidden.
     Soak(soak::Soak),
-    /// Feeds everything that reads foreign bytes with what a fuzzer makes of the recorded bodies.
+    /// Fuzzes all decoders of data from outside, starting from recorded response bodies.
     Fuzz(fuzz::Fuzz),
-    /// Measures.
+    /// Runs a benchmark.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Runs a test binary so that it prints durations. Cargo calls this during `test`.
+    #[command(hide = true)]
+    RunTest(test_runner::RunTest),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +59,7 @@ fn main() -> ExitCode {
         Task::Soak(soak) => soak.start(),
         Task::Fuzz(fuzz) => fuzz.start(),
         Task::Bench(bench) => bench.start(),
+        Task::RunTest(test) => test.start(),
     };
     match done {
         Ok(code) => code,

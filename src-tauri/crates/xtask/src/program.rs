@@ -1,4 +1,4 @@
-//! Running other programs: where they are, what they print, and how they end.
+//! Starts other programs and reads their output and exit status.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
-/// What can go wrong here is told to a person; nobody branches on it.
+/// Errors are messages for the user; no code branches on them.
 pub(crate) type Result<T = ()> = std::result::Result<T, String>;
 
 /// The root of the work tree.
@@ -15,7 +15,7 @@ pub(crate) fn root() -> PathBuf {
     here.ancestors().nth(3).unwrap_or(here).to_owned()
 }
 
-/// The one folder that everything is built in.
+/// Cargo's target folder.
 pub(crate) fn target() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {
         Some(folder) => root().join(folder),
@@ -23,96 +23,113 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
-/// Cargo, at the root of the work tree. A run for others must not change the lock file.
+/// Cargo, at the root of the work tree. In continuous integration (`CI` is set) it must not change the lock file.
 pub(crate) fn cargo(subcommand: &str) -> Command {
     let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg(subcommand);
     if std::env::var_os("CI").is_some() && subcommand != "fmt" {
         cargo.arg("--locked");
     }
-    // The tests export the interface's types; what is compared with the work tree must not overwrite it.
-    cargo.env("TS_RS_EXPORT_DIR", target().join("generated-types"));
+    // `cargo run` describes xtask in these variables. Some build scripts, such as ring's, run again when they change, so without
+    // this, `cargo xtask test` and a plain `cargo test` would each rebuild what the other had built.
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_MANIFEST_", "CARGO_PKG_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 
-/// A program that works at the root of the work tree.
+/// A program whose working directory is the root of the work tree.
 pub(crate) fn command(name: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(name);
     command.current_dir(root());
     command
 }
 
-/// The command as it would be typed.
-pub(crate) fn shown(command: &Command) -> String {
+/// The command line, without quotes and without the program's folder.
+pub(crate) fn command_line(command: &Command) -> String {
     let name = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(name).chain(command.get_args()).map(|word| word.to_string_lossy());
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Runs a command to its end; what it prints goes straight to the terminal.
+/// Runs a command to its end. Its output goes to the terminal.
+///
+/// # Errors
+/// The command could not be started, or its exit status is not 0.
 pub(crate) fn run(command: &mut Command) -> Result {
-    println!("$ {}", shown(command));
-    let status = command.status().map_err(|cause| format!("`{}` could not be started: {cause}", shown(command)))?;
-    if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
+    println!("$ {}", command_line(command));
+    let status =
+        command.status().map_err(|cause| format!("`{}` could not be started: {cause}", command_line(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", command_line(command))) }
 }
 
-/// Runs a command to its end, and hands each line that it prints to `seen` as it is passed on.
-pub(crate) fn watch(command: &mut Command, mut seen: impl FnMut(&str)) -> Result {
-    println!("$ {}", shown(command));
-    let (tell, lines) = mpsc::channel();
+/// Runs a command to its end and passes its output on, line by line. `on_line` gets each line without colours and line end.
+///
+/// # Errors
+/// The command could not be started, or its exit status is not 0.
+pub(crate) fn watch(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result {
+    println!("$ {}", command_line(command));
+    let (sender, lines) = mpsc::channel();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|cause| format!("`{}` could not be started: {cause}", shown(command)))?;
+    let mut child =
+        command.spawn().map_err(|cause| format!("`{}` could not be started: {cause}", command_line(command)))?;
     let readers = [
-        child.stdout.take().map(|from| read_lines(from, tell.clone())),
-        child.stderr.take().map(|from| read_lines(from, tell)),
+        child.stdout.take().map(|from| read_lines(from, sender.clone())),
+        child.stderr.take().map(|from| read_lines(from, sender)),
     ];
     let mut out = std::io::stdout();
     for line in lines {
-        // A closed terminal is no reason to end the tests.
+        // The tests go on when the terminal is closed.
         let _ = out.write_all(&line).and_then(|()| out.flush());
-        seen(&plain(&String::from_utf8_lossy(&line)));
+        on_line(&without_colours(&String::from_utf8_lossy(&line)));
     }
     for reader in readers.into_iter().flatten() {
         let _ = reader.join();
     }
-    let status = child.wait().map_err(|cause| format!("`{}`: {cause}", shown(command)))?;
-    if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", shown(command))) }
+    let status = child.wait().map_err(|cause| format!("`{}`: {cause}", command_line(command)))?;
+    if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", command_line(command))) }
 }
 
-fn read_lines(from: impl Read + Send + 'static, tell: mpsc::Sender<Vec<u8>>) -> std::thread::JoinHandle<()> {
+fn read_lines(from: impl Read + Send + 'static, sender: mpsc::Sender<Vec<u8>>) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
         while let Ok(1..) = from.read_until(b'\n', &mut line) {
-            if tell.send(std::mem::take(&mut line)).is_err() {
+            if sender.send(std::mem::take(&mut line)).is_err() {
                 return;
             }
         }
     })
 }
 
-/// What a command prints, when it succeeds.
+/// The standard output of a command.
+///
+/// # Errors
+/// The command could not be started, or its exit status is not 0.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().map_err(|cause| format!("`{}` could not be started: {cause}", shown(command)))?;
+    let output =
+        command.output().map_err(|cause| format!("`{}` could not be started: {cause}", command_line(command)))?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("`{}` failed ({}): {}", shown(command), output.status, said.trim()));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("`{}` failed ({}): {}", command_line(command), output.status, stderr.trim()));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program can be found.
-pub(crate) fn is_there(name: &str) -> bool {
+/// Whether a program is on the search path.
+pub(crate) fn is_installed(name: &str) -> bool {
     which::which(name).is_ok()
 }
 
-/// A line without its colours and its end.
-fn plain(line: &str) -> String {
+/// A line without its colours (ANSI escape sequences) and its line end.
+fn without_colours(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut rest = line.trim_end().chars();
     while let Some(letter) = rest.next() {
         if letter == '\u{1b}' {
-            // A colour ends with its first letter.
+            // An escape sequence ends with its first letter.
             let _ = rest.by_ref().find(char::is_ascii_alphabetic);
         } else {
             out.push(letter);
@@ -126,12 +143,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_lose_their_colours() {
-        assert_eq!(plain("\u{1b}[1m\u{1b}[32m Tests \u{1b}[39m 3 passed\n"), " Tests  3 passed");
+    fn colours_are_removed_from_lines() {
+        assert_eq!(without_colours("\u{1b}[1m\u{1b}[32m Tests \u{1b}[39m 3 passed\n"), " Tests  3 passed");
     }
 
     #[test]
-    fn the_root_holds_the_workspace() {
+    fn the_root_is_the_workspace_root() {
         assert!(root().join("Cargo.lock").is_file());
     }
 }

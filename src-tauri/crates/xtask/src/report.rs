@@ -1,13 +1,16 @@
-//! What the test runners said, kept for the end.
+//! The report at the end of `cargo xtask test`: the duration of each step, the slowest tests and the test runners' summary lines.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::program::Result;
+use crate::durations::TestDurations;
+use crate::program::{self, Result};
 
-/// The steps so far, and the runners' own summary lines.
+/// The steps so far, with what their test runners printed.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     steps: Vec<(&'static str, Duration, bool)>,
+    durations: TestDurations,
     lines: Vec<String>,
     passed: u64,
     failed: u64,
@@ -15,38 +18,51 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Does one step and notes how long it took and how it ended.
+    /// Runs one step and records its duration and whether it succeeded.
     pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce(&mut Self) -> Result) -> Result {
         println!("\n== {name}");
         let (begun, failed_before) = (Instant::now(), self.failed);
         let done = work(self);
         self.steps.push((name, begun.elapsed(), done.is_ok()));
         if done.is_err() && self.failed == failed_before {
-            // Something else than a test failed: a build, a lint, a missing program.
+            // Not a test but a build, a lint or a missing program failed.
             self.failed += 1;
         }
         done
     }
 
-    /// Looks for a test runner's summary in a line that was printed.
-    pub(crate) fn read(&mut self, step: &str, line: &str) {
-        let Some(counts) = counts(line) else { return };
+    /// Runs a command and reads test durations and summary lines from its output. `label` precedes the summary lines in the report.
+    pub(crate) fn watch(&mut self, label: &str, command: &mut Command) -> Result {
+        program::watch(command, |line| self.read(label, line))
+    }
+
+    fn read(&mut self, label: &str, line: &str) {
+        self.durations.read(line);
+        let Some(counts) = summary(line) else { return };
         self.passed += counts.passed;
         self.failed += counts.failed;
         self.skipped += counts.skipped;
         if counts != Counts::default() {
-            self.lines.push(format!("{step:8} {}", line.trim()));
+            self.lines.push(format!("{label:8} {}", line.trim()));
         }
     }
 
-    /// Prints the steps, the runners' lines and the sum, which comes last.
+    /// Prints the steps, the slowest tests, the runners' summary lines and, last, their sum.
     pub(crate) fn close(&self) {
-        println!("\n{:<12} {:>8}", "step", "seconds");
+        println!("\n{:<14} {:>8}", "step", "seconds");
         for (name, took, good) in &self.steps {
-            println!("{name:<12} {:>8.1} {}", took.as_secs_f64(), if *good { "" } else { "failed" });
+            println!("{name:<14} {:>8.1} {}", took.as_secs_f64(), if *good { "" } else { "failed" });
         }
         let all: Duration = self.steps.iter().map(|(_, took, _)| *took).sum();
-        println!("{:<12} {:>8.1}\n", "all", all.as_secs_f64());
+        println!("{:<14} {:>8.1}\n", "all", all.as_secs_f64());
+        let slowest = self.durations.slowest();
+        if !slowest.is_empty() {
+            println!("{:>8}  slowest tests", "seconds");
+            for (duration, name) in slowest {
+                println!("{:>8.3}  {name}", duration.as_secs_f64());
+            }
+            println!();
+        }
         for line in &self.lines {
             println!("{line}");
         }
@@ -64,17 +80,17 @@ struct Counts {
     skipped: u64,
 }
 
-/// The counts in a summary line of cargo's test harness, Vitest or pytest.
-fn counts(line: &str) -> Option<Counts> {
+/// The counts in a summary line of libtest, Vitest or pytest.
+fn summary(line: &str) -> Option<Counts> {
     let line = line.trim();
-    let cargo = line.starts_with("test result:");
-    // Vitest has a line for files and one for tests.
+    let libtest = line.starts_with("test result:");
+    // Vitest prints one line for files and one for tests.
     let vitest = line.starts_with("Tests ") && line.ends_with(')');
     let pytest = line.contains(" in ")
         && line.ends_with('s')
         && line.starts_with(|first: char| first.is_ascii_digit() || first == '=');
     let pytest = pytest || (line.starts_with('=') && line.ends_with('=') && line.contains(" in "));
-    if !(cargo || vitest || pytest) {
+    if !(libtest || vitest || pytest) {
         return None;
     }
     let number = |words: &[&str]| -> u64 {
@@ -95,25 +111,26 @@ fn counts(line: &str) -> Option<Counts> {
 mod tests {
     use super::*;
 
-    fn three(passed: u64, failed: u64, skipped: u64) -> Option<Counts> {
+    fn counts(passed: u64, failed: u64, skipped: u64) -> Option<Counts> {
         Some(Counts { passed, failed, skipped })
     }
 
     #[test]
-    fn each_runner_is_understood() {
-        let cargo =
+    fn the_summary_line_of_each_runner_is_parsed() {
+        let libtest =
             "test result: FAILED. 12 passed; 1 failed; 2 ignored; 0 measured; 3 filtered out; finished in 0.52s";
-        assert_eq!(counts(cargo), three(12, 1, 2));
-        assert_eq!(counts("      Tests  1 failed | 35 passed (36)"), three(35, 1, 0));
-        assert_eq!(counts(" Test Files  4 passed (4)"), None);
-        assert_eq!(counts("21 passed in 4.31s"), three(21, 0, 0));
-        assert_eq!(counts("===== 2 failed, 19 passed, 1 skipped in 61.20s (0:01:01) ====="), three(19, 2, 1));
-        assert_eq!(counts("    Finished `test` profile [unoptimized] target(s) in 1.2s"), None);
-        assert_eq!(counts("12 modules transformed in 3s"), None);
+        assert_eq!(summary(libtest), counts(12, 1, 2));
+        assert_eq!(summary("      Tests  1 failed | 35 passed (36)"), counts(35, 1, 0));
+        assert_eq!(summary(" Test Files  4 passed (4)"), None);
+        assert_eq!(summary("21 passed in 4.31s"), counts(21, 0, 0));
+        assert_eq!(summary("===== 2 failed, 19 passed, 1 skipped in 61.20s (0:01:01) ====="), counts(19, 2, 1));
+        assert_eq!(summary("===== slowest 10 durations ====="), None);
+        assert_eq!(summary("    Finished `test` profile [unoptimized] target(s) in 1.2s"), None);
+        assert_eq!(summary("12 modules transformed in 3s"), None);
     }
 
     #[test]
-    fn a_step_that_fails_without_a_test_counts() {
+    fn a_step_that_fails_without_a_failed_test_counts_as_one_failure() {
         let mut report = Report::default();
         let done = report.step("lint", |_| Err("warnings".into()));
         assert_eq!((done.is_err(), report.failed), (true, 1));

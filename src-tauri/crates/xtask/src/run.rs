@@ -1,4 +1,4 @@
-//! `cargo xtask run`: from a fresh clone to the open window.
+//! `cargo xtask run`: builds and starts AURA from a fresh clone.
 
 use std::process::ExitCode;
 
@@ -8,19 +8,19 @@ use crate::program::{self, Result};
 use crate::system::{self, Purpose};
 use crate::ui;
 
-/// What is run.
+/// How AURA is built and started.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// With optimisation: slower to build, quicker to answer.
+    /// Build with optimisation: a slower build, faster answers.
     #[arg(long)]
     release: bool,
-    /// Goes to AURA as it is, such as `-- ask "What time is it?"`.
+    /// Arguments for AURA, such as `-- ask "What time is it?"`.
     #[arg(last = true)]
     arguments: Vec<String>,
 }
 
 impl Run {
-    /// Prepares everything and hands over to AURA; its exit code is ours.
+    /// Installs, builds and runs AURA, and returns its exit code.
     pub(crate) fn start(&self) -> Result<ExitCode> {
         system::prepare(Purpose::Run)?;
         ui::build()?;
@@ -30,7 +30,7 @@ impl Run {
             cargo.arg("--release");
         }
         cargo.arg("--").args(&self.arguments);
-        // AURA works where it was called, so that file names mean what the person meant.
+        // AURA starts in the user's working directory, so that relative paths among its arguments are correct.
         if let Ok(here) = std::env::current_dir() {
             cargo.current_dir(here);
         }

@@ -1,4 +1,4 @@
-//! `cargo xtask screenshots`: pictures of every panel and the overlay.
+//! `cargo xtask screenshots`: screenshots of every panel and the overlay.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use clap::Args;
 use crate::program::{self, Result};
 use crate::steps;
 
-/// The pictures in README, and what they are made of.
+/// The pictures in README, and the screenshots that they are copied from.
 const DOCS: [(&str, &str); 5] = [
     ("talk-light.png", "talk-readme-light.png"),
     ("talk-dark.png", "talk-readme-dark.png"),
@@ -17,21 +17,21 @@ const DOCS: [(&str, &str); 5] = [
     ("overlay.png", "overlay-listening.png"),
 ];
 
-/// Where the pictures go.
+/// Where the screenshots are saved.
 #[derive(Debug, Args)]
 pub(crate) struct Screenshots {
-    /// The folder; `target/screenshots` unless told otherwise.
+    /// The folder for the screenshots; default: `target/screenshots`.
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Also refreshes the pictures in README.
+    /// Also update the pictures in README.
     #[arg(long)]
     docs: bool,
 }
 
 impl Screenshots {
-    /// Builds what is shown, and takes the pictures.
+    /// Builds the app and takes the screenshots.
     pub(crate) fn start(&self) -> Result<ExitCode> {
-        let programs = steps::real_app(false)?;
+        let programs = steps::build_app(false)?;
         let folder = match &self.folder {
             Some(folder) => std::path::absolute(folder).map_err(|cause| format!("{}: {cause}", folder.display()))?,
             None => program::target().join("screenshots"),

@@ -1,4 +1,4 @@
-//! The official Python clients against the sandbox: what they accept, AURA's own client may rely on.
+//! Runs the official Python clients against the sandbox: responses that these accept are valid test data for AURA's own client.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -6,20 +6,19 @@ use std::process::{Child, Command, Stdio};
 
 use crate::program::{self, Result};
 use crate::report::Report;
-use crate::steps;
 
-/// Makes the Python environment, starts a sandbox and runs the checks.
+/// Creates the Python environment, starts a sandbox and runs the checks.
 pub(crate) fn check(report: &mut Report, arguments: &[String]) -> Result {
     let folder = program::root().join("tests/sdk");
     let python = python()?;
     let sandbox = Sandbox::start()?;
     let mut pytest = program::command(python);
-    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]).arg(&folder).args(arguments);
+    pytest.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10"]).arg(&folder).args(arguments);
     pytest.env("AURA_SANDBOX_URL", &sandbox.url).env("PYTHONDONTWRITEBYTECODE", "1");
-    steps::watch(&mut pytest, report, "sdk")
+    report.watch("sdk", &mut pytest)
 }
 
-/// A Python with the clients, made anew when the list of them changed.
+/// A Python interpreter with the clients installed. The environment is created again when `requirements.txt` changes.
 pub(crate) fn python() -> Result<PathBuf> {
     environment(&program::root().join("tests/sdk/requirements.txt"))
 }
@@ -39,7 +38,7 @@ fn environment(requirements: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// A sandbox that ends with this value.
+/// A sandbox process that is stopped on drop.
 struct Sandbox {
     child: Child,
     url: String,
@@ -52,7 +51,7 @@ impl Sandbox {
         let mut child = Command::new(&program).stdout(Stdio::piped()).spawn().map_err(failed)?;
         let out = child.stdout.take();
         let mut sandbox = Self { child, url: String::new() };
-        // It prints its addresses as soon as it listens.
+        // The sandbox prints its addresses as soon as it listens.
         let lines = out.into_iter().flat_map(|out| BufReader::new(out).lines()).map_while(std::io::Result::ok);
         for line in lines {
             if let Some(url) = line.strip_prefix("control ").and_then(|rest| rest.trim().strip_suffix("/control")) {
@@ -60,13 +59,13 @@ impl Sandbox {
                 return Ok(sandbox);
             }
         }
-        Err(format!("{} ended without telling its addresses", program.display()))
+        Err(format!("{} ended before it printed its addresses", program.display()))
     }
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // It may have ended already.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: hundreds of spoken turns in a row; whether AURA keeps its memory, and rests while its window is hidden.
+//! `cargo xtask soak`: hundreds of spoken turns in a row; measures memory growth, and processor use while the window is hidden.
 
 use std::process::ExitCode;
 
@@ -7,33 +7,33 @@ use clap::Args;
 use crate::program::{self, Result};
 use crate::steps;
 
-/// How long it lasts.
+/// How many turns run, and whether the results are judged.
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// How many turns.
+    /// Number of turns.
     #[arg(long, default_value_t = 500)]
     turns: u32,
-    /// After how many turns the memory is what it is compared with.
+    /// Number of turns after which the memory is first measured; the last measurement is compared with this one.
     #[arg(long, default_value_t = 50)]
     first: u32,
-    /// Fails when memory (PSS) grows by more than a tenth or the hidden window takes more than half a hundredth of a core.
+    /// Fail if memory (PSS) grows by more than 10 % or the app with a hidden window uses more than 0.5 % of a core.
     #[arg(long)]
     check: bool,
-    /// With optimisation.
+    /// Measure a build with optimisation.
     #[arg(long)]
     release: bool,
 }
 
 impl Soak {
-    /// Builds what is measured, and measures.
+    /// Builds the app and runs the turns.
     pub(crate) fn start(&self) -> Result<ExitCode> {
-        let programs = steps::real_app(self.release)?;
+        let programs = steps::build_app(self.release)?;
         let mut soak = program::command(program::target().join("debug/soak"));
         soak.args([self.turns.to_string(), self.first.to_string()]).arg(programs);
         if self.check {
             soak.arg("check");
         }
-        // It prints a table; that something was too much is all that is left to say.
+        // The program prints its results, so the exit code is enough.
         let done = program::run(&mut soak);
         Ok(if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

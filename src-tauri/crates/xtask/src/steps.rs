@@ -1,60 +1,89 @@
 //! The steps of `cargo xtask test`.
 //!
-//! Cargo builds a dependency again for each set of its features, and the set depends on which packages a command names. So all
-//! steps but the core's name the whole workspace and differ only in the targets: everything is built once.
+//! Cargo builds a dependency once per set of features, and the set depends on the packages that a command names. So all steps except
+//! `core` and `packages` name the whole workspace and differ only in their targets: everything is built once.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use serde_json::Value;
 
 use crate::program::{self, Result};
 use crate::report::Report;
 use crate::system::{self, Purpose};
+use crate::test_runner::TestRunner;
 use crate::ui;
 
-/// Tests that need a display, a sound server or the built programs, and run one after another.
+/// Crates that need no system library: they build and pass their tests without ALSA, X and WebKit.
+const SYSTEM_FREE_CRATES: &[&str] = &["aura-audio", "aura-providers", "aura-router", "aura-core"];
+
+/// Libraries for other programs, each in `src-tauri/crates/<name>`.
+const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router"];
+
+/// Integration tests that need a display, a sound server or the built programs. They run one after another.
 const WHOLE_SYSTEM: &[&str] = &["api", "cli", "desktop", "guide", "openai", "voice"];
 
-/// Formatting, of Rust.
+/// How many tests of one of them run at once: each has its own servers, display and sound server, and mostly waits.
+fn threads(name: &str) -> usize {
+    match name {
+        "openai" => 4,
+        "desktop" | "voice" => 2,
+        // These tests share programs.
+        _ => 1,
+    }
+}
+
+/// Checks the formatting of the Rust code.
 pub(crate) fn format() -> Result {
     program::run(program::cargo("fmt").args(["--all", "--check"]))
 }
 
-/// The core where pkg-config finds nothing: neither ALSA nor X nor WebKit can slip in.
-pub(crate) fn core(report: &mut Report, arguments: &[String]) -> Result {
-    let nothing = program::target().join("no-packages");
-    std::fs::create_dir_all(&nothing).map_err(|cause| format!("{}: {cause}", nothing.display()))?;
-    let mut cargo = program::cargo("test");
-    cargo.args(["--package", "aura-core", "--"]).args(arguments);
-    cargo.env("PKG_CONFIG_LIBDIR", &nothing).env_remove("PKG_CONFIG_PATH");
-    // Nor need the programs be there that the offline provider uses; the step `unit` has them.
-    cargo.env("AURA_CORE_ALONE", "1");
-    println!("PKG_CONFIG_LIBDIR={} (empty)", nothing.display());
-    watch(&mut cargo, report, "core")
+/// Tests the crates that need no system library with an empty pkg-config path, where a crate that links one fails to build.
+pub(crate) fn core(report: &mut Report, runner: &TestRunner) -> Result {
+    let empty = program::target().join("no-packages");
+    std::fs::create_dir_all(&empty).map_err(|cause| format!("{}: {cause}", empty.display()))?;
+    println!("PKG_CONFIG_LIBDIR={} (empty)", empty.display());
+    let packages = SYSTEM_FREE_CRATES.iter().flat_map(|name| ["--package", name]);
+    // A test of the examples runs them as programs, which `cargo test --tests` does not build.
+    let mut examples = program::cargo("build");
+    program::run(examples.arg("--examples").args(packages.clone()).env("PKG_CONFIG_LIBDIR", &empty))?;
+    for (mut cargo, targets) in [(runner.cargo_test(), "--tests"), (program::cargo("test"), "--doc")] {
+        cargo.args(packages.clone()).args([targets, "--"]).args(&runner.arguments);
+        cargo.env("PKG_CONFIG_LIBDIR", &empty).env_remove("PKG_CONFIG_PATH");
+        // The programs that the offline provider uses may be missing too; the step `unit` tests with them.
+        cargo.env("AURA_CORE_ALONE", "1");
+        report.watch("core", &mut cargo)?;
+    }
+    Ok(())
 }
 
-/// The interface: types, style and tests, then the build that the window embeds.
+/// Checks types and style of the interface, tests it and builds the files that the window embeds.
 pub(crate) fn interface(report: &mut Report) -> Result {
     ui::packages()?;
-    watch(&mut ui::npm(&["run", "check"]), report, "ui")?;
-    watch(&mut ui::npm(&["test"]), report, "ui")?;
+    report.watch("ui", &mut ui::npm(&["run", "check"]))?;
+    report.watch("ui", &mut ui::npm(&["test"]))?;
     ui::build()
 }
 
-/// Clippy, for which a warning is an error.
+/// Runs clippy with warnings denied.
 pub(crate) fn clippy() -> Result {
     program::run(program::cargo("clippy").args(["--workspace", "--all-targets", "--", "--deny", "warnings"]))
 }
 
-/// Everything, once.
+/// Builds the documentation of public items with warnings denied, such as a broken link. After clippy, so that the dependencies are
+/// already checked.
+pub(crate) fn documentation() -> Result {
+    let mut cargo = program::cargo("doc");
+    program::run(cargo.args(["--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))
+}
+
+/// Builds all targets of the workspace.
 pub(crate) fn build() -> Result {
     program::run(program::cargo("build").args(["--workspace", "--all-targets"]))
 }
 
-/// What a measurement or a picture of the real app needs: what is missing is installed, the interface and all programs are built. Gives
-/// the folder with the app: as it is built for the tests, or with optimisation.
-pub(crate) fn real_app(release: bool) -> Result<PathBuf> {
+/// Installs and builds what a measurement or a screenshot of the real app needs. Returns the folder with the app: the debug build that the
+/// tests use, or the release build.
+pub(crate) fn build_app(release: bool) -> Result<PathBuf> {
     system::prepare(Purpose::Test)?;
     ui::build()?;
     build()?;
@@ -65,47 +94,135 @@ pub(crate) fn real_app(release: bool) -> Result<PathBuf> {
     Ok(program::target().join(if release { "release" } else { "debug" }))
 }
 
-/// The tests within the crates and those of the architecture.
-pub(crate) fn unit(report: &mut Report, arguments: &[String]) -> Result {
-    let mut cargo = program::cargo("test");
-    cargo.args(["--workspace", "--lib", "--bins"]);
-    for name in test_targets()?.iter().filter(|name| !WHOLE_SYSTEM.contains(&name.as_str())) {
-        cargo.args(["--test", name]);
+/// Runs the tests within the crates, the integration tests that do not need the whole system, and the doc tests.
+pub(crate) fn unit(report: &mut Report, runner: &TestRunner) -> Result {
+    let (mut libtest, mut custom) = (runner.cargo_test(), program::cargo("test"));
+    libtest.args(["--workspace", "--lib", "--bins"]);
+    custom.arg("--workspace");
+    let mut has_custom = false;
+    for test in test_targets()?.iter().filter(|test| !WHOLE_SYSTEM.contains(&test.name.as_str())) {
+        has_custom |= !test.is_libtest;
+        let cargo = if test.is_libtest { &mut libtest } else { &mut custom };
+        cargo.args(["--test", &test.name]);
     }
-    watch(cargo.arg("--").args(arguments), report, "unit")?;
-    watch(program::cargo("test").args(["--workspace", "--doc", "--"]).args(arguments), report, "doc")
+    report.watch("unit", libtest.arg("--").args(&runner.arguments))?;
+    if has_custom {
+        report.watch("unit", custom.arg("--").args(&runner.arguments))?;
+    }
+    report.watch("doc", program::cargo("test").args(["--workspace", "--doc", "--"]).args(&runner.arguments))
 }
 
-/// One of the whole-system tests: it has the machine for itself.
-pub(crate) fn whole_system(report: &mut Report, name: &'static str, arguments: &[String]) -> Result {
-    let mut cargo = program::cargo("test");
-    cargo.args(["--workspace", "--test", name, "--", "--test-threads=1"]).args(arguments);
-    watch(&mut cargo, report, name)
+/// Packages the public libraries and builds each from its package, as another program would.
+pub(crate) fn packages() -> Result {
+    let mut cargo = program::cargo("package");
+    cargo.arg("--allow-dirty");
+    for name in PUBLIC_LIBRARIES {
+        cargo.args(["--package", name]);
+        // No registry has these versions, so a library finds the others in the work tree. Cargo's own substitute, a temporary registry, is
+        // cached by version: after a change a second run would still build against the first run's sources. Cargo warns
+        // that some of these patches are unused: those of libraries that the packaged one does not depend on.
+        let folder = program::root().join("src-tauri/crates").join(name).display().to_string();
+        cargo.arg("--config").arg(format!("patch.crates-io.{name}.path={folder:?}"));
+    }
+    // A package is built outside the workspace. In the same target folder and with the workspace's debug information, the
+    // dependencies need not be built again.
+    cargo.env("CARGO_TARGET_DIR", program::target());
+    cargo.args(["--config", "profile.dev.debug='line-tables-only'", "--config", "profile.dev.package.'*'.debug=false"]);
+    program::run(&mut cargo)
 }
 
-/// The HTTP door, as a process: its routes, the guide, and OpenAI's own client.
-pub(crate) fn api(report: &mut Report, arguments: &[String]) -> Result {
+/// Runs one whole-system test, with nothing beside it.
+pub(crate) fn whole_system(report: &mut Report, runner: &TestRunner, name: &'static str) -> Result {
+    let tests = test_targets()?;
+    let test =
+        tests.iter().find(|test| test.name == name).ok_or_else(|| format!("no test target is named `{name}`"))?;
+    let mut cargo = if test.is_libtest { runner.cargo_test() } else { program::cargo("test") };
+    let threads = format!("--test-threads={}", threads(name));
+    cargo.args(["--workspace", "--test", name, "--", &threads]).args(&runner.arguments);
+    report.watch(name, &mut cargo)
+}
+
+/// Tests the local API as a process: its routes, the guide, and OpenAI's own client.
+pub(crate) fn api(report: &mut Report, runner: &TestRunner) -> Result {
     crate::sdk::python()?;
     for name in ["api", "guide", "openai"] {
-        whole_system(report, name, arguments)?;
+        whole_system(report, runner, name)?;
     }
     Ok(())
 }
 
-/// The names of all integration tests.
-fn test_targets() -> Result<Vec<String>> {
+/// An integration test of the workspace.
+struct TestTarget {
+    name: String,
+    /// Whether libtest is its `main`. A target with `harness = false` reads its own arguments and prints its own table.
+    is_libtest: bool,
+}
+
+/// All integration tests of the workspace.
+fn test_targets() -> Result<Vec<TestTarget>> {
     let listed = program::output(program::cargo("metadata").args(["--no-deps", "--format-version", "1"]))?;
     let metadata: Value = serde_json::from_str(&listed).map_err(|cause| format!("cargo metadata: {cause}"))?;
-    let targets = list(&metadata, "packages").iter().flat_map(|package| list(package, "targets"));
-    let tests = targets.filter(|target| list(target, "kind").iter().any(|kind| kind == "test"));
-    Ok(tests.filter_map(|test| test["name"].as_str()).map(str::to_owned).collect())
+    let mut tests = Vec::new();
+    for package in list(&metadata, "packages") {
+        // cargo metadata does not list `harness`.
+        let path = package["manifest_path"].as_str().unwrap_or_default();
+        let manifest = std::fs::read_to_string(path).map_err(|cause| format!("{path}: {cause}"))?;
+        let custom = custom_harness(&manifest);
+        let targets = list(package, "targets").iter();
+        let targets = targets.filter(|target| list(target, "kind").iter().any(|kind| kind == "test"));
+        tests.extend(
+            targets
+                .filter_map(|target| target["name"].as_str())
+                .map(|name| TestTarget { name: name.to_owned(), is_libtest: !custom.contains(&name) }),
+        );
+    }
+    Ok(tests)
+}
+
+/// The names of the tests with `harness = false` in a manifest.
+fn custom_harness(manifest: &str) -> Vec<&str> {
+    let tables = manifest.split("\n[[test]]\n").skip(1).map(|rest| rest.split("\n[").next().unwrap_or(rest));
+    let custom = tables.filter(|table| table.lines().any(|line| line.trim() == "harness = false"));
+    let names = custom.filter_map(|table| table.lines().find_map(|line| line.strip_prefix("name = ")));
+    names.map(|name| name.trim_matches('"')).collect()
 }
 
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value[name].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Runs a command and takes the test runner's summary from what it prints.
-pub(crate) fn watch(command: &mut Command, report: &mut Report, name: &str) -> Result {
-    program::watch(command, |line| report.read(name, line))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tests_with_a_custom_harness_are_read_from_the_manifest() {
+        let manifest = r#"
+[package]
+name = "some-tests"
+
+[[test]]
+name = "tidy"
+path = "tidy/main.rs"
+
+# A comment.
+[[test]]
+name = "matrix"
+path = "matrix/main.rs"
+harness = false
+
+[[bench]]
+name = "speed"
+harness = false
+"#;
+        assert_eq!(custom_harness(manifest), ["matrix"]);
+    }
+
+    #[test]
+    fn every_whole_system_test_is_a_target() {
+        let tests = test_targets().expect("cargo metadata lists the workspace");
+        let missing: Vec<_> =
+            WHOLE_SYSTEM.iter().filter(|name| !tests.iter().any(|test| test.name == **name)).collect();
+        assert!(missing.is_empty(), "no such test targets: {missing:?}");
+    }
 }

@@ -1,11 +1,11 @@
-//! The system packages: which are needed, which are missing, and getting them.
+//! System packages: lists those that are needed and installs the missing ones.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use crate::program::{self, Result};
 
-/// To build.
+/// Packages to build.
 const BUILD: &[&str] = &[
     "libasound2-dev",
     "libayatana-appindicator3-dev",
@@ -19,10 +19,10 @@ const BUILD: &[&str] = &[
     "pkg-config",
 ];
 
-/// To answer with no account: speech, hearing and reading on this computer.
+/// Packages for the offline provider: speech synthesis, speech recognition and text recognition on this computer.
 const OFFLINE: &[&str] = &["espeak-ng", "pocketsphinx", "pocketsphinx-en-us", "tesseract-ocr"];
 
-/// To test: a display, a sound server and a key store without a desktop, and what drives and observes them.
+/// Packages to test: a display, a sound server and a key store that need no desktop, and tools that control and observe them.
 const TEST: &[&str] = &[
     "curl",
     "dbus",
@@ -46,12 +46,13 @@ const TEST: &[&str] = &[
     "xvfb",
 ];
 
-/// What a computer without these packages' manager must offer: modules of pkg-config.
+/// The pkg-config modules of the packages in `BUILD`, for systems without apt.
 const MODULES: &[&str] =
     &["alsa", "ayatana-appindicator3-0.1", "egl", "gbm", "libpipewire-0.3", "librsvg-2.0", "webkit2gtk-4.1"];
 
-/// And these programs.
+/// The programs of the packages in `OFFLINE`.
 const OFFLINE_PROGRAMS: &[&str] = &["espeak-ng", "pocketsphinx_continuous", "tesseract"];
+/// The programs of the packages in `TEST`.
 const TEST_PROGRAMS: &[&str] = &[
     "Xvfb",
     "WebKitWebDriver",
@@ -80,18 +81,21 @@ const TEST_PROGRAMS: &[&str] = &[
     "xprop",
 ];
 
-/// What the packages are for.
+/// What the system packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To test the core alone and the interface: none.
+    /// To test only the core or the interface: no packages.
     Nothing,
-    /// To build and run.
+    /// To build and run AURA.
     Run,
-    /// To test.
+    /// To build AURA and run all tests.
     Test,
 }
 
-/// Installs what is missing.
+/// Installs missing packages. Where apt is not available, only checks that libraries and programs are present.
+///
+/// # Errors
+/// Packages are missing and could not be installed.
 pub(crate) fn prepare(purpose: Purpose) -> Result {
     let packages: Vec<&str> = match purpose {
         Purpose::Nothing => return Ok(()),
@@ -101,8 +105,8 @@ pub(crate) fn prepare(purpose: Purpose) -> Result {
     if !cfg!(target_os = "linux") {
         return Ok(());
     }
-    if !program::is_there("dpkg-query") || !program::is_there("apt-get") {
-        return look_around(purpose, &packages);
+    if !program::is_installed("dpkg-query") || !program::is_installed("apt-get") {
+        return check_installed(purpose, &packages);
     }
     let missing = missing(&packages)?;
     if missing.is_empty() {
@@ -116,16 +120,16 @@ pub(crate) fn prepare(purpose: Purpose) -> Result {
 fn missing(packages: &[&'static str]) -> Result<Vec<&'static str>> {
     let mut query = Command::new("dpkg-query");
     query.args(["--show", "--showformat", "${Package} ${db:Status-Status}\n"]).args(packages).stderr(Stdio::null());
-    // It fails when one of them is unknown, and still tells of the others.
+    // It fails when it does not know one of the packages, but still lists the others.
     let output = query.output().map_err(|cause| format!("dpkg-query could not be started: {cause}"))?;
     let listed = String::from_utf8_lossy(&output.stdout).into_owned();
     let installed: BTreeSet<&str> = listed.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
-    let needed = |package: &&str| !installed.contains(package) && !is_there_otherwise(package);
+    let needed = |package: &&str| !installed.contains(package) && !is_otherwise_installed(package);
     Ok(packages.iter().copied().filter(needed).collect())
 }
 
-/// A Python that was not installed by the package manager brings its own `venv`.
-fn is_there_otherwise(package: &str) -> bool {
+/// Whether Python has `venv` without the package: a Python that was not installed by the package manager includes it.
+fn is_otherwise_installed(package: &str) -> bool {
     package == "python3-venv" && {
         let mut python = Command::new("python3");
         python.args(["-c", "import ensurepip, venv"]).stdout(Stdio::null()).stderr(Stdio::null());
@@ -137,20 +141,20 @@ fn run_as_root(arguments: &[&str], missing: &[&str]) -> Result {
     let user = program::output(Command::new("id").arg("-u"))?;
     let mut command = if user.trim() == "0" {
         Command::new("apt-get")
-    } else if program::is_there("sudo") {
+    } else if program::is_installed("sudo") {
         let mut sudo = Command::new("sudo");
-        // sudo forgets the environment, so the variable goes with the command.
+        // sudo clears the environment, so the variable is part of the command.
         sudo.args(["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
         sudo
     } else {
-        return Err(format!("system packages are missing. As root, run: apt-get install {}", missing.join(" ")));
+        return Err(format!("System packages are missing. Run as root: apt-get install {}", missing.join(" ")));
     };
     program::run(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
 }
 
-/// Another system: its packages have other names, so what they bring is looked for.
-fn look_around(purpose: Purpose, packages: &[&str]) -> Result {
-    println!("This is not a Debian-like system, so nothing is installed. On Debian, these packages are used:");
+/// On a system without apt the packages have other names, so this checks for their libraries and programs.
+fn check_installed(purpose: Purpose, packages: &[&str]) -> Result {
+    println!("This system has no apt, so nothing is installed automatically. The packages on Debian are:");
     println!("  {}", packages.join(" "));
     let has_module = |module: &&str| {
         let mut query = Command::new("pkg-config");
@@ -158,19 +162,17 @@ fn look_around(purpose: Purpose, packages: &[&str]) -> Result {
     };
     let mut missing: Vec<&str> = MODULES.iter().copied().filter(|module| !has_module(module)).collect();
     if purpose == Purpose::Test {
-        missing.extend([OFFLINE_PROGRAMS, TEST_PROGRAMS].concat().into_iter().filter(|name| !program::is_there(name)));
+        missing
+            .extend([OFFLINE_PROGRAMS, TEST_PROGRAMS].concat().into_iter().filter(|name| !program::is_installed(name)));
     } else {
-        for name in OFFLINE_PROGRAMS.iter().filter(|name| !program::is_there(name)) {
-            println!("Without {name}, AURA needs a key or a local model to answer.");
+        for name in OFFLINE_PROGRAMS.iter().filter(|name| !program::is_installed(name)) {
+            println!("{name} is missing. Without it, AURA needs an API key or a local model to answer.");
         }
     }
     if missing.is_empty() {
         return Ok(());
     }
-    Err(format!(
-        "these libraries (as pkg-config names them) and programs were not found; please install them: {}",
-        missing.join(", ")
-    ))
+    Err(format!("Libraries (pkg-config names) or programs are missing. Install: {}", missing.join(", ")))
 }
 
 #[cfg(test)]
@@ -179,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    /// Part of every system that Rust runs on.
+    /// Programs that every supported system has.
     const EVERYWHERE: &[&str] = &["id", "ldd", "sh", "sudo"];
 
     fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn every_program_that_a_test_starts_is_looked_for() {
+    fn every_program_that_a_test_starts_is_checked_for() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
         let folders = ["tests", "src-tauri/crates/aura-platform/tests"].map(|folder| root.join(folder));
         let listed = [OFFLINE_PROGRAMS, TEST_PROGRAMS, EVERYWHERE].concat();
@@ -204,6 +206,6 @@ mod tests {
         }
         assert!(started.len() > 15, "the tests were not found: {started:?}");
         started.retain(|program| !listed.contains(&program.as_str()));
-        assert!(started.is_empty(), "add them to TEST_PROGRAMS and their packages to TEST: {started:?}");
+        assert!(started.is_empty(), "add these to TEST_PROGRAMS and their packages to TEST: {started:?}");
     }
 }

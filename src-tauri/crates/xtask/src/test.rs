@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test there is, or one kind of them.
+//! `cargo xtask test`: all tests, or those of one kind.
 
 use std::process::ExitCode;
 
@@ -8,34 +8,35 @@ use crate::program::Result;
 use crate::report::Report;
 use crate::steps;
 use crate::system::{self, Purpose};
+use crate::test_runner::TestRunner;
 
-/// What is tested.
+/// The tests to run.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Only one kind, with what it needs.
+    /// Run only tests of this kind, after the builds that they need.
     #[arg(long)]
     only: Option<Kind>,
-    /// Goes to the tests themselves, such as a part of their names.
+    /// Arguments for the test binaries, such as a part of the tests' names.
     #[arg(last = true)]
     arguments: Vec<String>,
 }
 
-/// The kinds of tests, in the order of a whole run: what is quick to fail comes first.
+/// The kinds of tests. A full run begins with those that fail fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// The assistant, with no library for sound, windows or web pages in reach.
+    /// The assistant and the libraries below it, with no system library for sound, windows or web pages available.
     Core,
     /// The interface: types, style, tests, build.
     Ui,
-    /// Formatting and clippy.
+    /// Formatting, clippy, and warnings of the documentation.
     Lint,
-    /// Tests within each crate, and the architecture's invariants.
+    /// Tests within each crate, the architecture's invariants, the fault matrix, and packaging of the public libraries.
     Unit,
     /// The official Python clients against the sandbox.
     Sdk,
-    /// The HTTP door: its routes, its guard, the guide and OpenAI's client.
+    /// The local API: its routes, its access checks, the guide and OpenAI's client.
     Api,
-    /// The command line as a person uses it.
+    /// The command line as a user runs it.
     Cli,
     /// Speech in, speech out, through a sound server.
     Voice,
@@ -44,14 +45,15 @@ enum Kind {
 }
 
 impl Test {
-    /// Runs the tests and prints what came out; the runners' own words come last.
+    /// Runs the tests and prints a report that ends with the test runners' summary lines.
     pub(crate) fn start(&self) -> Result<ExitCode> {
         system::prepare(match self.only {
             Some(Kind::Core | Kind::Ui) => Purpose::Nothing,
             _ => Purpose::Test,
         })?;
+        let runner = TestRunner::new(&self.arguments)?;
         let mut report = Report::default();
-        let done = self.run(&mut report);
+        let done = self.run(&mut report, &runner);
         if let Err(message) = &done {
             eprintln!("\nerror: {message}");
         }
@@ -59,38 +61,43 @@ impl Test {
         Ok(if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    fn run(&self, report: &mut Report) -> Result {
-        let wants = |kind| self.only.is_none_or(|only| only == kind);
-        let whole_system = [Kind::Sdk, Kind::Api, Kind::Cli, Kind::Voice, Kind::Desktop].into_iter().any(wants);
-        if wants(Kind::Lint) {
+    fn run(&self, report: &mut Report, runner: &TestRunner) -> Result {
+        let is_selected = |kind| self.only.is_none_or(|only| only == kind);
+        let whole_system = [Kind::Sdk, Kind::Api, Kind::Cli, Kind::Voice, Kind::Desktop].into_iter().any(is_selected);
+        if is_selected(Kind::Lint) {
             report.step("format", |_| steps::format())?;
         }
-        if wants(Kind::Core) {
-            report.step("core alone", |report| steps::core(report, &self.arguments))?;
+        if is_selected(Kind::Core) {
+            report.step("core", |report| steps::core(report, runner))?;
         }
-        if wants(Kind::Ui) {
+        if is_selected(Kind::Ui) {
             report.step("interface", steps::interface)?;
         } else if self.only != Some(Kind::Core) {
             report.step("interface", |_| crate::ui::build())?;
         }
-        if wants(Kind::Lint) {
+        if is_selected(Kind::Lint) {
             report.step("clippy", |_| steps::clippy())?;
+            report.step("documentation", |_| steps::documentation())?;
         }
-        if wants(Kind::Unit) || whole_system {
+        if is_selected(Kind::Unit) || whole_system {
             report.step("build", |_| steps::build())?;
         }
-        if wants(Kind::Unit) {
-            report.step("unit", |report| steps::unit(report, &self.arguments))?;
+        if is_selected(Kind::Unit) {
+            report.step("unit", |report| steps::unit(report, runner))?;
+            // With arguments, the user wants particular tests and not the packages.
+            if self.arguments.is_empty() {
+                report.step("packages", |_| steps::packages())?;
+            }
         }
-        if wants(Kind::Sdk) {
+        if is_selected(Kind::Sdk) {
             report.step("sdk", |report| crate::sdk::check(report, &self.arguments))?;
         }
-        if wants(Kind::Api) {
-            report.step("api", |report| steps::api(report, &self.arguments))?;
+        if is_selected(Kind::Api) {
+            report.step("api", |report| steps::api(report, runner))?;
         }
         for (kind, name) in [(Kind::Cli, "cli"), (Kind::Voice, "voice"), (Kind::Desktop, "desktop")] {
-            if wants(kind) {
-                report.step(name, |report| steps::whole_system(report, name, &self.arguments))?;
+            if is_selected(kind) {
+                report.step(name, |report| steps::whole_system(report, runner, name))?;
             }
         }
         Ok(())

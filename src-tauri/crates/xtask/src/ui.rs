@@ -1,4 +1,4 @@
-//! The interface: its packages, its checks and its build.
+//! The interface: installs its npm packages and builds it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,40 +10,43 @@ fn folder() -> PathBuf {
     program::root().join("ui")
 }
 
-/// npm, in the interface's folder.
+/// npm in the interface's folder.
 pub(crate) fn npm(arguments: &[&str]) -> Command {
     let mut npm = Command::new("npm");
     npm.args(arguments).current_dir(folder());
     npm
 }
 
-/// Gets the packages when there are none, or not those of the lock file.
+/// Installs the npm packages if they are missing or older than the lock file.
+///
+/// # Errors
+/// npm is missing, or it failed.
 pub(crate) fn packages() -> Result {
-    if !program::is_there("npm") {
+    if !program::is_installed("npm") {
         return Err("npm was not found. Install Node 20.19 or newer with npm.".into());
     }
-    let lock = changed(&folder().join("package-lock.json"));
-    // npm writes this file when it has installed everything.
-    let installed = changed(&folder().join("node_modules/.package-lock.json"));
+    let lock = modified(&folder().join("package-lock.json"));
+    // npm writes this file last, after it has installed everything.
+    let installed = modified(&folder().join("node_modules/.package-lock.json"));
     if installed.is_some() && installed >= lock {
         return Ok(());
     }
     program::run(&mut npm(&["ci", "--no-audit", "--no-fund"]))
 }
 
-/// Builds it when something changed since the last time.
+/// Builds the interface if a source changed since the last build.
 pub(crate) fn build() -> Result {
     packages()?;
-    let built = ["index.html", "hud.html"].map(|page| changed(&folder().join("dist").join(page)));
+    let built = ["index.html", "overlay.html"].map(|page| modified(&folder().join("dist").join(page)));
     let oldest = built.into_iter().min().flatten();
-    if oldest.is_some() && oldest >= newest(&folder()) {
+    if oldest.is_some() && oldest >= newest_source(&folder()) {
         return Ok(());
     }
     program::run(&mut npm(&["run", "build"]))
 }
 
-/// When the newest source was changed.
-fn newest(folder: &Path) -> Option<SystemTime> {
+/// The time of the latest change to a source file.
+fn newest_source(folder: &Path) -> Option<SystemTime> {
     let entries = std::fs::read_dir(folder).ok()?.flatten();
     let times = entries.filter_map(|entry| {
         let path = entry.path();
@@ -51,14 +54,14 @@ fn newest(folder: &Path) -> Option<SystemTime> {
         if name == "node_modules" || name == "dist" {
             None
         } else if path.is_dir() {
-            newest(&path)
+            newest_source(&path)
         } else {
-            changed(&path)
+            modified(&path)
         }
     });
     times.max()
 }
 
-fn changed(file: &Path) -> Option<SystemTime> {
+fn modified(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).ok()?.modified().ok()
 }

@@ -1,45 +1,51 @@
-/** Wörter, die überall vorkommen. */
-import type { Class } from '../../generated/Class'
-import type { Service } from '../../generated/Service'
+/** Wörter, die in allen Bereichen vorkommen. */
+import type { FailureKind } from '../../generated/FailureKind'
 import type * as english from '../en/common'
 
-export const services: Record<Service, { name: string; does: string; verb: string }> = {
-  stt: { name: 'Zuhören', does: 'hört dir zu', verb: 'hört dir zu' },
-  llm: { name: 'Antworten', does: 'antwortet dir', verb: 'antwortet' },
-  vlm: { name: 'Sehen', does: 'sieht deinen Bildschirm', verb: 'sieht auf deinen Bildschirm' },
-  tts: { name: 'Stimme', does: 'spricht zu dir', verb: 'spricht' },
+/** Ein Dienst: sein Name, was er tut, und dasselbe nach dem Namen eines Anbieters („Groq antwortet“). */
+export const services: typeof english.services = {
+  stt: { name: 'Spracherkennung', does: 'schreibt mit, was du sagst', willDo: 'transkribiert', isDoing: 'transkribiert' },
+  llm: { name: 'Antworten', does: 'schreibt die Antwort', willDo: 'antwortet', isDoing: 'antwortet' },
+  vlm: {
+    name: 'Bildverständnis',
+    does: 'liest deinen Bildschirm',
+    willDo: 'liest deinen Bildschirm',
+    isDoing: 'liest deinen Bildschirm',
+  },
+  tts: { name: 'Sprachausgabe', does: 'spricht die Antwort', willDo: 'spricht', isDoing: 'spricht' },
 }
 
-/** Was bei einem Versuch schiefging, nach dem Namen des Anbieters: „Groq hat zu lange gebraucht“. */
-export const classes: Record<Class, string> = {
-  auth: 'hat den Schlüssel abgelehnt',
-  rate_limited: 'hatte zu viele Anfragen',
-  quota: 'hat das Kontingent aufgebraucht',
+/** Warum ein Versuch fehlschlug, nach dem Namen des Anbieters: „Groq hat zu lange gebraucht“. */
+export const classes: Record<FailureKind, string> = {
+  auth: 'hat den API-Schlüssel abgelehnt',
+  forbidden: 'hat den Zugriff verweigert',
+  rate_limited: 'hat sein Anfragelimit erreicht',
+  quota: 'hat kein Kontingent mehr',
   model_gone: 'bietet das Modell nicht mehr an',
   overloaded: 'war überlastet',
   unreachable: 'war nicht erreichbar',
   timeout: 'hat zu lange gebraucht',
-  interrupted: 'hat mittendrin aufgehört',
-  empty: 'hat nichts geschickt',
-  unsupported: 'kann diese Anfrage nicht annehmen',
-  blocked: 'hat sie gesperrt',
-  invalid_request: 'hat die Anfrage nicht verstanden',
-  cancelled: 'wurde angehalten',
+  interrupted: 'hat mittendrin abgebrochen',
+  empty: 'hat eine leere Antwort geschickt',
+  unsupported: 'unterstützt diese Anfrage nicht',
+  blocked: 'hat die Anfrage blockiert',
+  invalid_request: 'hat die Anfrage als ungültig abgelehnt',
+  cancelled: 'wurde gestoppt',
 }
 
 export const app: typeof english.app = {
   name: 'AURA',
   navigation: 'Hauptmenü',
-  starting: 'Startet',
-  cannotStart: 'Das Fenster erreicht den Kern von AURA nicht.',
+  starting: 'Startet …',
+  cannotStart: 'AURA reagiert nicht.',
   tryAgain: 'Noch einmal',
-  sandbox: 'Übungsmodus: Es antworten Übungsanbieter, keine echten.',
+  sandbox: 'Sandbox: Die Antworten kommen von Testanbietern.',
   undo: 'Rückgängig',
-  undone: 'Wie vorher.',
+  undone: 'Änderung rückgängig gemacht.',
   copied: 'Kopiert',
   dismiss: 'Schließen',
   cancel: 'Abbrechen',
-  showMore: 'Mehr zeigen',
+  showMore: 'Mehr anzeigen',
   quoted: (text: string) => `„${text}“`,
   free: 'kostenlos',
   about: (amount: string) => `etwa ${amount}`,
@@ -54,17 +60,17 @@ export const rail: typeof english.rail = {
   health: 'Zustand',
   history: 'Verlauf',
   settings: 'Einstellungen',
-  answers: (provider: string) => `${provider} antwortet`,
-  fails: (provider: string) => `${provider} hat Probleme`,
-  standsIn: (provider: string, other: string, does: string) => `${provider} hat Probleme. ${other} ${does}.`,
-  offlineAnswers: 'Die Programme auf diesem Rechner antworten',
-  nobodyAnswers: 'Noch kann niemand antworten. Füge einen Schlüssel oder einen Server hinzu.',
-  nobodyHears: 'Noch kann dich niemand hören. Du kannst tippen.',
-  shortcutBroken: 'Das Tastenkürzel geht nicht',
+  answering: (provider: string) => `Antworten von ${provider}`,
+  failing: (provider: string) => `${provider} hat Probleme`,
+  covering: (provider: string, other: string, isDoing: string) => `${provider} hat Probleme. ${other} ${isDoing} stattdessen.`,
+  offline: 'Antworten ohne Netz',
+  noAnswers: 'Füge einen API-Schlüssel oder einen Server hinzu, um Antworten zu bekommen.',
+  noTranscription: 'Die Spracherkennung ist nicht eingerichtet. Tippen geht trotzdem.',
+  shortcutUnavailable: 'Tastenkürzel nicht verfügbar',
   unreachable: 'Nicht verbunden',
 }
 
-/** Tasten, wie sie hier heißen. */
+/** Die deutschen Namen der Tasten. */
 export const keys: Record<string, string> = {
   Ctrl: 'Strg',
   Shift: 'Umschalt',

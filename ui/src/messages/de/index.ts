@@ -1,8 +1,8 @@
 /** Every sentence the windows show, in German. */
 import type { Messages } from '../en'
 import * as common from './common'
-import { door } from './door'
-import { first } from './first'
+import { signIn } from './sign-in'
+import { onboarding } from './onboarding'
 import { health } from './health'
 import { history } from './history'
 import { overlay } from './overlay'
@@ -17,8 +17,8 @@ export const de: Messages = {
   stages: overlay.stages,
   turn,
   talk,
-  door,
-  first,
+  signIn,
+  onboarding,
   providers,
   health,
   history,

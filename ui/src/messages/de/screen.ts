@@ -1,20 +1,20 @@
-/** Was vom Bildschirm gesendet würde. */
+/** Die Vorschau des Bildes, das AURA vom Bildschirm senden würde. */
 import type { screen as english } from '../en/screen'
 
 export const screen: typeof english = {
-  title: 'Was gesendet wird',
-  open: 'Zeigen, was gesendet wird',
-  looking: 'Sieht auf den Bildschirm',
-  again: 'Noch einmal ansehen',
+  title: 'Was AURA senden wird',
+  open: 'Zeigen, was AURA senden wird',
+  looking: 'Der Bildschirm wird aufgenommen …',
+  again: 'Aktualisieren',
   exactly: (width: string, height: string, size: string) =>
-    `Genau das geht mit einer Frage mit: ${width} × ${height} Bildpunkte, ${size} kB. Noch wurde nichts gesendet.`,
-  unreadable: 'Das Bild konnte nicht gezeigt werden.',
-  nowShows: (target: string) => `Ab jetzt gezeigt: ${target}.`,
-  region: 'Ein Ausschnitt',
-  drag: 'Über das Bild ziehen, um einen Teil davon zu zeigen, oder seine Ränder angeben:',
+    `Genau dieses Bild wird angehängt: ${width} × ${height} Pixel, ${size} kB. Es wurde noch nichts gesendet.`,
+  unreadable: 'Das Bild konnte nicht angezeigt werden.',
+  nowShows: (target: string) => `Wird jetzt geteilt: ${target}.`,
+  region: 'Ausschnitt',
+  drag: 'Ziehe über das Bild, um einen Teil davon zu teilen, oder gib Koordinaten ein:',
   attach: 'Mit der nächsten Frage senden',
-  attached: (target: string) => `Geht mit der nächsten Frage mit, die du hier stellst: ${target}`,
-  detach: 'Den Bildschirm nicht senden',
-  always: 'Er geht mit jeder Frage mit, wie die Liste neben deiner Frage sagt.',
+  attached: (target: string) => `Wird an deine nächste Frage hier angehängt: ${target}`,
+  detach: 'Bildschirm nicht senden',
+  always: 'Dein Bildschirm wird an jede Frage angehängt.',
   edges: { x: 'links', y: 'oben', width: 'Breite', height: 'Höhe' },
 }

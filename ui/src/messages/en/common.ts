@@ -1,40 +1,42 @@
 /** Words that every panel uses. */
-import type { Class } from '../../generated/Class'
+import type { FailureKind } from '../../generated/FailureKind'
 import type { Service } from '../../generated/Service'
 
-export const services: Record<Service, { name: string; does: string; verb: string }> = {
-  stt: { name: 'Speech to text', does: 'hears you', verb: 'hears you' },
-  llm: { name: 'Answers', does: 'answers you', verb: 'answers' },
-  vlm: { name: 'Vision', does: 'sees your screen', verb: 'looks at your screen' },
-  tts: { name: 'Voice', does: 'speaks to you', verb: 'speaks' },
+/** A service: its name, what it does, and that after "Groq will" and after "Groq is". */
+export const services: Record<Service, { name: string; does: string; willDo: string; isDoing: string }> = {
+  stt: { name: 'Speech to text', does: 'transcribes what you say', willDo: 'transcribe', isDoing: 'transcribing' },
+  llm: { name: 'Answers', does: 'writes the reply', willDo: 'answer', isDoing: 'answering' },
+  vlm: { name: 'Vision', does: 'reads your screen', willDo: 'read your screen', isDoing: 'reading your screen' },
+  tts: { name: 'Voice', does: 'speaks the reply', willDo: 'speak', isDoing: 'speaking' },
 }
 
-/** What went wrong with one attempt, said after the provider's name: "Groq timed out". */
-export const classes: Record<Class, string> = {
-  auth: 'refused the key',
-  rate_limited: 'was busy with too many requests',
-  quota: 'has used up its allowance',
+/** Why one attempt failed, after the provider's name: "Groq timed out". */
+export const classes: Record<FailureKind, string> = {
+  auth: 'rejected the API key',
+  forbidden: 'denied access',
+  rate_limited: 'hit its rate limit',
+  quota: 'is out of quota',
   model_gone: 'no longer offers the model',
   overloaded: 'was overloaded',
   unreachable: 'could not be reached',
   timeout: 'timed out',
-  interrupted: 'broke off',
-  empty: 'sent nothing',
-  unsupported: 'cannot take this request',
-  blocked: 'blocked it',
-  invalid_request: 'did not understand the request',
+  interrupted: 'stopped partway',
+  empty: 'sent an empty reply',
+  unsupported: 'doesn’t support this request',
+  blocked: 'blocked the request',
+  invalid_request: 'rejected the request as invalid',
   cancelled: 'was stopped',
 }
 
 export const app = {
   name: 'AURA',
   navigation: 'Main',
-  starting: 'Starting',
-  cannotStart: 'AURA’s window cannot reach its engine.',
+  starting: 'Starting…',
+  cannotStart: 'AURA isn’t responding.',
   tryAgain: 'Try again',
-  sandbox: 'Sandbox: practice providers answer, not real ones.',
+  sandbox: 'Sandbox: answers come from test providers.',
   undo: 'Undo',
-  undone: 'As it was before.',
+  undone: 'Change undone.',
   copied: 'Copied',
   dismiss: 'Dismiss',
   cancel: 'Cancel',
@@ -53,20 +55,21 @@ export const rail = {
   health: 'Health',
   history: 'History',
   settings: 'Settings',
-  answers: (provider: string) => `${provider} answers`,
-  fails: (provider: string) => `${provider} has trouble`,
-  standsIn: (provider: string, other: string, does: string) => `${provider} has trouble. ${other} ${does}.`,
-  offlineAnswers: 'The programs on this computer answer',
-  nobodyAnswers: 'Nobody can answer yet. Add a key or a server.',
-  nobodyHears: 'Nobody can hear you yet. You can type.',
-  shortcutBroken: 'The shortcut does not work',
+  answering: (provider: string) => `Answering with ${provider}`,
+  failing: (provider: string) => `${provider} is having problems`,
+  covering: (provider: string, other: string, isDoing: string) =>
+    `${provider} is having problems. ${other} is ${isDoing} instead.`,
+  offline: 'Answering offline',
+  noAnswers: 'Add an API key or a server to get answers.',
+  noTranscription: 'Speech recognition isn’t set up. You can still type.',
+  shortcutUnavailable: 'Shortcut unavailable',
   unreachable: 'Not connected',
 }
 
-/** Keys that are called otherwise than they are written in a shortcut. */
+/** Keys whose name differs from how a shortcut writes them. */
 export const keys: Record<string, string> = {}
 
-/** Languages that are spoken, by ISO 639-1 code. */
+/** Spoken languages, by ISO 639-1 code. */
 export const languages: Record<string, string> = {
   ar: 'Arabic',
   zh: 'Chinese',

@@ -1,7 +1,7 @@
 /** Every sentence the windows show, in English: the language the others are measured by. */
 import * as common from './common'
-import { door } from './door'
-import { first } from './first'
+import { signIn } from './sign-in'
+import { onboarding } from './onboarding'
 import { health } from './health'
 import { history } from './history'
 import { overlay } from './overlay'
@@ -16,8 +16,8 @@ export const en = {
   stages: overlay.stages,
   turn,
   talk,
-  door,
-  first,
+  signIn,
+  onboarding,
   providers,
   health,
   history,

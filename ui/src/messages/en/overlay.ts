@@ -1,4 +1,4 @@
-/** The overlay's sentences, apart from the others so that the small window stays small. */
+/** The overlay's messages, in a file of their own so that the overlay's page stays small. */
 export const overlay = {
   stages: {
     ready: 'Getting ready',
@@ -11,11 +11,11 @@ export const overlay = {
     speakingHint: 'Speaking · press again to interrupt',
   },
   title: 'AURA overlay',
-  waiting: 'Wait for the sound, then speak',
+  waiting: 'Wait for the chime, then speak',
   release: { auto: 'Release to send', hold: 'Release to send', toggle: 'Press again to send' },
   cancel: 'Esc to cancel',
   interrupt: 'Press again to interrupt',
-  outcomes: { done: 'Done', stopped: 'Stopped', failed: 'That did not work' },
+  outcomes: { done: 'Done', stopped: 'Stopped', failed: 'Something went wrong' },
   kept: 'Open AURA to retry.',
   withScreen: 'Screen attached',
 }

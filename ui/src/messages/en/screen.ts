@@ -1,18 +1,18 @@
-/** What would be sent of the screen. */
+/** The preview of the screen picture that AURA would send. */
 export const screen = {
-  title: 'What is sent',
-  open: 'Show what is sent',
-  looking: 'Looking at your screen',
-  again: 'Look again',
+  title: 'What AURA will send',
+  open: 'Show what AURA will send',
+  looking: 'Capturing your screen…',
+  again: 'Refresh',
   exactly: (width: string, height: string, size: string) =>
-    `Exactly this goes with a question: ${width} × ${height} pixels, ${size} kB. Nothing was sent yet.`,
-  unreadable: 'The picture could not be shown.',
-  nowShows: (target: string) => `Shared from now on: ${target}.`,
-  region: 'A region',
-  drag: 'Drag over the picture to share a part of it, or give its edges:',
-  attach: 'Send it with the next question',
-  attached: (target: string) => `Goes with the next question you ask here: ${target}`,
-  detach: 'Do not send the screen',
-  always: 'It goes with every question, as the list beside your question says.',
+    `This exact image will be attached: ${width} × ${height} pixels, ${size} kB. Nothing has been sent.`,
+  unreadable: 'Couldn’t show the image.',
+  nowShows: (target: string) => `Now sharing: ${target}.`,
+  region: 'Region',
+  drag: 'Drag over the image to share a part of it, or enter coordinates:',
+  attach: 'Send with the next question',
+  attached: (target: string) => `Attached to your next question here: ${target}`,
+  detach: 'Don’t send the screen',
+  always: 'Your screen is attached to every question.',
   edges: { x: 'left', y: 'top', width: 'width', height: 'height' },
 }

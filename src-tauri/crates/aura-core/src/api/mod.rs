@@ -1,11 +1,16 @@
-//! The one list of operations. The desktop window, the command line and the HTTP server are thin doors onto it.
+//! The operations of the assistant. The desktop window, the command line and the local API all expand this one list.
 
 mod catalog_types;
-mod desk;
+mod devices;
+mod export;
 mod operations;
+mod single;
 mod test;
 mod types;
 
 pub use catalog_types::*;
 pub use operations::*;
 pub use types::*;
+
+pub use crate::turn::Speech;
+pub use crate::views::*;

@@ -1,19 +1,21 @@
-//! The operations. A door expands the list or calls [`call`] by name; one that forgets an operation does not compile.
+//! The list of operations and their implementations. A host expands [`with_operations!`](crate::with_operations) or calls an
+//! operation by name with [`call`]; a host that expands the list cannot forget an operation.
 
+use aura_router::health::HealthReport;
+use aura_router::{RouteOverrides, UsageReport};
 use serde_json::{Value, json};
 
 use super::catalog_types::*;
 use super::types::*;
 use crate::assistant::Assistant;
-use crate::config::Share;
-use crate::error::{Code, Error, Result};
-use crate::health::HealthReport;
-use crate::ports::{Finding, TurnFilter};
+use crate::config::ScreenPolicy;
+use crate::error::{Error, ErrorCode, Result};
+use crate::ports::{Diagnostic, DiagnosticArea, TurnFilter};
 use crate::record::TurnRecord;
-use crate::turn::{Attached, Question, Request};
-use crate::usage::UsageReport;
+use crate::turn::{Attachment, Question, TurnRequest};
+use crate::views::*;
 
-/// Hands the list of operations, `name: Request => Response`, to a macro.
+/// Expands the given macro with the list of operations, each as `name: Request => Response,`.
 #[macro_export]
 macro_rules! with_operations {
     ($receiver:path) => {
@@ -44,165 +46,181 @@ macro_rules! with_operations {
             meter: Meter => Nothing,
             replay: TurnId => Nothing,
             export: Export => Exported,
-            doctor: Nothing => Vec<Finding>,
+            doctor: Nothing => Vec<Diagnostic>,
         }
     };
 }
 
 macro_rules! by_name {
     ($($name:ident: $request:ty => $response:ty,)*) => {
-        /// The names of all operations.
-        pub const OPERATIONS: &[&str] = &[$(stringify!($name)),*];
-
-        /// Calls an operation by its name, with its request and response as JSON.
+        /// Calls an operation by name, with its request and response as JSON.
+        ///
+        /// # Errors
+        /// With [`ErrorCode::NotFound`] for an unknown name, with [`ErrorCode::InvalidRequest`] for a request of another shape, and
+        /// with the error of the operation.
         pub async fn call(assistant: &Assistant, name: &str, request: Value) -> Result<Value> {
             match name {
                 $(stringify!($name) => {
                     let request: $request = serde_json::from_value(request)
-                        .map_err(|cause| Error::invalid(format!("This is not a request for `{name}`: {cause}.")))?;
+                        .map_err(|cause| Error::invalid(format!("This is not a valid request for `{name}`: {cause}.")))?;
                     let response: $response = $name(assistant, request).await?;
                     serde_json::to_value(response).map_err(Error::internal)
                 })*
-                _ => Err(Error::new(Code::NotFound, format!("There is no operation `{name}`."))),
+                _ => Err(Error::new(ErrorCode::NotFound, format!("There is no operation `{name}`."))),
             }
         }
     };
 }
 with_operations!(by_name);
 
-/// All that the interface shows at rest.
+/// Returns the whole state that an interface shows while nothing happens.
 pub async fn snapshot(assistant: &Assistant, _: Nothing) -> Result<Snapshot> {
     Ok(assistant.snapshot())
 }
 
-/// The talk key went down.
+/// Reports that the push-to-talk key was pressed: starts a recording, or ends the one that is running.
 pub async fn press(assistant: &Assistant, request: Press) -> Result<Nothing> {
-    assistant.quiet();
-    assistant.turns().press(Request {
-        question: Question::Microphone,
-        session: assistant.session(),
+    assistant.release_devices();
+    assistant.turns().press(TurnRequest {
         screen: request.screen,
-        image: None,
-        context: None,
-        plans: false,
         speech: request.speech,
-        wishes: request.wishes,
+        overrides: request.overrides,
+        ..TurnRequest::new(Question::Microphone, assistant.session())
     });
     Ok(Nothing {})
 }
 
-/// The talk key went up.
+/// Reports that the push-to-talk key was released. The settings decide what that means.
 pub async fn release(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
     assistant.turns().release();
     Ok(Nothing {})
 }
 
-/// The recording is complete and is answered, whatever a release of the talk key would mean: for a caller that keeps its own time.
+/// Ends the recording and answers it, whatever the push-to-talk mode: for a caller that decides itself when to stop.
 pub async fn finish(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
     assistant.turns().finish();
     Ok(Nothing {})
 }
 
-/// Everything in flight stops.
+/// Stops the turn, the replay and the microphone test that are running.
 pub async fn cancel(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
     assistant.turns().cancel();
-    assistant.quiet();
+    assistant.release_devices();
     Ok(Nothing {})
 }
 
-/// A typed question. Returns when the answer was given and heard; a turn that failed has its error in the record.
+/// Answers a typed question. Returns once the answer was written and played; the record of a failed turn holds its error.
+///
+/// # Errors
+/// When the question is empty, or AURA ends meanwhile.
 pub async fn ask(assistant: &Assistant, request: Ask) -> Result<TurnRecord> {
     let text = request.text.trim();
     if text.is_empty() {
         return Err(Error::invalid("The question is empty. Write what you want to know."));
     }
-    let request = Request {
-        question: Question::Text(text.to_owned()),
-        session: request.session.unwrap_or_else(|| assistant.session()),
+    let session = request.session.unwrap_or_else(|| assistant.session());
+    let request = TurnRequest {
         screen: request.screen,
-        image: request.image.map(Attached::File),
-        context: None,
-        plans: false,
+        image: request.image.map(Attachment::File),
         speech: request.speech,
-        wishes: request.wishes,
+        overrides: request.overrides,
+        ..TurnRequest::new(Question::Text(text.to_owned()), session)
     };
-    take(assistant, request).await
+    run(assistant, request).await
 }
 
-/// Takes a turn. The microphone and the speaker are its own: an answer that is heard again, or a microphone that is tried, ends.
-async fn take(assistant: &Assistant, request: Request) -> Result<TurnRecord> {
-    assistant.quiet();
-    assistant.turns().take(request).await
+/// Runs a turn. It needs the microphone and the speaker, so it ends a replay or a microphone test.
+async fn run(assistant: &Assistant, request: TurnRequest) -> Result<TurnRecord> {
+    assistant.release_devices();
+    assistant.turns().run(request).await
 }
 
-/// A spoken question from a file.
+/// Answers a spoken question from an audio file. The record of a failed turn holds its error.
+///
+/// # Errors
+/// When AURA ends meanwhile.
 pub async fn listen(assistant: &Assistant, request: Listen) -> Result<TurnRecord> {
-    let request = Request {
-        question: Question::File(request.audio),
-        session: request.session.unwrap_or_else(|| assistant.session()),
+    let session = request.session.unwrap_or_else(|| assistant.session());
+    let request = TurnRequest {
         screen: request.screen,
-        image: None,
-        context: None,
-        plans: false,
         speech: request.speech,
-        wishes: request.wishes,
+        overrides: request.overrides,
+        ..TurnRequest::new(Question::File(request.audio), session)
     };
-    take(assistant, request).await
+    run(assistant, request).await
 }
 
-/// A picture of the screen as it would be sent with a question.
+/// Takes a screenshot as it would be sent with a question.
+///
+/// # Errors
+/// When the screen cannot be captured.
 pub async fn look(assistant: &Assistant, request: Look) -> Result<Preview> {
-    super::desk::look(assistant, request).await
+    super::devices::look(assistant, request).await
 }
 
-/// Tells how loud a microphone is, by `level` events, until the time is over or everything is stopped.
+/// Reports the level of a microphone by `level` events, until the time is over or `cancel` is called.
+///
+/// # Errors
+/// When the microphone cannot be opened, or is disconnected.
 pub async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothing> {
-    super::desk::meter(assistant, request).await
+    super::devices::meter(assistant, request).await
 }
 
-/// Lets a turn's answer be heard once more. Returns when it was heard, or stopped.
+/// Plays a turn's answer again. Returns once it was played or stopped.
+///
+/// # Errors
+/// When the turn has no saved audio, or the speaker fails.
 pub async fn replay(assistant: &Assistant, request: TurnId) -> Result<Nothing> {
-    super::desk::replay(assistant, &request.id).await
+    super::devices::replay(assistant, &request.id).await
 }
 
-/// Writes the whole history into a file in the person's documents.
+/// Writes the whole history to a file in the folder for exports.
+///
+/// # Errors
+/// When the history cannot be read, or the file cannot be written.
 pub async fn export(assistant: &Assistant, request: Export) -> Result<Exported> {
-    super::desk::export(assistant, request.format).await
+    super::export::export(assistant, request.format).await
 }
 
-/// Takes a turn again: from its transcript, or from its recording when it was not understood.
+/// Runs a turn of the history again: from its transcript, or from its recording when there is no transcript. The record of a failed
+/// turn holds its error.
+///
+/// # Errors
+/// With [`ErrorCode::NotFound`] when the turn, or both its transcript and its recording, are missing.
 pub async fn retry(assistant: &Assistant, request: Retry) -> Result<TurnRecord> {
     let turn = assistant.ports().history.get(&request.id).await?;
-    let turn = turn.ok_or_else(|| Error::new(Code::NotFound, "This turn is no longer in the history."))?;
+    let turn = turn.ok_or_else(|| Error::new(ErrorCode::NotFound, "This turn is no longer in the history."))?;
     let question = match (&turn.question_audio, turn.transcript.is_empty()) {
         (Some(path), true) => Question::File(path.clone()),
         (None, true) => {
-            return Err(Error::new(Code::NotFound, "Nothing of this question was kept. Please ask it again."));
+            return Err(Error::new(
+                ErrorCode::NotFound,
+                "Neither the text nor the recording of this question was saved. Ask it again.",
+            ));
         }
         (_, false) => Question::Text(turn.transcript.clone()),
     };
-    // Where the screen itself was seen it is looked at anew, unless the person has said meanwhile that it never goes. A picture that
-    // was attached goes with it again; without it, the screen is no substitute.
-    let shared = assistant.snapshot().settings.screen.share != Share::Never;
+    // A turn with a screenshot takes a new one, unless the settings now forbid it. A turn with an attached picture sends the same
+    // file again; if that is gone, a screenshot must not replace it.
+    let shared = assistant.config().settings.screen.share != ScreenPolicy::Never;
     let screen = match &turn.seen {
-        Some(seen) if seen.is_of_the_screen() => shared.then_some(true),
+        Some(picture) if picture.is_screenshot() => shared.then_some(true),
         Some(_) => Some(false),
         None => None,
     };
-    let request = Request {
-        question,
-        session: turn.session,
+    let request = TurnRequest {
         screen,
-        image: turn.picture.map(Attached::File),
-        context: None,
-        plans: false,
-        speech: Speech::Aloud,
-        wishes: request.wishes,
+        image: turn.picture.map(Attachment::File),
+        overrides: request.overrides,
+        ..TurnRequest::new(question, turn.session)
     };
-    take(assistant, request).await
+    run(assistant, request).await
 }
 
-/// The newest turns, newest first.
+/// Returns turns of the history, newest first.
+///
+/// # Errors
+/// When the history cannot be read.
 pub async fn history(assistant: &Assistant, request: HistoryQuery) -> Result<Vec<TurnRecord>> {
     let HistoryQuery { session, search, before, limit } = request;
     let limit = if limit == 0 { 50 } else { limit.min(1_000) };
@@ -210,12 +228,15 @@ pub async fn history(assistant: &Assistant, request: HistoryQuery) -> Result<Vec
     assistant.ports().history.find(&TurnFilter { session, words, before, limit }).await
 }
 
-/// Removes a turn and its recordings.
+/// Deletes a turn and its recordings. Succeeds when there is no such turn.
+///
+/// # Errors
+/// When the history or a recording cannot be changed.
 pub async fn delete_turn(assistant: &Assistant, request: TurnId) -> Result<Nothing> {
     let history = &assistant.ports().history;
     if let Some(turn) = history.get(&request.id).await? {
         history.delete(&request.id).await?;
-        // Only what AURA recorded itself carries the turn's name; a file that the person gave is theirs.
+        // Recordings made by AURA begin with the turn's ID. A file that the user passed in is not AURA's to delete.
         let own = |path: &std::path::PathBuf| {
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&turn.id))
         };
@@ -230,13 +251,16 @@ pub async fn delete_turn(assistant: &Assistant, request: TurnId) -> Result<Nothi
     Ok(Nothing {})
 }
 
-/// Forgets what was said: the next turn begins afresh.
+/// Starts a new session: the next turn remembers nothing of the earlier ones.
 pub async fn new_session(assistant: &Assistant, _: Nothing) -> Result<Snapshot> {
     Ok(assistant.begin_session())
 }
 
-/// Makes another route the default for a service, unless a variable of the environment holds it: then it would change nothing, and
-/// says so.
+/// Changes the default route of a service. It applies from the next request on.
+///
+/// # Errors
+/// When the provider is unknown or does not offer the service, when an environment variable overrides the route so that the change
+/// would have no effect, or when the settings cannot be saved.
 pub async fn switch(assistant: &Assistant, request: Switch) -> Result<Snapshot> {
     let providers = assistant.router().providers();
     let known = providers.iter().find(|provider| provider.name == request.provider);
@@ -248,33 +272,37 @@ pub async fn switch(assistant: &Assistant, request: Switch) -> Result<Snapshot> 
         return Err(Error::invalid(format!("{} does not offer {}.", provider.label, request.service.as_str())));
     }
     let service = request.service.as_str();
-    let held = format!("routes.{service}.");
-    if let Some(name) = assistant.snapshot().from_environment.iter().find_map(|name| name.strip_prefix(&held)) {
+    let prefix = format!("routes.{service}.");
+    if let Some(name) = assistant.config().from_environment.iter().find_map(|name| name.strip_prefix(&prefix)) {
         let variable = format!("DEFAULT_{}_{}", service.to_uppercase(), name.to_uppercase());
         return Err(Error::invalid(format!(
-            "The variable {variable} holds the default route for {service}. Remove it where AURA is started, then switch."
+            "The environment variable {variable} sets the default route for {service}. Remove it, restart AURA, then switch."
         )));
     }
     let choice = json!({"provider": request.provider, "model": request.model, "voice": request.voice});
     assistant.change(json!({"routes": {request.service.as_str(): choice}})).await
 }
 
-/// Saves a provider's key in the keyring, or for this session.
+/// Saves a provider's API key in the keyring, or in memory until AURA ends.
+///
+/// # Errors
+/// When the provider is unknown, the text cannot be a key, an environment variable sets the key, or the keyring fails.
 pub async fn save_key(assistant: &Assistant, request: SaveKey) -> Result<Snapshot> {
     known_provider(assistant, &request.provider)?;
     assistant.keys().save(&request.provider, request.key, request.session_only).await?;
-    assistant.router().forgive(&request.provider);
-    let snapshot = assistant.changed();
-    assistant.discover();
+    let snapshot = assistant.key_changed(&request.provider);
+    assistant.refresh_stale_lists();
     Ok(snapshot)
 }
 
-/// Forgets a provider's key.
+/// Deletes a provider's API key from memory and from the keyring.
+///
+/// # Errors
+/// When the provider is unknown, an environment variable sets the key, or the keyring fails.
 pub async fn forget_key(assistant: &Assistant, request: ProviderName) -> Result<Snapshot> {
     known_provider(assistant, &request.provider)?;
     assistant.keys().forget(&request.provider).await?;
-    assistant.router().forgive(&request.provider);
-    Ok(assistant.changed())
+    Ok(assistant.key_changed(&request.provider))
 }
 
 fn known_provider(assistant: &Assistant, name: &str) -> Result<()> {
@@ -282,22 +310,26 @@ fn known_provider(assistant: &Assistant, name: &str) -> Result<()> {
     if known { Ok(()) } else { Err(Error::invalid(format!("There is no provider `{name}`."))) }
 }
 
-/// Changes settings; they hold from the next request on.
+/// Changes settings. They apply from the next request on.
+///
+/// # Errors
+/// With [`ErrorCode::InvalidRequest`] when a value is not valid, and with [`ErrorCode::Storage`] when the file cannot be written;
+/// nothing is changed then.
 pub async fn change_settings(assistant: &Assistant, request: ChangeSettings) -> Result<Snapshot> {
     if !request.changes.is_object() {
-        return Err(Error::invalid("Changes are an object in the shape of the settings."));
+        return Err(Error::invalid("`changes` must be an object in the shape of the settings."));
     }
-    let of_providers = request.changes.get("providers").is_some();
+    let providers_changed = request.changes.get("providers").is_some();
     let snapshot = assistant.change(request.changes).await?;
-    if of_providers {
-        assistant.discover();
+    if providers_changed {
+        assistant.refresh_stale_lists();
     }
     Ok(snapshot)
 }
 
-/// The models that can be asked for.
+/// Lists the models of all providers that match the query.
 pub async fn models(assistant: &Assistant, request: ModelsQuery) -> Result<Vec<ModelView>> {
-    let mut models = assistant.router().models();
+    let mut models: Vec<ModelView> = assistant.router().models().into_iter().map(ModelView::from).collect();
     models.retain(|model| {
         request.provider.as_deref().is_none_or(|provider| model.provider == provider)
             && request.service.is_none_or(|service| model.services.contains(&service))
@@ -305,35 +337,42 @@ pub async fn models(assistant: &Assistant, request: ModelsQuery) -> Result<Vec<M
     Ok(models)
 }
 
-/// The voices that can be asked for.
+/// Lists the voices of one or all providers. The service of the query is ignored.
+///
+/// # Errors
+/// When the provider is unknown.
 pub async fn voices(assistant: &Assistant, request: ModelsQuery) -> Result<Vec<VoiceView>> {
     if let Some(provider) = &request.provider {
         known_provider(assistant, provider)?;
     }
-    Ok(assistant.router().voices(request.provider.as_deref()).await)
+    let voices = assistant.router().voices(request.provider.as_deref()).await;
+    Ok(voices.into_iter().map(VoiceView::from).collect())
 }
 
-/// The kinds of OpenAI-compatible servers, and which of them answer on this computer now.
+/// Lists the kinds of OpenAI-compatible servers, and which of them respond on this computer now.
 pub async fn servers(assistant: &Assistant, _: Nothing) -> Result<Vec<ServerView>> {
-    Ok(assistant.router().servers().await)
+    Ok(assistant.router().servers().await.into_iter().map(ServerView::from).collect())
 }
 
-/// How every provider does every service, as real traffic showed.
+/// Reports the health of every provider and service, measured on real requests.
 pub async fn health(assistant: &Assistant, _: Nothing) -> Result<HealthReport> {
     Ok(assistant.router().health())
 }
 
-/// What was used and what it cost, today and this month.
+/// Reports usage and cost of today and of this month.
 pub async fn usage(assistant: &Assistant, _: Nothing) -> Result<UsageReport> {
     Ok(assistant.router().usage())
 }
 
-/// Makes one call to see whether a service works. It may be billed; nothing else in AURA makes such a call by itself.
+/// Makes one call to check that a service works. The call may be billed; AURA never makes it by itself.
+///
+/// # Errors
+/// When the request is not valid, there is no route, or the call fails.
 pub async fn test(assistant: &Assistant, request: Test) -> Result<TestResult> {
     super::test::run(assistant, request).await
 }
 
-/// What can be picked on this computer. A kind that cannot be listed is empty: the doctor says why.
+/// Lists the microphones, speakers and screens of this computer. A kind that cannot be listed is empty; `doctor` reports why.
 pub async fn devices(assistant: &Assistant, _: Nothing) -> Result<Devices> {
     let ports = assistant.ports();
     let (microphones, speakers, screens) =
@@ -345,13 +384,13 @@ pub async fn devices(assistant: &Assistant, _: Nothing) -> Result<Devices> {
     })
 }
 
-/// What works on this machine, what does not, and what to do about it.
-pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Finding>> {
-    let mut findings = assistant.ports().doctor.examine().await;
+/// Checks devices, keyring, settings, providers and routes, and says what to do about each problem. Costs nothing.
+pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>> {
+    let mut diagnostics = assistant.ports().doctor.examine().await;
     let snapshot = assistant.snapshot();
     for problem in snapshot.settings_problems {
-        findings.push(Finding {
-            area: "settings".into(),
+        diagnostics.push(Diagnostic {
+            area: DiagnosticArea::Settings,
             ok: false,
             message: problem,
             remedy: Some("Correct the value in the settings file or under Settings.".into()),
@@ -362,26 +401,38 @@ pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Finding>> {
             Some(problem) => format!("{}: {problem}", provider.label),
             None => format!("{} is ready.", provider.label),
         };
-        let remedy =
-            provider.problem.as_ref().map(|_| "Open Providers and add what is missing. AURA works without it.".into());
-        findings.push(Finding { area: provider.name, ok: provider.problem.is_none(), message, remedy });
+        let remedy = provider
+            .problem
+            .as_ref()
+            .map(|_| "Open Providers to fix this, or ignore it: AURA works without this provider.".into());
+        diagnostics.push(Diagnostic {
+            area: DiagnosticArea::Named(provider.name),
+            ok: provider.problem.is_none(),
+            message,
+            remedy,
+        });
     }
     for view in snapshot.routes {
-        let area = format!("{} route", view.service.as_str());
-        let finding = match view.routes.first() {
-            Some(route) => Finding {
+        let area = DiagnosticArea::Route(view.service);
+        let diagnostic = match view.routes.first() {
+            Some(route) => Diagnostic {
                 area,
                 ok: true,
-                message: format!("{} by {} ({}).", view.service.as_str(), route.provider, route.model),
+                message: format!("{}: {} ({}).", view.service.as_str(), route.provider, route.model),
                 remedy: None,
             },
             None => {
-                let error = assistant.router().plan(view.service, &Wishes::default()).err();
-                let remedy = error.map(|error| error.message);
-                Finding { area, ok: false, message: format!("Nothing does {} yet.", view.service.as_str()), remedy }
+                let error = assistant.router().plan(view.service, &RouteOverrides::default()).err();
+                let remedy = error.map(|error| error.to_string());
+                Diagnostic {
+                    area,
+                    ok: false,
+                    message: format!("No provider is ready for {}.", view.service.as_str()),
+                    remedy,
+                }
             }
         };
-        findings.push(finding);
+        diagnostics.push(diagnostic);
     }
-    Ok(findings)
+    Ok(diagnostics)
 }

@@ -1,388 +1,254 @@
-//! What goes in and out of the operations; the same for every door.
+//! Requests and responses of the operations, apart from those in [`super::catalog_types`].
 
 use std::path::PathBuf;
 
+use aura_providers::Service;
+use aura_router::RouteOverrides;
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
 
-use crate::config::{Consent, KeyPlace, Settings};
 use crate::ports::{Area, CaptureTarget, Device};
-use crate::providers::Service;
-use crate::record::{Route, Stage};
+use crate::turn::Speech;
 
-/// An operation that takes or gives nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// The empty request or response.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Nothing {}
 
-/// All that the interface shows at rest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct Snapshot {
-    /// AURA's version.
-    pub version: String,
-    /// Whether the sandbox answers instead of the real providers.
-    pub sandbox: bool,
-    /// Where the turn is.
-    pub stage: Stage,
-    /// The turns that share memory now.
-    pub session: String,
-    /// What the person can change, with the environment over it.
-    pub settings: Settings,
-    /// Names of settings that the environment holds, such as `routes.llm.provider`.
-    pub from_environment: Vec<String>,
-    /// What was wrong with the settings file; each value that could not be used kept its default.
-    pub settings_problems: Vec<String>,
-    /// Every provider and configured server.
-    pub providers: Vec<ProviderView>,
-    /// Who would do each service now.
-    pub routes: Vec<RouteView>,
-    /// Why keys cannot be kept on this computer; absent when they can.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub keyring_problem: Option<String>,
-    /// Why the global shortcut does not work; absent when it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub shortcut_problem: Option<String>,
-    /// Why the HTTP door could not be opened; absent when it could, or need not be.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub door_problem: Option<String>,
-}
-
-/// A provider as the interface shows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct ProviderView {
-    /// Its name in settings and requests.
-    pub name: String,
-    /// Its name for the person.
-    pub label: String,
-    /// What it offers.
-    pub services: Vec<Service>,
-    /// Whether it runs on this computer.
-    pub local: bool,
-    /// Whether it needs a key.
-    pub needs_key: bool,
-    /// Where its key is kept, if it has one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub key: Option<KeyView>,
-    /// What it may receive.
-    pub may_receive: Consent,
-    /// Why it is not used; absent when it is ready.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub problem: Option<String>,
-}
-
-/// What may be shown of a key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct KeyView {
-    /// Its last four characters; empty when it is shorter than twelve.
-    pub ends_with: String,
-    /// Where it is kept.
-    pub place: KeyPlace,
-}
-
-/// Who would do a service now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
-pub struct RouteView {
-    /// What.
-    pub service: Service,
-    /// First the default route, then the fallback order; routes that are not ready are left out.
-    pub routes: Vec<Route>,
-    /// Why the first one is first, in a sentence, when AURA chose it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub why: Option<String>,
-}
-
-/// Starts a spoken turn, or ends it when a tap toggles.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Request of `press`: starts a spoken turn, or ends the recording that is running.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Press {
-    /// Whether the screen goes with this question; absent: as the settings say.
-    #[ts(optional)]
+    /// Whether a screenshot is sent with the question; absent: as the settings say.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub screen: Option<bool>,
-    /// What happens with the answer's speech.
-    #[ts(as = "Option<_>", optional)]
+    /// Whether the answer is spoken, and whether it is played.
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub speech: Speech,
-    /// The routes.
-    #[ts(as = "Option<_>", optional)]
-    pub wishes: Wishes,
+    /// Routes for this turn that differ from the default ones.
+    #[serde(alias = "wishes")]
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub overrides: RouteOverrides,
 }
 
-/// The routes a request asks for. A service that is named stays with its provider unless `fallback` is true.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Request of `ask`: a typed question.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
-pub struct Wishes {
-    /// `provider` or `provider/model`.
-    #[ts(optional)]
-    pub stt: Option<String>,
-    /// `provider` or `provider/model`.
-    #[ts(optional)]
-    pub llm: Option<String>,
-    /// `provider` or `provider/model`.
-    #[ts(optional)]
-    pub vlm: Option<String>,
-    /// `provider` or `provider/model`.
-    #[ts(optional)]
-    pub tts: Option<String>,
-    /// The voice for `tts`.
-    #[ts(optional)]
-    pub voice: Option<String>,
-    /// Whether others may answer although a provider was named.
-    #[ts(as = "Option<_>", optional)]
-    pub fallback: bool,
-}
-
-impl Wishes {
-    /// The wish for a service.
-    pub fn get(&self, service: Service) -> Option<&str> {
-        match service {
-            Service::Stt => self.stt.as_deref(),
-            Service::Llm => self.llm.as_deref(),
-            Service::Vlm => self.vlm.as_deref(),
-            Service::Tts => self.tts.as_deref(),
-        }
-    }
-}
-
-/// What happens with the answer's speech.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum Speech {
-    /// None is made.
-    None,
-    /// It is made and kept as a file.
-    File,
-    /// It is heard, and kept as a file.
-    #[default]
-    Aloud,
-}
-
-/// A typed question.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export)]
 pub struct Ask {
-    /// The question.
+    /// The question; must not be empty.
     pub text: String,
-    /// The turns it belongs to; absent: the current ones.
-    #[ts(optional)]
+    /// ID of the session that the turn belongs to; absent: the current session.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub session: Option<String>,
-    /// A picture that belongs to the question: a JPEG or PNG file on this computer.
-    #[ts(optional, type = "string")]
+    /// A picture to send with the question: the path of a JPEG or PNG file of at most 20 MB on this computer.
+    #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
     pub image: Option<PathBuf>,
-    /// Whether the screen goes with it; absent: as the settings say.
-    #[ts(optional)]
+    /// Whether a screenshot is sent with the question; absent: as the settings say.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub screen: Option<bool>,
-    /// What happens with the answer's speech.
-    #[ts(as = "Option<_>", optional)]
+    /// Whether the answer is spoken, and whether it is played.
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub speech: Speech,
-    /// The routes.
-    #[ts(as = "Option<_>", optional)]
-    pub wishes: Wishes,
+    /// Routes for this turn that differ from the default ones.
+    #[serde(alias = "wishes")]
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub overrides: RouteOverrides,
 }
 
-/// A spoken question from a file.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+/// Request of `listen`: a spoken question from an audio file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Listen {
-    /// A sound file on this computer: WAV, MP3, OGG or FLAC.
-    #[ts(type = "string")]
+    /// The path of a WAV, MP3, Ogg Vorbis or FLAC file of at most 25 MB on this computer.
+    #[cfg_attr(feature = "ts", ts(type = "string"))]
     pub audio: PathBuf,
-    /// The turns it belongs to; absent: the current ones.
-    #[ts(optional)]
+    /// ID of the session that the turn belongs to; absent: the current session.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub session: Option<String>,
-    /// Whether the screen goes with it; absent: as the settings say.
-    #[ts(optional)]
+    /// Whether a screenshot is sent with the question; absent: as the settings say.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub screen: Option<bool>,
-    /// What happens with the answer's speech.
-    #[ts(as = "Option<_>", optional)]
+    /// Whether the answer is spoken, and whether it is played.
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub speech: Speech,
-    /// The routes.
-    #[ts(as = "Option<_>", optional)]
-    pub wishes: Wishes,
+    /// Routes for this turn that differ from the default ones.
+    #[serde(alias = "wishes")]
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub overrides: RouteOverrides,
 }
 
-/// Which turns.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Request of `history`: filters and paging.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct HistoryQuery {
-    /// Only of this session.
-    #[ts(optional)]
+    /// Only turns of the session with this ID.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub session: Option<String>,
-    /// Only those whose question or answer hold every one of these words.
-    #[ts(optional)]
+    /// Only turns whose question or answer contains every one of these words.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub search: Option<String>,
-    /// Only those that began before this turn.
-    #[ts(optional)]
+    /// Only turns that began before the turn with this ID.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub before: Option<String>,
-    /// How many at most; 0 means 50.
-    #[ts(as = "Option<_>", optional)]
+    /// The largest number of turns, at most 1000; 0 means 50.
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub limit: u32,
 }
 
-/// One turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// Request of `delete_turn` and `replay`: one turn of the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct TurnId {
-    /// Its name.
+    /// The turn's ID.
     pub id: String,
 }
 
-/// Looks at the screen without asking anything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Request of `look`: takes a screenshot without a question.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Look {
-    /// What; absent: what the settings share.
-    #[ts(optional)]
+    /// The part of the desktop to capture; absent: as the settings say.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub target: Option<CaptureTarget>,
 }
 
-/// A picture exactly as it would be sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// A screenshot exactly as it would be sent with a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Preview {
-    /// The JPEG, base64.
+    /// The JPEG file, base64-encoded.
     pub jpeg: String,
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
-    /// Size of the JPEG in bytes.
+    /// Size of the JPEG file in bytes.
     pub bytes: u32,
-    /// What of the desktop it shows.
+    /// The rectangle of the desktop that the screenshot shows.
     pub area: Area,
 }
 
-/// Listens to a microphone to show how loud it is; nothing is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Request of `meter`: reports the level of a microphone. Nothing is recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Meter {
-    /// Which; absent: the one that the settings name.
-    #[ts(optional)]
+    /// ID of the microphone; absent: the one in the settings.
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub microphone: Option<String>,
-    /// For how long, seconds; 0 means 10, and never more than 60.
-    #[ts(as = "Option<_>", optional)]
+    /// Duration in seconds, at most 60; 0 means 10.
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub seconds: u32,
 }
 
-/// How the history is written into a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// File format of an exported history.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum ExportFormat {
-    /// Everything that is known of each turn.
+    /// A JSON array of complete turn records.
     #[default]
     Json,
-    /// Questions and answers, to be read.
+    /// Questions and answers alone, to read.
     Markdown,
 }
 
-/// Writes the history into a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Request of `export`: writes the whole history to a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Export {
-    /// How.
-    #[ts(as = "Option<_>", optional)]
+    /// The file format.
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub format: ExportFormat,
 }
 
-/// The file that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// Response of `export`: the file that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Exported {
-    /// Where it is.
-    #[ts(type = "string")]
+    /// The file's path.
+    #[cfg_attr(feature = "ts", ts(type = "string"))]
     pub path: PathBuf,
-    /// Turns in it.
+    /// The number of turns in the file.
     pub turns: u32,
 }
 
-/// Takes a turn again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Request of `retry`: runs a turn of the history again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Retry {
-    /// Its name.
+    /// The turn's ID.
     pub id: String,
-    /// The routes, to try others than the last time.
-    #[ts(as = "Option<_>", optional)]
-    pub wishes: Wishes,
+    /// Routes for the new turn that differ from the default ones.
+    #[serde(alias = "wishes")]
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub overrides: RouteOverrides,
 }
 
-/// Makes another route the default.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// Request of `switch`: changes the default route of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Switch {
-    /// For what.
+    /// The service.
     pub service: Service,
-    /// The provider.
+    /// ID of the provider; it must offer the service.
     pub provider: String,
-    /// Its model; absent: the catalog's.
+    /// The model's ID; absent: the catalog's default model.
     #[serde(default)]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub model: Option<String>,
-    /// Its voice; absent: the catalog's.
+    /// The voice's ID, for `tts`; absent: the catalog's default voice.
     #[serde(default)]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub voice: Option<String>,
 }
 
-/// Saves a key. It goes in and never comes out again.
-#[derive(Clone, Deserialize, TS)]
-#[ts(export)]
+/// Request of `save_key`: saves a provider's API key. No operation returns a saved key.
+#[derive(Clone, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct SaveKey {
-    /// For which provider.
+    /// ID of the provider.
     pub provider: String,
-    /// The key.
-    #[ts(type = "string")]
+    /// The API key; surrounding white space is removed.
+    #[cfg_attr(feature = "ts", ts(type = "string"))]
     pub key: secrecy::SecretString,
-    /// Keep it only until AURA ends, on a computer without a keyring.
+    /// Whether the key is kept in memory only, until AURA ends: for a computer without a keyring.
     #[serde(default)]
-    #[ts(as = "Option<_>", optional)]
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub session_only: bool,
 }
 
-/// One provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// Request of `forget_key`: one provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct ProviderName {
-    /// Its name.
+    /// ID of the provider.
     pub provider: String,
 }
 
-/// Changes settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// Request of `change_settings`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct ChangeSettings {
-    /// The changed settings alone, in the shape of `Settings`; `null` takes a value back to its default.
-    #[ts(type = "unknown")]
+    /// A JSON merge patch (RFC 7396) for `Settings`: only the values to change. `null` restores a default.
+    #[cfg_attr(feature = "ts", ts(type = "unknown"))]
     pub changes: serde_json::Value,
 }
 
-/// What can be picked on this computer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export)]
+/// Response of `devices`: the devices of this computer that can be chosen in the settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct Devices {
     /// Microphones.
     pub microphones: Vec<Device>,
     /// Loudspeakers.
     pub speakers: Vec<Device>,
-    /// Monitors and windows.
+    /// Monitors and windows that can be captured.
     pub screens: Vec<CaptureTarget>,
 }

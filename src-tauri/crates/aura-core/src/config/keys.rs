@@ -1,32 +1,42 @@
-//! The providers' keys: from the environment, else from the operating system's keyring, else for this session only.
+//! The API keys of the providers: from environment variables, from the operating system's keyring, or kept in memory for this
+//! session only.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use aura_router::ApiKeys;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
 
 use super::Environment;
-use crate::api::KeyView;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::ports::Secrets;
 
-/// Where a key is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Where an API key is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum KeyPlace {
-    /// In the operating system's keyring.
+    /// The operating system's keyring.
     Keyring,
-    /// In memory, until AURA ends.
+    /// Memory: the key is lost when AURA ends.
     Session,
-    /// In a variable or a `.env` file.
+    /// An environment variable or a `.env` file.
     Environment,
 }
 
-/// The keys that are known, read once and kept in memory: a request must not wait for the keyring.
+/// The part of an API key that may be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct KeyView {
+    /// The last four characters of the key; empty for a key shorter than twelve characters.
+    pub ends_with: String,
+    /// Where the key is stored.
+    pub place: KeyPlace,
+}
+
+/// The known API keys. They are read once and kept in memory, so that a request never waits for the keyring.
 pub struct Keys {
     secrets: Arc<dyn Secrets>,
     environment: Environment,
@@ -35,12 +45,12 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Keys over a key store and the environment. Nothing is read yet.
+    /// Makes an empty set of keys. [`Keys::load`] reads them.
     pub fn new(secrets: Arc<dyn Secrets>, environment: Environment) -> Self {
         Self { secrets, environment, known: ArcSwap::default(), problem: ArcSwap::default() }
     }
 
-    /// Reads the keys of these providers.
+    /// Reads the keys of these providers. A variable takes precedence over the keyring. [`Keys::problem`] reports failures.
     pub async fn load(&self, providers: &[String]) {
         let keyring = self.secrets.check().await;
         self.problem.store(Arc::new(keyring.as_ref().err().map(|error| error.message.clone())));
@@ -57,12 +67,17 @@ impl Keys {
         }
     }
 
-    /// A provider's key.
+    /// The key of a provider.
     pub fn get(&self, provider: &str) -> Option<SecretString> {
         self.known.load().get(provider).map(|(key, _)| key.clone())
     }
 
-    /// What may be shown of it.
+    /// Every known key.
+    pub fn all(&self) -> ApiKeys {
+        self.known.load().iter().map(|(provider, (key, _))| (provider.clone(), key.clone())).collect()
+    }
+
+    /// The part of a provider's key that may be shown; `None` without a key.
     pub fn view(&self, provider: &str) -> Option<KeyView> {
         let known = self.known.load();
         let (key, place) = known.get(provider)?;
@@ -71,29 +86,33 @@ impl Keys {
         Some(KeyView { ends_with, place: *place })
     }
 
-    /// Why keys cannot be kept on this computer.
+    /// Why keys cannot be saved on this computer, in a sentence; `None` when they can.
     pub fn problem(&self) -> Option<String> {
         self.problem.load().as_ref().clone()
     }
 
-    /// Saves a key in the keyring, or only in memory. A key from the environment stays over it.
+    /// Saves a key in the keyring, or in memory alone.
+    ///
+    /// # Errors
+    /// With [`ErrorCode::InvalidRequest`] when the text cannot be a key, or an environment variable sets the key; with
+    /// [`ErrorCode::Keyring`] when the keyring fails. Nothing is changed then.
     pub async fn save(&self, provider: &str, key: SecretString, session_only: bool) -> Result<()> {
         let trimmed = key.expose_secret().trim();
         if trimmed.is_empty() || trimmed.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(Error::invalid(
-                "This is not a key: it is empty or has spaces in it. Copy it again from the provider's page.",
+                "This is not an API key: it is empty or contains spaces. Copy it again from the provider's page.",
             ));
         }
         if self.environment.key(provider).is_some() {
             return Err(Error::invalid(
-                "The environment holds this provider's key. Change it there, or remove the variable first.",
+                "An environment variable sets this provider's API key. Change the variable, or remove it and restart AURA.",
             ));
         }
         let key = SecretString::from(trimmed);
         let place = if session_only { KeyPlace::Session } else { KeyPlace::Keyring };
         if !session_only {
             self.secrets.set(provider, key.clone()).await.map_err(|error| Error {
-                code: Code::Keyring,
+                code: ErrorCode::Keyring,
                 message: format!("{} The key was not saved. You can keep it for this session only.", error.message),
                 detail: error.detail,
             })?;
@@ -102,11 +121,14 @@ impl Keys {
         Ok(())
     }
 
-    /// Forgets a key, in memory and in the keyring.
+    /// Deletes a key from memory and from the keyring.
+    ///
+    /// # Errors
+    /// When an environment variable sets the key, or the keyring fails.
     pub async fn forget(&self, provider: &str) -> Result<()> {
         if self.environment.key(provider).is_some() {
             return Err(Error::invalid(
-                "The environment holds this provider's key. Remove the variable and start AURA again.",
+                "An environment variable sets this provider's API key. Remove the variable and restart AURA.",
             ));
         }
         if self.known.load().get(provider).is_some_and(|(_, place)| *place == KeyPlace::Keyring) {

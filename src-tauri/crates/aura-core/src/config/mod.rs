@@ -1,14 +1,17 @@
-//! What the person can change: defaults compiled in, a file that holds only the differences, and the environment over both.
+//! Settings and API keys. Settings come from three layers: the defaults, the settings file with the differences from them, and
+//! environment variables that override both.
 
 mod environment;
 mod keys;
+mod merge_patch;
 mod settings;
+mod settings_file;
 mod store;
 
 pub use environment::Environment;
-pub use keys::{KeyPlace, Keys};
+pub use keys::{KeyPlace, KeyView, Keys};
 pub use settings::{
-    Appearance, Clocks, Consent, Door, Language, Listening, Mode, Preference, ProviderSettings, RouteChoice, Routes,
-    ScreenSharing, Settings, Share, Speaking, Startup, Theme,
+    Appearance, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings, Speaking, Startup, TalkKeyMode,
+    Theme,
 };
-pub use store::{Config, Store};
+pub use store::{Config, SettingsStore};

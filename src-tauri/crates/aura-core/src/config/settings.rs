@@ -2,358 +2,275 @@
 
 use std::collections::BTreeMap;
 
+use aura_router::{ProviderSettings, RoutePreference, Routes, RoutingSettings, Timeouts};
 use serde::{Deserialize, Serialize};
-use ts_rs::TS;
+use serde_json::Value;
 
+use super::merge_patch::merge;
+use crate::error::{Error, Result};
 use crate::ports::CaptureTarget;
-use crate::providers::Service;
 
-/// Everything the person can change. Keys are not here: they live in the operating system's keyring.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+/// The version of the settings file's layout. Version 2 renamed `clocks` to `timeouts` and `door` to `local_api`.
+const SCHEMA: u32 = 2;
+
+/// Everything that the user can change, apart from API keys, which are in the operating system's keyring.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Settings {
-    /// Version of the file's layout.
+    /// Version of the layout of the settings file.
     pub schema: u32,
     /// Whether another provider may answer when the first one fails.
     pub fallback: bool,
-    /// Whether another provider may answer what the first one blocked for its content.
+    /// Whether another provider may answer when the first one blocked the question or answer because of its content.
     pub fallback_when_blocked: bool,
-    /// Whether the next route is started as well when the first takes longer than it usually does. The faster one answers; both
-    /// may be billed.
+    /// Whether requests are hedged: when the first route is slower than usual, the next one is called too. The faster one
+    /// answers; both may be billed.
     pub hedge: bool,
-    /// How the first route is chosen where no provider is.
-    pub choose: Preference,
-    /// Who does what.
+    /// How the first route is chosen for a service that names no provider.
+    pub choose: RoutePreference,
+    /// The default routes, one choice per service.
     pub routes: Routes,
-    /// Per provider: where it is and what it may receive. Entries that are no built-in provider are OpenAI-compatible servers.
-    #[ts(as = "BTreeMap<String, Option<ProviderSettings>>")]
+    /// Address and consent per provider, by provider ID. An ID that is not a built-in provider is an OpenAI-compatible server.
+    #[cfg_attr(feature = "ts", ts(as = "BTreeMap<String, Option<ProviderSettings>>"))]
     pub providers: BTreeMap<String, ProviderSettings>,
-    /// How AURA listens.
+    /// Microphone and push-to-talk.
     pub listening: Listening,
-    /// How AURA speaks.
+    /// Speech output.
     pub speaking: Speaking,
-    /// What AURA may see.
+    /// Screen sharing.
     pub screen: ScreenSharing,
-    /// The global shortcut that is held to talk.
+    /// The global push-to-talk shortcut, such as `Ctrl+Shift+Space`.
     pub shortcut: String,
-    /// How long AURA waits for a provider.
-    pub clocks: Clocks,
-    /// How AURA looks.
+    /// Timeouts of calls to providers.
+    pub timeouts: Timeouts,
+    /// Appearance of the windows and the overlay.
     pub appearance: Appearance,
-    /// When AURA runs.
+    /// When the desktop app runs.
     pub startup: Startup,
-    /// The HTTP door.
-    pub door: Door,
-    /// What AURA is told about how to answer, in addition to its own instructions.
+    /// The local API.
+    pub local_api: LocalApi,
+    /// The user's own instructions for the model, added to the system prompt.
     pub instructions: String,
+}
+
+impl Settings {
+    /// The settings of the router.
+    pub fn routing(&self) -> RoutingSettings {
+        let mut routing = RoutingSettings::default();
+        routing.fallback = self.fallback;
+        routing.fallback_when_blocked = self.fallback_when_blocked;
+        routing.hedge = self.hedge;
+        routing.preference = self.choose;
+        routing.routes.clone_from(&self.routes);
+        routing.providers.clone_from(&self.providers);
+        routing.timeouts = self.timeouts;
+        routing
+    }
+
+    /// Applies differences, a JSON merge patch, to the defaults.
+    ///
+    /// # Errors
+    /// When a value has another type than its setting.
+    pub(super) fn from_differences(differences: &Value) -> Result<Self, serde_json::Error> {
+        let mut whole = Self::default().to_json();
+        merge(&mut whole, differences);
+        serde_json::from_value(whole)
+    }
+
+    /// The settings as JSON.
+    pub(super) fn to_json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Checks the rules that the types do not express: ranges, provider IDs and addresses.
+    ///
+    /// # Errors
+    /// With [`ErrorCode::InvalidRequest`](crate::error::ErrorCode::InvalidRequest) for the first value that is not valid.
+    pub(super) fn check(&self) -> Result<()> {
+        if !(5..=600).contains(&self.listening.longest_seconds) {
+            return Err(Error::invalid("The recording limit must be between 5 and 600 seconds."));
+        }
+        let timeouts = self.timeouts;
+        let times = [
+            timeouts.connect_ms,
+            timeouts.first_content_ms,
+            timeouts.transcript_ms,
+            timeouts.local_first_content_ms,
+            timeouts.between_ms,
+            timeouts.error_body_ms,
+            timeouts.whole_ms,
+        ];
+        if times.iter().any(|ms| !(100..=600_000).contains(ms)) {
+            return Err(Error::invalid("Timeouts must be between 100 and 600000 milliseconds."));
+        }
+        for (name, provider) in &self.providers {
+            let is_valid_name = !name.is_empty()
+                && name.len() <= 40
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c));
+            if !is_valid_name {
+                return Err(Error::invalid(
+                    "A provider name must have 1 to 40 characters: lowercase letters, digits, dots, dashes and underscores.",
+                ));
+            }
+            if let Some(url) = &provider.base_url {
+                let is_web_address =
+                    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+                if !is_web_address {
+                    return Err(Error::invalid(format!(
+                        "`{url}` is not a valid address. Write it like http://localhost:11434/v1."
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            schema: 1,
+            schema: SCHEMA,
             fallback: true,
             fallback_when_blocked: false,
             hedge: false,
-            choose: Preference::default(),
+            choose: RoutePreference::default(),
             routes: Routes::default(),
             providers: BTreeMap::new(),
             listening: Listening::default(),
             speaking: Speaking::default(),
             screen: ScreenSharing::default(),
             shortcut: "Ctrl+Shift+Space".into(),
-            clocks: Clocks::default(),
+            timeouts: Timeouts::default(),
             appearance: Appearance::default(),
             startup: Startup::default(),
-            door: Door::default(),
+            local_api: LocalApi::default(),
             instructions: String::new(),
         }
     }
 }
 
-/// How the first route is chosen where no provider is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
-#[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum Preference {
-    /// The first provider that is ready, in the order of the fallback.
-    #[default]
-    Order,
-    /// The one that answers soonest, as measured.
-    Speed,
-    /// Speed, quality and cost alike.
-    Balanced,
-    /// The most capable model.
-    Quality,
-    /// The cheapest.
-    Cost,
-}
-
-/// When AURA runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// When the desktop app runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Startup {
-    /// Whether AURA goes on when its main window is closed, where the desktop has a tray to bring it back.
+    /// Whether AURA keeps running when its main window is closed. Applies only where the desktop has a tray to open it again.
     pub background: bool,
-    /// Whether it starts, without its window, when the person logs in.
+    /// Whether AURA starts without a window when the user logs in.
     pub at_login: bool,
 }
 
 impl Default for Startup {
-    /// Whoever closes the window still wants to hold the key and speak.
+    /// AURA keeps running by default, so that push-to-talk works without the window.
     fn default() -> Self {
         Self { background: true, at_login: false }
     }
 }
 
-/// The HTTP door.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Settings of the local API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
-pub struct Door {
-    /// Whether the desktop app opens it.
+pub struct LocalApi {
+    /// Whether the desktop app opens the local API.
     pub open: bool,
-    /// The port on the loopback.
+    /// The TCP port on the loopback interface.
     pub port: u16,
 }
 
-impl Default for Door {
-    /// The port of the multi-provider guide.
+impl Default for LocalApi {
+    /// Closed, on the port of the multi-provider guide.
     fn default() -> Self {
         Self { open: false, port: 8000 }
     }
 }
 
-/// The choice for each service.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+/// Settings of the microphone and of push-to-talk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
-pub struct Routes {
-    /// Speech to text.
-    pub stt: RouteChoice,
-    /// Text.
-    pub llm: RouteChoice,
-    /// Text about an image.
-    pub vlm: RouteChoice,
-    /// Text to speech.
-    pub tts: RouteChoice,
-}
-
-impl Routes {
-    /// The choice for a service.
-    pub fn get(&self, service: Service) -> &RouteChoice {
-        match service {
-            Service::Stt => &self.stt,
-            Service::Llm => &self.llm,
-            Service::Vlm => &self.vlm,
-            Service::Tts => &self.tts,
-        }
-    }
-
-    /// The choice for a service, to be changed.
-    pub fn get_mut(&mut self, service: Service) -> &mut RouteChoice {
-        match service {
-            Service::Stt => &mut self.stt,
-            Service::Llm => &mut self.llm,
-            Service::Vlm => &mut self.vlm,
-            Service::Tts => &mut self.tts,
-        }
-    }
-}
-
-/// Who does one service. Everything left open is filled from the provider table and the catalog.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export)]
-pub struct RouteChoice {
-    /// The default provider; empty: the first one that is ready, offline last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub provider: Option<String>,
-    /// Its model; empty: the catalog's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub model: Option<String>,
-    /// Its voice; empty: the catalog's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub voice: Option<String>,
-    /// Providers tried after it, in order; empty: all others in the order of the provider table.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub then: Option<Vec<String>>,
-}
-
-/// One provider's settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export)]
-pub struct ProviderSettings {
-    /// What kind of OpenAI-compatible server it is; see the presets in the catalog.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub preset: Option<String>,
-    /// Where it is, if not where the provider table or the preset says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub base_url: Option<String>,
-    /// What it may receive.
-    pub may_receive: Consent,
-}
-
-/// The kinds of data a provider may receive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export)]
-pub struct Consent {
-    /// Recordings of the person's voice.
-    pub audio: bool,
-    /// Pictures of the screen.
-    pub screen: bool,
-    /// What was said, as text.
-    pub text: bool,
-}
-
-impl Default for Consent {
-    /// Saving a key for a provider, or adding a server, is the consent; each kind can be taken back.
-    fn default() -> Self {
-        Self { audio: true, screen: true, text: true }
-    }
-}
-
-impl Consent {
-    /// Whether what a service sends may be sent.
-    pub fn allows(self, service: Service) -> bool {
-        match service {
-            Service::Stt => self.audio,
-            Service::Vlm => self.screen && self.text,
-            Service::Llm | Service::Tts => self.text,
-        }
-    }
-}
-
-/// How AURA listens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export)]
 pub struct Listening {
-    /// The microphone; empty: the operating system's default.
+    /// ID of the microphone; absent: the operating system's default.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub microphone: Option<String>,
-    /// How the key works.
-    pub mode: Mode,
-    /// The longest recording, seconds.
+    /// How the push-to-talk key works.
+    pub mode: TalkKeyMode,
+    /// The longest recording in seconds, from 5 to 600.
     pub longest_seconds: u32,
-    /// ISO 639-1 code of the language that is spoken; empty: recognised.
+    /// ISO 639-1 code of the language that the user speaks; absent: detected.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub language: Option<String>,
 }
 
 impl Default for Listening {
     fn default() -> Self {
-        Self { microphone: None, mode: Mode::Auto, longest_seconds: 120, language: None }
+        Self { microphone: None, mode: TalkKeyMode::Auto, longest_seconds: 120, language: None }
     }
 }
 
-/// How the talk key works.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// How the push-to-talk key works.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum Mode {
-    /// A hold talks, a tap toggles.
+pub enum TalkKeyMode {
+    /// A hold records until it is released; a tap starts and the next tap ends a recording.
     #[default]
     Auto,
-    /// Only a hold talks.
+    /// A hold records until it is released; a tap does nothing.
     Hold,
-    /// Only a tap toggles.
+    /// A press starts and the next press ends a recording; a release does nothing.
     Toggle,
 }
 
-/// How AURA speaks.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Settings of the speech output.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct Speaking {
-    /// The loudspeaker; empty: the operating system's default.
+    /// ID of the loudspeaker; absent: the operating system's default.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
+    #[cfg_attr(feature = "ts", ts(optional))]
     pub speaker: Option<String>,
-    /// Answers are shown but not spoken.
+    /// Whether answers are only shown, not spoken.
     pub muted: bool,
 }
 
-/// What AURA may see.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Settings of screen sharing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
 pub struct ScreenSharing {
-    /// When the screen goes with a question.
-    pub share: Share,
-    /// Which part of it.
+    /// When a screenshot is sent with a question.
+    pub share: ScreenPolicy,
+    /// The part of the desktop that is captured.
     pub target: CaptureTarget,
 }
 
-/// When the screen goes with a question.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// When a screenshot is sent with a question.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
-pub enum Share {
-    /// Never.
+pub enum ScreenPolicy {
+    /// Never, unless the user attaches it to a question.
     Never,
-    /// When the question speaks of the screen, or the person attached it.
+    /// When the question refers to the screen, or the user attaches a screenshot.
     #[default]
     WhenAsked,
     /// With every question.
     Always,
 }
 
-/// How long AURA waits, milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// Appearance of the windows and the overlay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
-#[ts(export)]
-pub struct Clocks {
-    /// For a connection.
-    pub connect_ms: u32,
-    /// For the first content of an answer or of speech.
-    pub first_content_ms: u32,
-    /// For a transcript.
-    pub transcript_ms: u32,
-    /// For the first content of a server on this computer, which may be loading its model.
-    pub local_first_content_ms: u32,
-    /// Between two pieces.
-    pub between_ms: u32,
-    /// For the words of an error, whose kind is known already.
-    pub error_body_ms: u32,
-    /// For a whole request, all attempts together.
-    pub whole_ms: u32,
-}
-
-impl Default for Clocks {
-    fn default() -> Self {
-        Self {
-            connect_ms: 3_000,
-            first_content_ms: 8_000,
-            transcript_ms: 15_000,
-            local_first_content_ms: 60_000,
-            between_ms: 5_000,
-            error_body_ms: 3_000,
-            whole_ms: 60_000,
-        }
-    }
-}
-
-/// How AURA looks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(default)]
-#[ts(export)]
 pub struct Appearance {
-    /// The colours.
+    /// The colour theme.
     pub theme: Theme,
-    /// Whether the overlay shows while AURA listens and answers.
+    /// Whether the overlay is shown during a turn.
     pub overlay: bool,
     /// The language of the windows and the tray.
     pub language: Language,
@@ -365,12 +282,12 @@ impl Default for Appearance {
     }
 }
 
-/// The colours.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+/// The colour theme.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum Theme {
-    /// As the operating system.
+    /// The theme of the operating system.
     #[default]
     System,
     /// Light.
@@ -380,11 +297,11 @@ pub enum Theme {
 }
 
 /// The language of the windows and the tray.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
-#[ts(export)]
 pub enum Language {
-    /// The operating system's, where AURA speaks it; else English.
+    /// The language of the operating system if AURA supports it, else English.
     #[default]
     System,
     /// English.

@@ -1,21 +1,19 @@
-//! Look: the picture that goes with the question. It was taken at press; here it is decided whether it is sent.
+//! Look: chooses the picture that is sent with the question. A screenshot was taken at press; this step decides whether it is sent.
 
+use aura_providers::{MAX_IMAGE_BYTES, MediaType};
 use bytes::Bytes;
 
-use super::Attached;
-use super::answer::Prepared;
-use super::trace::Turn;
-use crate::config::Share;
+use super::prepare::Prepared;
+use super::request::{Attachment, Question};
+use super::turn::Turn;
+use crate::config::ScreenPolicy;
 use crate::error::{Error, Result};
-use crate::record::{Seen, Stage};
+use crate::record::{NoticeKind, SentPicture, Stage};
 
-/// The largest picture file that is taken: 20 MB.
-const LARGEST_PICTURE: u64 = 20 * 1024 * 1024;
-
-/// What is said of the screen, in the languages the interface will have: a question with one of these asks to look at it. Whole words,
-/// in this order. Words that are said of other things as well, such as "window", "page" or "see", count only where they point at
-/// something: whoever says "open the window" sends no picture away.
-const OF_THE_SCREEN: &[&str] = &[
+/// Phrases that refer to the screen, in the languages of the interface. A question that contains one of them is sent with a
+/// screenshot. Phrases match whole words in this order. Ambiguous words such as "window", "page" or "see" count only where they
+/// point at something: "open the window" must not send a screenshot.
+const SCREEN_PHRASES: &[&str] = &[
     "screenshot",
     "my screen",
     "the screen",
@@ -67,71 +65,78 @@ const OF_THE_SCREEN: &[&str] = &[
 ];
 
 impl Turn {
-    /// Whether a picture of the screen may be needed for this turn.
+    /// Whether this turn may need a screenshot.
     pub(super) fn may_look(&self) -> bool {
         match (self.request.screen, self.config.settings.screen.share) {
             _ if self.request.image.is_some() => false,
             (Some(wanted), _) => wanted,
-            (None, Share::Never) => false,
-            (None, Share::Always) => true,
-            // What is typed is known at once; what will be said is not.
-            (None, Share::WhenAsked) => match &self.request.question {
-                super::Question::Text(text) => speaks_of_the_screen(text),
+            (None, ScreenPolicy::Never) => false,
+            (None, ScreenPolicy::Always) => true,
+            // A typed question is known now; a spoken one is not.
+            (None, ScreenPolicy::WhenAsked) => match &self.request.question {
+                Question::Text(text) => mentions_screen(text),
                 _ => true,
             },
         }
     }
 
-    /// The picture that is sent with this question.
+    /// Chooses the picture to send with the question; `None` for a question without one.
+    ///
+    /// # Errors
+    /// When an attached picture cannot be read, is too large, or is neither JPEG nor PNG.
     pub(super) async fn look(&self, prepared: &Prepared, question: &str) -> Result<Option<Bytes>> {
         if let Some(image) = &self.request.image {
             let _stage = self.enter(Stage::Looking);
             let picture = match image {
-                Attached::File(path) => read_picture(path).await?,
-                Attached::Bytes(picture) => picture.clone(),
+                Attachment::File(path) => read_picture(path).await?,
+                Attachment::Bytes(picture) => picture.clone(),
             };
-            self.saw(Seen::attached(picture.len()));
+            self.set_sent_picture(SentPicture::attached(picture.len()));
             return Ok(Some(picture));
         }
         let share = self.config.settings.screen.share;
-        let asked = self.request.screen == Some(true) || share == Share::Always || speaks_of_the_screen(question);
-        if !asked || !self.may_look() {
+        let is_wanted = self.request.screen == Some(true) || share == ScreenPolicy::Always || mentions_screen(question);
+        if !is_wanted || !self.may_look() {
             return Ok(None);
         }
         let _stage = self.enter(Stage::Looking);
         match prepared.screenshot().await {
-            Ok(shot) => {
-                self.saw(Seen {
-                    width: shot.width,
-                    height: shot.height,
-                    bytes: u32::try_from(shot.jpeg.len()).unwrap_or(u32::MAX),
+            Ok(screenshot) => {
+                self.set_sent_picture(SentPicture {
+                    width: screenshot.width,
+                    height: screenshot.height,
+                    bytes: u32::try_from(screenshot.jpeg.len()).unwrap_or(u32::MAX),
                 });
-                Ok(Some(shot.jpeg))
+                Ok(Some(screenshot.jpeg))
             }
             Err(error) => {
-                self.tell_error("no_screen", &error);
+                self.notify_error(NoticeKind::NoScreen, &error);
                 Ok(None)
             }
         }
     }
 }
 
-fn speaks_of_the_screen(question: &str) -> bool {
+/// Whether the question contains one of the [`SCREEN_PHRASES`].
+fn mentions_screen(question: &str) -> bool {
     let words: Vec<String> =
         question.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
-    let said = format!(" {} ", words.join(" "));
-    OF_THE_SCREEN.iter().any(|phrase| said.contains(&format!(" {phrase} ")))
+    let text = format!(" {} ", words.join(" "));
+    SCREEN_PHRASES.iter().any(|phrase| text.contains(&format!(" {phrase} ")))
 }
 
+/// Reads an attached picture.
 async fn read_picture(path: &std::path::Path) -> Result<Bytes> {
     let shown = path.display();
     let failed = |cause: std::io::Error| Error::invalid(format!("The picture {shown} cannot be read.")).because(cause);
-    if tokio::fs::metadata(path).await.map_err(failed)?.len() > LARGEST_PICTURE {
-        return Err(Error::invalid(format!("The picture {shown} is larger than 20 MB.")));
+    if tokio::fs::metadata(path).await.map_err(failed)?.len() > MAX_IMAGE_BYTES as u64 {
+        return Err(Error::invalid(format!("The picture {shown} is larger than 20 MB. Attach a smaller one.")));
     }
     let file = tokio::fs::read(path).await.map_err(failed)?;
-    let known = file.starts_with(&[0xFF, 0xD8, 0xFF]) || file.starts_with(b"\x89PNG\r\n\x1a\n");
-    if known { Ok(file.into()) } else { Err(Error::invalid(format!("The picture {shown} is neither JPEG nor PNG."))) }
+    match MediaType::of(&file) {
+        Some(MediaType::Jpeg | MediaType::Png) => Ok(file.into()),
+        _ => Err(Error::invalid(format!("The picture {shown} is neither JPEG nor PNG. Attach one of these."))),
+    }
 }
 
 #[cfg(test)]
@@ -139,8 +144,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_points_at_the_screen_asks_to_look_at_it() {
-        for asks in [
+    fn a_question_that_points_at_the_screen_is_recognised() {
+        for question in [
             "What does the error on my screen mean?",
             "Take a screenshot and tell me what is wrong.",
             "What does this window say?",
@@ -151,13 +156,13 @@ mod tests {
             "Worum geht es auf dieser Seite?",
             "Was siehst du?",
         ] {
-            assert!(speaks_of_the_screen(asks), "{asks}");
+            assert!(mentions_screen(question), "{question}");
         }
     }
 
     #[test]
-    fn who_does_not_sends_no_picture_away() {
-        for asks in [
+    fn a_question_about_something_else_sends_no_screenshot() {
+        for question in [
             "Who wrote the screenplay of Alien?",
             "Please open the window.",
             "I see. And what about tomorrow?",
@@ -169,7 +174,7 @@ mod tests {
             "Auf welcher Seite steht der FC Bayern?",
             "Ich sehe das Bild an der Wand nicht.",
         ] {
-            assert!(!speaks_of_the_screen(asks), "{asks}");
+            assert!(!mentions_screen(question), "{question}");
         }
     }
 }

@@ -1,20 +1,25 @@
-//! One push-to-talk turn, and the one task that owns the stage.
+//! Turns: from a question to a spoken answer, and the one task that starts and stops them.
 //!
-//! A turn goes listen → transcribe → look → think → speak, each in its file. [`Turns`] starts and stops them: there is at most one,
-//! a press always wins, and one cancellation token goes through all of a turn.
+//! A turn goes listen → transcribe → look → think → speak, each step in its own file. [`Turns`] starts and stops turns: at most one
+//! runs on the stage, a press always wins, and one cancellation token stops a whole turn.
 
-mod answer;
-mod aside;
+mod detached;
 mod listen;
 mod look;
+mod prepare;
+mod push_to_talk;
+mod recorded_speech;
+mod recorder;
+mod request;
 mod sentences;
 mod speak;
-mod talk_key;
+mod speech_file;
 mod think;
-mod trace;
 mod transcribe;
+#[expect(clippy::module_inception, reason = "the file of `struct Turn`")]
+mod turn;
+mod voice;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,205 +28,168 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{Speech, Wishes};
-use crate::config::{Config, Store};
-use crate::error::{Error, Result};
-use crate::event::{Audience, Event};
-use crate::ports::Ports;
-use crate::record::{Stage, TurnRecord};
-use crate::router::Router;
-pub(crate) use aside::take as take_aside;
-pub use aside::{Aside, Outcome, SOUND_RATE};
-pub(crate) use listen::{unpacked, voiced};
+pub(crate) use detached::run as run_detached;
+pub use detached::{ANSWER_RATE, DetachedTurn, TurnOutcome};
+use prepare::Prepared;
+use push_to_talk::{OnPress, OnRelease};
+pub(crate) use recorded_speech::{holds_words, speech_duration};
+pub use request::Speech;
+pub(crate) use request::{Attachment, Question, TurnContext, TurnRequest};
 pub(crate) use sentences::split_to;
-use talk_key::{Doing, OnPress, OnRelease};
-pub(crate) use trace::{Turn, lock};
+pub(crate) use speech_file::decode_to_speech_rate;
+use turn::{Phase, Turn};
 
-/// What turns need, made once.
-#[derive(Clone)]
-pub(crate) struct Room {
-    pub(crate) ports: Ports,
-    pub(crate) router: Router,
-    pub(crate) store: Arc<Store>,
-    pub(crate) events: Audience,
-    /// Where recordings are kept; `None`: the turn is taken aside and leaves no file behind.
-    pub(crate) recordings: Option<PathBuf>,
-}
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::record::{NoticeKind, Stage, TurnRecord};
 
-/// How a question comes in.
-#[derive(Debug, Clone)]
-pub(crate) enum Question {
-    /// From the microphone, until the key is released.
-    Microphone,
-    /// From a sound file.
-    File(PathBuf),
-    /// From a sound file that is in memory already.
-    Sound(Bytes),
-    /// As text.
-    Text(String),
-}
-
-/// A picture that goes with a question.
-#[derive(Debug, Clone)]
-pub(crate) enum Attached {
-    /// A file on this computer.
-    File(PathBuf),
-    /// A file that is in memory already.
-    Bytes(Bytes),
-}
-
-/// A turn to be taken.
-#[derive(Debug, Clone)]
-pub(crate) struct Request {
-    pub(crate) question: Question,
-    pub(crate) session: String,
-    /// Whether the screen goes with it; `None`: as the settings say.
-    pub(crate) screen: Option<bool>,
-    /// A picture that goes with it.
-    pub(crate) image: Option<Attached>,
-    /// What else the model should know of where the question was asked.
-    pub(crate) context: Option<String>,
-    /// Whether the model is asked what the person wants done on the computer.
-    pub(crate) plans: bool,
-    pub(crate) speech: Speech,
-    pub(crate) wishes: Wishes,
-}
+/// Commands that may be queued for the owner of the stage.
+const COMMANDS: usize = 64;
+/// Sentences that may be queued to be spoken. The longest answer has fewer, so that writing never waits for speaking.
+const SENTENCES: usize = think::MAX_ANSWER_TOKENS as usize;
 
 /// Starts and stops turns. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Turns {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
     stage: watch::Receiver<Stage>,
 }
 
 enum Command {
-    Press(Request),
+    Press(TurnRequest),
     Release,
     Finish,
     Cancel,
-    Take(Request, oneshot::Sender<TurnRecord>),
+    Run(TurnRequest, oneshot::Sender<TurnRecord>),
 }
 
 impl Turns {
     /// Starts the task that owns the stage. It ends when the last clone is dropped.
-    pub(crate) fn start(room: Room) -> Self {
-        let (commands, inbox) = mpsc::unbounded_channel();
+    pub(crate) fn start(context: TurnContext) -> Self {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
         let (show, stage) = watch::channel(Stage::Idle);
-        tokio::spawn(Owner { room, show: Arc::new(show), current: None }.run(inbox));
+        tokio::spawn(TurnOwner { context, stage: Arc::new(show), current: None }.run(inbox));
         Self { commands, stage }
     }
 
-    /// The key went down.
-    pub(crate) fn press(&self, request: Request) {
-        let _ = self.commands.send(Command::Press(request));
+    /// Handles a press of the push-to-talk key.
+    pub(crate) fn press(&self, request: TurnRequest) {
+        self.send(Command::Press(request));
     }
 
-    /// The key went up.
+    /// Handles a release of the push-to-talk key.
     pub(crate) fn release(&self) {
-        let _ = self.commands.send(Command::Release);
+        self.send(Command::Release);
     }
 
-    /// The recording is complete, whatever the talk key's mode is.
+    /// Ends the recording, whatever the push-to-talk mode.
     pub(crate) fn finish(&self) {
-        let _ = self.commands.send(Command::Finish);
+        self.send(Command::Finish);
     }
 
-    /// Everything in flight stops.
+    /// Stops the current turn.
     pub(crate) fn cancel(&self) {
-        let _ = self.commands.send(Command::Cancel);
+        self.send(Command::Cancel);
     }
 
-    /// Takes a turn and waits for its end. A turn that failed has its error in the record; it is an error only when there is no record.
-    pub(crate) async fn take(&self, request: Request) -> Result<TurnRecord> {
+    /// Queues a command without waiting. The owner never blocks, so the queue is full only when commands arrive faster than
+    /// they can be read.
+    fn send(&self, command: Command) {
+        if self.commands.try_send(command).is_err() {
+            tracing::warn!("dropped a push-to-talk command: too many at once");
+        }
+    }
+
+    /// Runs a turn and waits for its end. The record of a failed turn holds its error.
+    ///
+    /// # Errors
+    /// When the program ends before the turn does.
+    pub(crate) async fn run(&self, request: TurnRequest) -> Result<TurnRecord> {
         let (done, record) = oneshot::channel();
-        let _ = self.commands.send(Command::Take(request, done));
+        let _ = self.commands.send(Command::Run(request, done)).await;
         record.await.map_err(|_| Error::cancelled())
     }
 
-    /// Where the turn is now.
+    /// The stage of the current turn.
     pub(crate) fn stage(&self) -> Stage {
         *self.stage.borrow()
     }
 }
 
-struct Owner {
-    room: Room,
-    show: Arc<watch::Sender<Stage>>,
-    current: Option<Running>,
+/// The one task that owns the stage.
+struct TurnOwner {
+    context: TurnContext,
+    stage: Arc<watch::Sender<Stage>>,
+    current: Option<RunningTurn>,
 }
 
-struct Running {
+struct RunningTurn {
     turn: Arc<Turn>,
     task: JoinHandle<()>,
     pressed: Instant,
-    /// It was stopped, and has the stage only until it has saved what there is.
-    stopped: bool,
 }
 
-impl Owner {
-    async fn run(mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
+impl TurnOwner {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
         while let Some(command) = inbox.recv().await {
             if self.current.as_ref().is_some_and(|running| running.task.is_finished()) {
                 self.current = None;
             }
             match command {
-                Command::Press(request) => match talk_key::press(self.doing()) {
+                Command::Press(request) => match push_to_talk::on_press(self.phase()) {
                     OnPress::Start => self.begin(request, None),
                     OnPress::Finish => self.finish_listening(),
                 },
                 Command::Release => self.release(),
                 Command::Finish => self.finish_listening(),
                 Command::Cancel => self.stop(),
-                Command::Take(request, done) => self.begin(request, Some(done)),
+                Command::Run(request, done) => self.begin(request, Some(done)),
             }
         }
         self.stop();
     }
 
-    fn doing(&self) -> Doing {
-        match &self.current {
-            None => Doing::Nothing,
-            Some(running) if running.stopped => Doing::Nothing,
-            Some(running) if running.turn.is_listening() => Doing::Listening,
-            Some(_) => Doing::Answering,
-        }
+    fn phase(&self) -> Option<Phase> {
+        self.current.as_ref().map(|running| running.turn.phase())
     }
 
     fn release(&mut self) {
-        let Doing::Listening = self.doing() else { return };
-        let Some(running) = &self.current else { return };
+        let Some(running) = self.current.as_ref().filter(|running| running.turn.phase() == Phase::Listening) else {
+            return;
+        };
         let mode = running.turn.config.settings.listening.mode;
-        match talk_key::release(mode, running.pressed.elapsed()) {
+        match push_to_talk::on_release(mode, running.pressed.elapsed()) {
             OnRelease::Finish => self.finish_listening(),
             OnRelease::Keep => {}
-            OnRelease::Drop => {
-                running.turn.dismiss();
+            OnRelease::Discard => {
+                running.turn.discard.cancel();
                 self.stop();
             }
         }
     }
 
     fn finish_listening(&self) {
-        if let (Doing::Listening, Some(running)) = (self.doing(), &self.current) {
-            running.turn.released();
+        if let Some(running) = self.current.as_ref().filter(|running| running.turn.phase() == Phase::Listening) {
+            running.turn.finish_listening();
         }
     }
 
-    /// Stops what is under way. The sound ends at once; the turn's own task saves what there is, and until it has, it is known here:
-    /// the next one takes the stage from it.
+    /// Stops the current turn, playback at once. Its task still saves the record; until then it stays the current turn, so that
+    /// the next one can take the stage from it.
     fn stop(&mut self) {
-        if let Some(running) = &mut self.current {
-            running.stopped = true;
+        if let Some(running) = &self.current {
             running.turn.stop();
         }
     }
 
-    fn begin(&mut self, request: Request, done: Option<oneshot::Sender<TurnRecord>>) {
+    fn begin(&mut self, request: TurnRequest, done: Option<oneshot::Sender<TurnRecord>>) {
         if let Some(running) = self.current.take() {
             running.turn.supersede();
         }
-        let config: Arc<Config> = self.room.store.get();
-        let turn = Arc::new(Turn::new(self.room.clone(), config, request, self.show.clone(), CancellationToken::new()));
+        let config: Arc<Config> = self.context.store.get();
+        let cancel = CancellationToken::new();
+        let turn = Arc::new(Turn::new(self.context.clone(), config, request, self.stage.clone(), cancel));
         let task = tokio::spawn({
             let turn = turn.clone();
             async move {
@@ -231,12 +199,12 @@ impl Owner {
                 }
             }
         });
-        self.current = Some(Running { turn, task, pressed: Instant::now(), stopped: false });
+        self.current = Some(RunningTurn { turn, task, pressed: Instant::now() });
     }
 }
 
 impl Turn {
-    /// The whole turn, to its saved record. Cancelling drops the work wherever it waits.
+    /// Runs the turn until its record is saved. Cancelling drops the work at its current await point.
     async fn run(&self) -> TurnRecord {
         let result = tokio::select! {
             biased;
@@ -244,37 +212,42 @@ impl Turn {
             result = self.work() => result,
         };
         let record = self.close(result);
-        if self.is_dismissed() {
-            self.idle();
+        if self.discard.is_cancelled() {
+            self.show(Stage::Idle);
             return record;
         }
-        if let Err(error) = self.room.ports.history.save(&record).await {
-            tracing::warn!(%error, "the turn was not saved");
+        if let Err(error) = self.context.ports.history.save(&record).await {
+            tracing::warn!(%error, "could not save the turn");
         }
-        self.idle();
-        self.room.events.send(Event::Done { record: Box::new(record.clone()) });
+        self.show(Stage::Idle);
+        self.context.events.send(Event::Done { record: Box::new(record.clone()) });
         record
     }
 
     async fn work(&self) -> Result<()> {
         let prepared = self.prepare();
         let question = match &self.request.question {
-            Question::Microphone => {
-                let heard = self.listen(&prepared).await?;
-                self.transcribe(heard).await?
-            }
-            Question::File(path) => {
-                let heard = self.open_recording(path).await?;
-                self.transcribe(heard).await?
-            }
-            Question::Sound(file) => {
-                let heard = self.take_recording(file.clone()).await?;
-                self.transcribe(heard).await?
-            }
+            Question::Microphone => self.transcribe(self.listen(&prepared).await?).await?,
+            Question::File(path) => self.transcribe(self.open_recording(path).await?).await?,
+            Question::Audio(file) => self.transcribe(self.decode_recording(file.clone()).await?).await?,
             Question::Text(text) => text.clone(),
         };
-        self.understood(&question);
+        self.set_transcript(&question);
         let picture = self.look(&prepared, &question).await?;
         self.answer(prepared, &question, picture).await
+    }
+
+    /// Writes and speaks the answer. A failure to speak is only a notice: the answer can still be read.
+    ///
+    /// # Errors
+    /// When the answer could not be written.
+    async fn answer(&self, prepared: Prepared, question: &str, picture: Option<Bytes>) -> Result<()> {
+        let (sentences, to_speak) = mpsc::channel(SENTENCES);
+        let (written, spoken) =
+            tokio::join!(self.think(question, picture, sentences), self.speak(prepared.output(), to_speak));
+        if let Err(error) = spoken {
+            self.notify_error(NoticeKind::NotSpoken, &error);
+        }
+        written
     }
 }

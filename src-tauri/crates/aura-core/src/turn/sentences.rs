@@ -1,133 +1,138 @@
-//! From an answer that is still being written to sentences that can be spoken.
+//! Splits an answer that is still being written into chunks that can be spoken.
 //!
-//! The first piece is cut early, at a clause if need be: it decides how soon there is sound. Later ones are whole sentences, short
-//! ones joined. Markdown is read, not spoken; code stays on the screen.
+//! The first chunk is cut early, at a clause if necessary, because it decides how soon there is sound. Later chunks are whole
+//! sentences; short ones are joined. Markdown is stripped, and code is not spoken.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-/// The first piece is at least this long, characters: less is not worth a request.
-const FIRST_AT_LEAST: usize = 12;
-/// Later pieces are at least this long; shorter sentences join the next one.
-const LATER_AT_LEAST: usize = 25;
-/// A first piece may end at a colon or semicolon from here on, and at a comma a little later.
-const FIRST_CLAUSE: usize = 40;
-/// Longer than this no listener can wait for the full stop.
-const LONGEST: usize = 280;
+/// The least length of the first chunk in characters: less is not worth a request.
+const MIN_FIRST: usize = 12;
+/// The least length of later chunks in characters. A shorter sentence is joined to the next one.
+const MIN_LATER: usize = 25;
+/// From this length in characters on, the first chunk may end at a colon or semicolon; 20 characters later, at a comma or dash too.
+const MIN_FIRST_CLAUSE: usize = 40;
+/// The greatest length of a chunk in characters. A longer sentence is cut at a word.
+const MAX_CHUNK: usize = 280;
 
-/// Cuts a growing answer into pieces to be spoken.
+/// Splits a growing answer into chunks to be spoken.
 #[derive(Debug)]
-pub(super) struct Sentences {
+pub(super) struct SentenceSplitter {
+    /// Text that is not part of a chunk yet.
     raw: String,
-    /// Whether `raw` begins where a line does.
-    new_line: bool,
+    /// Whether `raw` begins at the start of a line.
+    is_new_line: bool,
     language: String,
-    spoke: bool,
-    in_code: bool,
-    told_of_code: bool,
+    /// Whether the first chunk was given out.
+    has_begun: bool,
+    /// Whether `raw` begins inside a code block.
+    is_in_code: bool,
+    /// Whether the notice about code was given out.
+    has_announced_code: bool,
 }
 
-impl Sentences {
-    /// For an answer in this language (ISO 639-1).
+impl SentenceSplitter {
+    /// Makes a splitter for an answer in this language (ISO 639-1 code).
     pub(super) fn new(language: &str) -> Self {
         let (raw, language) = (String::new(), language.to_owned());
-        Self { raw, new_line: true, language, spoke: false, in_code: false, told_of_code: false }
+        Self { raw, is_new_line: true, language, has_begun: false, is_in_code: false, has_announced_code: false }
     }
 
-    /// Takes the next part of the answer and gives the pieces that are complete.
+    /// Takes the next part of the answer and returns the chunks that are complete.
     pub(super) fn push(&mut self, text: &str) -> Vec<String> {
         self.raw.push_str(text);
-        let mut pieces = Vec::new();
+        let mut chunks = Vec::new();
         while let Some(end) = self.cut() {
-            self.take(end, &mut pieces);
+            self.take(end, &mut chunks);
         }
-        pieces
+        chunks
     }
 
-    /// The answer is complete: gives what is left.
+    /// Ends the answer and returns the chunks that are left.
     pub(super) fn finish(&mut self) -> Vec<String> {
-        let mut pieces = self.push("\n");
-        self.take(self.raw.len(), &mut pieces);
-        pieces
+        let mut chunks = self.push("\n");
+        self.take(self.raw.len(), &mut chunks);
+        chunks
     }
 
-    fn take(&mut self, end: usize, pieces: &mut Vec<String>) {
-        let piece: String = self.raw.drain(..end).collect();
-        self.new_line = piece.chars().next_back().map_or(self.new_line, |last| last == '\n');
-        if self.in_code {
+    /// Removes `raw[..end]`; adds what can be spoken of it to `chunks`.
+    fn take(&mut self, end: usize, chunks: &mut Vec<String>) {
+        let chunk: String = self.raw.drain(..end).collect();
+        self.is_new_line = chunk.chars().next_back().map_or(self.is_new_line, |last| last == '\n');
+        if self.is_in_code {
             return;
         }
-        if let Some(text) = speakable(&piece) {
-            self.spoke = true;
-            pieces.push(text);
+        if let Some(text) = speakable(&chunk) {
+            self.has_begun = true;
+            chunks.push(text);
         }
-        // What `cut` left at the start is a fence: the code after it is for the eyes.
-        if self.new_line && is_fence(&self.raw) {
-            self.in_code = true;
-            if !std::mem::replace(&mut self.told_of_code, true) {
-                pieces.push("The code is on your screen.".into());
+        // `cut` stops in front of a fence: what follows is code, which is not spoken.
+        if self.is_new_line && is_fence(&self.raw) {
+            self.is_in_code = true;
+            if !std::mem::replace(&mut self.has_announced_code, true) {
+                chunks.push("The code is on your screen.".into());
             }
         }
     }
 
-    /// Where the next piece ends, in bytes; `None` while it is not known.
+    /// The end of the next chunk, in bytes; `None` while it is not known.
     fn cut(&mut self) -> Option<usize> {
-        if self.in_code {
+        if self.is_in_code {
             let body = self.raw.find('\n')? + 1;
             let line = body + fence(&self.raw[body..], true)?;
             let end = line + self.raw[line..].find('\n')? + 1;
             self.raw.drain(..end);
-            self.in_code = false;
-            self.new_line = true;
+            self.is_in_code = false;
+            self.is_new_line = true;
         }
-        if let Some(fence) = fence(&self.raw, self.new_line) {
+        if let Some(fence) = fence(&self.raw, self.is_new_line) {
             if fence > 0 || !self.raw.contains('\n') {
                 return (fence > 0).then_some(fence);
             }
             return Some(0);
         }
         if let Some(line) = self.raw.find('\n') {
-            // A line is complete: a list item, a heading, a paragraph. Sentences inside it come first.
+            // A complete line is a list item, a heading or a paragraph. It may contain several sentences.
             return Some(self.sentence_end(line).unwrap_or(line + 1));
         }
         self.sentence_end(self.raw.len())
     }
 
-    /// The end of the first sentence before `limit` that is long enough.
+    /// The end of the first sentence before `limit` that is long enough, in bytes.
     fn sentence_end(&self, limit: usize) -> Option<usize> {
         let text = &self.raw[..limit];
-        let least = if self.spoke { LATER_AT_LEAST } else { FIRST_AT_LEAST };
+        let min_length = if self.has_begun { MIN_LATER } else { MIN_FIRST };
         let mut length = 0;
         let mut characters = text.char_indices().peekable();
         let mut last_space = None;
         while let Some((at, character)) = characters.next() {
             length += 1;
             let end = at + character.len_utf8();
-            let followed = characters.peek().is_some_and(|(_, next)| next.is_whitespace());
-            let full_width = matches!(character, '。' | '！' | '？');
-            if length >= least
-                && (full_width
-                    || (followed && matches!(character, '.' | '!' | '?' | '…')) && self.is_boundary(text, end))
+            let before_space = characters.peek().is_some_and(|(_, next)| next.is_whitespace());
+            let is_full_width = matches!(character, '。' | '！' | '？');
+            if length >= min_length
+                && (is_full_width
+                    || (before_space && matches!(character, '.' | '!' | '?' | '…')) && self.is_boundary(text, end))
             {
                 return Some(end);
             }
-            let clause =
-                matches!(character, ':' | ';') || (matches!(character, ',' | '–' | '—') && length >= FIRST_CLAUSE + 20);
-            if !self.spoke && followed && clause && length >= FIRST_CLAUSE {
+            let is_clause = matches!(character, ':' | ';')
+                || (matches!(character, ',' | '–' | '—') && length >= MIN_FIRST_CLAUSE + 20);
+            if !self.has_begun && before_space && is_clause && length >= MIN_FIRST_CLAUSE {
                 return Some(end);
             }
             if character.is_whitespace() {
                 last_space = Some(end);
             }
-            if length >= LONGEST {
+            if length >= MAX_CHUNK {
                 return last_space;
             }
         }
         None
     }
 
-    /// Whether the full stop there ends a sentence: "Dr. Smith", "3. Item" and "e.g. this" do not.
+    /// Whether the punctuation before byte `end` ends a sentence. It does not in "Dr. Smith", "3. Item" and "e.g. this".
     fn is_boundary(&self, text: &str, end: usize) -> bool {
-        // The segmenter needs to see how the next sentence might begin.
+        // The segmenter needs the beginning of the next sentence.
         let ahead = text[end..].trim_start().chars().next();
         let probe = match ahead {
             Some(_) => text.to_owned(),
@@ -141,11 +146,12 @@ impl Sentences {
     }
 }
 
-/// Where the first line begins that opens or ends code; `new_line`: whether the text begins where a line does.
-fn fence(text: &str, new_line: bool) -> Option<usize> {
+/// The start of the first line that opens or closes a code block, in bytes. `is_new_line`: whether the text begins at the start
+/// of a line.
+fn fence(text: &str, is_new_line: bool) -> Option<usize> {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        if (at > 0 || new_line) && is_fence(line) {
+        if (at > 0 || is_new_line) && is_fence(line) {
             return Some(at);
         }
         at += line.len();
@@ -153,86 +159,87 @@ fn fence(text: &str, new_line: bool) -> Option<usize> {
     None
 }
 
-/// In a list, code is indented.
+/// Whether a line opens or closes a code block. In a list, it is indented.
 fn is_fence(line: &str) -> bool {
     line.trim_start_matches([' ', '\t']).starts_with("```")
 }
 
-/// What of a piece of Markdown is said aloud; `None` when nothing is.
+/// Converts Markdown to the text to speak; `None` when nothing is left.
 pub(super) fn speakable(markdown: &str) -> Option<String> {
-    let mut said = String::new();
-    let (mut item, mut in_code) = (Vec::new(), false);
+    let mut spoken = String::new();
+    let (mut lists, mut is_in_code) = (Vec::new(), false);
     for event in Parser::new_ext(markdown.trim(), Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TABLES) {
         match event {
-            Event::Text(text) if !in_code => said.push_str(&text),
-            Event::Code(text) => said.push_str(&text),
+            Event::Text(text) if !is_in_code => spoken.push_str(&text),
+            Event::Code(text) => spoken.push_str(&text),
             Event::SoftBreak
             | Event::HardBreak
-            | Event::End(TagEnd::TableCell | TagEnd::Item | TagEnd::Paragraph | TagEnd::Heading(_)) => said.push(' '),
-            Event::Start(Tag::List(start)) => item.push(start),
-            Event::End(TagEnd::List(_)) => drop(item.pop()),
-            // "1." is said; a number at the start of a sentence looks the same and must not get lost.
+            | Event::End(TagEnd::TableCell | TagEnd::Item | TagEnd::Paragraph | TagEnd::Heading(_)) => spoken.push(' '),
+            Event::Start(Tag::List(start)) => lists.push(start),
+            Event::End(TagEnd::List(_)) => drop(lists.pop()),
+            // List numbers are spoken: "1984. It was …" parses as a list too, and its number must not get lost.
             Event::Start(Tag::Item) => {
-                if let Some(Some(number)) = item.last_mut() {
-                    said.push_str(&format!("{number}. "));
+                if let Some(Some(number)) = lists.last_mut() {
+                    spoken.push_str(&format!("{number}. "));
                     *number += 1;
                 }
             }
-            Event::Start(Tag::CodeBlock(_)) => in_code = true,
-            Event::End(TagEnd::CodeBlock) => in_code = false,
+            Event::Start(Tag::CodeBlock(_)) => is_in_code = true,
+            Event::End(TagEnd::CodeBlock) => is_in_code = false,
             _ => {}
         }
     }
-    let all: Vec<&str> = said.split_whitespace().collect();
-    let said_word = |(at, one): (usize, &&str)| {
-        // A star by itself between two values is no mark of Markdown: voices know the sign for it.
-        let beside = |at: Option<usize>| at.and_then(|at| all.get(at)).copied();
-        let times = *one == "*"
-            && beside(at.checked_sub(1)).zip(beside(Some(at + 1))).is_some_and(|(before, after)| {
+    let words: Vec<&str> = spoken.split_whitespace().collect();
+    let speak_word = |(at, one): (usize, &&str)| {
+        // A single asterisk between two values is a multiplication, not Markdown. Voices can read the sign ×.
+        let neighbour = |at: Option<usize>| at.and_then(|at| words.get(at)).copied();
+        let is_times = *one == "*"
+            && neighbour(at.checked_sub(1)).zip(neighbour(Some(at + 1))).is_some_and(|(before, after)| {
                 before.ends_with(is_value) && after.starts_with(is_value) && (is_term(before) || is_term(after))
             });
-        if times { "×".to_owned() } else { word(one) }
+        if is_times { "×".to_owned() } else { word(one) }
     };
-    let words: Vec<String> = all.iter().enumerate().map(said_word).filter(|word| !word.is_empty()).collect();
-    let said = words.join(" ");
-    said.chars().any(char::is_alphanumeric).then_some(said)
+    let words: Vec<String> = words.iter().enumerate().map(speak_word).filter(|word| !word.is_empty()).collect();
+    let spoken = words.join(" ");
+    spoken.chars().any(char::is_alphanumeric).then_some(spoken)
 }
 
-/// What a number, a name or a term in brackets begins or ends with.
+/// Whether a number, a name or a term in brackets may begin or end with this character.
 fn is_value(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '(' | ')')
 }
 
-/// Whether a word is one of a formula: a number, a name of one letter, something in brackets.
+/// Whether a word looks like a term of a formula: a number, a single letter, or something in brackets.
 fn is_term(word: &str) -> bool {
     let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
     bare.chars().count() == 1 || word.contains(['(', ')']) || bare.contains(|c: char| c.is_ascii_digit())
 }
 
-/// A word as it is said: marks that were cut from their partner, emoji and addresses are not read out.
+/// Converts a word to what is spoken: without unpaired Markdown marks and emoji, and with `link` in place of a URL.
 fn word(word: &str) -> String {
-    let address = word.contains("://") || word.starts_with("www.");
-    if address {
+    let is_url = word.contains("://") || word.starts_with("www.");
+    if is_url {
         let tail: String = word.chars().rev().take_while(|c| matches!(c, '.' | ',' | '!' | '?' | ')')).collect();
         return format!("link{}", tail.chars().rev().filter(|c| *c != ')').collect::<String>());
     }
     let bare = word.trim_matches(|c| matches!(c, '*' | '_' | '`' | '#' | '~' | '|'));
-    bare.chars().filter(|c| !is_picture(*c)).collect()
+    bare.chars().filter(|c| !is_emoji(*c)).collect()
 }
 
-/// Emoji, dingbats and what joins them.
-fn is_picture(c: char) -> bool {
+/// Whether a character is an emoji, a dingbat, or a joiner of them.
+fn is_emoji(c: char) -> bool {
     matches!(u32::from(c), 0x1F000..=0x1FAFF | 0x2600..=0x27BF | 0x2B00..=0x2BFF | 0xFE00..=0xFE0F | 0x200D | 0x20E3)
 }
 
-/// Splits a piece for a voice that takes at most so many characters: at clauses, else at words, else anywhere.
-pub(crate) fn split_to(text: &str, most: usize) -> Vec<String> {
+/// Splits a text into parts of at most `max_chars` characters: at clauses, else at words, else anywhere. Parts without a letter
+/// or digit are dropped.
+pub(crate) fn split_to(text: &str, max_chars: usize) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text.trim();
-    while rest.chars().count() > most {
-        let hard = rest.char_indices().nth(most).map_or(rest.len(), |(at, _)| at);
+    while rest.chars().count() > max_chars {
+        let hard = rest.char_indices().nth(max_chars).map_or(rest.len(), |(at, _)| at);
         let head = &rest[..hard];
-        // A mark between two figures belongs to a number: `3.14`, `10:30`, `1,000`.
+        // A mark before a letter or digit does not end a clause: `3.14`, `10:30`, `1,000`.
         let ends = |(at, mark): (usize, char)| {
             let next = rest[at + mark.len_utf8()..].chars().next();
             next.is_none_or(|next| !next.is_alphanumeric()).then_some(at + mark.len_utf8())
@@ -254,20 +261,21 @@ mod tests {
 
     use super::*;
 
-    fn all(text: &str) -> Vec<String> {
-        let mut sentences = Sentences::new("en");
-        let mut pieces: Vec<String> = Vec::new();
+    /// The chunks of an answer that arrives word by word.
+    fn chunks(text: &str) -> Vec<String> {
+        let mut splitter = SentenceSplitter::new("en");
+        let mut chunks: Vec<String> = Vec::new();
         for token in text.split_inclusive(' ') {
-            pieces.extend(sentences.push(token));
+            chunks.extend(splitter.push(token));
         }
-        pieces.extend(sentences.finish());
-        pieces
+        chunks.extend(splitter.finish());
+        chunks
     }
 
     #[test]
-    fn sentences_come_one_by_one_and_abbreviations_stay_whole() {
+    fn sentences_are_split_but_not_at_abbreviations_and_decimals() {
         assert_eq!(
-            all(
+            chunks(
                 "Dr. Smith measured 3.14 volts today. That is far too much for this small circuit! Why? Nobody knows it yet."
             ),
             [
@@ -279,23 +287,23 @@ mod tests {
     }
 
     #[test]
-    fn the_first_piece_does_not_wait_for_a_long_sentence() {
+    fn the_first_chunk_of_a_long_sentence_ends_at_a_clause() {
         let text = "If you look at the left side of the window you will find: a list of all the files that were changed since yesterday.";
-        assert_eq!(all(text)[0], "If you look at the left side of the window you will find:");
+        assert_eq!(chunks(text)[0], "If you look at the left side of the window you will find:");
     }
 
     #[test]
-    fn a_sentence_is_given_before_the_answer_is_complete() {
-        let mut sentences = Sentences::new("en");
-        assert!(sentences.push("The port is taken").is_empty());
-        assert!(sentences.push(" already.").is_empty());
-        assert_eq!(sentences.push(" Close"), ["The port is taken already."]);
+    fn a_sentence_is_complete_once_the_next_one_begins() {
+        let mut splitter = SentenceSplitter::new("en");
+        assert!(splitter.push("The port is taken").is_empty());
+        assert!(splitter.push(" already.").is_empty());
+        assert_eq!(splitter.push(" Close"), ["The port is taken already."]);
     }
 
     #[test]
-    fn markdown_is_read_and_not_spoken() {
+    fn markdown_marks_urls_and_emoji_are_not_spoken() {
         assert_eq!(
-            all(
+            chunks(
                 "## What to do\n\n1. Open the **Settings** page.\n2. Press `Save` in [the dialog](https://example.org/x_y).\n\nSee https://example.org/docs?a=b. 👍 Done ✅"
             ),
             ["What to do", "1. Open the Settings page.", "2. Press Save in the dialog.", "See link.", "Done"]
@@ -308,9 +316,9 @@ mod tests {
     }
 
     #[test]
-    fn code_stays_on_the_screen() {
+    fn a_code_block_is_announced_once_and_not_spoken() {
         assert_eq!(
-            all(
+            chunks(
                 "Run this in a terminal:\n\n```sh\nss -ltn | grep 8000\n```\n\nThen close the program. And again:\n```\nls\n```\n"
             ),
             ["Run this in a terminal:", "The code is on your screen.", "Then close the program. And again:"]
@@ -318,56 +326,69 @@ mod tests {
     }
 
     #[test]
-    fn code_in_a_list_stays_on_the_screen() {
+    fn an_indented_code_block_is_not_spoken() {
         assert_eq!(
-            all(
+            chunks(
                 "1. Run this:\n   ```sh\n   ss -ltn\n   ```\n2. Use ```inline``` code as it is.\n\nThen close the program.\n"
             ),
             ["1. Run this:", "The code is on your screen.", "2. Use inline code as it is.", "Then close the program."]
         );
         assert_eq!(
-            all("Run this in a terminal. ```ls``` is a command.\n\n    ```\n    ls\n    ```\n\nThat is all there is."),
+            chunks(
+                "Run this in a terminal. ```ls``` is a command.\n\n    ```\n    ls\n    ```\n\nThat is all there is."
+            ),
             ["Run this in a terminal.", "ls is a command.", "The code is on your screen.", "That is all there is."]
         );
     }
 
     #[test]
-    fn long_pieces_are_split_to_what_a_voice_takes() {
+    fn text_is_split_to_the_length_limit_at_clauses_and_words() {
         let text = "one two three, four five six seven eight nine ten eleven twelve thirteen";
-        for most in [10, 20, 40, 200] {
-            let parts = split_to(text, most);
-            assert!(parts.iter().all(|part| part.chars().count() <= most), "{parts:?}");
+        for max_chars in [10, 20, 40, 200] {
+            let parts = split_to(text, max_chars);
+            assert!(parts.iter().all(|part| part.chars().count() <= max_chars), "{parts:?}");
             assert_eq!(
                 parts.join(" ").split_whitespace().collect::<String>(),
                 text.split_whitespace().collect::<String>()
             );
         }
         assert_eq!(split_to("äöüäöüäöü", 3), ["äöü", "äöü", "äöü"]);
-        assert_eq!(split_to("It is about 3.14 volts", 14), ["It is about", "3.14 volts"], "a number stays whole");
+        assert_eq!(split_to("It is about 3.14 volts", 14), ["It is about", "3.14 volts"], "a number is not split");
         assert_eq!(split_to("Come at 10:30, or so", 14), ["Come at 10:30,", "or so"]);
+    }
+
+    #[test]
+    fn text_is_split_to_the_limit_of_a_voice_and_text_without_words_is_dropped() {
+        let long = format!("{} --- !!! ... {}", "word ".repeat(80), "ä".repeat(400));
+        let parts = split_to(&long, 190);
+        assert!(parts.len() > 4, "{parts:?}");
+        for part in parts {
+            assert!(part.chars().count() <= 190 && part.chars().any(char::is_alphanumeric), "{part}");
+        }
+        assert!(split_to("... !!! — ?", 190).is_empty(), "nothing to speak is not sent");
     }
 
     proptest! {
         #[test]
-        fn no_word_of_plain_text_is_lost_however_it_arrives(words in proptest::collection::vec("[a-z]{1,9}[.,!?]?", 1..60), cut in 1_usize..9) {
+        fn plain_text_is_spoken_completely_however_it_is_streamed(words in proptest::collection::vec("[a-z]{1,9}[.,!?]?", 1..60), cut in 1_usize..9) {
             let text = words.join(" ");
-            let mut sentences = Sentences::new("en");
-            let mut pieces = Vec::new();
+            let mut splitter = SentenceSplitter::new("en");
+            let mut chunks = Vec::new();
             let letters: Vec<char> = text.chars().collect();
             for part in letters.chunks(cut) {
-                pieces.extend(sentences.push(&part.iter().collect::<String>()));
+                chunks.extend(splitter.push(&part.iter().collect::<String>()));
             }
-            pieces.extend(sentences.finish());
-            prop_assert_eq!(pieces.join(" "), text);
+            chunks.extend(splitter.finish());
+            prop_assert_eq!(chunks.join(" "), text);
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC{0,400}", marks in "[`*_#\\[\\]()\n!. -]{0,80}") {
-            let mut sentences = Sentences::new("en");
-            sentences.push(&marks);
-            sentences.push(&text);
-            sentences.push(&marks);
-            sentences.finish();
+        fn arbitrary_text_does_not_panic(text in "\\PC{0,400}", marks in "[`*_#\\[\\]()\n!. -]{0,80}") {
+            let mut splitter = SentenceSplitter::new("en");
+            splitter.push(&marks);
+            splitter.push(&text);
+            splitter.push(&marks);
+            splitter.finish();
         }
     }
 }

@@ -1,35 +1,39 @@
-//! Think: the question, what was said before and the picture become an answer, piece by piece.
+//! Think: writes the answer from the question, the earlier turns of the session, and the picture.
 
+use aura_providers::{ChatRequest, Message, Role, Service, ToolCall};
+use aura_router::Sink;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::sentences::Sentences;
-use super::trace::Turn;
+use super::sentences::SentenceSplitter;
+use super::turn::Turn;
 use crate::error::Result;
 use crate::event::Event;
 use crate::intent;
 use crate::ports::TurnFilter;
-use crate::providers::{ChatRequest, Message, Role, Service, ToolCall};
-use crate::record::Stage;
+use crate::record::{NoticeKind, Stage};
 
-/// Turns of the session that are sent along.
+/// Earlier turns of the session that are sent with a question.
 const MEMORY: u32 = 8;
-/// The longest answer, tokens: about four minutes of speech. Models that reason spend a part of it unheard.
-const LONGEST_ANSWER: u32 = 2_048;
+/// The longest answer in tokens: about four minutes of speech. Reasoning models spend a part of it on text that is not spoken.
+pub(super) const MAX_ANSWER_TOKENS: u32 = 2_048;
 
-/// How AURA answers.
+/// The system prompt.
 const INSTRUCTIONS: &str = "You are AURA, a voice assistant on the person's computer. Your answer is read aloud: answer in the language of \
 the question, in one to four short plain sentences unless more is asked for, without headings, tables or emoji. Put code and \
 commands into code blocks; they are shown on the screen and not spoken. If a picture is attached it is the person's screen: say what \
 matters for the question, and quote text exactly. If you do not know something, say so.";
 
 impl Turn {
-    /// Writes the answer and hands its sentences on to be spoken.
+    /// Writes the answer and sends its sentences to be spoken.
+    ///
+    /// # Errors
+    /// When there is no route, or every route failed.
     pub(super) async fn think(
         &self,
         question: &str,
         picture: Option<Bytes>,
-        to_speak: mpsc::UnboundedSender<String>,
+        to_speak: mpsc::Sender<String>,
     ) -> Result<()> {
         let service = if picture.is_some() { Service::Vlm } else { Service::Llm };
         let stage = self.enter(Stage::Thinking);
@@ -43,65 +47,85 @@ impl Turn {
             None => question.to_owned(),
         };
         let mut messages = self.memory().await;
-        messages.push(Message::new(Role::User, question).showing(picture));
+        messages.push(Message::new(Role::User, question).with_image(picture));
         let tools = if self.request.plans { vec![intent::tool()] } else { Vec::new() };
         let request = ChatRequest {
             system,
             messages,
             tools,
             tools_optional: true,
-            max_tokens: Some(LONGEST_ANSWER),
+            max_tokens: Some(MAX_ANSWER_TOKENS),
             ..ChatRequest::default()
         };
-        let mut sentences = Sentences::new(self.config.settings.listening.language.as_deref().unwrap_or("en"));
-
-        let mut on_text = |text: &str| {
-            self.edit(|record| record.answer.push_str(text));
-            self.room.events.send(Event::Text { turn: self.id.clone(), delta: text.to_owned() });
-            for sentence in sentences.push(text) {
-                // A closed channel only says that nothing is spoken.
-                let _ = to_speak.send(sentence);
-            }
+        let mut sink = AnswerSink {
+            turn: self,
+            sentences: SentenceSplitter::new(self.config.settings.listening.language.as_deref().unwrap_or("en")),
+            to_speak,
         };
-        // A plan that cannot be read, without a word beside it, is no answer.
-        let of_use = |calls: &[ToolCall]| intent::plan(calls).is_some();
-        let answered = self.room.router.chat_for(&plan, &request, &of_use, self, &mut on_text).await;
-        // Who only plans may still have something to say about it.
-        if let Ok(answered) = &answered
-            && answered.value.text.trim().is_empty()
-            && let Some(planned) = intent::plan(&answered.value.calls)
+        // Without text, only a plan that can be parsed counts as an answer.
+        let accept = |calls: &[ToolCall]| intent::plan(calls).is_some();
+        let routed = self.context.router.chat_accepting(&plan, &request, &accept, self, &mut sink).await;
+        // An answer that is a plan without text is put into words.
+        if let Ok(routed) = &routed
+            && routed.value.text.trim().is_empty()
+            && let Some(planned) = intent::plan(&routed.value.tool_calls)
         {
-            on_text(&planned.said());
+            sink.send(planned.summary()).await;
         }
-        for sentence in sentences.finish() {
-            let _ = to_speak.send(sentence);
-        }
-        let answered = answered?;
-        stage.by(&answered.route);
-        self.wants(answered.value.calls);
-        if answered.value.cut {
-            self.tell("cut", "The answer reached its longest length and was cut.");
+        sink.finish().await;
+        let routed = routed?;
+        stage.answered_by(&routed.route);
+        self.set_tool_calls(routed.value.tool_calls);
+        if routed.value.truncated {
+            self.notify(NoticeKind::AnswerTruncated, "The answer reached its length limit and was cut off.");
         }
         Ok(())
     }
 
-    /// What was said before in this session: the answers as far as they were heard or read.
+    /// The earlier turns of the session as messages. An interrupted answer holds only what was played.
     async fn memory(&self) -> Vec<Message> {
         let session = Some(self.request.session.clone());
         let filter = TurnFilter { session, limit: MEMORY, ..TurnFilter::default() };
-        let turns = self.room.ports.history.find(&filter).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "the session's earlier turns could not be read");
+        let turns = self.context.ports.history.find(&filter).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "could not read the earlier turns of the session");
             Vec::new()
         });
         let mut messages = Vec::new();
         for turn in turns.into_iter().rev().filter(|turn| !turn.transcript.is_empty()) {
-            let heard = if turn.interrupted { format!("{} [interrupted]", turn.spoken) } else { turn.answer };
-            if heard.trim().is_empty() {
+            let answer = if turn.interrupted { format!("{} [interrupted]", turn.spoken) } else { turn.answer };
+            if answer.trim().is_empty() {
                 continue;
             }
             messages.push(Message::new(Role::User, turn.transcript));
-            messages.push(Message::new(Role::Assistant, heard));
+            messages.push(Message::new(Role::Assistant, answer));
         }
         messages
+    }
+}
+
+/// Records and sends the answer as it arrives, and splits it into sentences to be spoken.
+struct AnswerSink<'a> {
+    turn: &'a Turn,
+    sentences: SentenceSplitter,
+    to_speak: mpsc::Sender<String>,
+}
+
+impl Sink<String> for AnswerSink<'_> {
+    async fn send(&mut self, text: String) {
+        self.turn.edit(|record| record.answer.push_str(&text));
+        let sentences = self.sentences.push(&text);
+        self.turn.context.events.send_content(Event::Text { turn: self.turn.id.clone(), delta: text }).await;
+        for sentence in sentences {
+            // The channel is closed when the answer is not spoken.
+            let _ = self.to_speak.send(sentence).await;
+        }
+    }
+}
+
+impl AnswerSink<'_> {
+    async fn finish(mut self) {
+        for sentence in self.sentences.finish() {
+            let _ = self.to_speak.send(sentence).await;
+        }
     }
 }

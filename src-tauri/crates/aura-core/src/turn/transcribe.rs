@@ -1,16 +1,17 @@
-//! Transcribe: what was recorded becomes text.
+//! Transcribe: turns the recording into text.
 
 use std::time::Duration;
 
-use super::listen::Heard;
-use super::trace::Turn;
-use crate::audio::{SPEECH_RATE, speech_wav};
-use crate::error::{Code, Error, Result};
-use crate::providers::{Doubt, Service, SttRequest, Transcript};
-use crate::record::Stage;
+use aura_audio::{SPEECH_RATE, speech_wav};
+use aura_providers::{SegmentConfidence, Service, Transcript, TranscriptionRequest};
 
-/// What Whisper invents for silence. Compared with the whole transcript, never with a part of it.
-const INVENTED: &[&str] = &[
+use super::recorded_speech::{RecordedSpeech, holds_words};
+use super::turn::Turn;
+use crate::error::{Error, ErrorCode, Result};
+use crate::record::{NoticeKind, Stage};
+
+/// Transcripts that Whisper hallucinates for silence. Compared with a whole transcript, never with a part of it.
+const HALLUCINATIONS: &[&str] = &[
     "you",
     "thank you",
     "thanks for watching",
@@ -22,93 +23,102 @@ const INVENTED: &[&str] = &[
     "subtitles by the amara.org community",
 ];
 
-/// A sound shorter than this holds no sentence.
-const SHORT: Duration = Duration::from_millis(500);
+/// The least speech that can hold one of these sentences.
+const MIN_SENTENCE: Duration = Duration::from_millis(500);
 
 impl Turn {
-    /// The question in words.
-    pub(super) async fn transcribe(&self, heard: Heard) -> Result<String> {
+    /// Transcribes the question.
+    ///
+    /// # Errors
+    /// When every route failed, or with [`ErrorCode::NothingHeard`] when nobody spoke.
+    pub(super) async fn transcribe(&self, recorded: RecordedSpeech) -> Result<String> {
         let stage = self.enter(Stage::Transcribing);
         let plan = self.plan(Service::Stt)?;
-        let seconds = heard.samples.len() as f64 / f64::from(SPEECH_RATE);
-        let request = SttRequest {
-            wav: speech_wav(&heard.samples),
+        let seconds = recorded.samples.len() as f64 / f64::from(SPEECH_RATE);
+        let request = TranscriptionRequest {
+            wav: speech_wav(&recorded.samples),
             duration: Duration::from_secs_f64(seconds),
             language: self.config.settings.listening.language.clone(),
-            ..SttRequest::default()
+            ..TranscriptionRequest::default()
         };
-        // Short sounds may well hold no words: an empty transcript is only a failure when there was enough to hear.
-        let voiced = heard.voiced >= Duration::from_secs(1);
-        let keep = async {
-            match heard.disk {
-                Some(disk) => disk.close().await,
+        let has_words = holds_words(recorded.speech_duration);
+        let save = async {
+            match recorded.file {
+                Some(file) => file.close().await,
                 None => Ok(()),
             }
         };
-        let (answered, kept) = tokio::join!(self.room.router.transcribe(&plan, &request, voiced, self), keep);
-        if let Err(error) = kept {
-            self.tell_error("not_kept", &error);
+        let (routed, saved) = tokio::join!(self.context.router.transcribe(&plan, &request, has_words, self), save);
+        if let Err(error) = saved {
+            self.notify_error(NoticeKind::RecordingNotSaved, &error);
         }
-        let answered = answered?;
-        stage.by(&answered.route);
-        let text = answered.value.text.trim();
-        if nothing_said(&answered.value, heard.voiced) {
+        let routed = routed?;
+        stage.answered_by(&routed.route);
+        let text = routed.value.text.trim();
+        if is_silence(&routed.value, recorded.speech_duration) {
             return Err(Error::new(
-                Code::NothingHeard,
-                "I heard something, but no words. Please say it again, a little slower or closer.",
+                ErrorCode::NothingHeard,
+                "I heard something, but no words. Say it again, a little slower or closer to the microphone.",
             ));
         }
         Ok(text.to_owned())
     }
 }
 
-/// Whether the words are no words of the person's: there are none, the model says itself that it guessed, or they are what models
-/// invent, for a sound too short or too unlike speech to hold them.
-fn nothing_said(transcript: &Transcript, voiced: Duration) -> bool {
+/// Whether nobody spoke the transcript: it is empty, the model reports that it guessed, or it is a known hallucination and the
+/// recording is too short or too unlike speech for it.
+fn is_silence(transcript: &Transcript, speech_duration: Duration) -> bool {
     let text = transcript.text.trim();
-    // Both of the same part, and of every part: what is silent for a while between two sentences was said all the same.
-    let silent = |doubt: &Doubt| doubt.no_speech > 0.6;
-    let all = |is: &dyn Fn(&Doubt) -> bool| !transcript.doubts.is_empty() && transcript.doubts.iter().all(is);
-    let guessed = all(&|doubt| silent(doubt) && doubt.log_prob < -0.7);
-    text.is_empty() || guessed || (invented(text) && (all(&silent) || voiced < SHORT))
+    // Both values must belong to the same segment, and hold for every segment: a pause between two sentences makes one silent
+    // segment in a real transcript.
+    let silent = |segment: &SegmentConfidence| segment.no_speech > 0.6;
+    let all = |is: &dyn Fn(&SegmentConfidence) -> bool| {
+        !transcript.confidences.is_empty() && transcript.confidences.iter().all(is)
+    };
+    let guessed = all(&|segment| silent(segment) && segment.log_prob < -0.7);
+    text.is_empty() || guessed || (is_hallucination(text) && (all(&silent) || speech_duration < MIN_SENTENCE))
 }
 
-fn invented(text: &str) -> bool {
+fn is_hallucination(text: &str) -> bool {
     let plain = text.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    INVENTED.contains(&plain.as_str())
+    HALLUCINATIONS.contains(&plain.as_str())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What models make of silence is dropped, and the same words are kept when somebody said them.
     #[test]
-    fn trap_02_invented_words_are_dropped_and_spoken_ones_kept() {
-        let heard = |text: &str, doubts: &[(f32, f32)], voiced_ms| {
-            let doubt = |&(no_speech, log_prob): &(f32, f32)| Doubt { no_speech, log_prob, text: String::new() };
-            let transcript =
-                Transcript { text: text.into(), doubts: doubts.iter().map(doubt).collect(), ..Transcript::default() };
-            !nothing_said(&transcript, Duration::from_millis(voiced_ms))
+    fn trap_02_hallucinated_words_are_dropped_and_the_same_words_kept_when_spoken() {
+        let is_kept = |text: &str, confidences: &[(f32, f32)], speech_ms| {
+            let doubt =
+                |&(no_speech, log_prob): &(f32, f32)| SegmentConfidence { no_speech, log_prob, text: String::new() };
+            let transcript = Transcript {
+                text: text.into(),
+                confidences: confidences.iter().map(doubt).collect(),
+                ..Transcript::default()
+            };
+            !is_silence(&transcript, Duration::from_millis(speech_ms))
         };
-        assert!(!heard("Thank you.", &[(0.91, -0.93)], 900));
-        assert!(!heard("Thanks for watching!", &[], 200), "Gemini gives no numbers");
-        assert!(!heard("Some long sentence nobody said.", &[(0.8, -0.9)], 900));
-        assert!(!heard(" ", &[], 900));
-        assert!(heard("Thank you.", &[(0.01, -0.2)], 900));
-        assert!(heard("Thank you.", &[], 900));
-        assert!(heard("Thank you for the coat.", &[(0.7, -0.3)], 300), "never by a part");
+        assert!(!is_kept("Thank you.", &[(0.91, -0.93)], 900));
+        assert!(!is_kept("Thanks for watching!", &[], 200), "Gemini gives no numbers");
+        assert!(!is_kept("Some long sentence nobody said.", &[(0.8, -0.9)], 900));
+        assert!(!is_kept(" ", &[], 900));
+        assert!(is_kept("Thank you.", &[(0.01, -0.2)], 900));
+        assert!(is_kept("Thank you.", &[], 900));
+        assert!(is_kept("Thank you for the coat.", &[(0.7, -0.3)], 300), "only a whole transcript is compared");
     }
 
     #[test]
-    fn one_doubtful_part_does_not_drop_what_was_said_in_the_others() {
-        let part = |no_speech, log_prob| Doubt { no_speech, log_prob, text: String::new() };
-        let kept = |doubts: Vec<Doubt>| {
-            let transcript = Transcript { text: "Open the settings. Please.".into(), doubts, ..Transcript::default() };
-            !nothing_said(&transcript, Duration::from_secs(2))
+    fn one_doubtful_segment_does_not_drop_the_transcript() {
+        let segment = |no_speech, log_prob| SegmentConfidence { no_speech, log_prob, text: String::new() };
+        let is_kept = |confidences: Vec<SegmentConfidence>| {
+            let transcript =
+                Transcript { text: "Open the settings. Please.".into(), confidences, ..Transcript::default() };
+            !is_silence(&transcript, Duration::from_secs(2))
         };
-        assert!(kept(vec![part(0.01, -0.2), part(0.9, -0.9)]), "one of them was surely said");
-        assert!(kept(vec![part(0.9, -0.3), part(0.1, -0.9)]), "the numbers are of two parts");
-        assert!(!kept(vec![part(0.9, -0.9), part(0.8, -0.8)]));
+        assert!(is_kept(vec![segment(0.01, -0.2), segment(0.9, -0.9)]), "one segment is certain");
+        assert!(is_kept(vec![segment(0.9, -0.3), segment(0.1, -0.9)]), "the values belong to two segments");
+        assert!(!is_kept(vec![segment(0.9, -0.9), segment(0.8, -0.8)]));
     }
 }

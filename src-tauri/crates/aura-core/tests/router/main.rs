@@ -1,10 +1,8 @@
-//! What the router keeps to whatever providers do, on a clock that stands still while nothing waits for it.
+//! The assistant's router with scripted providers, on a paused clock.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
-#[allow(dead_code, reason = "the turns' tests use all of it")]
-#[path = "../turn/machine.rs"]
-mod machine;
+mod checks;
 mod properties;
 mod requests;
-mod scripted;
+mod scenario;

@@ -1,16 +1,15 @@
-//! Who has the stage, the microphone and the speaker, and what is left behind.
+//! The stage, the microphone and the speaker: which turn has them, and which files a turn leaves.
 
 use std::sync::atomic::Ordering;
 
 use aura_core::api::{self, Ask, Meter, Nothing, Retry, Speech, TurnId};
-use aura_core::error::Code;
+use aura_core::error::ErrorCode;
 use aura_core::event::Event;
 use aura_core::ports::Output;
 use aura_core::record::Stage;
+use aura_testkit::fake_ports::{Mic, speech};
+use aura_testkit::harness::{Harness, LIMIT};
 use serde_json::json;
-
-use crate::house::House;
-use crate::machine::Mic;
 
 fn recording(event: &Event) -> Option<()> {
     matches!(event, Event::Recording { .. }).then_some(())
@@ -18,168 +17,168 @@ fn recording(event: &Event) -> Option<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_turn_does_not_take_the_stage_from_the_next_one() {
-    let mut house = House::new().await;
-    // The first one takes long to save what there is of it.
-    house.machine.history.1.store(true, Ordering::SeqCst);
-    house.press().await;
-    house.next(recording).await;
-    api::cancel(&house.assistant, Nothing {}).await.unwrap();
-    house.press().await;
-    house.next(recording).await;
-    house.machine.history.1.store(false, Ordering::SeqCst);
-    let mut idle = house.assistant.subscribe();
-    assert_eq!(house.done().await.error.unwrap().code, Code::Cancelled);
-    assert_eq!(house.assistant.snapshot().stage, Stage::Listening, "the second one is being recorded");
+    let mut harness = Harness::new().await;
+    // Saving the first turn takes long.
+    harness.ports.history.is_blocked.store(true, Ordering::SeqCst);
+    harness.press().await;
+    harness.next(recording).await;
+    api::cancel(&harness.assistant, Nothing {}).await.unwrap();
+    harness.press().await;
+    harness.next(recording).await;
+    harness.ports.history.is_blocked.store(false, Ordering::SeqCst);
+    let mut idle = harness.assistant.subscribe();
+    assert_eq!(harness.done().await.error.unwrap().code, ErrorCode::Cancelled);
+    assert_eq!(harness.assistant.snapshot().stage, Stage::Listening, "the second turn is recording");
     while let Ok(event) = idle.try_recv() {
-        assert!(!matches!(event, Event::Stage { stage: Stage::Idle, .. }), "listeners are told that nothing goes on");
+        assert!(!matches!(event, Event::Stage { stage: Stage::Idle, .. }), "subscribers receive an idle stage");
     }
-    house.release_when_heard().await;
-    assert_eq!(house.done().await.error, None);
+    harness.release_when_heard().await;
+    assert_eq!(harness.done().await.error, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_cancel_the_stage_is_empty() {
-    let mut house = House::new().await;
-    house.press().await;
-    house.next(recording).await;
-    api::cancel(&house.assistant, Nothing {}).await.unwrap();
-    house.done().await;
-    assert_eq!(house.assistant.snapshot().stage, Stage::Idle);
+async fn the_stage_is_idle_after_a_cancel() {
+    let mut harness = Harness::new().await;
+    harness.press().await;
+    harness.next(recording).await;
+    api::cancel(&harness.assistant, Nothing {}).await.unwrap();
+    harness.done().await;
+    assert_eq!(harness.assistant.snapshot().stage, Stage::Idle);
 }
 
 #[tokio::test]
-async fn a_recording_is_finished_whatever_the_talk_key_is_set_to() {
+async fn finish_ends_a_recording_in_every_push_to_talk_mode() {
     for mode in ["toggle", "auto", "hold"] {
-        let mut house = House::new().await;
-        house.change(json!({"listening": {"mode": mode}})).await;
-        // A moment after the press, for which a release would mean something else with each of them.
+        let mut harness = Harness::new().await;
+        harness.change(json!({"listening": {"mode": mode}})).await;
+        // So soon after the press that a release would mean something else in each mode.
         tokio::time::pause();
-        house.press().await;
-        house.next(|event| matches!(event, Event::Level { .. }).then_some(())).await;
-        api::finish(&house.assistant, Nothing {}).await.unwrap();
+        harness.press().await;
+        harness.next(|event| matches!(event, Event::Level { .. }).then_some(())).await;
+        api::finish(&harness.assistant, Nothing {}).await.unwrap();
         tokio::time::resume();
-        let record = house.done().await;
+        let record = harness.done().await;
         assert_eq!((record.error, record.transcript.as_str()), (None, "what time is it"), "{mode}");
     }
 }
 
 #[tokio::test]
-async fn the_chime_waits_for_the_speaker_and_no_longer_than_the_key_is_held() {
-    let mut house = House::new().await;
-    let chimed = |house: &House| house.machine.speaker.output.played() > 0;
+async fn the_start_tone_waits_for_the_speaker_only_while_the_key_is_held() {
+    let mut harness = Harness::new().await;
+    let has_played = |harness: &Harness| harness.ports.speaker.output.played() > 0;
     tokio::time::pause();
-    house.machine.speaker.asleep.store(true, Ordering::SeqCst);
-    house.press().await;
-    house.next(recording).await;
-    assert!(!chimed(&house));
-    house.machine.speaker.asleep.store(false, Ordering::SeqCst);
-    house.until(chimed).await;
-    assert_eq!(house.machine.speaker.output.played(), 48 * 50, "50 milliseconds");
+    harness.ports.speaker.asleep.store(true, Ordering::SeqCst);
+    harness.press().await;
+    harness.next(recording).await;
+    assert!(!has_played(&harness));
+    harness.ports.speaker.asleep.store(false, Ordering::SeqCst);
+    harness.until(has_played).await;
+    assert_eq!(harness.ports.speaker.output.played(), 48 * 50, "50 milliseconds");
     tokio::time::resume();
-    api::cancel(&house.assistant, Nothing {}).await.unwrap();
-    house.done().await;
+    api::cancel(&harness.assistant, Nothing {}).await.unwrap();
+    harness.done().await;
 
-    // Too late it would be taken for something else.
-    house.machine.speaker.output.begin();
-    house.machine.speaker.asleep.store(true, Ordering::SeqCst);
-    house.press().await;
-    house.next(recording).await;
-    api::cancel(&house.assistant, Nothing {}).await.unwrap();
-    house.done().await;
-    house.machine.speaker.asleep.store(false, Ordering::SeqCst);
+    // Once the key is released, the tone is not played any more.
+    harness.ports.speaker.output.begin();
+    harness.ports.speaker.asleep.store(true, Ordering::SeqCst);
+    harness.press().await;
+    harness.next(recording).await;
+    api::cancel(&harness.assistant, Nothing {}).await.unwrap();
+    harness.done().await;
+    harness.ports.speaker.asleep.store(false, Ordering::SeqCst);
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    assert!(!chimed(&house));
+    assert!(!has_played(&harness));
 }
 
 #[tokio::test]
-async fn what_was_not_recorded_leaves_no_file() {
-    let mut house = House::new().await;
-    *house.machine.microphone.0.lock().unwrap() = Mic::None;
-    house.press().await;
-    let record = house.done().await;
-    assert_eq!((record.error.unwrap().code, record.question_audio), (Code::NoMicrophone, None));
-    assert_eq!(house.recordings(), Vec::<std::path::PathBuf>::new());
+async fn a_turn_without_a_recording_leaves_no_file() {
+    let mut harness = Harness::new().await;
+    *harness.ports.microphone.0.lock().unwrap() = Mic::None;
+    harness.press().await;
+    let record = harness.done().await;
+    assert_eq!((record.error.unwrap().code, record.question_audio), (ErrorCode::NoMicrophone, None));
+    assert_eq!(harness.recordings(), Vec::<std::path::PathBuf>::new());
 
-    // A hold that was too short to be meant.
-    house.change(json!({"listening": {"mode": "hold"}})).await;
-    *house.machine.microphone.0.lock().unwrap() = Mic::Hears(crate::machine::speech(1.2));
+    // A hold that is too short to be intended.
+    harness.change(json!({"listening": {"mode": "hold"}})).await;
+    *harness.ports.microphone.0.lock().unwrap() = Mic::Hears(speech(1.2));
     tokio::time::pause();
-    house.press().await;
-    house.next(recording).await;
-    api::release(&house.assistant, Nothing {}).await.unwrap();
-    house.next(|event| matches!(event, Event::Stage { stage: Stage::Idle, .. }).then_some(())).await;
+    harness.press().await;
+    harness.next(recording).await;
+    api::release(&harness.assistant, Nothing {}).await.unwrap();
+    harness.next(|event| matches!(event, Event::Stage { stage: Stage::Idle, .. }).then_some(())).await;
     tokio::time::resume();
-    house.until(|house| house.recordings().is_empty()).await;
+    harness.until(|harness| harness.recordings().is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_question_silences_what_was_heard_again_and_ends_a_microphone_test() {
-    let mut house = House::new().await;
-    let spoken = house.ask("What time is it?").await;
+async fn a_question_ends_a_replay_and_a_microphone_test() {
+    let mut harness = Harness::new().await;
+    let spoken = harness.ask("What time is it?").await;
     let id = TurnId { id: spoken.id };
     for press in [true, false] {
-        // The replay would never come to its end.
-        house.machine.speaker.output.begin();
-        house.machine.speaker.output.most.store(1, Ordering::SeqCst);
-        let assistant = house.assistant.clone();
+        // The fake speaker stops playing, so the replay would never end.
+        harness.ports.speaker.output.begin();
+        harness.ports.speaker.output.most.store(1, Ordering::SeqCst);
+        let assistant = harness.assistant.clone();
         let replay = tokio::spawn({
             let id = id.clone();
             async move { api::replay(&assistant, id).await }
         });
-        house.until(|house| house.machine.speaker.output.played() > 0).await;
+        harness.until(|harness| harness.ports.speaker.output.played() > 0).await;
         if press {
-            house.press().await;
+            harness.press().await;
         } else {
-            house.ask_for(Ask { text: "And now?".into(), speech: Speech::None, ..Ask::default() }).await;
+            harness.ask_for(Ask { text: "And now?".into(), speech: Speech::None, ..Ask::default() }).await;
         }
-        tokio::time::timeout(crate::house::LIMIT, replay).await.expect("it is still being heard").unwrap().unwrap();
-        api::cancel(&house.assistant, Nothing {}).await.unwrap();
-        house.until(|house| house.assistant.snapshot().stage == Stage::Idle).await;
+        tokio::time::timeout(LIMIT, replay).await.expect("the replay still runs").unwrap().unwrap();
+        api::cancel(&harness.assistant, Nothing {}).await.unwrap();
+        harness.until(|harness| harness.assistant.snapshot().stage == Stage::Idle).await;
     }
-    let assistant = house.assistant.clone();
+    let assistant = harness.assistant.clone();
     let meter = tokio::spawn(async move { api::meter(&assistant, Meter { seconds: 60, microphone: None }).await });
-    house.next(|event| matches!(event, Event::Level { .. }).then_some(())).await;
-    house.press().await;
-    // Ended by the press: it would last a minute otherwise, and this waits half of that.
-    let ended = tokio::time::timeout(crate::house::LIMIT / 2, meter).await;
-    ended.expect("the microphone is still being tried").unwrap().unwrap();
+    harness.next(|event| matches!(event, Event::Level { .. }).then_some(())).await;
+    harness.press().await;
+    // Without the press, the test would last a minute; this waits half of that.
+    let ended = tokio::time::timeout(LIMIT / 2, meter).await;
+    ended.expect("the microphone test still runs").unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_takes_the_same_picture_and_never_the_screen_instead() {
-    let house = House::new().await;
+async fn a_retry_sends_the_attached_picture_again_and_never_a_screenshot_instead() {
+    let harness = Harness::new().await;
     let folder = tempfile::tempdir().unwrap();
     let picture = folder.path().join("picture.jpg");
-    std::fs::write(&picture, include_bytes!("screen.jpg")).unwrap();
+    std::fs::write(&picture, include_bytes!("../../../aura-testkit/src/screen.jpg")).unwrap();
     let ask =
         Ask { text: "What is this?".into(), image: Some(picture.clone()), speech: Speech::None, ..Ask::default() };
-    let first = house.ask_for(ask).await;
+    let first = harness.ask_for(ask).await;
     assert_eq!((first.error.clone(), first.picture.as_ref()), (None, Some(&picture)));
     let retry = || Retry { id: first.id.clone(), ..Retry::default() };
-    house.change(json!({"screen": {"share": "never"}})).await;
-    let again = api::retry(&house.assistant, retry()).await.unwrap();
+    harness.change(json!({"screen": {"share": "never"}})).await;
+    let again = api::retry(&harness.assistant, retry()).await.unwrap();
     assert_eq!((again.error, again.picture, again.seen), (None, Some(picture.clone()), first.seen.clone()));
-    assert_eq!(house.machine.screen.captures.load(Ordering::SeqCst), 0, "the screen was captured");
-    let sent = house.sandbox.requests().await;
+    assert_eq!(harness.ports.screen.captures.load(Ordering::SeqCst), 0, "the screen was captured");
+    let sent = harness.sandbox.requests().await;
     let seen: Vec<_> =
         sent.iter().flat_map(|request| &request.images).map(|image| (image.width, image.height)).collect();
-    assert_eq!(seen, [(320, 80); 2], "both times the model saw it");
+    assert_eq!(seen, [(320, 80); 2], "the picture was sent both times");
 
-    // It is gone: that is said, and nothing else is sent for it.
+    // The file is deleted: the retry fails, and no screenshot is sent instead.
     std::fs::remove_file(&picture).unwrap();
-    let without = api::retry(&house.assistant, retry()).await.unwrap();
-    assert_eq!(without.error.unwrap().code, Code::InvalidRequest);
-    assert_eq!(house.machine.screen.captures.load(Ordering::SeqCst), 0);
+    let without = api::retry(&harness.assistant, retry()).await.unwrap();
+    assert_eq!(without.error.unwrap().code, ErrorCode::InvalidRequest);
+    assert_eq!(harness.ports.screen.captures.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_looks_at_the_screen_anew_unless_it_never_goes() {
-    let house = House::new().await;
-    let first = house.ask("What is on my screen?").await;
+async fn a_retry_takes_a_new_screenshot_unless_the_settings_forbid_it() {
+    let harness = Harness::new().await;
+    let first = harness.ask("What is on my screen?").await;
     assert!(first.seen.is_some());
     let retry = || Retry { id: first.id.clone(), ..Retry::default() };
-    assert!(api::retry(&house.assistant, retry()).await.unwrap().seen.is_some());
-    house.change(json!({"screen": {"share": "never"}})).await;
-    assert_eq!(api::retry(&house.assistant, retry()).await.unwrap().seen, None);
-    assert_eq!(house.machine.screen.captures.load(Ordering::SeqCst), 2);
+    assert!(api::retry(&harness.assistant, retry()).await.unwrap().seen.is_some());
+    harness.change(json!({"screen": {"share": "never"}})).await;
+    assert_eq!(api::retry(&harness.assistant, retry()).await.unwrap().seen, None);
+    assert_eq!(harness.ports.screen.captures.load(Ordering::SeqCst), 2);
 }

@@ -1,13 +1,13 @@
-//! The database file: its schema, its versions, and what happens when it is damaged.
+//! The database file: schema, migrations, and recovery from damage.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aura_core::error::{Code, Error, Result};
-use rusqlite::{Connection, ErrorCode};
+use aura_core::error::{Error, ErrorCode, Result};
+use rusqlite::{Connection, ErrorCode as SqliteCode};
 
-/// One step per version, in order; `user_version` counts the steps that were taken. Steps are never changed, only added.
-const STEPS: &[&str] = &[TURNS, LEDGER];
+/// Migrations in order. `user_version` counts those that have run. Add new ones at the end; never change one.
+const MIGRATIONS: &[&str] = &[TURNS, LEDGER];
 
 const TURNS: &str = "
     CREATE TABLE turns (
@@ -45,34 +45,37 @@ const LEDGER: &str = "
     CREATE INDEX attempts_by_day ON attempts (day);
 ";
 
-/// The window and the command line may use the file at the same time; one waits this long for the other.
-const BUSY: Duration = Duration::from_secs(3);
+/// How long to wait for another process: the desktop app and the command line may use the file at the same time.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An open database file.
+/// An open database.
 #[derive(Debug)]
-pub(super) struct File {
+pub(super) struct Database {
     path: PathBuf,
     db: Connection,
 }
 
-impl File {
-    /// Opens it and brings it to the newest schema. A damaged one is moved aside.
+impl Database {
+    /// Opens the file and migrates it to the newest schema. A damaged file is renamed and replaced by an empty one.
+    ///
+    /// # Errors
+    /// The file cannot be opened or created, or a newer version of AURA wrote it.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let db = match connect(path) {
-            Err(cause) if damaged(&cause) => {
-                set_aside(path, &cause)?;
+            Err(cause) if is_damaged(&cause) => {
+                move_aside(path, &cause)?;
                 connect(path)
             }
             opened => opened,
         };
         let db = db.map_err(|cause| Error::storage("open the history", cause))?;
-        let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
         let version = db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
         if version.is_ok_and(|version| version > known) {
             return Err(Error::new(
-                Code::Storage,
+                ErrorCode::Storage,
                 format!(
-                    "The history in {} was written by a newer AURA. Update this one, or set AURA_DATA_DIR to another folder.",
+                    "The history in {} was written by a newer AURA. Update AURA, or set AURA_DATA_DIR to another folder.",
                     path.display()
                 ),
             ));
@@ -80,53 +83,55 @@ impl File {
         Ok(Self { path: path.to_owned(), db })
     }
 
-    /// Runs a piece of work. When it meets damage, the file is moved aside and the work runs once more on a fresh one.
-    pub(super) fn run<T>(&mut self, doing: &str, work: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        match work(&self.db) {
-            Err(cause) if damaged(&cause) => {
-                // The file must be closed before it is moved.
-                let memory = Connection::open_in_memory().map_err(|cause| Error::storage(doing, cause))?;
+    /// Runs a query. If the file turns out to be damaged, it is renamed and the query runs again on an empty database. `action`
+    /// completes the sentence "AURA could not {action}."
+    pub(super) fn run<T>(&mut self, action: &str, query: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        match query(&self.db) {
+            Err(cause) if is_damaged(&cause) => {
+                // Closes the file before it is renamed.
+                let memory = Connection::open_in_memory().map_err(|cause| Error::storage(action, cause))?;
                 drop(std::mem::replace(&mut self.db, memory));
-                set_aside(&self.path, &cause)?;
-                self.db = connect(&self.path).map_err(|cause| Error::storage(doing, cause))?;
-                work(&self.db)
+                move_aside(&self.path, &cause)?;
+                self.db = connect(&self.path).map_err(|cause| Error::storage(action, cause))?;
+                query(&self.db)
             }
             done => done,
         }
-        .map_err(|cause| Error::storage(doing, cause))
+        .map_err(|cause| Error::storage(action, cause))
     }
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mut db = Connection::open(path)?;
-    db.busy_timeout(BUSY)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
     db.pragma_update(None, "journal_mode", "wal")?;
-    // With a write-ahead log this loses nothing in a crash of the program, and is much faster than the default.
+    // With a write-ahead log, a crash of the program loses nothing, and this is much faster than the default.
     db.pragma_update(None, "synchronous", "normal")?;
-    let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let taken: i64 = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    for (step, version) in STEPS.iter().zip(1..).skip(usize::try_from(taken).unwrap_or(0)) {
-        change.execute_batch(step)?;
-        change.pragma_update(None, "user_version", version)?;
+    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (migration, version) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(version).unwrap_or(0)) {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", version)?;
     }
-    change.commit()?;
+    transaction.commit()?;
     Ok(db)
 }
 
-fn damaged(cause: &rusqlite::Error) -> bool {
-    matches!(cause.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+/// Whether the error means that the file is not a valid database.
+fn is_damaged(cause: &rusqlite::Error) -> bool {
+    matches!(cause.sqlite_error_code(), Some(SqliteCode::DatabaseCorrupt | SqliteCode::NotADatabase))
 }
 
-/// Moves a damaged database out of the way; nothing is deleted, so that it can be repaired by hand.
-fn set_aside(path: &Path, cause: &rusqlite::Error) -> Result<()> {
+/// Renames a damaged database, so that it can be repaired by hand.
+fn move_aside(path: &Path, cause: &rusqlite::Error) -> Result<()> {
     let date = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-    let aside = path.with_file_name(format!("history.broken-{date}.db"));
-    tracing::error!(%cause, file = %path.display(), kept = %aside.display(), "the history is damaged; it was kept and a new one started");
-    std::fs::rename(path, &aside).map_err(|cause| Error::storage("move the damaged history aside", cause))?;
+    let renamed = path.with_file_name(format!("history.broken-{date}.db"));
+    tracing::error!(%cause, file = %path.display(), kept = %renamed.display(), "the history is damaged; it was renamed and a new one was started");
+    std::fs::rename(path, &renamed).map_err(|cause| Error::storage("rename the damaged history", cause))?;
     for log in ["-wal", "-shm"] {
         let beside = |file: &Path| PathBuf::from(format!("{}{log}", file.display()));
-        // There is none when the file was closed properly.
-        let _ = std::fs::rename(beside(path), beside(&aside));
+        // Fails when the database was closed properly, which removes these files.
+        let _ = std::fs::rename(beside(path), beside(&renamed));
     }
     Ok(())
 }

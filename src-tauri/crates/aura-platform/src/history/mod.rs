@@ -1,64 +1,68 @@
-//! The turns, and what they used, in one SQLite file.
+//! The turns and the usage ledger, in one SQLite file.
 //!
-//! A thread owns the connection: SQLite blocks, and must not do so on the runtime. Writes are awaited, so a turn that was saved is
-//! on disk.
+//! A thread of its own holds the connection, because SQLite blocks. Writes are awaited, so a saved turn is on disk.
 
 mod file;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::mpsc;
 
 use async_trait::async_trait;
 use aura_core::error::{Error, Result};
-use aura_core::ports::{History, Ledger, TurnFilter};
-use aura_core::providers::Service;
+use aura_core::ports::{History, TurnFilter};
 use aura_core::record::TurnRecord;
-use aura_core::usage::{DaySum, Entry, Sum};
+use aura_providers::Service;
+use aura_router::{DailyUsage, Ledger, LedgerEntry, LedgerError, UsageTotals};
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use self::file::File;
+use self::file::Database;
 
-type Work = Box<dyn FnOnce(&mut File) + Send>;
+/// Queries that are queued for the database thread at most; callers wait when it is full.
+const MAX_QUEUED_JOBS: usize = 64;
+
+type Job = Box<dyn FnOnce(&mut Database) + Send>;
 
 /// The history database, `history.db` in the data folder.
 #[derive(Debug, Clone)]
 pub struct SqliteHistory {
-    work: mpsc::Sender<Work>,
+    jobs: mpsc::Sender<Job>,
 }
 
 impl SqliteHistory {
-    /// Opens the database in a folder, or starts one. A file that is damaged is moved aside, with a warning in the log.
+    /// Opens or creates the database in a folder. A damaged file is renamed, with an error in the log.
+    ///
+    /// # Errors
+    /// The file cannot be opened or created, or a newer version of AURA wrote it.
     pub fn open(folder: &Path) -> Result<Self> {
-        let mut file = File::open(&folder.join("history.db"))?;
-        let (work, todo) = mpsc::channel::<Work>();
+        let mut database = Database::open(&folder.join("history.db"))?;
+        let (jobs, mut queue) = mpsc::channel::<Job>(MAX_QUEUED_JOBS);
         std::thread::Builder::new()
             .name("aura-history".into())
             .spawn(move || {
                 // Ends when the last handle is dropped.
-                while let Ok(job) = todo.recv() {
-                    job(&mut file);
+                while let Some(job) = queue.blocking_recv() {
+                    job(&mut database);
                 }
             })
             .map_err(|cause| Error::storage("open the history", cause))?;
-        Ok(Self { work })
+        Ok(Self { jobs })
     }
 
-    /// Runs one piece of work on the database's thread.
+    /// Runs a query on the database thread. `action` completes the sentence "AURA could not {action}."
     async fn run<T: Send + 'static>(
         &self,
-        doing: &'static str,
-        work: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        action: &'static str,
+        query: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (tell, told) = oneshot::channel();
-        let job: Work = Box::new(move |file| {
-            // Nobody listens any more when the caller was dropped; the work is done all the same.
-            let _ = tell.send(file.run(doing, work));
+        let (sender, result) = oneshot::channel();
+        let job: Job = Box::new(move |database| {
+            // Fails when the caller was dropped.
+            let _ = sender.send(database.run(action, query));
         });
-        self.work.send(job).map_err(|_| Error::internal("the history's thread has ended"))?;
-        told.await.map_err(|_| Error::internal("the history's thread ended early"))?
+        self.jobs.send(job).await.map_err(|_| Error::internal("the history thread has ended"))?;
+        result.await.map_err(|_| Error::internal("the history thread ended unexpectedly"))?
     }
 }
 
@@ -68,7 +72,7 @@ impl History for SqliteHistory {
         let json = serde_json::to_string(turn).map_err(Error::internal)?;
         let (id, session, started) = (turn.id.clone(), turn.session.clone(), turn.started_at.as_microsecond());
         let (transcript, answer) = (turn.transcript.clone(), turn.answer.clone());
-        self.run("save the turn in the history", move |db| {
+        self.run("save the turn to the history", move |db| {
             db.prepare_cached(
                 "INSERT INTO turns (id, session, started_at, transcript, answer, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (id) DO UPDATE SET session = ?2, started_at = ?3, transcript = ?4, answer = ?5, json = ?6",
@@ -86,7 +90,7 @@ impl History for SqliteHistory {
             return Ok(Vec::new());
         }
         self.run("read the history", move |db| {
-            // A session's turns are found by their index, which a condition that may not hold would hide from the planner.
+            // Two statements, because SQLite does not use the session index for `?1 IS NULL OR session = ?1`.
             let of_session = if session.is_some() { "session = ?1" } else { "?1 IS NULL" };
             let mut rows = db.prepare_cached(&format!(
                 "SELECT json FROM turns
@@ -122,7 +126,7 @@ impl History for SqliteHistory {
     }
 }
 
-/// Every word by its beginning; quoted, so that nothing the person types is taken for search syntax.
+/// A full-text query that matches every word as a prefix. The words are quoted, so they never count as search syntax.
 fn as_query(words: &str) -> String {
     let quoted: Vec<String> =
         words.split_whitespace().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
@@ -131,59 +135,60 @@ fn as_query(words: &str) -> String {
 
 #[async_trait]
 impl Ledger for SqliteHistory {
-    async fn add(&self, entries: &[Entry]) -> Result<()> {
-        let rows: Vec<_> = entries
-            .iter()
-            .map(|entry| {
-                let day = entry.at.to_zoned(jiff::tz::TimeZone::system()).date().to_string();
-                let json = serde_json::to_string(entry).map_err(Error::internal)?;
-                Ok((day, entry.attempt.route.provider.clone(), entry.attempt.service.as_str(), json))
-            })
-            .collect::<Result<_>>()?;
-        self.run("write what was used", move |db| {
-            let change = db.unchecked_transaction()?;
+    async fn add(&self, entries: &[LedgerEntry]) -> Result<(), LedgerError> {
+        let row = |entry: &LedgerEntry| {
+            let day = entry.at.to_zoned(jiff::tz::TimeZone::system()).date().to_string();
+            let json = serde_json::to_string(entry)?;
+            Ok((day, entry.attempt.route.provider.clone(), entry.attempt.service.as_str(), json))
+        };
+        let rows: Result<Vec<_>, serde_json::Error> = entries.iter().map(row).collect();
+        let rows = rows.map_err(|cause| LedgerError(cause.to_string()))?;
+        self.run("save the usage", move |db| {
+            let transaction = db.unchecked_transaction()?;
             {
-                let mut insert = change
+                let mut insert = transaction
                     .prepare_cached("INSERT INTO attempts (day, provider, service, json) VALUES (?1, ?2, ?3, ?4)")?;
                 for (day, provider, service, json) in &rows {
                     insert.execute(params![day, provider, service, json])?;
                 }
             }
-            change.commit()
+            transaction.commit()
         })
         .await
+        .map_err(|error| LedgerError(error.message))
     }
 
-    async fn sums(&self, from: Date) -> Result<Vec<DaySum>> {
+    async fn totals(&self, from: Date) -> Result<Vec<DailyUsage>, LedgerError> {
         let from = from.to_string();
         let rows = self
-            .run("read what was used", move |db| {
+            .run("read the usage", move |db| {
                 let mut rows = db.prepare_cached("SELECT day, json FROM attempts WHERE day >= ?1")?;
-                let mut sums: BTreeMap<(String, String, Service), Sum> = BTreeMap::new();
+                let mut totals: BTreeMap<(String, String, Service), UsageTotals> = BTreeMap::new();
                 let found = rows.query_map([&from], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
                 for row in found {
                     let (day, json) = row?;
-                    // An entry of another version must not hide the others.
-                    let Ok(Entry { attempt, .. }) = serde_json::from_str(&json) else { continue };
-                    sums.entry((day, attempt.route.provider.clone(), attempt.service)).or_default().add(&attempt);
+                    // Skips entries of another version.
+                    let Ok(LedgerEntry { attempt, .. }) = serde_json::from_str(&json) else { continue };
+                    totals.entry((day, attempt.route.provider.clone(), attempt.service)).or_default().add(&attempt);
                 }
-                Ok(sums)
+                Ok(totals)
             })
-            .await?;
-        let of = |((day, provider, service), sum): ((String, String, Service), Sum)| {
-            Some(DaySum { day: day.parse().ok()?, provider, service, sum })
+            .await
+            .map_err(|error| LedgerError(error.message))?;
+        let daily = |((day, provider, service), totals): ((String, String, Service), UsageTotals)| {
+            Some(DailyUsage { day: day.parse().ok()?, provider, service, totals })
         };
-        Ok(rows.into_iter().filter_map(of).collect())
+        Ok(rows.into_iter().filter_map(daily).collect())
     }
 }
 
-/// The turns of some rows. One that cannot be read, perhaps written by another version, must not hide the others.
+/// Parses rows into turns. A row that cannot be parsed, perhaps written by another version, is skipped.
 fn parse(rows: impl IntoIterator<Item = String>) -> Vec<TurnRecord> {
     rows.into_iter()
         .filter_map(|row| match serde_json::from_str(&row) {
             Ok(turn) => Some(turn),
             Err(cause) => {
-                tracing::warn!(%cause, "a turn of the history cannot be read and is left out");
+                tracing::warn!(%cause, "a turn in the history cannot be read and is skipped");
                 None
             }
         })
@@ -227,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn saves_replaces_lists_and_deletes() {
+    async fn turns_are_saved_replaced_listed_and_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let history = SqliteHistory::open(folder.path()).unwrap();
         for (id, session, second) in [("a", "x", 10), ("b", "y", 30), ("c", "x", 20)] {
@@ -253,7 +258,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn is_there_again_after_a_restart() {
+    async fn turns_survive_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let saved = turn("a", "x", 10, "What is this?", "A lamp.");
         SqliteHistory::open(folder.path()).unwrap().save(&saved).await.unwrap();
@@ -261,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn finds_words_and_follows_changes() {
+    async fn search_finds_word_prefixes_and_follows_changes() {
         let folder = tempfile::tempdir().unwrap();
         let history = SqliteHistory::open(folder.path()).unwrap();
         history.save(&turn("a", "x", 1, "What is the weather?", "Rain in the evening.")).await.unwrap();
@@ -278,63 +283,68 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn adds_up_what_was_used() {
-        use aura_core::providers::{Class, Usage};
-        use aura_core::record::{Attempt, Route};
-        use aura_core::usage::{Basis, Cost};
+    async fn usage_is_added_up_by_day_provider_and_service() {
+        use aura_providers::{FailureKind, Usage};
+        use aura_router::{Attempt, Cost, CostBasis, Route};
 
         let folder = tempfile::tempdir().unwrap();
-        let attempt = |provider: &str, class| Attempt {
+        let attempt = |provider: &str, kind| Attempt {
             service: Service::Llm,
             route: Route { provider: provider.into(), model: "m".into(), voice: None },
             ms: 1,
             first_ms: None,
-            class,
+            kind,
             message: None,
             usage: Usage { input_tokens: Some(10), ..Usage::default() },
-            cost: Cost { usd: Some(0.5), basis: Basis::Priced },
+            cost: Cost { usd: Some(0.5), basis: CostBasis::Priced },
         };
-        let entry = |at: &str, attempt| Entry { at: at.parse().unwrap(), attempt };
+        let entry = |at: &str, attempt| LedgerEntry { at: at.parse().unwrap(), attempt };
         let history = SqliteHistory::open(folder.path()).unwrap();
         let entries = [
             entry("2026-10-31T12:00:00Z", attempt("groq", None)),
             entry("2026-11-02T12:00:00Z", attempt("groq", None)),
-            entry("2026-11-02T12:00:01Z", attempt("groq", Some(Class::Timeout))),
+            entry("2026-11-02T12:00:01Z", attempt("groq", Some(FailureKind::Timeout))),
             entry("2026-11-02T12:00:02Z", attempt("gemini", None)),
         ];
         history.add(&entries).await.unwrap();
         drop(history);
         let history = SqliteHistory::open(folder.path()).unwrap();
-        let sums = history.sums("2026-11-01".parse().unwrap()).await.unwrap();
-        let figures: Vec<_> = sums
+        let daily = history.totals("2026-11-01".parse().unwrap()).await.unwrap();
+        let figures: Vec<_> = daily
             .iter()
             .map(|line| {
-                (line.provider.as_str(), line.sum.attempts, line.sum.failed, line.sum.input_tokens, line.sum.usd)
+                (
+                    line.provider.as_str(),
+                    line.totals.attempts,
+                    line.totals.failed,
+                    line.totals.input_tokens,
+                    line.totals.usd,
+                )
             })
             .collect();
         assert_eq!(figures, [("gemini", 1, 0, 10, 0.5), ("groq", 2, 1, 20, 1.0)]);
     }
 
     #[tokio::test]
-    async fn moves_a_damaged_file_aside() {
+    async fn a_damaged_file_is_renamed_when_it_is_opened() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("history.db"), vec![b'x'; 9000]).unwrap();
         let history = SqliteHistory::open(folder.path()).unwrap();
         history.save(&turn("a", "x", 1, "q", "a")).await.unwrap();
-        assert_eq!(broken(folder.path()), 1);
+        assert_eq!(renamed(folder.path()), 1);
     }
 
     #[tokio::test]
-    async fn survives_damage_while_it_runs() {
+    async fn a_damaged_file_is_renamed_when_it_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let history = SqliteHistory::open(folder.path()).unwrap();
         for n in 0..200 {
             history.save(&turn(&format!("t{n}"), "x", n, "question", &"words ".repeat(200))).await.unwrap();
         }
         drop(history);
-        // The last handle's thread closes the file and folds the log into it.
+        // The database thread closes the file and merges the log into it.
         std::thread::sleep(std::time::Duration::from_millis(300));
-        // The header stays whole, so that the damage is met only when the pages are read.
+        // The header stays intact, so that the damage is found only when the pages are read.
         let path = folder.path().join("history.db");
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[40_960..].fill(0x5a);
@@ -344,20 +354,20 @@ mod tests {
         assert_eq!(history.find(&newest(500)).await.unwrap(), vec![]);
         history.save(&turn("new", "x", 1, "q", "a")).await.unwrap();
         assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["new"]);
-        assert_eq!(broken(folder.path()), 1);
+        assert_eq!(renamed(folder.path()), 1);
     }
 
     #[tokio::test]
-    async fn leaves_the_file_of_a_newer_version_alone() {
+    async fn a_file_of_a_newer_version_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.db");
         Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
         let error = SqliteHistory::open(folder.path()).unwrap_err();
         assert!(error.message.contains("newer AURA"), "{}", error.message);
-        assert_eq!(broken(folder.path()), 0);
+        assert_eq!(renamed(folder.path()), 0);
     }
 
-    fn broken(folder: &Path) -> usize {
+    fn renamed(folder: &Path) -> usize {
         let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name.starts_with("history.broken-") && name.ends_with(".db")).count()
     }

@@ -1,25 +1,25 @@
-//! The global shortcut: press and release, wherever the focus is.
+//! The global push-to-talk shortcut: press and release, whichever window has the focus.
 
 mod shortcut;
 #[cfg(target_os = "linux")]
 mod x11;
 
-use aura_core::error::{Code, Error, Result};
+use aura_core::error::{Error, ErrorCode, Result};
 
 pub use shortcut::{Key, Shortcut};
 
-/// What happened to the keys.
+/// A key event that the listener reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Edge {
-    /// The shortcut went down.
+pub enum ShortcutEvent {
+    /// The shortcut was pressed.
     Press,
-    /// It went up.
+    /// The shortcut was released.
     Release,
-    /// Escape went down while the shortcut is held, or while it is listened for: see [`HotkeyGuard::escape`].
+    /// Escape was pressed while the shortcut was held, or while Escape is grabbed: see [`HotkeyGuard::grab_escape`].
     Escape,
 }
 
-/// Listens until it is dropped.
+/// A running listener. Dropping it frees the shortcut.
 #[derive(Debug)]
 pub struct HotkeyGuard {
     #[cfg(target_os = "linux")]
@@ -27,67 +27,78 @@ pub struct HotkeyGuard {
 }
 
 impl HotkeyGuard {
-    /// Takes Escape from every other program, or gives it back: for as long as there is something to cancel and no longer. Blocks for
-    /// the X server.
+    /// Grabs Escape from all other programs, or frees it. Grab it only while there is something to cancel. Blocks on the X server.
+    ///
+    /// # Errors
+    /// Another program has grabbed Escape, or the X server cannot be reached.
     #[cfg(target_os = "linux")]
-    pub fn escape(&self, wanted: bool) -> Result<()> {
-        self.listener.escape(wanted)
+    pub fn grab_escape(&self, is_wanted: bool) -> Result<()> {
+        self.listener.grab_escape(is_wanted)
     }
 }
 
-/// Listens for a shortcut and calls `on` for every press and release, on a thread of its own. Holding the key is one press. `trouble`
-/// is told when the shortcut is lost later on, to another program or with another keyboard layout, and that it is back by `None`.
+/// Grabs a shortcut and calls `on_event` for every press and release, on a thread of its own. Holding the key is one press.
 ///
-/// Neither must wait for anything: the next edge is only seen when they return.
+/// `on_problem` receives an error when the shortcut is lost later, to another program or because of a new keyboard layout, and `None`
+/// when it works again. Neither function may block: the next key event is read only after it returns.
+///
+/// # Errors
+/// The desktop has no global shortcuts, the keyboard does not have the key, or another program uses the shortcut.
 #[cfg(target_os = "linux")]
 pub fn listen(
     shortcut: &Shortcut,
-    on: impl Fn(Edge) + Send + 'static,
-    trouble: impl Fn(Option<Error>) + Send + 'static,
+    on_event: impl Fn(ShortcutEvent) + Send + 'static,
+    on_problem: impl Fn(Option<Error>) + Send + 'static,
 ) -> Result<HotkeyGuard> {
-    heard_here()?;
-    x11::Listener::start(shortcut, on, trouble).map(|listener| HotkeyGuard { listener })
+    check_session()?;
+    x11::Listener::start(shortcut, on_event, on_problem).map(|listener| HotkeyGuard { listener })
 }
 
-/// Whether this desktop tells of shortcuts at all; no shortcut is taken.
+/// Checks whether global shortcuts work on this desktop, without grabbing one.
+///
+/// # Errors
+/// The desktop has no global shortcuts, or its display cannot be reached.
 #[cfg(target_os = "linux")]
 pub fn check() -> Result<()> {
-    heard_here()?;
-    x11::reach()
+    check_session()?;
+    x11::check()
 }
 
-/// A grab through XWayland succeeds, but only sees the key while an X11 window has the focus: worse than none.
+/// A grab through XWayland succeeds, but sees the key only while an X11 window has the focus, which is worse than no shortcut.
 #[cfg(target_os = "linux")]
-fn heard_here() -> Result<()> {
-    let set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
-    if set("WAYLAND_DISPLAY") || !set("DISPLAY") { Err(elsewhere()) } else { Ok(()) }
+fn check_session() -> Result<()> {
+    let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+    if is_set("WAYLAND_DISPLAY") || !is_set("DISPLAY") { Err(unsupported_session()) } else { Ok(()) }
 }
 
-/// Whether this desktop tells of shortcuts at all: the window's plugin finds out.
+/// Always succeeds: on this operating system the desktop app registers the shortcut and reports problems.
 #[cfg(not(target_os = "linux"))]
 pub fn check() -> Result<()> {
     Ok(())
 }
 
-/// Listens for a shortcut: on this operating system the window does that.
+/// Always fails: on this operating system the desktop app registers the shortcut.
+///
+/// # Errors
+/// Always.
 #[cfg(not(target_os = "linux"))]
 pub fn listen(
     _shortcut: &Shortcut,
-    _on: impl Fn(Edge) + Send + 'static,
-    _trouble: impl Fn(Option<Error>) + Send + 'static,
+    _on_event: impl Fn(ShortcutEvent) + Send + 'static,
+    _on_problem: impl Fn(Option<Error>) + Send + 'static,
 ) -> Result<HotkeyGuard> {
     Err(Error::new(
-        Code::Shortcut,
-        "On this operating system the shortcut belongs to the window: start AURA's desktop app.",
+        ErrorCode::Shortcut,
+        "The shortcut works only in the desktop app on this operating system. Start AURA's desktop app.",
     ))
 }
 
-/// There is no X server, or it does not get to see the keys.
+/// There is no X server, or it does not see all key events.
 #[cfg(target_os = "linux")]
-fn elsewhere() -> Error {
+fn unsupported_session() -> Error {
     Error::new(
-        Code::Shortcut,
-        "AURA cannot listen for its shortcut on this desktop (Wayland, or no display). In the desktop's keyboard settings, \
-         bind a key to `aura ptt press` and its release to `aura ptt release`.",
+        ErrorCode::Shortcut,
+        "Global shortcuts do not work on this desktop (Wayland, or no display). In your desktop's keyboard settings, bind a key \
+         to `aura ptt press` and its release to `aura ptt release`.",
     )
 }

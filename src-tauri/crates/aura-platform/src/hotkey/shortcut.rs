@@ -1,11 +1,11 @@
-//! Shortcuts as people write them: `Ctrl+Shift+Space`.
+//! Shortcuts in their written form, such as `Ctrl+Shift+Space`.
 
 use std::fmt;
 use std::str::FromStr;
 
-use aura_core::error::{Code, Error};
+use aura_core::error::{Error, ErrorCode};
 
-/// Modifiers and one key.
+/// A key with the modifiers that are held with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Shortcut {
     /// Control is held.
@@ -16,7 +16,7 @@ pub struct Shortcut {
     pub shift: bool,
     /// Super (the Windows key, Command on macOS) is held.
     pub logo: bool,
-    /// The key itself.
+    /// The key.
     pub key: Key,
 }
 
@@ -31,7 +31,7 @@ pub enum Key {
     Named(&'static str),
 }
 
-/// Names as they are written back, and what else people write for them.
+/// Names of keys, and other spellings that are understood.
 const NAMED: &[(&str, &[&str])] = &[
     ("Space", &["spacebar"]),
     ("Tab", &[]),
@@ -54,7 +54,7 @@ const NAMED: &[(&str, &[&str])] = &[
     ("Menu", &["contextmenu"]),
 ];
 
-/// Characters whose names are written out, because `+` separates the parts.
+/// Names of punctuation marks. `+` separates the parts of a shortcut, so the plus key needs one.
 const SPELLED: &[(&str, char)] = &[
     ("plus", '+'),
     ("minus", '-'),
@@ -80,7 +80,7 @@ impl Key {
         if let Some(number) = lower.strip_prefix('f').and_then(|digits| digits.parse().ok()) {
             return (1..=24).contains(&number).then_some(Self::Function(number));
         }
-        // As browsers name them: KeyA, Digit1.
+        // The names that browsers use: KeyA, Digit1.
         for prefix in ["key", "digit"] {
             if let Some(rest) = lower.strip_prefix(prefix).filter(|rest| rest.chars().count() == 1) {
                 return rest.chars().next().map(Self::Char);
@@ -109,8 +109,8 @@ impl fmt::Display for Key {
 
 impl fmt::Display for Shortcut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (held, name) in [(self.ctrl, "Ctrl"), (self.alt, "Alt"), (self.shift, "Shift"), (self.logo, "Super")] {
-            if held {
+        for (is_held, name) in [(self.ctrl, "Ctrl"), (self.alt, "Alt"), (self.shift, "Shift"), (self.logo, "Super")] {
+            if is_held {
                 write!(f, "{name}+")?;
             }
         }
@@ -122,35 +122,35 @@ impl FromStr for Shortcut {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = |what: &str| {
+        let invalid = |what: &str| {
             Error::new(
-                Code::Shortcut,
-                format!("“{text}” is not a shortcut: {what}. Write it like Ctrl+Shift+Space, Alt+F9 or Super+A."),
+                ErrorCode::Shortcut,
+                format!("“{text}” is not a valid shortcut: {what}. Examples: Ctrl+Shift+Space, Alt+F9, Super+A."),
             )
         };
         let (mut ctrl, mut alt, mut shift, mut logo, mut key) = (false, false, false, false, None);
         for part in text.split('+').map(str::trim) {
             let modifier = match part.to_lowercase().as_str() {
-                "" => return Err(wrong("a part is missing")),
+                "" => return Err(invalid("a part is missing")),
                 "ctrl" | "control" | "commandorcontrol" | "cmdorctrl" => &mut ctrl,
                 "alt" | "option" => &mut alt,
                 "shift" => &mut shift,
                 "super" | "meta" | "win" | "windows" | "cmd" | "command" => &mut logo,
-                _ if key.is_some() => return Err(wrong("it has more than one key")),
+                _ if key.is_some() => return Err(invalid("it has more than one key")),
                 _ => {
-                    key = Some(Key::parse(part).ok_or_else(|| wrong(&format!("“{part}” is not a key")))?);
+                    key = Some(Key::parse(part).ok_or_else(|| invalid(&format!("“{part}” is not a key")))?);
                     continue;
                 }
             };
             if std::mem::replace(modifier, true) {
-                return Err(wrong(&format!("“{part}” is there twice")));
+                return Err(invalid(&format!("“{part}” occurs twice")));
             }
         }
-        let key = key.ok_or_else(|| wrong("it needs a key besides the modifiers"))?;
-        let types = matches!(key, Key::Char(_) | Key::Named("Space" | "Tab" | "Enter" | "Backspace"));
-        if types && !(ctrl || alt || logo) {
-            // It would swallow that key everywhere.
-            return Err(wrong("that key alone is needed for typing, so add Ctrl, Alt or Super"));
+        let key = key.ok_or_else(|| invalid("it needs a key in addition to the modifiers"))?;
+        let is_typed = matches!(key, Key::Char(_) | Key::Named("Space" | "Tab" | "Enter" | "Backspace"));
+        if is_typed && !(ctrl || alt || logo) {
+            // No other program would receive this key.
+            return Err(invalid("this key is needed for typing, so add Ctrl, Alt or Super"));
         }
         Ok(Self { ctrl, alt, shift, logo, key })
     }
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_people_write_and_writes_it_one_way() {
+    fn every_spelling_is_written_in_one_form() {
         for (text, written) in [
             ("Ctrl+Shift+Space", "Ctrl+Shift+Space"),
             ("shift + control + spacebar", "Ctrl+Shift+Space"),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn an_invalid_shortcut_is_explained() {
         for (text, says) in [
             ("", "missing"),
             ("Ctrl+", "missing"),
@@ -196,7 +196,7 @@ mod tests {
             ("Space", "typing"),
         ] {
             let error = text.parse::<Shortcut>().unwrap_err();
-            assert_eq!(error.code, Code::Shortcut);
+            assert_eq!(error.code, ErrorCode::Shortcut);
             assert!(error.message.contains(says), "{text}: {}", error.message);
         }
     }

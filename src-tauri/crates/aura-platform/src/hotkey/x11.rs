@@ -1,43 +1,42 @@
-//! The shortcut on X11: a grab, and a thread that sleeps until the server tells of the key.
+//! The shortcut on X11: a key grab, and a thread that sleeps until the X server reports the key.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use aura_core::error::{Code, Error, Result};
+use aura_core::error::{Error, ErrorCode, Result};
+use parking_lot::Mutex;
 use x11rb::connection::Connection;
 use x11rb::errors::{ReplyError, ReplyOrIdError};
 use x11rb::protocol::{ErrorKind, Event, xkb, xproto};
 use x11rb::rust_connection::RustConnection;
+use xkeysym::{Keysym, RawKeysym, key};
 
-use super::{Edge, Key, Shortcut};
+use super::{Key, Shortcut, ShortcutEvent};
 use xkb::ConnectionExt as _;
 use xproto::ConnectionExt as _;
-
-const ALT_LEFT: u32 = 0xffe9;
-const SUPER_LEFT: u32 = 0xffeb;
-const NUM_LOCK: u32 = 0xff7f;
 
 /// The key that cancels.
 const ESCAPE: Shortcut = Shortcut { ctrl: false, alt: false, shift: false, logo: false, key: Key::Named("Escape") };
 
-/// With another layout, programs that listen for each other's keys change them at the same time: so often, and so long apart, a key is
-/// asked for before it counts as taken.
-const ASKED: u32 = 6;
-const ASKED_AGAIN: Duration = Duration::from_millis(50);
+/// Tries before a key counts as taken. After a change of the keyboard layout, several programs move their grabs at the same time and
+/// may block each other for a moment.
+const GRAB_ATTEMPTS: u32 = 6;
+/// Time between two tries.
+const GRAB_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// A listening thread; dropping it ends the thread and frees the key.
+/// A listening thread. Dropping it ends the thread and frees the keys.
 #[derive(Debug)]
 pub(super) struct Listener {
     server: Arc<RustConnection>,
     root: xproto::Window,
     window: xproto::Window,
-    /// Escape, while it is listened for.
+    /// Escape, while it is grabbed. Locked for one exchange with the server.
     escape: Arc<Mutex<Option<Grab>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// The key and modifiers as the server counts them, with every combination of the lock keys.
+/// A grabbed key, with its modifiers in every combination with the lock keys.
 #[derive(Debug)]
 struct Grab {
     keycode: xproto::Keycode,
@@ -45,79 +44,76 @@ struct Grab {
 }
 
 impl Listener {
+    /// Grabs the shortcut and starts the thread. See [`listen`](super::listen).
     pub(super) fn start(
         shortcut: &Shortcut,
-        on: impl Fn(Edge) + Send + 'static,
-        trouble: impl Fn(Option<Error>) + Send + 'static,
+        on_event: impl Fn(ShortcutEvent) + Send + 'static,
+        on_problem: impl Fn(Option<Error>) + Send + 'static,
     ) -> Result<Self> {
-        let (server, screen) = x11rb::connect(None).map_err(|cause| super::elsewhere().because(cause))?;
+        let (server, screen) = x11rb::connect(None).map_err(|cause| super::unsupported_session().because(cause))?;
         let root = server.setup().roots[screen].root;
         let server = Arc::new(server);
-        no_repeated_releases(&server).map_err(failed)?;
-        let window = inbox(&server, root).map_err(failed)?;
-        let grab = take(&server, root, shortcut)?;
+        set_up_keyboard(&server).map_err(failed)?;
+        let window = create_message_window(&server, root).map_err(failed)?;
+        let grab = grab_key(&server, root, shortcut)?;
         let escape = Arc::new(Mutex::new(None));
-        let ear = Ear {
+        let grab_thread = GrabThread {
             server: server.clone(),
             root,
             shortcut: *shortcut,
             grab: Some(grab),
             escape: escape.clone(),
-            escape_key: locate(&server, &ESCAPE).map_err(failed)?.map(|grab| grab.keycode),
-            down: None,
+            escape_keycode: find_key(&server, &ESCAPE).map_err(failed)?.map(|grab| grab.keycode),
+            held: None,
         };
         let thread = std::thread::Builder::new()
             .name("aura-hotkey".into())
-            .spawn(move || ear.listen(window, on, trouble))
+            .spawn(move || grab_thread.run(window, on_event, on_problem))
             .map_err(failed)?;
         Ok(Self { server, root, window, escape, thread: Some(thread) })
     }
 
-    /// Takes Escape, or gives it back.
-    pub(super) fn escape(&self, wanted: bool) -> Result<()> {
-        let mut taken = lock(&self.escape);
-        match taken.take() {
-            Some(grab) if wanted => *taken = Some(grab),
-            Some(grab) => release(&self.server, self.root, &grab),
-            None if wanted => *taken = Some(take(&self.server, self.root, &ESCAPE)?),
+    /// Grabs Escape, or frees it.
+    pub(super) fn grab_escape(&self, is_wanted: bool) -> Result<()> {
+        let mut escape = self.escape.lock();
+        match escape.take() {
+            Some(grab) if is_wanted => *escape = Some(grab),
+            Some(grab) => ungrab_key(&self.server, self.root, &grab),
+            None if is_wanted => *escape = Some(grab_key(&self.server, self.root, &ESCAPE)?),
             None => {}
         }
         Ok(())
     }
 }
 
-/// Held for one exchange with the server.
-fn lock(escape: &Mutex<Option<Grab>>) -> std::sync::MutexGuard<'_, Option<Grab>> {
-    escape.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Drop for Listener {
     fn drop(&mut self) {
-        // A message to its own window wakes the thread; there is no other way to interrupt its wait.
+        // A message to its own window is the only way to interrupt the thread's wait.
         let message = xproto::ClientMessageEvent::new(32, self.window, xproto::AtomEnum::STRING, [0u32; 5]);
-        let woken = self.server.send_event(false, self.window, xproto::EventMask::NO_EVENT, message);
-        let told = woken.is_ok() && self.server.flush().is_ok();
+        let sent = self.server.send_event(false, self.window, xproto::EventMask::NO_EVENT, message);
+        let is_woken = sent.is_ok() && self.server.flush().is_ok();
         let thread = self.thread.take().filter(|thread| thread.thread().id() != std::thread::current().id());
-        if let (true, Some(thread)) = (told, thread) {
-            // Its only failure is a panic in the caller's own function, which has been reported.
+        if let (true, Some(thread)) = (is_woken, thread) {
+            // An error means that a function of the caller panicked, which was reported then.
             let _ = thread.join();
         }
     }
 }
 
-/// Whether the X server answers and can do what is needed.
-pub(super) fn reach() -> Result<()> {
-    let (server, _) = x11rb::connect(None).map_err(|cause| super::elsewhere().because(cause))?;
-    no_repeated_releases(&server).map_err(failed)
+/// Checks whether the X server answers and has the keyboard extension.
+pub(super) fn check() -> Result<()> {
+    let (server, _) = x11rb::connect(None).map_err(|cause| super::unsupported_session().because(cause))?;
+    set_up_keyboard(&server).map_err(failed)
 }
 
-/// Without this, holding a key looks like releasing and pressing it 25 times a second.
-fn no_repeated_releases(server: &RustConnection) -> Result<(), ReplyOrIdError> {
+/// Turns off repeated releases, and subscribes to changes of the keyboard layout.
+fn set_up_keyboard(server: &RustConnection) -> Result<(), ReplyOrIdError> {
     server.xkb_use_extension(1, 0)?.reply()?;
+    // Without this, a held key is released and pressed again 25 times a second.
     let flag = xkb::PerClientFlag::DETECTABLE_AUTO_REPEAT;
     let (none, keyboard) = (xkb::BoolCtrl::from(0u8), xkb::ID::USE_CORE_KBD.into());
     server.xkb_per_client_flags(keyboard, flag, flag, none, none, none)?.reply()?;
-    // Who speaks XKB is told of another layout in XKB's words only.
+    // A client that uses XKB receives layout changes only as XKB events.
     let (layout, parts) = (
         xkb::EventType::NEW_KEYBOARD_NOTIFY | xkb::EventType::MAP_NOTIFY,
         xkb::MapPart::KEY_SYMS | xkb::MapPart::MODIFIER_MAP,
@@ -127,38 +123,41 @@ fn no_repeated_releases(server: &RustConnection) -> Result<(), ReplyOrIdError> {
     Ok(())
 }
 
-/// A window that is never shown, to receive the message that ends the thread.
-fn inbox(server: &RustConnection, root: xproto::Window) -> Result<xproto::Window, ReplyOrIdError> {
+/// Creates a window that is never shown, to receive the message that ends the thread.
+fn create_message_window(server: &RustConnection, root: xproto::Window) -> Result<xproto::Window, ReplyOrIdError> {
     let window = server.generate_id()?;
-    let looks = xproto::CreateWindowAux::new();
-    server.create_window(0, window, root, 0, 0, 1, 1, 0, xproto::WindowClass::INPUT_ONLY, 0, &looks)?.check()?;
+    let attributes = xproto::CreateWindowAux::new();
+    server.create_window(0, window, root, 0, 0, 1, 1, 0, xproto::WindowClass::INPUT_ONLY, 0, &attributes)?.check()?;
     Ok(window)
 }
 
-/// Asks the server for the key.
-fn take(server: &RustConnection, root: xproto::Window, shortcut: &Shortcut) -> Result<Grab> {
-    let grab = locate(server, shortcut).map_err(failed)?.ok_or_else(|| {
+/// Grabs a shortcut.
+///
+/// # Errors
+/// The keyboard does not have the key, another program has grabbed it, or the server cannot be reached.
+fn grab_key(server: &RustConnection, root: xproto::Window, shortcut: &Shortcut) -> Result<Grab> {
+    let grab = find_key(server, shortcut).map_err(failed)?.ok_or_else(|| {
         Error::new(
-            Code::Shortcut,
-            format!("The keyboard has no key for “{shortcut}”. Choose another shortcut in the settings."),
+            ErrorCode::Shortcut,
+            format!("Your keyboard has no key for {shortcut}. Choose another shortcut in Settings."),
         )
     })?;
     for mask in grab.masks {
         let mode = xproto::GrabMode::ASYNC;
-        let asked = server.grab_key(false, root, mask, grab.keycode, mode, mode).map_err(failed)?;
-        match asked.check() {
+        let request = server.grab_key(false, root, mask, grab.keycode, mode, mode).map_err(failed)?;
+        match request.check() {
             Ok(()) => {}
             Err(ReplyError::X11Error(cause)) if cause.error_kind == ErrorKind::Access => {
-                release(server, root, &grab);
+                ungrab_key(server, root, &grab);
                 return Err(Error::new(
-                    Code::Shortcut,
+                    ErrorCode::Shortcut,
                     format!(
-                        "Another program already uses {shortcut}. Choose another shortcut in the settings, or free it there."
+                        "Another program already uses {shortcut}. Choose another shortcut in Settings, or change it in that program."
                     ),
                 ));
             }
             Err(cause) => {
-                release(server, root, &grab);
+                ungrab_key(server, root, &grab);
                 return Err(failed(cause));
             }
         }
@@ -166,21 +165,21 @@ fn take(server: &RustConnection, root: xproto::Window, shortcut: &Shortcut) -> R
     Ok(grab)
 }
 
-fn release(server: &RustConnection, root: xproto::Window, grab: &Grab) {
+fn ungrab_key(server: &RustConnection, root: xproto::Window, grab: &Grab) {
     for mask in grab.masks {
-        // What cannot be freed is freed when the connection closes.
+        // After an error, the key is freed when the connection closes.
         let _ = server.ungrab_key(grab.keycode, root, mask);
     }
     let _ = server.flush();
 }
 
-/// Finds the key and modifiers in the keyboard's present layout.
-fn locate(server: &RustConnection, shortcut: &Shortcut) -> Result<Option<Grab>, ReplyError> {
+/// Finds the keycode and modifier masks of a shortcut in the current keyboard layout; `None` if the keyboard does not have the key.
+fn find_key(server: &RustConnection, shortcut: &Shortcut) -> Result<Option<Grab>, ReplyError> {
     let (first, last) = (server.setup().min_keycode, server.setup().max_keycode);
     let map = server.get_keyboard_mapping(first, last - first + 1)?.reply()?;
     let per_key = usize::from(map.keysyms_per_keycode).max(1);
-    let keycode_of = |wanted: u32| {
-        // The first column is what the key gives without Shift; the others are other layouts.
+    let keycode_of = |wanted: RawKeysym| {
+        // The first column is the key without Shift; later columns are Shift and other layouts.
         (0..per_key).find_map(|column| {
             let keys = map.keysyms.chunks(per_key).zip(first..=last);
             keys.filter(|(syms, _)| syms.get(column) == Some(&wanted)).map(|(_, keycode)| keycode).next()
@@ -188,164 +187,165 @@ fn locate(server: &RustConnection, shortcut: &Shortcut) -> Result<Option<Grab>, 
     };
     let modifiers = server.get_modifier_mapping()?.reply()?;
     let per_modifier = usize::from(modifiers.keycodes_per_modifier()).max(1);
-    let mask_of = |keysym: u32, usual: xproto::ModMask| {
+    let mask_of = |keysym: RawKeysym, default: xproto::ModMask| {
         let keycode = keycode_of(keysym).unwrap_or(0);
         let groups = modifiers.keycodes.chunks(per_modifier);
         groups
             .zip(0u16..)
             .find(|(keys, _)| keycode != 0 && keys.contains(&keycode))
-            .map_or(usual, |(_, bit)| (1u16 << bit).into())
+            .map_or(default, |(_, bit)| (1u16 << bit).into())
     };
 
-    let Some(keycode) = keysym(shortcut.key).and_then(keycode_of) else { return Ok(None) };
+    let Some(keycode) = keysyms(shortcut.key).into_iter().flatten().find_map(keycode_of) else { return Ok(None) };
     let mut mask = xproto::ModMask::from(0u16);
-    for (held, bit) in [
+    for (is_held, bit) in [
         (shortcut.ctrl, xproto::ModMask::CONTROL),
         (shortcut.shift, xproto::ModMask::SHIFT),
-        (shortcut.alt, mask_of(ALT_LEFT, xproto::ModMask::M1)),
-        (shortcut.logo, mask_of(SUPER_LEFT, xproto::ModMask::M4)),
+        (shortcut.alt, mask_of(key::Alt_L, xproto::ModMask::M1)),
+        (shortcut.logo, mask_of(key::Super_L, xproto::ModMask::M4)),
     ] {
-        if held {
+        if is_held {
             mask |= bit;
         }
     }
-    let (caps, num) = (xproto::ModMask::LOCK, mask_of(NUM_LOCK, xproto::ModMask::M2));
+    let (caps, num) = (xproto::ModMask::LOCK, mask_of(key::Num_Lock, xproto::ModMask::M2));
     Ok(Some(Grab { keycode, masks: [mask, mask | caps, mask | num, mask | caps | num] }))
 }
 
-/// The number that X11 gives to what a key types.
-fn keysym(key: Key) -> Option<u32> {
-    Some(match key {
-        // Latin-1 is numbered as in Unicode; the rest has an offset.
-        Key::Char(char) if u32::from(char) < 0x100 => u32::from(char),
-        Key::Char(char) => 0x0100_0000 + u32::from(char),
-        Key::Function(number) => 0xffbe + u32::from(number) - 1,
+/// The keysyms by which a keyboard layout may name a key. Some characters have an older keysym besides their Unicode one.
+fn keysyms(of: Key) -> [Option<RawKeysym>; 2] {
+    let keysym = match of {
+        Key::Char(char) => return [Some(Keysym::from_char(char).raw()), Some(0x0100_0000 | u32::from(char))],
+        Key::Function(number) => key::F1 + u32::from(number) - 1,
         Key::Named(name) => match name {
-            "Space" => 0x20,
-            "Tab" => 0xff09,
-            "Enter" => 0xff0d,
-            "Escape" => 0xff1b,
-            "Backspace" => 0xff08,
-            "Insert" => 0xff63,
-            "Delete" => 0xffff,
-            "Home" => 0xff50,
-            "End" => 0xff57,
-            "PageUp" => 0xff55,
-            "PageDown" => 0xff56,
-            "Up" => 0xff52,
-            "Down" => 0xff54,
-            "Left" => 0xff51,
-            "Right" => 0xff53,
-            "Pause" => 0xff13,
-            "ScrollLock" => 0xff14,
-            "PrintScreen" => 0xff61,
-            "Menu" => 0xff67,
-            _ => return None,
+            "Space" => key::space,
+            "Tab" => key::Tab,
+            "Enter" => key::Return,
+            "Escape" => key::Escape,
+            "Backspace" => key::BackSpace,
+            "Insert" => key::Insert,
+            "Delete" => key::Delete,
+            "Home" => key::Home,
+            "End" => key::End,
+            "PageUp" => key::Page_Up,
+            "PageDown" => key::Page_Down,
+            "Up" => key::Up,
+            "Down" => key::Down,
+            "Left" => key::Left,
+            "Right" => key::Right,
+            "Pause" => key::Pause,
+            "ScrollLock" => key::Scroll_Lock,
+            "PrintScreen" => key::Print,
+            "Menu" => key::Menu,
+            _ => return [None, None],
         },
-    })
+    };
+    [Some(keysym), None]
 }
 
-/// What the thread knows.
-struct Ear {
+/// The thread that reads key events.
+struct GrabThread {
     server: Arc<RustConnection>,
     root: xproto::Window,
     shortcut: Shortcut,
-    /// `None`: the shortcut was lost.
+    /// `None` while the shortcut is lost.
     grab: Option<Grab>,
+    /// Shared with the [`Listener`].
     escape: Arc<Mutex<Option<Grab>>>,
-    /// Where Escape is in the present layout.
-    escape_key: Option<xproto::Keycode>,
-    /// The key that is held. With another layout meanwhile, the shortcut is another key, but this one goes up.
-    down: Option<xproto::Keycode>,
+    /// The Escape key in the current layout.
+    escape_keycode: Option<xproto::Keycode>,
+    /// The key that is held. After a change of the layout the shortcut is on another key, but this one is released.
+    held: Option<xproto::Keycode>,
 }
 
-impl Ear {
-    /// Waits for the key until the listener is dropped or the server goes away.
-    fn listen(mut self, window: xproto::Window, on: impl Fn(Edge), trouble: impl Fn(Option<Error>)) {
+impl GrabThread {
+    /// Reports key events until the listener is dropped or the server goes away.
+    fn run(mut self, window: xproto::Window, on_event: impl Fn(ShortcutEvent), on_problem: impl Fn(Option<Error>)) {
         loop {
             match self.server.wait_for_event() {
-                Ok(Event::KeyPress(key)) if self.down.is_none() && self.is_shortcut(&key) => {
-                    self.down = Some(key.detail);
-                    on(Edge::Press);
+                Ok(Event::KeyPress(key)) if self.held.is_none() && self.is_shortcut(&key) => {
+                    self.held = Some(key.detail);
+                    on_event(ShortcutEvent::Press);
                 }
-                // While a key of ours is held, the server tells of every key.
-                Ok(Event::KeyPress(key)) if Some(key.detail) == self.escape_key && self.down != Some(key.detail) => {
-                    on(Edge::Escape);
+                // While a grabbed key is held, the server reports every key.
+                Ok(Event::KeyPress(key))
+                    if Some(key.detail) == self.escape_keycode && self.held != Some(key.detail) =>
+                {
+                    on_event(ShortcutEvent::Escape);
                 }
-                Ok(Event::KeyRelease(key)) if self.down == Some(key.detail) => {
-                    self.down = None;
-                    on(Edge::Release);
+                Ok(Event::KeyRelease(key)) if self.held == Some(key.detail) => {
+                    self.held = None;
+                    on_event(ShortcutEvent::Release);
                 }
                 Ok(Event::ClientMessage(message)) if message.window == window => break,
-                // Another layout may have the key elsewhere.
-                Ok(Event::XkbMapNotify(_) | Event::XkbNewKeyboardNotify(_)) => self.follow(&trouble),
+                Ok(Event::XkbMapNotify(_) | Event::XkbNewKeyboardNotify(_)) => self.regrab(&on_problem),
                 Ok(_) => {}
                 Err(cause) => {
-                    tracing::warn!(%cause, "the display went away; the shortcut no longer works");
-                    trouble(Some(failed(cause)));
+                    tracing::warn!(%cause, "the connection to the display was lost; the shortcut no longer works");
+                    on_problem(Some(failed(cause)));
                     break;
                 }
             }
         }
         if let Some(grab) = &self.grab {
-            release(&self.server, self.root, grab);
+            ungrab_key(&self.server, self.root, grab);
         }
-        if self.down.is_some() {
-            // Whoever listens must not believe that the key is held for ever.
-            on(Edge::Release);
+        if self.held.is_some() {
+            // Otherwise the key would count as held for ever.
+            on_event(ShortcutEvent::Release);
         }
     }
 
     fn is_shortcut(&self, key: &xproto::KeyPressEvent) -> bool {
         let Some(grab) = self.grab.as_ref().filter(|grab| grab.keycode == key.detail) else { return false };
-        // A shortcut with Escape in it is told from Escape alone by what is held with it.
-        let held = u16::from(key.state) & 0xff;
-        Some(key.detail) != self.escape_key || grab.masks.iter().any(|mask| u16::from(*mask) == held)
+        // A shortcut on the Escape key differs from Escape alone by its modifiers.
+        let modifiers = u16::from(key.state) & 0xff;
+        Some(key.detail) != self.escape_keycode || grab.masks.iter().any(|mask| u16::from(*mask) == modifiers)
     }
 
-    /// Takes the keys where they are now.
-    fn follow(&mut self, trouble: &impl Fn(Option<Error>)) {
-        let lost = self.grab.is_none();
+    /// Moves the grabs to the keys of the new keyboard layout.
+    fn regrab(&mut self, on_problem: &impl Fn(Option<Error>)) {
+        let was_lost = self.grab.is_none();
         if let Some(grab) = self.grab.take() {
-            release(&self.server, self.root, &grab);
+            ungrab_key(&self.server, self.root, &grab);
         }
-        match again(|| take(&self.server, self.root, &self.shortcut)) {
+        match retry(|| grab_key(&self.server, self.root, &self.shortcut)) {
             Ok(grab) => {
                 self.grab = Some(grab);
-                if lost {
-                    trouble(None);
+                if was_lost {
+                    on_problem(None);
                 }
             }
             Err(error) => {
                 tracing::warn!(%error, "the shortcut was lost when the keyboard layout changed");
-                trouble(Some(error));
+                on_problem(Some(error));
             }
         }
-        let mut escape = lock(&self.escape);
+        let mut escape = self.escape.lock();
         if let Some(grab) = escape.take() {
-            release(&self.server, self.root, &grab);
-            *escape = again(|| take(&self.server, self.root, &ESCAPE)).ok();
+            ungrab_key(&self.server, self.root, &grab);
+            *escape = retry(|| grab_key(&self.server, self.root, &ESCAPE)).ok();
         }
         drop(escape);
-        self.escape_key = locate(&self.server, &ESCAPE).ok().flatten().map(|grab| grab.keycode);
+        self.escape_keycode = find_key(&self.server, &ESCAPE).ok().flatten().map(|grab| grab.keycode);
     }
 }
 
-/// Asks for a key until it is free, for a little while.
-fn again(take: impl Fn() -> Result<Grab>) -> Result<Grab> {
-    for _ in 1..ASKED {
-        if let Ok(grab) = take() {
+/// Tries to grab a key up to [`GRAB_ATTEMPTS`] times.
+fn retry(grab: impl Fn() -> Result<Grab>) -> Result<Grab> {
+    for _ in 1..GRAB_ATTEMPTS {
+        if let Ok(grab) = grab() {
             return Ok(grab);
         }
-        std::thread::sleep(ASKED_AGAIN);
+        std::thread::sleep(GRAB_RETRY_DELAY);
     }
-    take()
+    grab()
 }
 
 fn failed(cause: impl std::fmt::Display) -> Error {
     Error::new(
-        Code::Shortcut,
-        "The shortcut could not be set on this display. Use `aura ptt press` and `aura ptt release` instead.",
+        ErrorCode::Shortcut,
+        "AURA could not register its shortcut on this display. Use `aura ptt press` and `aura ptt release` instead.",
     )
     .because(cause)
 }

@@ -1,56 +1,56 @@
 //! Records from the microphone.
 //!
-//! Three threads take part. The sound system's own calls back with samples, which go into a ring and nowhere else. The owner
-//! opens the stream and keeps it; starting one on PulseAudio can block for seconds. The pump empties the ring, brings the samples to
-//! the rate of speech, sends them on, and watches that they keep coming.
+//! Three threads take part. The sound system calls back on its own thread, which only puts samples into a ring. The capture thread
+//! opens the stream and keeps it, because starting one on PulseAudio can block for seconds. The pump empties the ring, resamples to the
+//! rate of speech recognition, sends the samples on, and checks that they keep coming.
 
 mod capture;
 mod pump;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aura_core::error::{Code, Error, Result};
+use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::{Device, Microphone, Recording};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::hosts::{ANSWER_LIMIT, Found, Hosts, Missing, Way, explain};
-use crate::off::{Stuck, off_runtime};
+use crate::audio_devices::{AudioHost, DeviceError, Direction, SERVER_TIMEOUT, device_error, list};
 
-/// Blocks that may wait for the listener: more than two seconds.
-const WAITING: usize = 256;
+/// Blocks that are queued for the reader at most: more than two seconds.
+const MAX_QUEUED_BLOCKS: usize = 256;
 
-/// How often it is looked whether the microphone is still connected while it records.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// Time between two checks that the microphone is still connected.
+const CONNECTION_CHECK: Duration = Duration::from_secs(1);
 
-/// The microphones that the sound system offers.
+/// The sound system's microphones, recorded through cpal.
 #[derive(Default)]
-pub struct SoundMicrophone {
-    hosts: Arc<Hosts>,
+pub struct CpalMicrophone {
+    host: Arc<AudioHost>,
 }
 
 #[async_trait]
-impl Microphone for SoundMicrophone {
+impl Microphone for CpalMicrophone {
     async fn record(&self, device: Option<&str>) -> Result<Recording> {
-        let (blocks, out) = mpsc::channel(WAITING);
+        let (blocks, received) = mpsc::channel(MAX_QUEUED_BLOCKS);
         let stop = CancellationToken::new();
-        let (tell, told) = oneshot::channel();
-        let owner = Owner { hosts: self.hosts.clone(), name: device.map(str::to_owned), blocks, stop: stop.clone() };
+        let (sender, opened) = oneshot::channel();
+        let capture =
+            CaptureThread { host: self.host.clone(), device: device.map(str::to_owned), blocks, stop: stop.clone() };
         std::thread::Builder::new()
             .name("aura-microphone".into())
-            .spawn(move || owner.run(tell))
+            .spawn(move || capture.run(sender))
             .map_err(Error::internal)?;
-        let pump = match tokio::time::timeout(ANSWER_LIMIT, told).await {
+        let pump = match tokio::time::timeout(SERVER_TIMEOUT, opened).await {
             Ok(Ok(Ok(pump))) => pump,
             Ok(Ok(Err(error))) => return Err(error),
-            Ok(Err(_)) => return Err(Error::internal("the microphone's thread ended early")),
+            Ok(Err(_)) => return Err(Error::internal("the microphone thread ended unexpectedly")),
             Err(_) => {
                 stop.cancel();
-                return Err(silent());
+                return Err(no_sound_error());
             }
         };
         // The pump sleeps between callbacks; a stop must not wait for the next one.
@@ -59,99 +59,87 @@ impl Microphone for SoundMicrophone {
             stopped.cancelled().await;
             pump.unpark();
         });
-        Ok(Recording::new(out, stop))
+        Ok(Recording::new(received, stop))
     }
 
     async fn devices(&self) -> Result<Vec<Device>> {
-        list(self.hosts.clone(), Way::In).await
+        list(self.host.clone(), Direction::Input).await
     }
 }
 
-/// The devices of one kind, for both directions.
-pub(crate) async fn list(hosts: Arc<Hosts>, way: Way) -> Result<Vec<Device>> {
-    match off_runtime("aura-devices", ANSWER_LIMIT, move || hosts.list(way)).await {
-        Ok(Ok(devices)) => Ok(devices),
-        Ok(Err(cause)) => Err(explain(way, None, &Missing::Refused(cause))),
-        Err(Stuck::Limit) => Err(match way {
-            Way::In => silent(),
-            Way::Out => Error::new(Code::NoSpeaker, "The sound system does not answer. Restart it or your computer."),
-        }),
-        Err(Stuck::Broke) => Err(Error::internal("the thread that lists devices ended early")),
-    }
-}
-
-/// No sample came.
-fn silent() -> Error {
+/// The microphone delivered no samples.
+fn no_sound_error() -> Error {
     Error::new(
-        Code::NoMicrophone,
-        "The microphone gives no sound. Check that it is connected and not switched off, or pick another in Settings.",
+        ErrorCode::NoMicrophone,
+        "The microphone delivers no sound. Check that it is connected and switched on, or choose another one in Settings.",
     )
 }
 
-/// Opens the stream and keeps it until the recording ends. A stream must stay on the thread that made it.
-struct Owner {
-    hosts: Arc<Hosts>,
-    name: Option<String>,
+/// Opens the stream and keeps it until the recording ends. A cpal stream must stay on the thread that opened it.
+struct CaptureThread {
+    host: Arc<AudioHost>,
+    /// The requested microphone; `None` for the default one.
+    device: Option<String>,
     blocks: mpsc::Sender<Result<Vec<i16>>>,
     stop: CancellationToken,
 }
 
-impl Owner {
-    fn run(self, tell: oneshot::Sender<Result<std::thread::Thread>>) {
-        let opened = self.open();
-        let (stream, feed, id) = match opened {
+impl CaptureThread {
+    fn run(self, sender: oneshot::Sender<Result<std::thread::Thread>>) {
+        let (stream, buffer, id) = match self.open() {
             Ok(opened) => opened,
             Err(error) => {
-                let _ = tell.send(Err(error));
+                let _ = sender.send(Err(error));
                 return;
             }
         };
-        let (ended, end) = std::sync::mpsc::channel::<()>();
-        let shared = feed.shared.clone();
-        let pump = pump::Pump::new(feed, self.blocks, self.stop.clone());
+        // Nothing is sent: the channel closes when the pump ends.
+        let (pump_lives, pump_ended) = sync_channel::<()>(0);
+        let status = buffer.status.clone();
+        let pump = pump::Pump::new(buffer, self.blocks, self.stop.clone());
         let pump = std::thread::Builder::new().name("aura-microphone-pump".into()).spawn(move || {
             pump.run();
-            drop(ended);
+            drop(pump_lives);
         });
         match pump {
             Ok(pump) => {
-                shared.wake(pump.thread().clone());
-                // A caller that gave up has cancelled; the pump sees that.
-                let _ = tell.send(Ok(pump.thread().clone()));
+                status.set_pump(pump.thread().clone());
+                // A caller that gave up has cancelled the token, which ends the pump.
+                let _ = sender.send(Ok(pump.thread().clone()));
             }
             Err(cause) => {
-                let _ = tell.send(Err(Error::internal(cause)));
+                let _ = sender.send(Err(Error::internal(cause)));
                 return;
             }
         }
         if let Err(cause) = cpal::traits::StreamTrait::play(&stream) {
             tracing::warn!(%cause, "the microphone could not be started");
-            shared.fail(cause);
+            status.fail(cause);
         }
-        // The pump ends at stop, at loss, or when nobody listens; its end of the channel closes with it.
-        while end.recv_timeout(LOOK_AFTER) == Err(RecvTimeoutError::Timeout) {
-            if self.hosts.is_gone(&id) {
-                shared.fail(cpal::ErrorKind::DeviceNotAvailable.into());
+        // The pump ends when the recording is stopped, lost, or dropped by its reader.
+        while pump_ended.recv_timeout(CONNECTION_CHECK) == Err(RecvTimeoutError::Timeout) {
+            if self.host.is_gone(&id) {
+                status.fail(cpal::ErrorKind::DeviceNotAvailable.into());
             }
         }
         drop(stream);
-        if shared.lost.load(Ordering::Acquire) {
-            self.hosts.forget();
+        if status.is_lost.load(Ordering::Acquire) {
+            self.host.invalidate();
         }
     }
 
-    /// Opens the device; when that fails, once more with everything looked up anew.
-    fn open(&self) -> Result<(cpal::Stream, capture::Feed, String)> {
+    /// Opens the device. When that fails, tries once more with a new connection and a new list of devices.
+    fn open(&self) -> Result<(cpal::Stream, capture::CaptureBuffer, String)> {
         let attempt = || {
-            let found: Found = self.hosts.find(Way::In, self.name.as_deref())?;
-            let (stream, feed) = capture::open(&found).map_err(Missing::Refused)?;
-            Ok((stream, feed, found.id))
+            let device = self.host.find(Direction::Input, self.device.as_deref())?;
+            let (stream, buffer) = capture::open(&device).map_err(DeviceError::Failed)?;
+            Ok((stream, buffer, device.id))
         };
         attempt()
             .or_else(|_| {
-                self.hosts.forget();
+                self.host.invalidate();
                 attempt()
             })
-            .map_err(|missing| explain(Way::In, self.name.as_deref(), &missing))
+            .map_err(|error| device_error(Direction::Input, self.device.as_deref(), &error))
     }
 }

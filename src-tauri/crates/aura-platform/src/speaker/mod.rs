@@ -1,10 +1,9 @@
-//! Plays speech through one stream that stays open.
+//! Plays speech through one output stream that stays open.
 //!
-//! Opening a device costs more than all the rest of a turn, and a sleeping one swallows the first words; so the stream is opened
-//! at the press, plays silence from its ring when there is nothing to say, and is only rebuilt when the device is gone or the person
-//! changed it. When nobody has spoken for a while it is closed, because even silence takes the processor every 10 ms.
+//! Opening a device takes longer than all the rest of a turn, and a sleeping device swallows the first words. So the stream is opened
+//! at the press, plays silence when there is nothing to say, and is opened again only when the device is lost or another one is
+//! selected. It is closed after a while without use, because even silence costs processor time every 10 ms.
 
-mod decode;
 mod output;
 mod ring;
 
@@ -13,72 +12,70 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aura_core::audio::Pcm;
-use aura_core::error::{Code, Error, Result};
+use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::{Device, Output, Speaker};
-use bytes::Bytes;
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 
-use self::output::Line;
-use crate::hosts::{ANSWER_LIMIT, Hosts, Missing, PLAY_FRAMES, Way, explain};
-use crate::off::off_runtime;
+use self::output::OutputStream;
+use crate::audio_devices::{AudioHost, DeviceError, Direction, OUTPUT_FRAMES, SERVER_TIMEOUT, device_error};
+use crate::blocking::run_blocking;
 
-/// The question for the default output takes a millisecond; a sound server that needs longer is not waited for.
-const DEFAULT_LIMIT: Duration = Duration::from_millis(300);
+/// Longest wait for the name of the default output, which usually takes 1 ms. After that the open stream is kept.
+const DEFAULT_OUTPUT_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// How long the stream stays open after it was used last: as long as one turn follows another.
-const RESTS: Duration = Duration::from_secs(20);
+/// How long an unused stream stays open: long enough for follow-up questions.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Callbacks are never longer than this: 40 ms at 48 kHz.
-const MOST_FRAMES: u32 = 4 * PLAY_FRAMES;
+/// Longest callback, in frames: 40 ms at 48 kHz.
+const MAX_OUTPUT_FRAMES: u32 = 4 * OUTPUT_FRAMES;
 
-/// The outputs that the sound system offers.
-pub struct SoundSpeaker {
-    hosts: Arc<Hosts>,
-    /// Frames per callback; grows when the computer is too busy for short ones.
+/// The sound system's outputs, played through cpal.
+pub struct CpalSpeaker {
+    host: Arc<AudioHost>,
+    /// Frames per callback. Doubled after underruns, up to [`MAX_OUTPUT_FRAMES`].
     frames: AtomicU32,
-    open: Arc<Mutex<Option<Open>>>,
-    rests: Duration,
+    open: Arc<Mutex<Option<OpenStream>>>,
+    idle_timeout: Duration,
 }
 
 /// The stream that is open.
-struct Open {
-    /// What was asked for; `None`: the default output.
-    name: Option<String>,
-    /// What it turned out to be.
+struct OpenStream {
+    /// The device that was requested; `None` for the default output.
+    requested: Option<String>,
+    /// The device that was opened.
     id: String,
-    line: Arc<Line>,
+    stream: Arc<OutputStream>,
 }
 
-impl Default for SoundSpeaker {
+impl Default for CpalSpeaker {
     fn default() -> Self {
-        Self { hosts: Arc::default(), frames: AtomicU32::new(PLAY_FRAMES), open: Arc::default(), rests: RESTS }
+        Self::with_idle_timeout(IDLE_TIMEOUT)
     }
 }
 
-impl SoundSpeaker {
-    /// One that closes its stream so long after it was used last.
-    pub fn resting_after(rests: Duration) -> Self {
-        Self { rests, ..Self::default() }
+impl CpalSpeaker {
+    /// A speaker that closes its stream after `idle_timeout` without use.
+    pub fn with_idle_timeout(idle_timeout: Duration) -> Self {
+        Self { host: Arc::default(), frames: AtomicU32::new(OUTPUT_FRAMES), open: Arc::default(), idle_timeout }
     }
 
-    /// Whether the open stream still is the one that is wanted.
-    async fn fits(&self, open: &Open, name: Option<&str>) -> bool {
-        if open.line.is_lost() || open.name.as_deref() != name {
+    /// Whether the open stream can be used again for this device.
+    async fn is_current(&self, open: &OpenStream, device: Option<&str>) -> bool {
+        if open.stream.is_lost() || open.requested.as_deref() != device {
             return false;
         }
         let frames = self.frames.load(Ordering::Relaxed);
-        if open.line.stumbles() && frames < MOST_FRAMES {
+        if open.stream.has_underruns() && frames < MAX_OUTPUT_FRAMES {
             self.frames.store(2 * frames, Ordering::Relaxed);
             return false;
         }
-        if name.is_some() {
+        if device.is_some() {
             return true;
         }
-        // Headphones were plugged in: sound servers make them the default, but do not move a stream that names its device.
-        let hosts = self.hosts.clone();
-        match off_runtime("aura-default-output", DEFAULT_LIMIT, move || hosts.default_output()).await {
+        // Headphones may have been plugged in: sound servers make them the default, but do not move a stream that names its device.
+        let host = self.host.clone();
+        match run_blocking("aura-default-output", DEFAULT_OUTPUT_TIMEOUT, move || host.default_output()).await {
             Ok(Some(id)) => id == open.id,
             _ => true,
         }
@@ -86,93 +83,93 @@ impl SoundSpeaker {
 }
 
 #[async_trait]
-impl Speaker for SoundSpeaker {
+impl Speaker for CpalSpeaker {
     async fn open(&self, device: Option<&str>) -> Result<Arc<dyn Output>> {
-        // Held while opening, so that two callers do not open two streams.
+        // Locked while opening, so that two callers do not open two streams.
         let mut open = self.open.lock().await;
-        if let Some(now) = &*open {
-            if self.fits(now, device).await {
-                return Ok(now.line.clone());
+        if let Some(current) = &*open {
+            if self.is_current(current, device).await {
+                return Ok(current.stream.clone());
             }
-            if now.line.is_lost() {
-                self.hosts.forget();
+            if current.stream.is_lost() {
+                self.host.invalidate();
             }
             *open = None;
         }
-        let (tell, told) = oneshot::channel();
-        let (hosts, name, frames) =
-            (self.hosts.clone(), device.map(str::to_owned), self.frames.load(Ordering::Relaxed));
+        let (sender, receiver) = oneshot::channel();
+        let (host, name, frames) = (self.host.clone(), device.map(str::to_owned), self.frames.load(Ordering::Relaxed));
         std::thread::Builder::new()
             .name("aura-speaker".into())
-            .spawn(move || keep(&hosts, name.as_deref(), frames, tell))
+            .spawn(move || run_stream(&host, name.as_deref(), frames, sender))
             .map_err(Error::internal)?;
-        let (id, line) = match tokio::time::timeout(ANSWER_LIMIT, told).await {
+        let (id, stream) = match tokio::time::timeout(SERVER_TIMEOUT, receiver).await {
             Ok(Ok(opened)) => opened?,
-            Ok(Err(_)) => return Err(Error::internal("the speaker's thread ended early")),
+            Ok(Err(_)) => return Err(Error::internal("the speaker thread ended unexpectedly")),
             Err(_) => {
-                self.hosts.forget();
+                self.host.invalidate();
                 return Err(Error::new(
-                    Code::NoSpeaker,
-                    "The sound system does not answer. Restart it or your computer.",
+                    ErrorCode::NoSpeaker,
+                    "The sound system does not respond. Restart it or your computer.",
                 ));
             }
         };
-        let line = Arc::new(line);
-        *open = Some(Open { name: device.map(str::to_owned), id, line: line.clone() });
-        tokio::spawn(rest(Arc::downgrade(&self.open), Arc::downgrade(&line), self.rests));
-        Ok(line)
+        let stream = Arc::new(stream);
+        *open = Some(OpenStream { requested: device.map(str::to_owned), id, stream: stream.clone() });
+        tokio::spawn(close_when_idle(Arc::downgrade(&self.open), Arc::downgrade(&stream), self.idle_timeout));
+        Ok(stream)
     }
 
     async fn devices(&self) -> Result<Vec<Device>> {
-        crate::microphone::list(self.hosts.clone(), Way::Out).await
-    }
-
-    fn decode(&self, file: Bytes) -> Result<Pcm> {
-        decode::decode(file)
+        crate::audio_devices::list(self.host.clone(), Direction::Output).await
     }
 }
 
-/// Closes the stream when nobody has used it for so long. Ends with the stream.
-async fn rest(place: Weak<Mutex<Option<Open>>>, line: Weak<Line>, rests: Duration) {
-    let mut used = Instant::now();
+/// Closes the stream after `timeout` without use. Ends when the stream is closed or replaced.
+async fn close_when_idle(open: Weak<Mutex<Option<OpenStream>>>, stream: Weak<OutputStream>, timeout: Duration) {
+    let mut last_used = Instant::now();
     loop {
-        tokio::time::sleep(rests / 4).await;
-        let Some(place) = place.upgrade() else { return };
-        // Held, so that nobody takes the stream while it is looked at.
-        let mut open = place.lock().await;
-        let Some(now) = open.as_ref().filter(|now| std::ptr::eq(Arc::as_ptr(&now.line), line.as_ptr())) else { return };
-        if Arc::strong_count(&now.line) > 1 || now.line.is_playing() {
-            used = Instant::now();
-        } else if used.elapsed() >= rests {
+        tokio::time::sleep(timeout / 4).await;
+        let Some(open) = open.upgrade() else { return };
+        // Locked, so that the stream is not handed out during the check.
+        let mut open = open.lock().await;
+        let is_ours = |current: &&OpenStream| std::ptr::eq(Arc::as_ptr(&current.stream), stream.as_ptr());
+        let Some(current) = open.as_ref().filter(is_ours) else { return };
+        if Arc::strong_count(&current.stream) > 1 || current.stream.is_playing() {
+            last_used = Instant::now();
+        } else if last_used.elapsed() >= timeout {
             *open = None;
             return;
         }
     }
 }
 
-/// Opens the stream and keeps it while the other end is used. A stream must stay on the thread that made it.
-fn keep(hosts: &Hosts, name: Option<&str>, frames: u32, tell: oneshot::Sender<Result<(String, Line)>>) {
+/// Opens a stream, sends it to the caller, and keeps it until the caller drops it. A cpal stream must stay on the thread that opened
+/// it.
+fn run_stream(
+    host: &AudioHost,
+    device: Option<&str>,
+    frames: u32,
+    sender: oneshot::Sender<Result<(String, OutputStream)>>,
+) {
     let attempt = || {
-        let found = hosts.find(Way::Out, name)?;
-        let (stream, line, end) = output::open(&found, frames).map_err(Missing::Refused)?;
-        cpal::traits::StreamTrait::play(&stream).map_err(Missing::Refused)?;
-        Ok((found.id, stream, line, end))
+        let device = host.find(Direction::Output, device)?;
+        let (stream, keeper) = output::open(&device, frames).map_err(DeviceError::Failed)?;
+        keeper.play().map_err(DeviceError::Failed)?;
+        Ok((device.id, stream, keeper))
     };
     let opened = attempt().or_else(|_| {
-        // Devices vanish and come back: once more with everything looked up anew.
-        hosts.forget();
+        // A device may have been replaced: try once more with a new connection and a new list.
+        host.invalidate();
         attempt()
     });
     match opened {
-        Ok((id, stream, line, end)) => {
-            if tell.send(Ok((id, line))).is_ok() {
-                // Returns when the line is dropped.
-                let _ = end.recv();
-            }
-            drop(stream);
+        Ok((id, stream, keeper)) => {
+            // When the caller has given up, the stream is dropped here and the keeper ends at once.
+            let _ = sender.send(Ok((id, stream)));
+            keeper.run();
         }
-        Err(missing) => {
-            let _ = tell.send(Err(explain(Way::Out, name, &missing)));
+        Err(error) => {
+            let _ = sender.send(Err(device_error(Direction::Output, device, &error)));
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Names of fields: both spellings are accepted, unknown ones are refused.
+//! Field names of generateContent: camel case and snake case are accepted, unknown fields rejected.
 
 use serde_json::{Map, Value};
 
 use super::errors;
-use crate::refusal::Refusal;
+use crate::error_reply::ErrorReply;
 
 const TOP: &[&str] = &[
     "model",
@@ -83,8 +83,8 @@ const PART: &[&str] = &[
     "mediaProcessing",
 ];
 
-/// Below these the names are the user's own.
-const OWN: &[&str] = &[
+/// Fields whose content has names chosen by the user. These names are kept.
+const USER_NAMED: &[&str] = &[
     "args",
     "response",
     "parameters",
@@ -95,15 +95,15 @@ const OWN: &[&str] = &[
     "partMetadata",
 ];
 
-/// The same JSON with every field of the API in lowerCamelCase.
-pub(super) fn camel(value: &Value) -> Value {
+/// A copy of `value` with every API field in lowerCamelCase.
+pub(super) fn to_camel_case(value: &Value) -> Value {
     match value {
-        Value::Array(items) => Value::Array(items.iter().map(camel).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(to_camel_case).collect()),
         Value::Object(fields) => {
             let mut out = Map::new();
             for (name, field) in fields {
                 let name = camel_name(name);
-                let field = if OWN.contains(&name.as_str()) { field.clone() } else { camel(field) };
+                let field = if USER_NAMED.contains(&name.as_str()) { field.clone() } else { to_camel_case(field) };
                 out.insert(name, field);
             }
             Value::Object(out)
@@ -123,25 +123,25 @@ fn camel_name(name: &str) -> String {
     out
 }
 
-/// Refuses fields that the API does not have. `body` is in camel case.
-pub(super) fn check(body: &Value) -> Result<(), Refusal> {
-    known(body, TOP, "")?;
+/// Rejects unknown fields. `body` is in camel case.
+pub(super) fn reject_unknown(body: &Value) -> Result<(), ErrorReply> {
+    check_names(body, TOP, "")?;
     let config = &body["generationConfig"];
-    known(config, GENERATION, "generation_config")?;
-    known(&config["thinkingConfig"], THINKING, "generation_config.thinking_config")?;
-    known(&config["speechConfig"], SPEECH, "generation_config.speech_config")?;
-    known(&config["audioTranscriptionConfig"], TRANSCRIPTION, "generation_config.audio_transcription_config")?;
+    check_names(config, GENERATION, "generation_config")?;
+    check_names(&config["thinkingConfig"], THINKING, "generation_config.thinking_config")?;
+    check_names(&config["speechConfig"], SPEECH, "generation_config.speech_config")?;
+    check_names(&config["audioTranscriptionConfig"], TRANSCRIPTION, "generation_config.audio_transcription_config")?;
     for (content, parts) in
         body["contents"].as_array().into_iter().flatten().map(|content| &content["parts"]).enumerate()
     {
         for (at, part) in parts.as_array().into_iter().flatten().enumerate() {
-            known(part, PART, &format!("contents[{content}].parts[{at}]"))?;
+            check_names(part, PART, &format!("contents[{content}].parts[{at}]"))?;
         }
     }
     Ok(())
 }
 
-fn known(object: &Value, names: &[&str], path: &str) -> Result<(), Refusal> {
+fn check_names(object: &Value, names: &[&str], path: &str) -> Result<(), ErrorReply> {
     let unknown = object.as_object().and_then(|fields| fields.keys().find(|name| !names.contains(&name.as_str())));
     unknown.map_or(Ok(()), |name| Err(errors::unknown_field(name, path)))
 }
@@ -153,15 +153,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_are_one_and_own_names_stay() {
-        let body = camel(&json!({
+    fn both_spellings_are_accepted_and_names_chosen_by_the_user_are_kept() {
+        let body = to_camel_case(&json!({
             "generation_config": {"max_output_tokens": 4},
             "contents": [{"parts": [{"function_call": {"name": "f", "args": {"my_name": 1}}}]}],
         }));
         assert_eq!(body["generationConfig"]["maxOutputTokens"], 4);
         assert_eq!(body["contents"][0]["parts"][0]["functionCall"]["args"]["my_name"], 1);
-        assert!(check(&body).is_ok());
-        assert!(check(&json!({"contents": [], "colour": 1})).is_err());
-        assert!(check(&json!({"generationConfig": {"audioTranscriptionConfig": {"colour": 1}}})).is_err());
+        assert!(reject_unknown(&body).is_ok());
+        assert!(reject_unknown(&json!({"contents": [], "colour": 1})).is_err());
+        assert!(reject_unknown(&json!({"generationConfig": {"audioTranscriptionConfig": {"colour": 1}}})).is_err());
     }
 }

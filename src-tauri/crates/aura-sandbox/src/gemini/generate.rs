@@ -4,166 +4,109 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::models::{self, Kind, Model};
-use super::request::{self, Generate};
-use super::{admit, fields, parameter, speech};
-use crate::call::Call;
-use crate::compose::{Answer, Finish, compose, tokens};
+use super::auth::{check_access, query_parameter};
+use super::generate_request::{self, GenerateRequest};
+use super::models::{self, GeminiModel, GeminiModelKind};
+use super::response::{ResponseMode, base_response, candidate_response, in_json_array, stream_reply};
+use super::{fields, speech};
+use crate::completion::{Completion, FinishReason, complete};
+use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::{FaultKind, FilterForm};
-use crate::hearing::{due, listen, transcribe};
-use crate::kinds::Service;
-use crate::refusal::{Cause, Refusal};
-use crate::reply::{Frame, Part, Reply};
-use crate::speech::Heard;
-use crate::vision::Picture;
+use crate::http_reply::{FrameKind, HttpReply};
+use crate::ids::Service;
+use crate::request::RequestContext;
+use crate::request_image::RequestImage;
+use crate::speech::recogniser::Transcript;
+use crate::text::estimate_tokens;
+use crate::transcription::{received_audio, transcribe, transcript_due};
 
-/// Tokens of one second of sound.
+/// Prompt tokens for one second of audio.
 const AUDIO_TOKENS: f64 = 32.0;
 
-/// base64 of "sandbox-signature".
+/// Thought signature: base64 of "sandbox-signature".
 const SIGNATURE: &str = "c2FuZGJveC1zaWduYXR1cmU=";
 
-/// How the answer is to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    Whole,
-    Events,
-    Array,
-}
-
-pub(super) async fn answer(call: &mut Call) -> Result<Reply, Refusal> {
-    let tail = call.path.rsplit_once("/models/").map_or("", |(_, tail)| tail).replace("%3A", ":");
+pub(super) async fn handle(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    let tail = context.path.rsplit_once("/models/").map_or("", |(_, tail)| tail).replace("%3A", ":");
     let (id, method) = tail.split_once(':').unwrap_or((&tail, ""));
-    let form = match method {
-        "generateContent" => Form::Whole,
-        "streamGenerateContent" if parameter(call, "alt") == Some("sse") => Form::Events,
-        "streamGenerateContent" => Form::Array,
+    let mode = match method {
+        "generateContent" => ResponseMode::Single,
+        "streamGenerateContent" if query_parameter(context, "alt") == Some("sse") => ResponseMode::Sse,
+        "streamGenerateContent" => ResponseMode::JsonArray,
         _ => {
-            let route = Cause::UnknownRoute { method: call.method.clone(), path: call.path.clone() };
-            return Err(call.refuse(&route));
+            let route = ErrorCause::UnknownRoute { method: context.method.clone(), path: context.path.clone() };
+            return Err(context.error(&route));
         }
     };
-    let result = generate(call, id, form).await;
-    result.map_err(|refusal| if form == Form::Array { in_array(refusal) } else { refusal })
+    let result = generate(context, id, mode).await;
+    result.map_err(|error_reply| if mode == ResponseMode::JsonArray { in_json_array(error_reply) } else { error_reply })
 }
 
-/// Without `alt=sse` even an error comes in an array.
-fn in_array(mut refusal: Refusal) -> Refusal {
-    if refusal.content_type == "application/json" {
-        refusal.body = [b"[", &refusal.body[..], b"]\n"].concat().into();
-    }
-    refusal
-}
-
-async fn generate(call: &mut Call, id: &str, form: Form) -> Result<Reply, Refusal> {
-    admit(call)?;
-    let body = fields::camel(&call.json()?);
-    let mut request = request::read(&body).map_err(|message| call.invalid(message))?;
-    call.meet(request.service(id), id).await?;
-    let model = models::find(call, id)?;
-    fields::check(&body)?;
+async fn generate(context: &mut RequestContext, id: &str, mode: ResponseMode) -> Result<HttpReply, ErrorReply> {
+    check_access(context)?;
+    let body = fields::to_camel_case(&context.json()?);
+    let mut request = generate_request::parse(&body).map_err(|message| context.invalid_request(message))?;
+    context.apply_fault(request.service(id), id).await?;
+    let model = models::find(context, id)?;
+    fields::reject_unknown(&body)?;
     let config = &body["generationConfig"];
-    if model.kind != Kind::Tts {
-        request::check_thinking(model, config).map_err(|message| call.invalid(message))?;
+    if model.kind != GeminiModelKind::Tts {
+        generate_request::check_thinking(model, config).map_err(|message| context.invalid_request(message))?;
     } else if !body["systemInstruction"].is_null() {
-        return Err(call.invalid("Developer instruction is not enabled for this model"));
+        return Err(context.invalid_request("Developer instruction is not enabled for this model"));
     }
-    request::check_calls(model, &body).map_err(|message| call.invalid(message))?;
-    request::check_modalities(model, config).map_err(|message| call.invalid(message))?;
-    if call.filter() == Some(FilterForm::Prompt) {
-        return Ok(blocked(call, model, form));
+    generate_request::check_calls(model, &body).map_err(|message| context.invalid_request(message))?;
+    generate_request::check_modalities(model, config).map_err(|message| context.invalid_request(message))?;
+    if context.content_filter() == Some(FilterForm::Prompt) {
+        return Ok(blocked(context, model, mode));
     }
-    if model.kind == Kind::Tts {
-        return speech::answer(call, model, &body, &request, form).await;
+    if model.kind == GeminiModelKind::Tts {
+        return speech::handle(context, model, &body, &request, mode).await;
     }
-    let heard = hear(call, &mut request).await?;
-    if call.service == Service::Stt {
-        return Ok(transcript(call, model, &request, &heard, form));
+    let transcript = transcribe_all(context, &mut request).await?;
+    if context.service == Service::Stt {
+        return Ok(transcript_reply(context, model, &request, &transcript, mode));
     }
     for bytes in std::mem::take(&mut request.images) {
-        let picture = Picture::read(bytes).await;
-        let picture = picture.ok_or_else(|| call.invalid("Unable to process input image. Please retry or report."))?;
-        request.question.pictures.push(picture);
+        let image = RequestImage::read(bytes).await;
+        let image =
+            image.ok_or_else(|| context.invalid_request("Unable to process input image. Please retry or report."))?;
+        request.prompt.images.push(image);
     }
-    if !heard.text.is_empty() {
-        // The question about the sound and what is said in it: a rule may look for either.
-        request.question.heard = format!("{} {}", request.question.heard, heard.text).trim().to_owned();
+    if !transcript.text.is_empty() {
+        // A rule may match the user's text or the speech in the audio.
+        request.prompt.user_text = format!("{} {}", request.prompt.user_text, transcript.text).trim().to_owned();
     }
-    let answer = compose(call, &request.question).await?;
-    Ok(text(call, model, &request, &answer, form))
+    let completion = complete(context, &request.prompt).await?;
+    Ok(completion_reply(context, model, &request, &completion, mode))
 }
 
-/// Recognises what is said in the request's sound.
-async fn hear(call: &Call, request: &mut Generate) -> Result<Heard, Refusal> {
-    let mut heard = Heard::default();
+/// Transcribes all audio parts of the request into one transcript.
+async fn transcribe_all(context: &RequestContext, request: &mut GenerateRequest) -> Result<Transcript, ErrorReply> {
+    let mut transcript = Transcript::default();
     for bytes in &request.audio {
-        let pcm = listen(call, bytes).await.map_err(|error| call.refuse(&Cause::from(&error)))?;
-        let next = transcribe(call, &pcm).await.map_err(|error| call.refuse(&Cause::from(&error)))?;
-        heard.seconds += next.seconds;
-        heard.text = format!("{} {}", heard.text, next.text).trim().to_owned();
+        let pcm = received_audio(context, bytes).await.map_err(|error| context.error(&ErrorCause::from(&error)))?;
+        let next = transcribe(context, &pcm).await.map_err(|error| context.error(&ErrorCause::from(&error)))?;
+        transcript.seconds += next.seconds;
+        transcript.text = format!("{} {}", transcript.text, next.text).trim().to_owned();
     }
-    request.question.prompt_tokens += (heard.seconds * AUDIO_TOKENS) as u64;
-    Ok(heard)
+    request.prompt.prompt_tokens += (transcript.seconds * AUDIO_TOKENS) as u64;
+    Ok(transcript)
 }
 
-/// Puts responses into the form that was asked for. The last of them finishes the answer.
-pub(super) fn written(form: Form, pieces: Vec<(Part, Duration, Value)>) -> Reply {
-    let count = pieces.len();
-    let end = pieces.last().map_or(Duration::ZERO, |piece| piece.1);
-    let mut frames: Vec<Frame> = Vec::with_capacity(count + 1);
-    for (n, (part, at, value)) in pieces.into_iter().enumerate() {
-        let text = match form {
-            Form::Array => format!("{}{value}", if n == 0 { "[" } else { ",\r\n" }),
-            Form::Events | Form::Whole => format!("data: {value}\r\n\r\n"),
-        };
-        frames.push(Frame::new(part, at, text));
-    }
-    if form == Form::Array {
-        frames.push(Frame::new(Part::Done, end, &b"]\n"[..]));
-        return Reply::stream("application/json; charset=UTF-8", frames).headers_with_first_piece();
-    }
-    Reply::stream("text/event-stream", frames)
-        .with("content-disposition", "attachment")
-        .with("vary", "Origin, X-Origin, Referer")
-        .with("server-timing", "gfet4t7; dur=12")
-}
-
-/// One response, without its candidates.
-pub(super) fn base(call: &Call, model: &Model) -> Value {
-    json!({"modelVersion": model.version(), "responseId": format!("sandbox{:09}", call.entry.id())})
-}
-
-/// A response with one candidate.
-pub(super) fn candidate(call: &Call, model: &Model, content: Value, finish: Option<&str>, usage: Value) -> Value {
-    let mut response = base(call, model);
-    let mut candidate = json!({"content": content, "index": 0});
-    if let Some(finish) = finish {
-        candidate["finishReason"] = Value::from(finish);
-        if finish == "SAFETY" {
-            let rating = json!({"category": "HARM_CATEGORY_HATE_SPEECH", "probability": "MEDIUM", "blocked": true});
-            candidate["safetyRatings"] = json!([rating]);
-        }
-    }
-    response["candidates"] = json!([candidate]);
-    if !usage.is_null() {
-        response["usageMetadata"] = usage;
-    }
-    response
-}
-
-fn blocked(call: &Call, model: &Model, form: Form) -> Reply {
-    let mut response = base(call, model);
+fn blocked(context: &RequestContext, model: &GeminiModel, mode: ResponseMode) -> HttpReply {
+    let mut response = base_response(context, model);
     let rating = json!({"category": "HARM_CATEGORY_SEXUALLY_EXPLICIT", "probability": "HIGH", "blocked": true});
     response["promptFeedback"] = json!({"blockReason": "SAFETY", "safetyRatings": [rating]});
     response["usageMetadata"] = json!({"promptTokenCount": 12, "totalTokenCount": 12});
-    match form {
-        Form::Whole => Reply::json(Duration::ZERO, &response),
-        _ => written(form, vec![(Part::Finish, Duration::ZERO, response)]),
+    match mode {
+        ResponseMode::Single => HttpReply::json(Duration::ZERO, &response),
+        _ => stream_reply(mode, vec![(FrameKind::Finish, Duration::ZERO, response)]),
     }
 }
 
-fn usage(request: &Generate, prompt: u64, written: u64, thought: u64) -> Value {
-    let audio = request.question.prompt_tokens.saturating_sub(request.text_tokens + request.image_tokens);
+fn usage(request: &GenerateRequest, prompt: u64, output: u64, thought: u64) -> Value {
+    let audio = request.prompt.prompt_tokens.saturating_sub(request.text_tokens + request.image_tokens);
     let by_modality = [("TEXT", request.text_tokens), ("IMAGE", request.image_tokens), ("AUDIO", audio)];
     let details: Vec<Value> = by_modality
         .into_iter()
@@ -172,8 +115,8 @@ fn usage(request: &Generate, prompt: u64, written: u64, thought: u64) -> Value {
         .collect();
     let mut usage = json!({
         "promptTokenCount": prompt,
-        "candidatesTokenCount": written,
-        "totalTokenCount": prompt + written + thought,
+        "candidatesTokenCount": output,
+        "totalTokenCount": prompt + output + thought,
         "promptTokensDetails": details,
         "serviceTier": "standard",
     });
@@ -183,83 +126,99 @@ fn usage(request: &Generate, prompt: u64, written: u64, thought: u64) -> Value {
     usage
 }
 
-fn finish(answer: &Answer) -> &str {
-    match &answer.finish {
-        Finish::Stop | Finish::Tool => "STOP",
-        Finish::Length => "MAX_TOKENS",
-        Finish::Filtered => "SAFETY",
-        Finish::Other(reason) => reason,
+fn finish(completion: &Completion) -> &str {
+    match &completion.finish {
+        FinishReason::Stop | FinishReason::ToolCalls => "STOP",
+        FinishReason::Length => "MAX_TOKENS",
+        FinishReason::ContentFilter => "SAFETY",
+        FinishReason::Other(reason) => reason,
     }
 }
 
-fn text(call: &Call, model: &Model, request: &Generate, answer: &Answer, form: Form) -> Reply {
-    let used = answer.usage;
+fn completion_reply(
+    context: &RequestContext,
+    model: &GeminiModel,
+    request: &GenerateRequest,
+    completion: &Completion,
+    mode: ResponseMode,
+) -> HttpReply {
+    let used = completion.usage;
     let mut parts: Vec<Value> = Vec::new();
     if request.include_thoughts {
-        parts.extend(answer.reasoning.iter().map(|thought| json!({"text": thought, "thought": true})));
+        parts.extend(completion.reasoning.iter().map(|thought| json!({"text": thought, "thought": true})));
     }
-    let calls = answer.tool_calls.iter().enumerate().map(|(at, tool)| {
-        let id = format!("call_{}x{at}", call.entry.id());
+    let calls = completion.tool_calls.iter().enumerate().map(|(at, tool)| {
+        let id = format!("call_{}x{at}", context.record.id());
         let mut part = json!({"functionCall": {"name": tool.name, "args": tool.arguments, "id": id}});
-        // Of calls made together only the first is signed.
+        // Of parallel calls only the first has a signature.
         if at == 0 {
             part["thoughtSignature"] = Value::from(SIGNATURE);
         }
         part
     });
     let all = usage(request, used.prompt, used.completion, used.reasoning);
-    if form == Form::Whole {
-        if !answer.pieces.is_empty() {
-            parts.push(json!({"text": answer.text()}));
+    if mode == ResponseMode::Single {
+        if !completion.text_chunks.is_empty() {
+            parts.push(json!({"text": completion.text()}));
         }
         parts.extend(calls);
-        let content = content(parts, answer);
-        let body = candidate(call, model, content, Some(finish(answer)), all);
-        return Reply::json(answer.complete(), &body);
+        let content = content(parts, completion);
+        let body = candidate_response(context, model, content, Some(finish(completion)), all);
+        return HttpReply::json(completion.last_chunk_due(), &body);
     }
-    parts.extend(answer.pieces.iter().map(|piece| json!({"text": piece})));
+    parts.extend(completion.text_chunks.iter().map(|chunk| json!({"text": chunk})));
     parts.extend(calls);
-    let mut pieces = Vec::new();
+    let mut responses = Vec::new();
     for (n, part) in parts.into_iter().enumerate() {
         let so_far = usage(request, used.prompt, (n as u64 + 1).min(used.completion), used.reasoning);
         let content = json!({"parts": [part], "role": "model"});
-        pieces.push((Part::Content, answer.due(n), candidate(call, model, content, None, so_far)));
+        responses.push((
+            FrameKind::Content,
+            completion.chunk_due(n),
+            candidate_response(context, model, content, None, so_far),
+        ));
     }
-    let last = if pieces.is_empty() || answer.finish == Finish::Filtered {
-        content(Vec::new(), answer)
+    let last = if responses.is_empty() || completion.finish == FinishReason::ContentFilter {
+        content(Vec::new(), completion)
     } else {
         json!({"parts": [{"text": "", "thoughtSignature": SIGNATURE}], "role": "model"})
     };
-    let end = pieces.last().map_or(answer.due(0), |piece| piece.1);
-    pieces.push((Part::Finish, end, candidate(call, model, last, Some(finish(answer)), all)));
-    written(form, pieces)
+    let end = responses.last().map_or(completion.chunk_due(0), |chunk| chunk.1);
+    responses.push((FrameKind::Finish, end, candidate_response(context, model, last, Some(finish(completion)), all)));
+    stream_reply(mode, responses)
 }
 
-/// Content without parts has no `parts` at all, and a filtered answer not even a role.
-fn content(parts: Vec<Value>, answer: &Answer) -> Value {
+/// The content of a response. Without parts, `parts` is absent; in a filtered response, `role` is absent too.
+fn content(parts: Vec<Value>, completion: &Completion) -> Value {
     if !parts.is_empty() {
         return json!({"parts": parts, "role": "model"});
     }
-    if answer.finish == Finish::Filtered { json!({}) } else { json!({"role": "model"}) }
+    if completion.finish == FinishReason::ContentFilter { json!({}) } else { json!({"role": "model"}) }
 }
 
-fn transcript(call: &Call, model: &Model, request: &Generate, heard: &Heard, form: Form) -> Reply {
-    let mut part = json!({"text": heard.text});
+fn transcript_reply(
+    context: &RequestContext,
+    model: &GeminiModel,
+    request: &GenerateRequest,
+    transcript: &Transcript,
+    mode: ResponseMode,
+) -> HttpReply {
+    let mut part = json!({"text": transcript.text});
     if request.word_times {
-        let words: Vec<&str> = heard.text.split_whitespace().collect();
-        let step = heard.seconds / words.len().max(1) as f64;
+        let words: Vec<&str> = transcript.text.split_whitespace().collect();
+        let step = transcript.seconds / words.len().max(1) as f64;
         let time = |n: usize| format!("{:.3}s", step * n as f64);
         let words = words.iter().enumerate();
         let words: Vec<Value> =
             words.map(|(n, word)| json!({"word": word, "startOffset": time(n), "endOffset": time(n + 1)})).collect();
-        part["audioTranscription"] = json!({"text": heard.text, "languageCode": "en-US", "words": words});
+        part["audioTranscription"] = json!({"text": transcript.text, "languageCode": "en-US", "words": words});
     }
-    let used = usage(request, request.question.prompt_tokens, tokens(&heard.text), 0);
-    let empty = matches!(call.fault(), Some(FaultKind::EmptyAnswer { .. }));
+    let used = usage(request, request.prompt.prompt_tokens, estimate_tokens(&transcript.text), 0);
+    let empty = matches!(context.fault(), Some(FaultKind::EmptyAnswer { .. }));
     let parts = if empty { json!({"role": "model"}) } else { json!({"parts": [part], "role": "model"}) };
-    let body = candidate(call, model, parts, Some("STOP"), used);
-    match form {
-        Form::Whole => Reply::json(due(call), &body),
-        _ => written(form, vec![(Part::Content, due(call), body)]),
+    let body = candidate_response(context, model, parts, Some("STOP"), used);
+    match mode {
+        ResponseMode::Single => HttpReply::json(transcript_due(context), &body),
+        _ => stream_reply(mode, vec![(FrameKind::Content, transcript_due(context), body)]),
     }
 }

@@ -1,10 +1,12 @@
-//! Gemini's Developer API: generateContent in its three uses, and its own errors.
+//! The Gemini Developer API: generateContent for text, transcription and speech, with Gemini's errors.
 
-pub(crate) mod errors;
+mod auth;
+mod errors;
 mod fields;
 mod generate;
+mod generate_request;
 mod models;
-mod request;
+mod response;
 mod speech;
 
 use std::sync::Arc;
@@ -13,47 +15,70 @@ use axum::Router;
 use axum::extract::{Request, State as Shared};
 use axum::response::Response;
 use axum::routing::get;
+use bytes::Bytes;
 
-use crate::call::{Answerer, Call, serve};
-use crate::kinds::{Provider, Service};
-use crate::refusal::{Cause, Refusal};
-use crate::reply::Reply;
-use crate::state::State;
+use crate::dialect::Dialect;
+use crate::error_reply::{ErrorCause, ErrorReply};
+use crate::faults::StreamErrorForm;
+use crate::http_reply::HttpReply;
+use crate::ids::{Provider, Service};
+use crate::request::{Handler, RequestContext, handle_request};
+use crate::state::SandboxState;
 
-/// Everything below `/gemini/v1beta`.
-pub(crate) fn routes() -> Router<Arc<State>> {
+/// Gemini's error format.
+#[derive(Debug)]
+struct GeminiDialect;
+
+impl Dialect for GeminiDialect {
+    fn provider(&self) -> Provider {
+        Provider::Gemini
+    }
+
+    fn error_reply(&self, cause: &ErrorCause, model: &str) -> ErrorReply {
+        errors::error_reply(cause, model)
+    }
+
+    fn stream_error(&self, form: StreamErrorForm) -> Vec<Bytes> {
+        errors::stream_error(form)
+    }
+
+    // Gemini reports a blocked prompt with status 200.
+    fn rejects_blocked_prompts(&self) -> bool {
+        false
+    }
+}
+
+/// Routes below `/gemini/v1beta`.
+pub(crate) fn routes() -> Router<Arc<SandboxState>> {
     Router::new()
         .route(
             "/models",
-            get(|state, request| on(state, Service::Models, request, |call| Box::pin(models::list(call)))),
+            get(|state, request| dispatch(state, Service::Models, request, |context| Box::pin(models::list(context)))),
         )
         .route(
             "/models/{*rest}",
-            get(|state, request| on(state, Service::Models, request, |call| Box::pin(models::one(call))))
-                .post(|state, request| on(state, Service::Llm, request, |call| Box::pin(generate::answer(call)))),
+            get(|state, request| {
+                dispatch(state, Service::Models, request, |context| Box::pin(models::retrieve(context)))
+            })
+            .post(|state, request| {
+                dispatch(state, Service::Llm, request, |context| Box::pin(generate::handle(context)))
+            }),
         )
-        .fallback(|state, request| on(state, Service::Models, request, |call| Box::pin(unknown(call))))
+        .fallback(|state, request| {
+            dispatch(state, Service::Models, request, |context| Box::pin(unknown_route(context)))
+        })
 }
 
-async fn on(Shared(state): Shared<Arc<State>>, service: Service, request: Request, answer: Answerer) -> Response {
-    serve(state, Provider::Gemini, service, request, answer).await
+async fn dispatch(
+    Shared(state): Shared<Arc<SandboxState>>,
+    service: Service,
+    request: Request,
+    handler: Handler,
+) -> Response {
+    handle_request(state, &GeminiDialect, service, request, handler).await
 }
 
-async fn unknown(call: &mut Call) -> Result<Reply, Refusal> {
-    admit(call)?;
-    Err(call.refuse(&Cause::UnknownRoute { method: call.method.clone(), path: call.path.clone() }))
-}
-
-/// One parameter of the query.
-fn parameter<'a>(call: &'a Call, name: &str) -> Option<&'a str> {
-    call.query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
-}
-
-/// The key travels in a header or, unwisely, in the query.
-fn admit(call: &Call) -> Result<(), Refusal> {
-    match call.header("x-goog-api-key").or_else(|| parameter(call, "key")) {
-        None | Some("") => Err(call.refuse(&Cause::NoKey)),
-        Some(key) if key == call.state.config.key => Ok(()),
-        Some(_) => Err(call.refuse(&Cause::BadKey)),
-    }
+async fn unknown_route(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    auth::check_access(context)?;
+    Err(context.error(&ErrorCause::UnknownRoute { method: context.method.clone(), path: context.path.clone() }))
 }

@@ -1,4 +1,4 @@
-//! The models that are served here, as data.
+//! The served models, read from `models.json`.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -6,19 +6,20 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::call::Call;
+use super::auth::{check_access, query_parameter};
+use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::GoneForm;
-use crate::kinds::Service;
-use crate::refusal::{Cause, Refusal};
-use crate::reply::Reply;
+use crate::http_reply::HttpReply;
+use crate::ids::Service;
+use crate::request::RequestContext;
 
-/// Models on a page unless told otherwise, and at most.
+/// Default and largest number of models on a page.
 const PAGE: (usize, usize) = (50, 1000);
 
-/// What a model does.
+/// Task of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum GeminiModelKind {
     Chat,
     Transcribe,
     Tts,
@@ -27,67 +28,71 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Model {
+pub(super) struct GeminiModel {
     pub(super) id: String,
     name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: GeminiModelKind,
     input: u64,
     output: u64,
-    /// Thinking levels; a chat model without any takes a budget.
+    /// Supported thinking levels. A chat model without levels takes a thinking budget.
     #[serde(default)]
     pub(super) levels: Vec<String>,
-    /// Speech is a WAV file rather than bare samples.
+    /// Whether speech is a WAV file by default. Otherwise it is raw samples.
     #[serde(default)]
     pub(super) wav: bool,
-    /// Served, but not in the list.
+    /// Whether the model is served, but not listed.
     #[serde(default)]
     unlisted: bool,
-    /// What answers when this is only another name.
+    /// Id of the model that replies, if this id is an alias.
     version: Option<String>,
 }
 
-impl Model {
-    /// What `modelVersion` says.
+impl GeminiModel {
+    /// Value of `modelVersion` in responses.
     pub(super) fn version(&self) -> &str {
         self.version.as_deref().unwrap_or(&self.id)
     }
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Models {
-    served: Vec<Model>,
+struct GeminiModels {
+    served: Vec<GeminiModel>,
     voices: Vec<String>,
 }
 
-static MODELS: LazyLock<Models> =
+static MODELS: LazyLock<GeminiModels> =
     LazyLock::new(|| serde_json::from_str(include_str!("models.json")).unwrap_or_default());
 
-/// Names of voices, which are case-sensitive.
+/// Names of the voices. They are case-sensitive.
 pub(super) fn voices() -> &'static [String] {
     &MODELS.voices
 }
 
-/// A model that answers generateContent.
-pub(super) fn find(call: &Call, id: &str) -> Result<&'static Model, Refusal> {
-    let generates = |model: &&Model| model.id == id && !matches!(model.kind, Kind::Live | Kind::Embedding);
-    // The latest-names exist in the beta version only.
-    let beta = call.path.contains("/v1beta/");
+/// Finds a model that supports generateContent. `Err` is Gemini's error for an unknown model.
+pub(super) fn find(context: &RequestContext, id: &str) -> Result<&'static GeminiModel, ErrorReply> {
+    let generates = |model: &&GeminiModel| {
+        model.id == id && !matches!(model.kind, GeminiModelKind::Live | GeminiModelKind::Embedding)
+    };
+    // Aliases exist only in v1beta.
+    let beta = context.path.contains("/v1beta/");
     MODELS
         .served
         .iter()
         .find(generates)
         .filter(|model| beta || model.version.is_none())
-        .ok_or_else(|| Refusal::of(call.provider, &Cause::Gone(GoneForm::NotFound), id))
+        .ok_or_else(|| context.dialect.error_reply(&ErrorCause::ModelGone(GoneForm::NotFound), id))
 }
 
-fn entry(model: &Model) -> Value {
+fn model_object(model: &GeminiModel) -> Value {
     let methods = match model.kind {
-        Kind::Chat => json!(["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"]),
-        Kind::Transcribe | Kind::Tts => json!(["generateContent", "countTokens"]),
-        Kind::Live => json!(["bidiGenerateContent"]),
-        Kind::Embedding => json!(["embedContent", "countTokens"]),
+        GeminiModelKind::Chat => {
+            json!(["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"])
+        }
+        GeminiModelKind::Transcribe | GeminiModelKind::Tts => json!(["generateContent", "countTokens"]),
+        GeminiModelKind::Live => json!(["bidiGenerateContent"]),
+        GeminiModelKind::Embedding => json!(["embedContent", "countTokens"]),
     };
-    let mut entry = json!({
+    let mut model_object = json!({
         "name": format!("models/{}", model.id),
         "version": "001",
         "displayName": model.name,
@@ -100,42 +105,42 @@ fn entry(model: &Model) -> Value {
         "topK": 64,
         "maxTemperature": 2,
     });
-    if model.kind == Kind::Chat {
-        entry["thinking"] = Value::from(true);
+    if model.kind == GeminiModelKind::Chat {
+        model_object["thinking"] = Value::from(true);
     }
-    entry
+    model_object
 }
 
 /// `GET /models?pageSize=…&pageToken=…`
-pub(super) async fn list(call: &mut Call) -> Result<Reply, Refusal> {
-    super::admit(call)?;
-    call.meet(Service::Models, "").await?;
-    let size = super::parameter(call, "pageSize").and_then(|size| size.parse().ok()).filter(|size| *size > 0);
+pub(super) async fn list(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    check_access(context)?;
+    context.apply_fault(Service::Models, "").await?;
+    let size = query_parameter(context, "pageSize").and_then(|size| size.parse().ok()).filter(|size| *size > 0);
     let size = size.unwrap_or(PAGE.0).min(PAGE.1);
-    let start: usize = match super::parameter(call, "pageToken") {
+    let start: usize = match query_parameter(context, "pageToken") {
         None | Some("") => 0,
         Some(token) => {
             let number = token.strip_prefix("after-").and_then(|number| number.parse().ok());
-            number.ok_or_else(|| call.invalid("Invalid page token"))?
+            number.ok_or_else(|| context.invalid_request("Invalid page token"))?
         }
     };
-    let listed: Vec<&Model> = MODELS.served.iter().filter(|model| !model.unlisted).collect();
-    let page: Vec<Value> = listed.iter().skip(start).take(size).map(|model| entry(model)).collect();
+    let listed: Vec<&GeminiModel> = MODELS.served.iter().filter(|model| !model.unlisted).collect();
+    let page: Vec<Value> = listed.iter().skip(start).take(size).map(|model| model_object(model)).collect();
     let mut body = json!({"models": page});
     if start + size < listed.len() {
         body["nextPageToken"] = Value::from(format!("after-{}", start + size));
     }
-    Ok(Reply::json(Duration::from_millis(call.state.delays().models_ms), &body))
+    Ok(HttpReply::json(Duration::from_millis(context.state.delays().models_ms), &body))
 }
 
 /// `GET /models/{id}`
-pub(super) async fn one(call: &mut Call) -> Result<Reply, Refusal> {
-    super::admit(call)?;
-    let id = call.path.rsplit_once("/models/").map_or("", |(_, id)| id).to_owned();
-    call.meet(Service::Models, &id).await?;
+pub(super) async fn retrieve(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    check_access(context)?;
+    let id = context.path.rsplit_once("/models/").map_or("", |(_, id)| id).to_owned();
+    context.apply_fault(Service::Models, &id).await?;
     let model = MODELS.served.iter().find(|model| model.id == id);
-    let model = model.ok_or_else(|| call.refuse(&Cause::Gone(GoneForm::NotFound)))?;
-    Ok(Reply::json(Duration::from_millis(call.state.delays().models_ms), &entry(model)))
+    let model = model.ok_or_else(|| context.error(&ErrorCause::ModelGone(GoneForm::NotFound)))?;
+    Ok(HttpReply::json(Duration::from_millis(context.state.delays().models_ms), &model_object(model)))
 }
 
 #[cfg(test)]
@@ -143,8 +148,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_can_be_read() {
-        assert!(MODELS.served.iter().any(|model| model.kind == Kind::Tts && model.wav));
+    fn models_json_can_be_parsed() {
+        assert!(MODELS.served.iter().any(|model| model.kind == GeminiModelKind::Tts && model.wav));
         assert_eq!(voices().len(), 30);
     }
 }

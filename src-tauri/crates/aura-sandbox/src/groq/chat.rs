@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::models::{self, Kind, Model};
-use super::{admit, errors, token_limits};
-use crate::call::Call;
-use crate::chat::{self, ChatRequest};
-use crate::compose::{Answer, Finish, compose};
-use crate::kinds::Service;
-use crate::refusal::{Cause, Refusal};
-use crate::reply::{Frame, Part, Reply};
+use super::auth::check_access;
+use super::errors;
+use super::models::{self, GroqModel, GroqModelKind};
+use super::rate_limit::with_token_limit_headers;
+use crate::chat_request::{self, ChatRequest};
+use crate::completion::{Completion, FinishReason, complete};
+use crate::error_reply::{ErrorCause, ErrorReply};
+use crate::http_reply::{FrameKind, HttpReply, ReplyFrame};
+use crate::ids::Service;
+use crate::request::RequestContext;
 
-/// Every field that is accepted; any other is refused.
+/// Accepted request fields. Any other is rejected.
 const FIELDS: &[&str] = &[
     "model",
     "messages",
@@ -48,96 +50,104 @@ const FIELDS: &[&str] = &[
     "store",
 ];
 
-/// Typed in the clients, supported by no model.
+/// Fields that the clients offer, but that no model supports.
 const UNSUPPORTED: &[&str] = &["logprobs", "logit_bias", "top_logprobs"];
 
-/// Images in one request.
-const MOST_IMAGES: usize = 3;
+/// Most images in one request.
+const MAX_IMAGES: usize = 3;
 
-/// Bytes of one base64 image.
-const LARGEST_IMAGE: usize = 4 * 1024 * 1024;
+/// Largest base64 image in bytes.
+const MAX_IMAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// How reasoning is shown.
+/// How reasoning is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reasoning {
+enum ReasoningFormat {
+    /// In a field of its own.
     Parsed,
+    /// Inside the text, between `<think>` tags.
     Raw,
+    /// Left out.
     Hidden,
 }
 
-pub(super) async fn answer(call: &mut Call) -> Result<Reply, Refusal> {
-    admit(call)?;
-    let body = call.json()?;
-    let mut request = chat::read(&body).map_err(|message| call.invalid(message))?;
+pub(super) async fn handle(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    check_access(context)?;
+    let body = context.json()?;
+    let mut request = chat_request::parse(&body).map_err(|message| context.invalid_request(message))?;
     let service = if request.image_urls.is_empty() { Service::Llm } else { Service::Vlm };
-    call.meet(service, &request.model).await?;
-    let model = models::find(call, &request.model)?;
-    check_fields(call, &body)?;
-    check_images(call, model, &request)?;
-    let reasoning = check_reasoning(call, model, &body)?;
-    request.question.pictures = chat::pictures(&request.image_urls).await.map_err(|message| call.invalid(message))?;
-    request.question.reasoning = body.get("reasoning_effort").and_then(Value::as_str) != Some("none");
-    let mut answer = compose(call, &request.question).await?;
+    context.apply_fault(service, &request.model).await?;
+    let model = models::find(context, &request.model)?;
+    check_fields(context, &body)?;
+    check_images(context, model, &request)?;
+    let reasoning = check_reasoning(context, model, &body)?;
+    request.prompt.images =
+        chat_request::decode_images(&request.image_urls).await.map_err(|message| context.invalid_request(message))?;
+    request.prompt.wants_reasoning = body.get("reasoning_effort").and_then(Value::as_str) != Some("none");
+    let mut completion = complete(context, &request.prompt).await?;
     match reasoning {
-        Reasoning::Parsed => {}
-        Reasoning::Hidden => answer.reasoning.clear(),
-        Reasoning::Raw if answer.reasoning.is_empty() => {}
-        Reasoning::Raw => {
-            let thought = answer.reasoning.drain(..).collect::<String>();
-            answer.pieces.insert(0, format!("<think>{thought}</think>"));
+        ReasoningFormat::Parsed => {}
+        ReasoningFormat::Hidden => completion.reasoning.clear(),
+        ReasoningFormat::Raw if completion.reasoning.is_empty() => {}
+        ReasoningFormat::Raw => {
+            let thought = completion.reasoning.drain(..).collect::<String>();
+            completion.text_chunks.insert(0, format!("<think>{thought}</think>"));
         }
     }
-    let reply = if request.stream { streamed(call, model, &request, &answer) } else { whole(call, &answer) };
-    Ok(token_limits(call, reply))
+    let reply = if request.stream {
+        stream_reply(context, model, &request, &completion)
+    } else {
+        completion_reply(context, &completion)
+    };
+    Ok(with_token_limit_headers(context, reply))
 }
 
-fn check_fields(call: &Call, body: &Value) -> Result<(), Refusal> {
+fn check_fields(context: &RequestContext, body: &Value) -> Result<(), ErrorReply> {
     let given = |name: &str| body.get(name).filter(|value| !value.is_null());
     if let Some(name) = UNSUPPORTED.iter().find(|name| given(name).is_some_and(|value| value != &json!(false))) {
-        return Err(call.invalid(format!("`{name}` is not supported with this model")));
+        return Err(context.invalid_request(format!("`{name}` is not supported with this model")));
     }
     let known = |name: &str| FIELDS.contains(&name) || UNSUPPORTED.contains(&name);
     if let Some(name) = body.as_object().and_then(|fields| fields.keys().find(|name| !known(name))) {
-        return Err(call.invalid(format!("property '{name}' is unsupported")));
+        return Err(context.invalid_request(format!("property '{name}' is unsupported")));
     }
     if given("n").is_some_and(|n| n != &json!(1)) {
-        return Err(call.invalid("'n' : number must be at most 1"));
+        return Err(context.invalid_request("'n' : number must be at most 1"));
     }
     let temperature = given("temperature").and_then(Value::as_f64);
     if temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
-        return Err(call.invalid("'temperature' : number must be between 0 and 2"));
+        return Err(context.invalid_request("'temperature' : number must be between 0 and 2"));
     }
     if given("stop").and_then(Value::as_array).is_some_and(|stops| stops.len() > 4) {
-        return Err(call.invalid("'stop' : maximum number of items is 4"));
+        return Err(context.invalid_request("'stop' : maximum number of items is 4"));
     }
     if given("tools").and_then(Value::as_array).is_some_and(|tools| tools.len() > 128) {
-        return Err(call.invalid("'tools' : maximum number of items is 128"));
+        return Err(context.invalid_request("'tools' : maximum number of items is 128"));
     }
     Ok(())
 }
 
-fn check_images(call: &Call, model: &Model, request: &ChatRequest) -> Result<(), Refusal> {
+fn check_images(context: &RequestContext, model: &GroqModel, request: &ChatRequest) -> Result<(), ErrorReply> {
     match model.kind {
-        Kind::Stt | Kind::Tts => {
-            return Err(call.invalid(format!("The model `{}` does not support chat completions", model.id)));
+        GroqModelKind::Stt | GroqModelKind::Tts => {
+            return Err(context.invalid_request(format!("The model `{}` does not support chat completions", model.id)));
         }
-        // A model without sight has no array of parts in its schema.
-        Kind::Chat if !request.image_urls.is_empty() => {
-            return Err(call.invalid("messages[0].content must be a string"));
+        // The schema of a text-only model has no array of content parts.
+        GroqModelKind::Chat if !request.image_urls.is_empty() => {
+            return Err(context.invalid_request("messages[0].content must be a string"));
         }
-        Kind::Chat | Kind::Vision => {}
+        GroqModelKind::Chat | GroqModelKind::Vision => {}
     }
-    if request.image_urls.len() > MOST_IMAGES {
-        let message = format!("Too many images provided. This model supports up to {MOST_IMAGES} images");
-        return Err(call.invalid(message));
+    if request.image_urls.len() > MAX_IMAGES {
+        let message = format!("Too many images provided. This model supports up to {MAX_IMAGES} images");
+        return Err(context.invalid_request(message));
     }
-    if request.image_urls.iter().any(|url| url.len() > LARGEST_IMAGE) {
-        return Err(call.refuse(&Cause::TooLarge));
+    if request.image_urls.iter().any(|url| url.len() > MAX_IMAGE_BYTES) {
+        return Err(context.error(&ErrorCause::BodyTooLarge));
     }
     Ok(())
 }
 
-fn check_reasoning(call: &Call, model: &Model, body: &Value) -> Result<Reasoning, Refusal> {
+fn check_reasoning(context: &RequestContext, model: &GroqModel, body: &Value) -> Result<ReasoningFormat, ErrorReply> {
     if let Some(effort) = body.get("reasoning_effort").and_then(Value::as_str)
         && !model.efforts.iter().any(|known| known == effort)
     {
@@ -146,18 +156,18 @@ fn check_reasoning(call: &Call, model: &Model, body: &Value) -> Result<Reasoning
         } else {
             format!("`reasoning_effort` must be one of {}", quoted(&model.efforts))
         };
-        return Err(call.invalid(message));
+        return Err(context.invalid_request(message));
     }
     let format = body.get("reasoning_format").and_then(Value::as_str);
     let include = body.get("include_reasoning").and_then(Value::as_bool);
     if format.is_some() && include.is_some() {
-        return Err(call.invalid("cannot specify both `reasoning_format` and `include_reasoning`"));
+        return Err(context.invalid_request("cannot specify both `reasoning_format` and `include_reasoning`"));
     }
     match (format, include) {
-        (Some("hidden"), _) | (_, Some(false)) => Ok(Reasoning::Hidden),
-        (Some("raw"), _) => Ok(Reasoning::Raw),
-        (Some("parsed") | None, _) => Ok(Reasoning::Parsed),
-        (Some(_), _) => Err(call.invalid("`reasoning_format` must be one of `hidden`, `raw`, or `parsed`")),
+        (Some("hidden"), _) | (_, Some(false)) => Ok(ReasoningFormat::Hidden),
+        (Some("raw"), _) => Ok(ReasoningFormat::Raw),
+        (Some("parsed") | None, _) => Ok(ReasoningFormat::Parsed),
+        (Some(_), _) => Err(context.invalid_request("`reasoning_format` must be one of `hidden`, `raw`, or `parsed`")),
     }
 }
 
@@ -165,18 +175,18 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn finish(answer: &Answer) -> &str {
-    match &answer.finish {
-        Finish::Stop => "stop",
-        Finish::Length => "length",
-        Finish::Tool => "tool_calls",
-        Finish::Filtered => "content_filter",
-        Finish::Other(reason) => reason,
+fn finish(completion: &Completion) -> &str {
+    match &completion.finish {
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter => "content_filter",
+        FinishReason::Other(reason) => reason,
     }
 }
 
-fn usage(answer: &Answer) -> Value {
-    let used = answer.usage;
+fn usage(completion: &Completion) -> Value {
+    let used = completion.usage;
     let written = used.completion + used.reasoning;
     let mut usage = json!({
         "queue_time": 0.0049,
@@ -193,8 +203,8 @@ fn usage(answer: &Answer) -> Value {
     usage
 }
 
-fn tool_calls(answer: &Answer, number: u64) -> Vec<Value> {
-    let calls = answer.tool_calls.iter().enumerate();
+fn tool_calls(completion: &Completion, number: u64) -> Vec<Value> {
+    let calls = completion.tool_calls.iter().enumerate();
     calls
         .map(|(at, tool)| {
             json!({
@@ -206,41 +216,46 @@ fn tool_calls(answer: &Answer, number: u64) -> Vec<Value> {
         .collect()
 }
 
-fn whole(call: &Call, answer: &Answer) -> Reply {
-    let number = call.entry.id();
-    let mut message = json!({"role": "assistant", "content": answer.text()});
-    if !answer.reasoning.is_empty() {
-        message["reasoning"] = Value::from(answer.reasoning.concat());
+fn completion_reply(context: &RequestContext, completion: &Completion) -> HttpReply {
+    let number = context.record.id();
+    let mut message = json!({"role": "assistant", "content": completion.text()});
+    if !completion.reasoning.is_empty() {
+        message["reasoning"] = Value::from(completion.reasoning.concat());
     }
-    let tools = tool_calls(answer, number);
+    let tools = tool_calls(completion, number);
     if !tools.is_empty() {
         message["tool_calls"] = json!(tools);
-        if answer.pieces.is_empty() {
+        if completion.text_chunks.is_empty() {
             message["content"] = Value::Null;
         }
     }
     let body = json!({
         "id": format!("chatcmpl-sandbox-{number}"),
         "object": "chat.completion",
-        "created": call.created(),
-        "model": call.model,
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish(answer)}],
-        "usage": usage(answer),
+        "created": context.unix_seconds(),
+        "model": context.model,
+        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish(completion)}],
+        "usage": usage(completion),
         "usage_breakdown": null,
         "system_fingerprint": "fp_sandbox",
         "x_groq": {"id": errors::request_id(number), "seed": number},
         "service_tier": "on_demand",
     });
-    Reply::json(answer.complete(), &body)
+    HttpReply::json(completion.last_chunk_due(), &body)
 }
 
-fn streamed(call: &Call, model: &Model, request: &ChatRequest, answer: &Answer) -> Reply {
-    let number = call.entry.id();
+fn stream_reply(
+    context: &RequestContext,
+    model: &GroqModel,
+    request: &ChatRequest,
+    completion: &Completion,
+) -> HttpReply {
+    let number = context.record.id();
     let base = json!({
         "id": format!("chatcmpl-sandbox-{number}"),
         "object": "chat.completion.chunk",
-        "created": call.created(),
-        "model": call.model,
+        "created": context.unix_seconds(),
+        "model": context.model,
         "system_fingerprint": "fp_sandbox",
     });
     let chunk = |delta: Value, finish: Value| {
@@ -248,37 +263,37 @@ fn streamed(call: &Call, model: &Model, request: &ChatRequest, answer: &Answer) 
         chunk["choices"] = json!([{"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish}]);
         chunk
     };
-    let event = |part, at, value: &Value| Frame::new(part, at, format!("data: {value}\n\n"));
+    let event = |kind, at, value: &Value| ReplyFrame::new(kind, at, format!("data: {value}\n\n"));
     let mut first = chunk(json!({"role": "assistant", "content": ""}), Value::Null);
     first["x_groq"] = json!({"id": errors::request_id(number), "seed": number});
-    let mut frames = vec![event(Part::Opening, std::time::Duration::ZERO, &first)];
-    for (at, piece) in answer.reasoning.iter().enumerate() {
-        let mut delta = json!({"reasoning": piece});
+    let mut frames = vec![event(FrameKind::Opening, std::time::Duration::ZERO, &first)];
+    for (index, text) in completion.reasoning.iter().enumerate() {
+        let mut delta = json!({"reasoning": text});
         if model.channel {
             delta["channel"] = Value::from("analysis");
         }
-        frames.push(event(Part::Content, answer.due(at), &chunk(delta, Value::Null)));
+        frames.push(event(FrameKind::Content, completion.chunk_due(index), &chunk(delta, Value::Null)));
     }
-    for (at, piece) in answer.pieces.iter().enumerate() {
-        let at = answer.due(answer.reasoning.len() + at);
-        frames.push(event(Part::Content, at, &chunk(json!({"content": piece}), Value::Null)));
+    for (index, text) in completion.text_chunks.iter().enumerate() {
+        let at = completion.chunk_due(completion.reasoning.len() + index);
+        frames.push(event(FrameKind::Content, at, &chunk(json!({"content": text}), Value::Null)));
     }
-    let end = answer.complete();
-    for (index, mut tool) in tool_calls(answer, number).into_iter().enumerate() {
+    let end = completion.last_chunk_due();
+    for (index, mut tool) in tool_calls(completion, number).into_iter().enumerate() {
         tool["index"] = Value::from(index);
-        frames.push(event(Part::Content, end, &chunk(json!({"tool_calls": [tool]}), Value::Null)));
+        frames.push(event(FrameKind::Content, end, &chunk(json!({"tool_calls": [tool]}), Value::Null)));
     }
-    let used = usage(answer);
-    let mut last = chunk(json!({}), Value::from(finish(answer)));
+    let used = usage(completion);
+    let mut last = chunk(json!({}), Value::from(finish(completion)));
     last["x_groq"] = json!({"id": errors::request_id(number), "usage": used});
     last["usage"] = used.clone();
-    frames.push(event(Part::Finish, end, &last));
+    frames.push(event(FrameKind::Finish, end, &last));
     if request.include_usage {
         let mut extra = base.clone();
         extra["choices"] = json!([]);
         extra["usage"] = used;
-        frames.push(event(Part::Finish, end, &extra));
+        frames.push(event(FrameKind::Finish, end, &extra));
     }
-    frames.push(Frame::new(Part::Done, end, &b"data: [DONE]\n\n"[..]));
-    Reply::stream("text/event-stream", frames).with("cache-control", "no-cache")
+    frames.push(ReplyFrame::new(FrameKind::Done, end, &b"data: [DONE]\n\n"[..]));
+    HttpReply::stream("text/event-stream", frames).with_header("cache-control", "no-cache")
 }

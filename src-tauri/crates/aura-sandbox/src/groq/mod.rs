@@ -1,8 +1,10 @@
-//! Groq: OpenAI's dialect with its own errors, limits, usage and headers.
+//! Groq: OpenAI's format with Groq's errors, limits, usage and headers.
 
+mod auth;
 mod chat;
-pub(crate) mod errors;
+mod errors;
 mod models;
+mod rate_limit;
 mod speech;
 mod transcribe;
 
@@ -12,73 +14,82 @@ use axum::Router;
 use axum::extract::{Request, State as Shared};
 use axum::response::Response;
 use axum::routing::{get, post};
+use bytes::Bytes;
 
-use crate::call::{Answerer, Call, serve};
-use crate::kinds::{Provider, Service};
-use crate::refusal::{Cause, Refusal};
-use crate::reply::Reply;
-use crate::state::State;
+use crate::dialect::Dialect;
+use crate::error_reply::{ErrorCause, ErrorReply};
+use crate::faults::StreamErrorForm;
+use crate::http_reply::HttpReply;
+use crate::ids::{Provider, Service};
+use crate::request::{Handler, RequestContext, handle_request};
+use crate::state::SandboxState;
 
-/// Everything below `/groq/openai/v1`.
-pub(crate) fn routes() -> Router<Arc<State>> {
+/// Groq's error format.
+#[derive(Debug)]
+struct GroqDialect;
+
+impl Dialect for GroqDialect {
+    fn provider(&self) -> Provider {
+        Provider::Groq
+    }
+
+    fn error_reply(&self, cause: &ErrorCause, model: &str) -> ErrorReply {
+        errors::error_reply(cause, model)
+    }
+
+    fn stream_error(&self, form: StreamErrorForm) -> Vec<Bytes> {
+        errors::stream_error(form)
+    }
+}
+
+/// Routes below `/groq/openai/v1`.
+pub(crate) fn routes() -> Router<Arc<SandboxState>> {
     Router::new()
         .route(
             "/models",
-            get(|state, request| on(state, Service::Models, request, |call| Box::pin(models::list(call)))),
+            get(|state, request| dispatch(state, Service::Models, request, |context| Box::pin(models::list(context)))),
         )
         .route(
             "/models/{*id}",
-            get(|state, request| on(state, Service::Models, request, |call| Box::pin(models::one(call)))),
+            get(|state, request| {
+                dispatch(state, Service::Models, request, |context| Box::pin(models::retrieve(context)))
+            }),
         )
         .route(
             "/chat/completions",
-            post(|state, request| on(state, Service::Llm, request, |call| Box::pin(chat::answer(call)))),
+            post(|state, request| dispatch(state, Service::Llm, request, |context| Box::pin(chat::handle(context)))),
         )
         .route(
             "/audio/transcriptions",
-            post(|state, request| on(state, Service::Stt, request, |call| Box::pin(transcribe::transcribe(call)))),
+            post(|state, request| {
+                dispatch(state, Service::Stt, request, |context| Box::pin(transcribe::handle_transcription(context)))
+            }),
         )
         .route(
             "/audio/translations",
-            post(|state, request| on(state, Service::Stt, request, |call| Box::pin(transcribe::translate(call)))),
+            post(|state, request| {
+                dispatch(state, Service::Stt, request, |context| Box::pin(transcribe::handle_translation(context)))
+            }),
         )
         .route(
             "/audio/speech",
-            post(|state, request| on(state, Service::Tts, request, |call| Box::pin(speech::speak(call)))),
+            post(|state, request| dispatch(state, Service::Tts, request, |context| Box::pin(speech::handle(context)))),
         )
-        .fallback(|state, request| on(state, Service::Models, request, |call| Box::pin(unknown(call))))
+        .fallback(|state, request| {
+            dispatch(state, Service::Models, request, |context| Box::pin(unknown_route(context)))
+        })
 }
 
-async fn on(Shared(state): Shared<Arc<State>>, service: Service, request: Request, answer: Answerer) -> Response {
-    serve(state, Provider::Groq, service, request, answer).await
+async fn dispatch(
+    Shared(state): Shared<Arc<SandboxState>>,
+    service: Service,
+    request: Request,
+    handler: Handler,
+) -> Response {
+    handle_request(state, &GroqDialect, service, request, handler).await
 }
 
-async fn unknown(call: &mut Call) -> Result<Reply, Refusal> {
-    admit(call)?;
-    Err(call.refuse(&Cause::UnknownRoute { method: call.method.clone(), path: call.path.clone() }))
-}
-
-/// The edge wants a User-Agent, the service a key.
-fn admit(call: &Call) -> Result<(), Refusal> {
-    if call.header("user-agent").is_none_or(str::is_empty) {
-        return Err(errors::edge());
-    }
-    call.check_bearer()
-}
-
-/// The rate-limit headers that come with every success.
-fn limits(call: &Call, reply: Reply) -> Reply {
-    let used = call.entry.id();
-    reply
-        .with("x-request-id", errors::request_id(call.entry.id()))
-        .with("x-ratelimit-limit-requests", "1000")
-        .with("x-ratelimit-remaining-requests", 1000u64.saturating_sub(used).to_string())
-        .with("x-ratelimit-reset-requests", "2m52.8s")
-}
-
-fn token_limits(call: &Call, reply: Reply) -> Reply {
-    limits(call, reply)
-        .with("x-ratelimit-limit-tokens", "8000")
-        .with("x-ratelimit-remaining-tokens", "7927")
-        .with("x-ratelimit-reset-tokens", "547ms")
+async fn unknown_route(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    auth::check_access(context)?;
+    Err(context.error(&ErrorCause::UnknownRoute { method: context.method.clone(), path: context.path.clone() }))
 }

@@ -1,4 +1,4 @@
-//! The models that are served here, as data.
+//! The served models, read from `models.json`.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -6,16 +6,17 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::call::Call;
+use super::auth::check_access;
+use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::GoneForm;
-use crate::kinds::Service;
-use crate::refusal::{Cause, Refusal};
-use crate::reply::Reply;
+use crate::http_reply::HttpReply;
+use crate::ids::Service;
+use crate::request::RequestContext;
 
-/// What a model does.
+/// Task of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum GroqModelKind {
     Chat,
     Vision,
     Stt,
@@ -23,47 +24,49 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Model {
+pub(super) struct GroqModel {
     pub(super) id: String,
-    pub(super) kind: Kind,
+    pub(super) kind: GroqModelKind,
     created: u64,
     owned_by: String,
     context_window: u64,
     max_completion_tokens: u64,
-    /// Values that `reasoning_effort` may take.
+    /// Accepted values of `reasoning_effort`.
     #[serde(default)]
     pub(super) efforts: Vec<String>,
-    /// Reasoning is marked as a channel of its own.
+    /// Whether streamed reasoning has the field `channel`.
     #[serde(default)]
     pub(super) channel: bool,
+    /// Whether a speech-to-text model can translate.
     #[serde(default)]
     pub(super) translates: bool,
     #[serde(default)]
     pub(super) voices: Vec<String>,
+    /// Language that a text-to-speech model speaks, as espeak-ng names it.
     #[serde(default)]
     pub(super) language: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Models {
-    served: Vec<Model>,
+struct GroqModels {
+    served: Vec<GroqModel>,
     decommissioned: Vec<String>,
 }
 
-static MODELS: LazyLock<Models> =
+static MODELS: LazyLock<GroqModels> =
     LazyLock::new(|| serde_json::from_str(include_str!("models.json")).unwrap_or_default());
 
-/// The model, or the way in which Groq says that there is none.
-pub(super) fn find(call: &Call, id: &str) -> Result<&'static Model, Refusal> {
+/// Finds a served model. `Err` is Groq's error for an unknown or decommissioned model.
+pub(super) fn find(context: &RequestContext, id: &str) -> Result<&'static GroqModel, ErrorReply> {
     if let Some(model) = MODELS.served.iter().find(|model| model.id == id) {
         return Ok(model);
     }
     let retired = MODELS.decommissioned.iter().any(|known| known == id);
     let form = if retired { GoneForm::Decommissioned } else { GoneForm::NotFound };
-    Err(Refusal::of(call.provider, &Cause::Gone(form), id))
+    Err(context.dialect.error_reply(&ErrorCause::ModelGone(form), id))
 }
 
-fn entry(model: &Model) -> Value {
+fn model_object(model: &GroqModel) -> Value {
     json!({
         "id": model.id,
         "object": "model",
@@ -77,21 +80,21 @@ fn entry(model: &Model) -> Value {
 }
 
 /// `GET /models`
-pub(super) async fn list(call: &mut Call) -> Result<Reply, Refusal> {
-    super::admit(call)?;
-    call.meet(Service::Models, "").await?;
-    let data: Vec<Value> = MODELS.served.iter().map(entry).collect();
-    let at = Duration::from_millis(call.state.delays().models_ms);
-    Ok(Reply::json(at, &json!({"object": "list", "data": data})))
+pub(super) async fn list(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    check_access(context)?;
+    context.apply_fault(Service::Models, "").await?;
+    let data: Vec<Value> = MODELS.served.iter().map(model_object).collect();
+    let at = Duration::from_millis(context.state.delays().models_ms);
+    Ok(HttpReply::json(at, &json!({"object": "list", "data": data})))
 }
 
 /// `GET /models/{id}`
-pub(super) async fn one(call: &mut Call) -> Result<Reply, Refusal> {
-    super::admit(call)?;
-    let id = call.path.rsplit_once("/models/").map_or("", |(_, id)| id).replace("%2F", "/").replace("%2f", "/");
-    call.meet(Service::Models, &id).await?;
-    let model = find(call, &id)?;
-    Ok(Reply::json(Duration::from_millis(call.state.delays().models_ms), &entry(model)))
+pub(super) async fn retrieve(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    check_access(context)?;
+    let id = context.path.rsplit_once("/models/").map_or("", |(_, id)| id).replace("%2F", "/").replace("%2f", "/");
+    context.apply_fault(Service::Models, &id).await?;
+    let model = find(context, &id)?;
+    Ok(HttpReply::json(Duration::from_millis(context.state.delays().models_ms), &model_object(model)))
 }
 
 #[cfg(test)]
@@ -99,8 +102,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_data_can_be_read() {
-        assert!(MODELS.served.iter().any(|model| model.kind == Kind::Vision));
+    fn models_json_can_be_parsed() {
+        assert!(MODELS.served.iter().any(|model| model.kind == GroqModelKind::Vision));
         assert!(!MODELS.decommissioned.is_empty());
     }
 }

@@ -3,70 +3,72 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::models::{self, Kind};
-use super::{admit, errors, limits};
-use crate::call::{Call, Form};
-use crate::hearing::{due, listen, transcribe as hear};
-use crate::kinds::Service;
-use crate::refusal::{Cause, Refusal};
-use crate::reply::Reply;
-use crate::speech::Heard;
-use crate::vision::base64;
+use super::auth::check_access;
+use super::errors;
+use super::models::{self, GroqModelKind};
+use super::rate_limit::with_rate_limit_headers;
+use crate::data_url::decode_base64;
+use crate::error_reply::{ErrorCause, ErrorReply};
+use crate::http_reply::HttpReply;
+use crate::ids::Service;
+use crate::request::{MultipartForm, RequestContext};
+use crate::speech::recogniser::Transcript;
+use crate::transcription::{received_audio, transcribe, transcript_due};
 
-/// Bytes of one upload on the free tier.
-const LARGEST_FILE: usize = 25 * 1024 * 1024;
+/// Largest upload in bytes, on the free tier.
+const MAX_FILE_BYTES: usize = 25 * 1024 * 1024;
 
-/// Seconds.
-const SHORTEST: f64 = 0.01;
+/// Shortest recording in seconds.
+const MIN_SECONDS: f64 = 0.01;
 
 const EXTENSIONS: &[&str] = &["flac", "mp3", "mp4", "mpeg", "mpga", "m4a", "ogg", "opus", "wav", "webm"];
 
 const FIELDS: &[&str] =
     &["model", "url", "language", "prompt", "response_format", "temperature", "timestamp_granularities[]"];
 
-pub(super) async fn transcribe(call: &mut Call) -> Result<Reply, Refusal> {
-    answer(call, false).await
+pub(super) async fn handle_transcription(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    handle(context, false).await
 }
 
-pub(super) async fn translate(call: &mut Call) -> Result<Reply, Refusal> {
-    answer(call, true).await
+pub(super) async fn handle_translation(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    handle(context, true).await
 }
 
-async fn answer(call: &mut Call, translating: bool) -> Result<Reply, Refusal> {
-    admit(call)?;
-    let form = call.form().await?;
+async fn handle(context: &mut RequestContext, is_translation: bool) -> Result<HttpReply, ErrorReply> {
+    check_access(context)?;
+    let form = context.multipart_form().await?;
     let id = form.get("model").unwrap_or_default().to_owned();
-    call.meet(Service::Stt, &id).await?;
+    context.apply_fault(Service::Stt, &id).await?;
     if id.is_empty() {
-        return Err(call.invalid("'model' : property 'model' is missing"));
+        return Err(context.invalid_request("'model' : property 'model' is missing"));
     }
-    let model = models::find(call, &id)?;
-    if model.kind != Kind::Stt {
-        return Err(call.invalid(format!("The model `{id}` does not support transcription")));
+    let model = models::find(context, &id)?;
+    if model.kind != GroqModelKind::Stt {
+        return Err(context.invalid_request(format!("The model `{id}` does not support transcription")));
     }
-    if translating && !model.translates {
-        return Err(call.invalid(format!("The model `{id}` does not support translation")));
+    if is_translation && !model.translates {
+        return Err(context.invalid_request(format!("The model `{id}` does not support translation")));
     }
-    check_fields(call, &form, translating)?;
-    let file = sound(call, &form)?;
-    let pcm = listen(call, &file).await.map_err(|error| call.refuse(&Cause::from(&error)))?;
-    if pcm.seconds() < SHORTEST {
-        return Err(call.invalid("Audio file is too short. Minimum audio length is 0.01 seconds."));
+    check_fields(context, &form, is_translation)?;
+    let file = uploaded_audio(context, &form)?;
+    let pcm = received_audio(context, &file).await.map_err(|error| context.error(&ErrorCause::from(&error)))?;
+    if pcm.seconds() < MIN_SECONDS {
+        return Err(context.invalid_request("Audio file is too short. Minimum audio length is 0.01 seconds."));
     }
-    let heard = hear(call, &pcm).await.map_err(|error| call.refuse(&Cause::from(&error)))?;
-    let reply = write(call, &form, &heard, translating);
-    Ok(limits(call, reply)
-        .with("x-ratelimit-limit-audio-seconds", "7200")
-        .with("x-ratelimit-remaining-audio-seconds", "7190")
-        .with("x-ratelimit-reset-audio-seconds", "5s"))
+    let transcript = transcribe(context, &pcm).await.map_err(|error| context.error(&ErrorCause::from(&error)))?;
+    let reply = transcript_reply(context, &form, &transcript, is_translation);
+    Ok(with_rate_limit_headers(context, reply)
+        .with_header("x-ratelimit-limit-audio-seconds", "7200")
+        .with_header("x-ratelimit-remaining-audio-seconds", "7190")
+        .with_header("x-ratelimit-reset-audio-seconds", "5s"))
 }
 
-fn check_fields(call: &Call, form: &Form, translating: bool) -> Result<(), Refusal> {
+fn check_fields(context: &RequestContext, form: &MultipartForm, is_translation: bool) -> Result<(), ErrorReply> {
     for (name, value) in &form.fields {
         let known = FIELDS.contains(&name.as_str());
         let only_transcription = matches!(name.as_str(), "language" | "timestamp_granularities[]");
-        if !known || (translating && only_transcription) {
-            return Err(call.invalid(format!("property '{name}' is unsupported")));
+        if !known || (is_translation && only_transcription) {
+            return Err(context.invalid_request(format!("property '{name}' is unsupported")));
         }
         let message = match name.as_str() {
             "response_format" if !matches!(value.as_str(), "json" | "text" | "verbose_json") => {
@@ -86,61 +88,67 @@ fn check_fields(call: &Call, form: &Form, translating: bool) -> Result<(), Refus
             }
             _ => continue,
         };
-        return Err(call.invalid(message));
+        return Err(context.invalid_request(message));
     }
     Ok(())
 }
 
-/// The uploaded file, or base64 in `url`; the sandbox fetches nothing.
-fn sound(call: &Call, form: &Form) -> Result<Bytes, Refusal> {
+/// The uploaded file, or the base64 data in `url`. The sandbox fetches no URL.
+fn uploaded_audio(context: &RequestContext, form: &MultipartForm) -> Result<Bytes, ErrorReply> {
     let Some((record, bytes)) = &form.file else {
-        let url = form.get("url").ok_or_else(|| call.invalid("one of 'file' or 'url' must be provided"))?;
+        let url = form.get("url").ok_or_else(|| context.invalid_request("one of 'file' or 'url' must be provided"))?;
         let data = url.rsplit_once("base64,").map_or(url, |(_, data)| data);
-        return base64(data).ok_or_else(|| call.invalid("the sandbox takes base64 data in 'url' only"));
+        return decode_base64(data)
+            .ok_or_else(|| context.invalid_request("the sandbox takes base64 data in 'url' only"));
     };
-    if bytes.len() > LARGEST_FILE {
-        return Err(call.refuse(&Cause::TooLarge));
+    if bytes.len() > MAX_FILE_BYTES {
+        return Err(context.error(&ErrorCause::BodyTooLarge));
     }
     let name = record.name.as_deref().unwrap_or_default().to_lowercase();
     if !name.rsplit_once('.').is_some_and(|(_, extension)| EXTENSIONS.contains(&extension)) {
         let message = format!("file must be one of the following types: [{}]", EXTENSIONS.join(" "));
-        return Err(call.invalid(message));
+        return Err(context.invalid_request(message));
     }
     Ok(bytes.clone())
 }
 
-fn write(call: &Call, form: &Form, heard: &Heard, translating: bool) -> Reply {
-    // The recognised text begins with a space, as Whisper's does.
-    let text = if heard.text.is_empty() { String::new() } else { format!(" {}", heard.text) };
-    let id = errors::request_id(call.entry.id());
+fn transcript_reply(
+    context: &RequestContext,
+    form: &MultipartForm,
+    transcript: &Transcript,
+    is_translation: bool,
+) -> HttpReply {
+    // Whisper's text begins with a space.
+    let text = if transcript.text.is_empty() { String::new() } else { format!(" {}", transcript.text) };
+    let id = errors::request_id(context.record.id());
     match form.get("response_format") {
-        Some("text") => Reply::whole("text/plain; charset=utf-8", due(call), text),
+        Some("text") => HttpReply::buffered("text/plain; charset=utf-8", transcript_due(context), text),
         Some("verbose_json") => {
             let mut body = json!({
-                "task": if translating { "translate" } else { "transcribe" },
+                "task": if is_translation { "translate" } else { "transcribe" },
                 "language": "English",
-                "duration": heard.seconds,
+                "duration": transcript.seconds,
                 "text": text,
-                "segments": [segment(heard, &text)],
+                "segments": [segment(transcript, &text)],
                 "x_groq": {"id": id},
             });
             if form.fields.iter().any(|(name, value)| name == "timestamp_granularities[]" && value == "word") {
-                body["words"] = Value::from(words(heard));
+                body["words"] = Value::from(words(transcript));
             }
-            Reply::json(due(call), &body)
+            HttpReply::json(transcript_due(context), &body)
         }
-        _ => Reply::json(due(call), &json!({"text": text, "x_groq": {"id": id}})),
+        _ => HttpReply::json(transcript_due(context), &json!({"text": text, "x_groq": {"id": id}})),
     }
 }
 
-fn segment(heard: &Heard, text: &str) -> Value {
-    // The figures that Whisper gives for speech, and for text it makes up about silence.
-    let (log_probability, no_speech) = if heard.silent { (-0.93, 0.91) } else { (-0.214, 1.2e-6) };
+fn segment(transcript: &Transcript, text: &str) -> Value {
+    // Typical figures of Whisper for text hallucinated in silence, and for speech.
+    let (log_probability, no_speech) = if transcript.is_silent { (-0.93, 0.91) } else { (-0.214, 1.2e-6) };
     json!({
         "id": 0,
         "seek": 0,
         "start": 0.0,
-        "end": heard.seconds,
+        "end": transcript.seconds,
         "text": text,
         "tokens": [50_365, 50_536],
         "temperature": 0,
@@ -150,10 +158,10 @@ fn segment(heard: &Heard, text: &str) -> Value {
     })
 }
 
-/// The words spread evenly: the recogniser is not asked for its times.
-fn words(heard: &Heard) -> Vec<Value> {
-    let words: Vec<&str> = heard.text.split_whitespace().collect();
-    let step = heard.seconds / words.len().max(1) as f64;
+/// Word timestamps, spread evenly over the recording. The recogniser's own times are not used.
+fn words(transcript: &Transcript) -> Vec<Value> {
+    let words: Vec<&str> = transcript.text.split_whitespace().collect();
+    let step = transcript.seconds / words.len().max(1) as f64;
     let at = |n: usize| (step * n as f64 * 100.0).round() / 100.0;
     words.iter().enumerate().map(|(n, word)| json!({"word": word, "start": at(n), "end": at(n + 1)})).collect()
 }

@@ -2,42 +2,47 @@
 
 use serde_json::{Value, json};
 
-use super::models::{self, Kind};
-use crate::call::Call;
-use crate::chat::{self, ChatRequest};
-use crate::compose::{Answer, Finish, compose};
-use crate::kinds::Service;
-use crate::refusal::Refusal;
-use crate::reply::{Frame, Part, Reply};
+use super::models::{self, OpenAiModelKind};
+use crate::chat_request::{self, ChatRequest};
+use crate::completion::{Completion, FinishReason, complete};
+use crate::error_reply::ErrorReply;
+use crate::http_reply::{FrameKind, HttpReply, ReplyFrame};
+use crate::ids::Service;
+use crate::request::RequestContext;
 
-pub(super) async fn answer(call: &mut Call) -> Result<Reply, Refusal> {
-    call.check_bearer()?;
-    let body = call.json()?;
-    let mut request = chat::read(&body).map_err(|message| call.invalid(message))?;
+pub(super) async fn handle(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    context.check_bearer()?;
+    let body = context.json()?;
+    let mut request = chat_request::parse(&body).map_err(|message| context.invalid_request(message))?;
     let service = if request.image_urls.is_empty() { Service::Llm } else { Service::Vlm };
-    call.meet(service, &request.model).await?;
-    models::find(call, &request.model, Kind::Chat)?;
+    context.apply_fault(service, &request.model).await?;
+    models::find(context, &request.model, OpenAiModelKind::Chat)?;
     if body.get("stream_options").is_some_and(|options| !options.is_null()) && !request.stream {
-        return Err(call.invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled."));
+        return Err(context.invalid_request("The 'stream_options' parameter is only allowed when 'stream' is enabled."));
     }
-    request.question.pictures = chat::pictures(&request.image_urls).await.map_err(|message| call.invalid(message))?;
-    request.question.reasoning = true;
-    let answer = compose(call, &request.question).await?;
-    Ok(if request.stream { streamed(call, &request, &answer) } else { whole(call, &answer) })
+    request.prompt.images =
+        chat_request::decode_images(&request.image_urls).await.map_err(|message| context.invalid_request(message))?;
+    request.prompt.wants_reasoning = true;
+    let completion = complete(context, &request.prompt).await?;
+    Ok(if request.stream {
+        stream_reply(context, &request, &completion)
+    } else {
+        completion_reply(context, &completion)
+    })
 }
 
-fn finish(answer: &Answer) -> &str {
-    match &answer.finish {
-        Finish::Stop => "stop",
-        Finish::Length => "length",
-        Finish::Tool => "tool_calls",
-        Finish::Filtered => "content_filter",
-        Finish::Other(reason) => reason,
+fn finish(completion: &Completion) -> &str {
+    match &completion.finish {
+        FinishReason::Stop => "stop",
+        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter => "content_filter",
+        FinishReason::Other(reason) => reason,
     }
 }
 
-fn usage(answer: &Answer) -> Value {
-    let used = answer.usage;
+fn usage(completion: &Completion) -> Value {
+    let used = completion.usage;
     let written = used.completion + used.reasoning;
     json!({
         "prompt_tokens": used.prompt,
@@ -48,12 +53,12 @@ fn usage(answer: &Answer) -> Value {
     })
 }
 
-fn tool_calls(call: &Call, answer: &Answer) -> Vec<Value> {
-    let calls = answer.tool_calls.iter().enumerate();
+fn tool_calls(context: &RequestContext, completion: &Completion) -> Vec<Value> {
+    let calls = completion.tool_calls.iter().enumerate();
     calls
         .map(|(at, tool)| {
             json!({
-                "id": format!("call_sandbox{}x{at}", call.entry.id()),
+                "id": format!("call_sandbox{}x{at}", context.record.id()),
                 "type": "function",
                 "function": {"name": tool.name, "arguments": tool.arguments.to_string()},
             })
@@ -61,41 +66,41 @@ fn tool_calls(call: &Call, answer: &Answer) -> Vec<Value> {
         .collect()
 }
 
-fn whole(call: &Call, answer: &Answer) -> Reply {
-    let mut message = json!({"role": "assistant", "content": answer.text(), "refusal": null});
-    if !answer.reasoning.is_empty() {
-        // As the local servers name it; OpenAI's own models do not show theirs.
-        message["reasoning_content"] = Value::from(answer.reasoning.concat());
+fn completion_reply(context: &RequestContext, completion: &Completion) -> HttpReply {
+    let mut message = json!({"role": "assistant", "content": completion.text(), "refusal": null});
+    if !completion.reasoning.is_empty() {
+        // The field name of local servers. OpenAI's own models do not report their reasoning.
+        message["reasoning_content"] = Value::from(completion.reasoning.concat());
     }
-    let tools = tool_calls(call, answer);
+    let tools = tool_calls(context, completion);
     if !tools.is_empty() {
         message["tool_calls"] = json!(tools);
-        if answer.pieces.is_empty() {
+        if completion.text_chunks.is_empty() {
             message["content"] = Value::Null;
         }
     }
     let body = json!({
-        "id": format!("chatcmpl-{}", call.entry.id()),
+        "id": format!("chatcmpl-{}", context.record.id()),
         "object": "chat.completion",
-        "created": call.created(),
-        "model": call.model,
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish(answer)}],
-        "usage": usage(answer),
+        "created": context.unix_seconds(),
+        "model": context.model,
+        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish(completion)}],
+        "usage": usage(completion),
         "service_tier": "default",
     });
-    Reply::json(answer.complete(), &body)
+    HttpReply::json(completion.last_chunk_due(), &body)
 }
 
-fn streamed(call: &Call, request: &ChatRequest, answer: &Answer) -> Reply {
+fn stream_reply(context: &RequestContext, request: &ChatRequest, completion: &Completion) -> HttpReply {
     let mut base = json!({
-        "id": format!("chatcmpl-{}", call.entry.id()),
+        "id": format!("chatcmpl-{}", context.record.id()),
         "object": "chat.completion.chunk",
-        "created": call.created(),
-        "model": call.model,
+        "created": context.unix_seconds(),
+        "model": context.model,
         "service_tier": "default",
     });
     if request.include_usage {
-        // Every chunk but the last says null.
+        // `usage` is null in every chunk but the last.
         base["usage"] = Value::Null;
     }
     let chunk = |delta: Value, finish: Value| {
@@ -104,34 +109,34 @@ fn streamed(call: &Call, request: &ChatRequest, answer: &Answer) -> Reply {
         chunk["obfuscation"] = Value::from("a1b2");
         chunk
     };
-    let event = |part, at, value: &Value| Frame::new(part, at, format!("data: {value}\n\n"));
+    let event = |kind, at, value: &Value| ReplyFrame::new(kind, at, format!("data: {value}\n\n"));
     let first = chunk(json!({"role": "assistant", "content": "", "refusal": null}), Value::Null);
-    let mut frames = vec![event(Part::Opening, std::time::Duration::ZERO, &first)];
-    for (at, piece) in answer.reasoning.iter().enumerate() {
-        let delta = json!({"reasoning_content": piece});
-        frames.push(event(Part::Content, answer.due(at), &chunk(delta, Value::Null)));
+    let mut frames = vec![event(FrameKind::Opening, std::time::Duration::ZERO, &first)];
+    for (index, text) in completion.reasoning.iter().enumerate() {
+        let delta = json!({"reasoning_content": text});
+        frames.push(event(FrameKind::Content, completion.chunk_due(index), &chunk(delta, Value::Null)));
     }
-    for (at, piece) in answer.pieces.iter().enumerate() {
-        let at = answer.due(answer.reasoning.len() + at);
-        frames.push(event(Part::Content, at, &chunk(json!({"content": piece}), Value::Null)));
+    for (index, text) in completion.text_chunks.iter().enumerate() {
+        let at = completion.chunk_due(completion.reasoning.len() + index);
+        frames.push(event(FrameKind::Content, at, &chunk(json!({"content": text}), Value::Null)));
     }
-    let end = answer.complete();
-    for (index, tool) in tool_calls(call, answer).iter().enumerate() {
+    let end = completion.last_chunk_due();
+    for (index, tool) in tool_calls(context, completion).iter().enumerate() {
         let deltas = tool_events(index, tool).into_iter();
-        frames.extend(deltas.map(|delta| event(Part::Content, end, &chunk(delta, Value::Null))));
+        frames.extend(deltas.map(|delta| event(FrameKind::Content, end, &chunk(delta, Value::Null))));
     }
-    frames.push(event(Part::Finish, end, &chunk(json!({}), Value::from(finish(answer)))));
+    frames.push(event(FrameKind::Finish, end, &chunk(json!({}), Value::from(finish(completion)))));
     if request.include_usage {
         let mut last = base.clone();
         last["choices"] = json!([]);
-        last["usage"] = usage(answer);
-        frames.push(event(Part::Finish, end, &last));
+        last["usage"] = usage(completion);
+        frames.push(event(FrameKind::Finish, end, &last));
     }
-    frames.push(Frame::new(Part::Done, end, &b"data: [DONE]\n\n"[..]));
-    Reply::stream("text/event-stream; charset=utf-8", frames).with("cache-control", "no-cache")
+    frames.push(ReplyFrame::new(FrameKind::Done, end, &b"data: [DONE]\n\n"[..]));
+    HttpReply::stream("text/event-stream; charset=utf-8", frames).with_header("cache-control", "no-cache")
 }
 
-/// A tool call arrives in pieces: its name first, its arguments in two halves.
+/// The deltas of a streamed tool call: first its name, then its arguments in two halves.
 fn tool_events(index: usize, tool: &Value) -> Vec<Value> {
     let arguments = tool["function"]["arguments"].as_str().unwrap_or_default();
     let middle = arguments.char_indices().nth(arguments.chars().count() / 2).map_or(0, |(at, _)| at);
@@ -139,6 +144,6 @@ fn tool_events(index: usize, tool: &Value) -> Vec<Value> {
     let mut first = tool.clone();
     first["index"] = Value::from(index);
     first["function"]["arguments"] = Value::from("");
-    let piece = |text: &str| json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]});
-    vec![json!({"tool_calls": [first]}), piece(start), piece(end)]
+    let chunk = |text: &str| json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]});
+    vec![json!({"tool_calls": [first]}), chunk(start), chunk(end)]
 }

@@ -1,7 +1,7 @@
-//! A server that speaks OpenAI's format, as many do.
+//! A server with OpenAI's API.
 
 mod chat;
-pub(crate) mod errors;
+mod errors;
 mod models;
 mod speech;
 mod transcribe;
@@ -12,44 +12,76 @@ use axum::Router;
 use axum::extract::{Request, State as Shared};
 use axum::response::Response;
 use axum::routing::{get, post};
+use bytes::Bytes;
 
-use crate::call::{Answerer, Call, serve};
-use crate::kinds::{Provider, Service};
-use crate::refusal::{Cause, Refusal};
-use crate::reply::Reply;
-use crate::state::State;
+use crate::dialect::Dialect;
+use crate::error_reply::{ErrorCause, ErrorReply};
+use crate::faults::StreamErrorForm;
+use crate::http_reply::HttpReply;
+use crate::ids::{Provider, Service};
+use crate::request::{Handler, RequestContext, handle_request};
+use crate::state::SandboxState;
 
-/// Everything below `/openai/v1`.
-pub(crate) fn routes() -> Router<Arc<State>> {
+/// OpenAI's error format.
+#[derive(Debug)]
+struct OpenAiDialect;
+
+impl Dialect for OpenAiDialect {
+    fn provider(&self) -> Provider {
+        Provider::Openai
+    }
+
+    fn error_reply(&self, cause: &ErrorCause, model: &str) -> ErrorReply {
+        errors::error_reply(cause, model)
+    }
+
+    fn stream_error(&self, _form: StreamErrorForm) -> Vec<Bytes> {
+        errors::stream_error()
+    }
+}
+
+/// Routes below `/openai/v1`.
+pub(crate) fn routes() -> Router<Arc<SandboxState>> {
     Router::new()
         .route(
             "/models",
-            get(|state, request| on(state, Service::Models, request, |call| Box::pin(models::list(call)))),
+            get(|state, request| dispatch(state, Service::Models, request, |context| Box::pin(models::list(context)))),
         )
         .route(
             "/models/{*id}",
-            get(|state, request| on(state, Service::Models, request, |call| Box::pin(models::one(call)))),
+            get(|state, request| {
+                dispatch(state, Service::Models, request, |context| Box::pin(models::retrieve(context)))
+            }),
         )
         .route(
             "/chat/completions",
-            post(|state, request| on(state, Service::Llm, request, |call| Box::pin(chat::answer(call)))),
+            post(|state, request| dispatch(state, Service::Llm, request, |context| Box::pin(chat::handle(context)))),
         )
         .route(
             "/audio/transcriptions",
-            post(|state, request| on(state, Service::Stt, request, |call| Box::pin(transcribe::answer(call)))),
+            post(|state, request| {
+                dispatch(state, Service::Stt, request, |context| Box::pin(transcribe::handle(context)))
+            }),
         )
         .route(
             "/audio/speech",
-            post(|state, request| on(state, Service::Tts, request, |call| Box::pin(speech::answer(call)))),
+            post(|state, request| dispatch(state, Service::Tts, request, |context| Box::pin(speech::handle(context)))),
         )
-        .fallback(|state, request| on(state, Service::Models, request, |call| Box::pin(unknown(call))))
+        .fallback(|state, request| {
+            dispatch(state, Service::Models, request, |context| Box::pin(unknown_route(context)))
+        })
 }
 
-async fn on(Shared(state): Shared<Arc<State>>, service: Service, request: Request, answer: Answerer) -> Response {
-    serve(state, Provider::Openai, service, request, answer).await
+async fn dispatch(
+    Shared(state): Shared<Arc<SandboxState>>,
+    service: Service,
+    request: Request,
+    handler: Handler,
+) -> Response {
+    handle_request(state, &OpenAiDialect, service, request, handler).await
 }
 
-async fn unknown(call: &mut Call) -> Result<Reply, Refusal> {
-    call.check_bearer()?;
-    Err(call.refuse(&Cause::UnknownRoute { method: call.method.clone(), path: call.path.clone() }))
+async fn unknown_route(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
+    context.check_bearer()?;
+    Err(context.error(&ErrorCause::UnknownRoute { method: context.method.clone(), path: context.path.clone() }))
 }

@@ -1,7 +1,5 @@
-//! The sandbox over a real socket, as a client of a provider sees it.
+//! Tests of the sandbox through a real TCP socket.
 
-#[cfg(test)]
-mod bench;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
@@ -11,6 +9,8 @@ mod gemini;
 #[cfg(test)]
 mod groq;
 #[cfg(test)]
-mod log;
+mod harness;
+#[cfg(test)]
+mod request_log;
 #[cfg(test)]
 mod speech;

@@ -2,7 +2,7 @@
 
 let description;
 
-/** An element with attributes and children; texts stay texts. */
+/** Creates an element with attributes and children. Strings become text nodes, never HTML. */
 function make(name, attributes, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -10,13 +10,13 @@ function make(name, attributes, ...children) {
   return element;
 }
 
-/** What a reference stands for. */
+/** Resolves a `$ref` within the description. */
 function resolve(schema) {
   if (!schema || !schema.$ref) return schema;
   return schema.$ref.slice(2).split("/").reduce((at, part) => at[part], description);
 }
 
-/** The name of a schema's type in a few words. */
+/** A short name for the type of a schema. */
 function type(schema) {
   if (!schema) return "";
   if (schema.$ref) return schema.$ref.split("/").pop();
@@ -27,28 +27,28 @@ function type(schema) {
   return types.map((name) => (name === "array" ? `list of ${type(schema.items) || "any"}` : name)).join(" or ");
 }
 
-/** The fields of a schema, with those of the schemas that it is made of. */
+/** The fields of a schema, including those of its `allOf` parts. */
 function fields(schema) {
   const whole = resolve(schema) || {};
   const parts = (whole.allOf || []).flatMap(fields);
   const required = new Set(whole.required || []);
-  const own = Object.entries(whole.properties || {}).map(([name, value]) => ({ name, value, needed: required.has(name) }));
+  const own = Object.entries(whole.properties || {}).map(([name, value]) => ({ name, value, isRequired: required.has(name) }));
   return parts.concat(own);
 }
 
 function table(rows) {
   const cells = (kind, texts) => make("tr", {}, ...texts.map((text) => make(kind, {}, text)));
-  const head = cells("th", ["Name", "Type", "What it is"]);
+  const head = cells("th", ["Name", "Type", "Description"]);
   return make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows.map((row) => cells("td", row))));
 }
 
-/** A schema with everything that it names, each once. */
+/** Tables of a schema and of every schema it refers to, each once. */
 function schemaTables(schema, seen) {
   const rows = fields(schema);
   const out = [];
   if (rows.length) {
-    const mark = (field) => `${type(field.value)}${field.needed ? ", needed" : ""}`;
-    out.push(table(rows.map((field) => [make("code", {}, field.name), mark(field), field.value.description || ""])));
+    const typeOf = (field) => `${type(field.value)}${field.isRequired ? ", required" : ""}`;
+    out.push(table(rows.map((field) => [make("code", {}, field.name), typeOf(field), field.value.description || ""])));
   }
   for (const { value } of rows) {
     for (const name of JSON.stringify(value).match(/#\/components\/schemas\/[^"]+/g) || []) {
@@ -61,7 +61,7 @@ function schemaTables(schema, seen) {
   return out;
 }
 
-function contents(content) {
+function contentTables(content) {
   return Object.entries(content || {}).flatMap(([kind, { schema }]) => [
     make("p", {}, make("code", {}, kind), schema ? ` ${type(schema)}` : ""),
     ...schemaTables(schema, new Set()),
@@ -78,11 +78,11 @@ function operation(path, method, of) {
     const row = (one) => [make("code", {}, one.name), `${type(one.schema)}, ${one.in}`, one.description || ""];
     details.append(make("h4", {}, "Parameters"), table(of.parameters.map(row)));
   }
-  if (of.requestBody) details.append(make("h4", {}, "Request"), ...contents(of.requestBody.content));
-  details.append(make("h4", {}, "Answers"));
+  if (of.requestBody) details.append(make("h4", {}, "Request"), ...contentTables(of.requestBody.content));
+  details.append(make("h4", {}, "Responses"));
   for (const [status, response] of Object.entries(of.responses || {})) {
     const answer = make("details", {}, make("summary", {}, `${status} ${response.description || ""}`));
-    answer.append(...contents(response.content));
+    answer.append(...contentTables(response.content));
     details.append(answer);
   }
   return details;
@@ -95,7 +95,7 @@ async function show() {
     if (!response.ok) throw new Error(`status ${response.status}`);
     description = await response.json();
   } catch (cause) {
-    page.replaceChildren(make("p", { role: "alert" }, `The description could not be read: ${cause.message}.`));
+    page.replaceChildren(make("p", { role: "alert" }, `The API description could not be loaded: ${cause.message}. Reload the page to try again.`));
     return;
   }
   const info = description.info;

@@ -1,62 +1,64 @@
-//! Who may call. The door listens on the loopback alone; that keeps other computers out, but neither web pages in the person's browser
-//! nor other users of this computer.
+//! Access control. The local API listens on the loopback interface only, which keeps other computers out, but not web pages in the
+//! user's browser or other users of this computer.
 //!
-//! A request must name this door as its host and, if it comes from a page, be from one of this door's own. Then its caller needs the
-//! token, or is, as the operating system says, the same user as AURA.
+//! A request must name this server as its host and, if it comes from a web page, that page must be one of this server's. Its caller must
+//! then send the token or, as the operating system reports, be the user who started AURA.
 
-mod caller;
-mod limits;
+mod limiters;
+mod middleware;
+mod peer_uid;
 mod token;
 
 use std::net::SocketAddr;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
-use crate::{Door, Problem};
+use crate::{LocalApi, Problem};
 
-pub(crate) use limits::{Arrived, Entrance, Places, busy, hold};
+pub(crate) use limiters::{ConnectionLimiter, RequestLimiter};
+pub(crate) use middleware::{ArrivedAt, protect};
 pub use token::Token;
 
-/// What a browser says of the page that a request comes from.
+/// The header in which a browser reports how the page of a request relates to the server.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What is known of a connection, looked up once when it is made.
+/// The peer of a connection, looked up once when the connection is accepted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Caller {
-    /// The door's own port.
+    /// The port of this server.
     port: u16,
-    /// Whether the operating system says that it is the user who started AURA.
+    /// Whether the operating system reports the user who started AURA.
     same_user: bool,
 }
 
 impl Caller {
-    /// Of a connection that was just made.
+    /// Looks up the peer of a new connection; `own` is this server's address.
     pub(crate) async fn of(peer: SocketAddr, own: SocketAddr) -> Self {
-        // The kernel answers at once, but a machine that forbids the question may let it hang for a moment.
-        let user = tokio::task::spawn_blocking(move || caller::user_of(peer, own)).await.ok().flatten();
-        Self { port: own.port(), same_user: user.is_some() && user == caller::this_user() }
+        // The kernel replies at once, but where a security policy forbids the query, the lookup may block for a moment.
+        let user = tokio::task::spawn_blocking(move || peer_uid::user_of(peer, own)).await.ok().flatten();
+        Self { port: own.port(), same_user: user.is_some() && user == peer_uid::this_user() }
     }
 
-    /// Whether it is known to be none of the person's own programs. Where the operating system does not tell, nobody is.
-    fn is_stranger(self) -> bool {
-        !self.same_user && caller::this_user().is_some()
+    /// Whether the connection is not known to be the user's own. Always false where the operating system does not report users.
+    fn is_other_user(self) -> bool {
+        !self.same_user && peer_uid::this_user().is_some()
     }
 }
 
-/// How a request came in.
+/// Why a request was admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Admitted {
-    /// It brought the token.
-    ByToken,
-    /// The operating system vouched for its caller.
-    AsTheSameUser,
-    /// It only wants the page that asks for the token: a browser cannot bring one to an address that is typed.
-    ForThePage,
+enum Admission {
+    /// It has the token.
+    Token,
+    /// The operating system reports that its caller is the user who started AURA.
+    SameUser,
+    /// It is for a file of the web UI. The page asks for the token: a browser sends none when a user opens a URL.
+    WebUiFile,
 }
 
-/// The microphone, the screen and the keys are never reachable with less than the token: a route that takes this asks for it.
+/// An extractor for routes that always need the token, because they give access to the microphone, the screen and the keys.
 pub(crate) struct WithToken;
 
 impl<S: Sync> FromRequestParts<S> for WithToken {
@@ -64,80 +66,88 @@ impl<S: Sync> FromRequestParts<S> for WithToken {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match parts.extensions.get() {
-            Some(Admitted::ByToken) => Ok(Self),
+            Some(Admission::Token) => Ok(Self),
             _ => Err(unauthorized(
-                "This needs the door's token, whoever calls. Send the one in the file `door-token` of AURA's data folder as \
+                "This route always needs the token. Send the content of the file `api-token` in AURA's data folder as \
                  `Authorization: Bearer …`.",
             )),
         }
     }
 }
 
-/// Whether a request may come in; it is marked with how it did.
-fn check(door: &Door, request: &mut Request) -> Result<(), Problem> {
+/// Admits or rejects a request, and stores its [`Admission`] in its extensions.
+fn authorize(api: &LocalApi, request: &mut Request) -> Result<(), Problem> {
     let caller = request.extensions().get::<Caller>().copied();
-    let admitted = admit(&door.token, caller, request).inspect_err(|problem| {
-        tracing::warn!(code = problem.code, "a request at the HTTP door was refused: {}", problem.message);
+    let admission = admit(&api.token, caller, request).inspect_err(|problem| {
+        tracing::warn!(code = problem.code, "the local API rejected a request: {}", problem.message);
     })?;
-    request.extensions_mut().insert(admitted);
+    request.extensions_mut().insert(admission);
     Ok(())
 }
 
-fn admit(token: &Token, caller: Option<Caller>, request: &Request) -> Result<Admitted, Problem> {
+fn admit(token: &Token, caller: Option<Caller>, request: &Request) -> Result<Admission, Problem> {
     let headers = request.headers();
-    let Some(caller) = caller else { return Err(unknown()) };
-    let host = one(headers, header::HOST)?;
-    // A request line with a whole address names a host of its own.
-    let named = request.uri().authority().map(|authority| authority.as_str());
-    if !host.is_some_and(|host| is_this_door(host, caller.port))
-        || !named.is_none_or(|named| is_this_door(named, caller.port))
+    let Some(caller) = caller else { return Err(token_required()) };
+    let host = single(headers, header::HOST)?;
+    // A request line with an absolute URL names a host of its own.
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    if !host.is_some_and(|host| is_own_host(host, caller.port))
+        || !authority.is_none_or(|authority| is_own_host(authority, caller.port))
     {
-        return Err(refused(
+        return Err(forbidden(
             "forbidden_host",
-            format!("This door answers as http://localhost:{}, by no other name.", caller.port),
+            format!("AURA answers only under its own address. Use http://localhost:{}.", caller.port),
         ));
     }
-    let origin = one(headers, header::ORIGIN)?;
-    let of_this_door =
-        |origin: &str| origin.strip_prefix("http://").is_some_and(|host| is_this_door(host, caller.port));
-    if !origin.is_none_or(of_this_door) {
-        return Err(refused("forbidden_origin", "Web pages of others may not use AURA."));
+    let origin = single(headers, header::ORIGIN)?;
+    let is_own_origin =
+        |origin: &str| origin.strip_prefix("http://").is_some_and(|host| is_own_host(host, caller.port));
+    if !origin.is_none_or(is_own_origin) {
+        return Err(forbidden("forbidden_origin", "Other websites may not call AURA."));
     }
-    if !matches!(one(headers, SEC_FETCH_SITE)?, None | Some("same-origin" | "none")) {
-        return Err(refused("forbidden_origin", "Web pages of others may not use AURA."));
+    if !matches!(single(headers, SEC_FETCH_SITE)?, None | Some("same-origin" | "none")) {
+        return Err(forbidden("forbidden_origin", "Other websites may not call AURA."));
     }
-    match one(headers, header::AUTHORIZATION)? {
-        // Who brings a token is measured by it: one that is wrong is a mistake to be told.
-        Some(given) => match given.split_once(' ') {
-            Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") && token.is(given.trim().as_bytes()) => {
-                Ok(Admitted::ByToken)
+    match single(headers, header::AUTHORIZATION)? {
+        // A wrong token is rejected even for the same user: it is a mistake that the caller should notice.
+        Some(value) => match value.split_once(' ') {
+            Some((scheme, value))
+                if scheme.eq_ignore_ascii_case("bearer") && token.matches(value.trim().as_bytes()) =>
+            {
+                Ok(Admission::Token)
             }
             _ => Err(unauthorized(
-                "This is not the door's token. Leave it out when you are the user who started AURA, or send the one in the file \
-                 `door-token` of AURA's data folder as `Authorization: Bearer …`.",
+                "The token is wrong. If you are the user who started AURA, leave it out. Otherwise send the content of the file \
+                 `api-token` in AURA's data folder as `Authorization: Bearer …`.",
             )),
         },
-        None if caller.same_user => Ok(Admitted::AsTheSameUser),
-        None if crate::app::is_file(request) => Ok(Admitted::ForThePage),
-        None => Err(unknown()),
+        None if caller.same_user => Ok(Admission::SameUser),
+        None if is_web_ui_file(request) => Ok(Admission::WebUiFile),
+        None => Err(token_required()),
     }
 }
 
-/// The only value of a header; twice the same header is how requests are smuggled past guards.
-fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
+/// Whether a request is for a file of the web UI. These files are part of the program and contain nothing of the user's.
+fn is_web_ui_file(request: &Request) -> bool {
+    let path = request.uri().path();
+    request.method() == Method::GET && (path == "/app" || (path.starts_with("/app/") && path != "/app/events"))
+}
+
+/// The only value of a header. A repeated header is rejected: proxies and servers may read different ones (request smuggling).
+fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(&name).iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(Problem::bad(format!("The header `{name}` is there twice.")));
+        return Err(Problem::bad_request(format!("The header `{name}` appears more than once. Send it once.")));
     }
     first
         .map(|value| value.to_str())
         .transpose()
-        .map_err(|_| Problem::bad(format!("The header `{name}` holds characters that it may not.")))
+        .map_err(|_| Problem::bad_request(format!("The header `{name}` contains characters that are not allowed.")))
 }
 
-/// Whether a `host:port` is this door's.
-fn is_this_door(host: &str, port: u16) -> bool {
+/// Whether a `host:port` is one of this server's.
+fn is_own_host(host: &str, port: u16) -> bool {
     let name = match host.strip_suffix(&format!(":{port}")) {
         Some(name) => name,
         None if port == 80 => host,
@@ -146,7 +156,7 @@ fn is_this_door(host: &str, port: u16) -> bool {
     name == "127.0.0.1" || name == "[::1]" || name.eq_ignore_ascii_case("localhost")
 }
 
-fn refused(code: &'static str, message: impl Into<String>) -> Problem {
+fn forbidden(code: &'static str, message: impl Into<String>) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, code, message)
 }
 
@@ -154,9 +164,9 @@ fn unauthorized(message: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
 }
 
-fn unknown() -> Problem {
+fn token_required() -> Problem {
     unauthorized(
-        "Only the user who started AURA may call without a token. Send the one in the file `door-token` of that user's AURA data \
+        "Only the user who started AURA may call without a token. Send the content of the file `api-token` in that user's AURA data \
          folder as `Authorization: Bearer …`.",
     )
 }
@@ -166,9 +176,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_door_has_three_names() {
+    fn only_loopback_names_with_the_own_port_are_own_hosts() {
         for host in ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "[::1]:8000"] {
-            assert!(is_this_door(host, 8000), "{host}");
+            assert!(is_own_host(host, 8000), "{host}");
         }
         for host in [
             "localhost",
@@ -182,8 +192,8 @@ mod tests {
             ":8000",
             "0.0.0.0:8000",
         ] {
-            assert!(!is_this_door(host, 8000), "{host}");
+            assert!(!is_own_host(host, 8000), "{host}");
         }
-        assert!(is_this_door("localhost", 80));
+        assert!(is_own_host("localhost", 80));
     }
 }

@@ -1,4 +1,4 @@
-//! The token that lets a program in that the operating system cannot vouch for.
+//! The token of the local API, for callers that the operating system does not identify as the user who started AURA.
 
 use std::fs;
 use std::io::Write;
@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use aura_core::error::{Error, Result};
 use subtle::ConstantTimeEq;
 
-/// Its file in the data folder.
-const FILE: &str = "door-token";
+/// The file in the data folder.
+const FILE: &str = "api-token";
+/// The name of the file in older versions.
+const OLD_FILE: &str = "door-token";
 
-/// The secret of this door.
+/// The token of the local API: 64 hexadecimal digits.
 #[derive(Clone)]
 pub struct Token {
     secret: String,
@@ -18,11 +20,19 @@ pub struct Token {
 }
 
 impl Token {
-    /// The token in the data folder, made when there is none. Only this person can read its file; one that others could read is
-    /// replaced. Blocks for the disk.
+    /// Reads the token in the data folder, or creates one. The file is readable by its owner only; a token in a file that others can read
+    /// is replaced. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
     pub fn open(data: &Path) -> Result<Self> {
         let file = data.join(FILE);
-        let failed = |cause: std::io::Error| Error::storage("keep the token of the HTTP door", cause);
+        let old = data.join(OLD_FILE);
+        if !file.exists() && old.exists() {
+            // The old token stays valid, so programs that use it keep working.
+            let _ = fs::rename(&old, &file);
+        }
+        let failed = |cause: std::io::Error| Error::storage("save the token of the local API", cause);
         match fs::read_to_string(&file) {
             Ok(secret) if secret.trim().len() == 64 && is_private(&file).map_err(failed)? => {
                 return Ok(Self { secret: secret.trim().to_owned(), file });
@@ -37,14 +47,14 @@ impl Token {
         Ok(Self { secret, file })
     }
 
-    /// Where it is kept.
+    /// The file that holds the token.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Whether this is it. Takes as long for one that is almost right.
-    pub(crate) fn is(&self, given: &[u8]) -> bool {
-        self.secret.as_bytes().ct_eq(given).into()
+    /// Whether the value is the token, compared in constant time.
+    pub(crate) fn matches(&self, value: &[u8]) -> bool {
+        self.secret.as_bytes().ct_eq(value).into()
     }
 }
 
@@ -56,23 +66,23 @@ fn is_private(file: &Path) -> std::io::Result<bool> {
     }
     #[cfg(not(unix))]
     {
-        // The data folder is in the person's own profile.
+        // The data folder is in the user's own profile.
         fs::metadata(file).map(|_| true)
     }
 }
 
-/// Writes it beside and puts it in its place: no moment in which others can read it, and none in which it is half.
+/// Writes a temporary file and renames it, so that the file is never incomplete or readable by others.
 fn write(file: &Path, secret: &str) -> std::io::Result<()> {
-    let beside = file.with_extension(format!("{}.new", std::process::id()));
-    let _ = fs::remove_file(&beside);
+    let temporary = file.with_extension(format!("{}.new", std::process::id()));
+    let _ = fs::remove_file(&temporary);
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut new = options.open(&beside)?;
+    let mut new = options.open(&temporary)?;
     new.write_all(secret.as_bytes())?;
     new.sync_all()?;
-    fs::rename(&beside, file)
+    fs::rename(&temporary, file)
 }
 
 #[cfg(test)]
@@ -80,18 +90,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stays_the_same_and_only_it_is_right() {
+    fn the_token_survives_a_restart_and_nothing_else_matches() {
         let folder = tempfile::tempdir().unwrap();
         let token = Token::open(folder.path()).unwrap();
         let again = Token::open(folder.path()).unwrap();
-        assert!(again.is(token.secret.as_bytes()));
-        assert!(!again.is(b"") && !again.is(&token.secret.as_bytes()[1..]));
-        assert!(!again.is(token.secret.replace(&token.secret[..1], "_").as_bytes()));
+        assert!(again.matches(token.secret.as_bytes()));
+        assert!(!again.matches(b"") && !again.matches(&token.secret.as_bytes()[1..]));
+        assert!(!again.matches(token.secret.replace(&token.secret[..1], "_").as_bytes()));
+    }
+
+    #[test]
+    fn a_token_file_with_the_old_name_is_renamed_and_stays_valid() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = Token::open(folder.path()).unwrap();
+        fs::rename(token.file(), folder.path().join(OLD_FILE)).unwrap();
+        let migrated = Token::open(folder.path()).unwrap();
+        assert!(migrated.matches(token.secret.as_bytes()));
+        assert!(!folder.path().join(OLD_FILE).exists());
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_token_that_others_could_read_is_replaced() {
+    fn a_token_that_other_users_can_read_is_replaced() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let token = Token::open(folder.path()).unwrap();
@@ -99,7 +119,7 @@ mod tests {
         assert_eq!(mode(), 0o600);
         fs::set_permissions(token.file(), fs::Permissions::from_mode(0o644)).unwrap();
         let next = Token::open(folder.path()).unwrap();
-        assert!(!next.is(token.secret.as_bytes()));
+        assert!(!next.matches(token.secret.as_bytes()));
         assert_eq!(mode(), 0o600);
     }
 }

@@ -1,120 +1,125 @@
-//! Errors as OpenAI's clients read them: `{"error": {message, type, code, param}}`, with AURA's attempts beside them.
+//! Errors in OpenAI's format, `{"error": {message, type, code, param}}`, extended by AURA's `attempts`.
 
-use aura_core::error::{Code, Error};
-use aura_core::record::Attempt;
+use aura_core::error::{Error, ErrorCode};
+use aura_router::Attempt;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{Problem, shortened};
 
-/// A request in OpenAI's format that was not answered.
+/// An error response of the OpenAI-compatible routes.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ApiError {
     status: StatusCode,
-    error: RefusedFields,
-    /// After how many seconds it may work again.
+    error: ApiErrorFields,
+    /// The value of the `Retry-After` header, seconds.
     retry_after: Option<u32>,
 }
 
-/// The body of a refusal.
+/// The body of an error response in OpenAI's format.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RefusedBody {
-    /// What is wrong.
-    pub(crate) error: RefusedFields,
+pub(crate) struct ApiErrorBody {
+    /// The error.
+    pub(crate) error: ApiErrorFields,
 }
 
-/// What a refusal says.
+/// The fields of an error in OpenAI's format.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct RefusedFields {
-    /// One or two sentences for the person.
+pub(crate) struct ApiErrorFields {
+    /// One or two sentences for the user.
     message: String,
     /// `invalid_request_error`, `rate_limit_error` or `api_error`.
     #[serde(rename = "type")]
     kind: &'static str,
-    /// What programs branch on.
+    /// The code that programs branch on.
     code: &'static str,
-    /// The field that it is about.
+    /// The request field that is wrong; null when it is none or unknown.
     param: Option<&'static str>,
-    /// Every call that was made before it was given up.
+    /// Every provider call of the request, in order. An extension of AURA.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attempts: Vec<Attempt>,
 }
 
-impl Refused {
+impl ApiError {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let kind = match status {
             StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
             status if status.is_server_error() => "api_error",
             _ => "invalid_request_error",
         };
-        let error = RefusedFields { message: message.into(), kind, code, param: None, attempts: Vec::new() };
+        let error = ApiErrorFields { message: message.into(), kind, code, param: None, attempts: Vec::new() };
         Self { status, error, retry_after: None }
     }
 
-    /// A field that cannot be used.
-    pub(crate) fn bad(message: impl Into<String>, param: Option<&'static str>) -> Self {
-        let mut refused = Self::new(StatusCode::BAD_REQUEST, Code::InvalidRequest.as_str(), message);
-        refused.error.param = param;
-        refused
+    /// Status 400: a field is not valid.
+    pub(crate) fn invalid_request(message: impl Into<String>, param: Option<&'static str>) -> Self {
+        let mut error = Self::new(StatusCode::BAD_REQUEST, ErrorCode::InvalidRequest.as_str(), message);
+        error.error.param = param;
+        error
     }
 
-    /// A model that nobody has.
-    pub(crate) fn no_model(name: &str) -> Self {
+    /// Status 404: no provider has the model.
+    pub(crate) fn model_not_found(name: &str) -> Self {
         let message = format!(
-            "There is no model `{}`. GET /v1/models lists what there is; `auto` takes the model that AURA is set to.",
+            "There is no model `{}`. GET /v1/models lists the models; `auto` uses AURA's default.",
             shortened(name)
         );
-        let mut refused = Self::new(StatusCode::NOT_FOUND, "model_not_found", message);
-        refused.error.param = Some("model");
-        refused
+        let mut error = Self::new(StatusCode::NOT_FOUND, "model_not_found", message);
+        error.error.param = Some("model");
+        error
     }
 
-    /// A body of a kind that is not taken.
-    pub(crate) fn media(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::InvalidRequest.as_str(), message)
+    /// Status 415: the body has the wrong type.
+    pub(crate) fn unsupported_media_type(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::InvalidRequest.as_str(), message)
     }
 
-    /// The error as it travels inside a stream that has begun.
-    pub(crate) fn body(self) -> RefusedBody {
-        RefusedBody { error: self.error }
+    /// The response body. Once a stream has started, it is sent as an event instead.
+    pub(crate) fn into_body(self) -> ApiErrorBody {
+        ApiErrorBody { error: self.error }
     }
 }
 
-impl From<Error> for Refused {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         Problem::from(error).into()
     }
 }
 
-impl From<Problem> for Refused {
+impl From<aura_router::Error> for ApiError {
+    fn from(error: aura_router::Error) -> Self {
+        Problem::from(error).into()
+    }
+}
+
+impl From<Problem> for ApiError {
     fn from(problem: Problem) -> Self {
-        // OpenAI's clients know no 422: what is wrong with a request is 400.
+        // OpenAI's clients expect 400, not 422, for an invalid request.
         let status = match problem.status {
             StatusCode::UNPROCESSABLE_ENTITY => StatusCode::BAD_REQUEST,
             status => status,
         };
         let mut message = problem.message;
-        // What keeps each provider from answering is all that a person can do something about.
-        if problem.code == Code::NoRoute.as_str()
-            && let Some(Value::String(reasons)) = &problem.detail
+        // OpenAI's format has no detail, and only these reasons show the user what to fix.
+        if problem.code == ErrorCode::NoRoute.as_str()
+            && let Some(reasons) = &problem.detail
         {
             message = format!("{message} {reasons}");
         }
-        let mut refused = Self::new(status, problem.code, message);
-        refused.error.attempts = problem.attempts;
-        refused.retry_after = problem.retry_after;
-        refused
+        let mut error = Self::new(status, problem.code, message);
+        error.error.attempts = problem.attempts;
+        error.retry_after = problem.retry_after;
+        error
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, retry_after) = (self.status, self.retry_after);
-        let mut response = (status, Json(self.body())).into_response();
+        let mut response = (status, Json(self.into_body())).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -122,7 +127,7 @@ impl IntoResponse for Refused {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if status.is_server_error() {
-            // Everything was tried already: OpenAI's clients would ask twice more on their own.
+            // Every route was tried already. OpenAI's clients would otherwise retry twice.
             response.headers_mut().insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
         }
         response

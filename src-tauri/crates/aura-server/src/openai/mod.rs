@@ -1,20 +1,20 @@
-//! OpenAI's format, so that any client of it gets the fallback for free.
+//! OpenAI-compatible routes, which give any OpenAI client AURA's failover.
 //!
-//! A model is named as `provider/model`, by its own name alone, or as `auto`. Who names a provider's model stays with it, unless the
-//! request says `"fallback": true`; a model that several providers serve falls back among those; `auto` is AURA's own route with the
-//! whole fallback order.
+//! `model` is `provider/model`, a model name alone, or `auto`. A request for `provider/model` does not fall back to other providers unless
+//! it has `"fallback": true`. A model that several providers serve falls back among these. `auto` is AURA's default route with its whole
+//! fallback order.
 
-mod answer;
 pub(crate) mod chat;
+mod completion;
 mod error;
+mod model_name;
 pub(crate) mod models;
-mod names;
 mod request;
+mod request_trace;
 pub(crate) mod speech;
 mod stream;
 mod subtitles;
 pub(crate) mod transcriptions;
-mod watch;
 
 use std::sync::Arc;
 
@@ -27,13 +27,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
-use crate::{Door, Problem, body, shortened};
-use error::Refused;
-pub(crate) use error::RefusedBody;
-use watch::Watch;
+use crate::{LocalApi, Problem, body, shortened};
+use error::ApiError;
+pub(crate) use error::ApiErrorBody;
+use request_trace::RequestTrace;
 
-/// `/v1/…`
-pub(crate) fn routes() -> Router<Door> {
+/// The routes under `/v1/`.
+pub(crate) fn routes() -> Router<LocalApi> {
     Router::new()
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*model}", get(models::one))
@@ -42,46 +42,48 @@ pub(crate) fn routes() -> Router<Door> {
         .route("/v1/audio/speech", post(speech::speak))
 }
 
-/// The middleware that says in OpenAI's form what the guard, the limits and the paths refuse.
-pub(crate) async fn refusals(request: Request, next: Next) -> Response {
-    let here = request.uri().path().starts_with("/v1/");
+/// Middleware that converts errors of the guard, the limits and the fallback routes under `/v1/` to OpenAI's format.
+pub(crate) async fn convert_errors(request: Request, next: Next) -> Response {
+    let is_openai = request.uri().path().starts_with("/v1/");
     let response = next.run(request).await;
     match response.extensions().get::<Arc<Problem>>() {
-        Some(problem) if here => Refused::from(Problem::clone(problem)).into_response(),
+        Some(problem) if is_openai => ApiError::from(Problem::clone(problem)).into_response(),
         _ => response,
     }
 }
 
-/// The JSON of a request, of at most so many bytes, and how many there were.
-async fn json<T: DeserializeOwned + Send + 'static>(request: Request, limit: usize) -> Result<(T, usize), Refused> {
-    let (parts, sent) = request.into_parts();
+/// Deserializes a JSON body of at most `limit` bytes, and gives its length in bytes.
+async fn json<T: DeserializeOwned + Send + 'static>(request: Request, limit: usize) -> Result<(T, usize), ApiError> {
+    let (parts, body) = request.into_parts();
     if body::media_type(&parts.headers).as_deref() != Some("application/json") {
-        return Err(Refused::media("Send the request as JSON, with `Content-Type: application/json`."));
+        return Err(ApiError::unsupported_media_type("Send JSON, with the header `Content-Type: application/json`."));
     }
-    let text = body::read(sent, limit).await?;
+    let text = body::read(body, limit).await?;
     let length = text.len();
-    let read = move || serde_json::from_slice(&text);
-    // Megabytes are read where they keep nobody waiting.
-    let read =
-        if length > body::AT_ONCE { tokio::task::spawn_blocking(read).await.map_err(Error::internal)? } else { read() };
-    let cannot = |cause: serde_json::Error| {
-        Refused::bad(format!("The request cannot be read: {}.", shortened(&cause.to_string())), None)
+    let parse = move || serde_json::from_slice(&text);
+    let parsed = if length > body::INLINE_LIMIT {
+        tokio::task::spawn_blocking(parse).await.map_err(Error::internal)?
+    } else {
+        parse()
     };
-    Ok((read.map_err(cannot)?, length))
+    let invalid = |cause: serde_json::Error| {
+        ApiError::invalid_request(format!("The request is not valid: {}.", shortened(&cause.to_string())), None)
+    };
+    Ok((parsed.map_err(invalid)?, length))
 }
 
-/// The headers that say by which route an answer came, after how many calls, and what AURA added.
-fn provenance(watch: &Watch) -> HeaderMap {
-    let seen = watch.seen();
+/// Headers with the route of the answer, the number of attempts, and the time added by AURA.
+fn provenance_headers(trace: &RequestTrace) -> HeaderMap {
+    let summary = trace.summary();
     let mut headers = HeaderMap::new();
     let mut set = |name: &'static str, value: Option<String>| {
-        // A provider's name that is no header is left out.
+        // A provider name that is not a valid header value is left out.
         if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set("x-aura-route", seen.route.as_ref().map(watch::route_name));
-    set("x-aura-attempts", Some(seen.attempts.to_string()));
-    set("x-aura-overhead-ms", Some(format!("{:.3}", seen.overhead.as_secs_f64() * 1_000.0)));
+    set("x-aura-route", summary.route.as_ref().map(request_trace::route_name));
+    set("x-aura-attempts", Some(summary.attempts.to_string()));
+    set("x-aura-overhead-ms", Some(format!("{:.3}", summary.overhead.as_secs_f64() * 1_000.0)));
     headers
 }

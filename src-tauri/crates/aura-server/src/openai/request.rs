@@ -1,7 +1,8 @@
-//! A chat completion's request: read from OpenAI's fields, checked, and turned into a question for the router.
+//! The request body of a chat completion: OpenAI's fields, their validation, and their conversion for the router.
 
-use aura_core::providers::{
-    AnswerFormat, ChatRequest, Message, Part, Role, Sampling, Service, Tool, ToolCall, ToolChoice,
+use aura_providers::{
+    ChatRequest, ContentPart, MAX_IMAGE_BYTES, MediaType, Message, ResponseFormat, Role, Sampling, Service, Tool,
+    ToolCall, ToolChoice,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,172 +11,172 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::error::Refused;
+use super::error::ApiError;
 use crate::{body, shortened};
 
-/// The most texts that end an answer.
-const MOST_STOPS: usize = 4;
-/// The most tools, as OpenAI and Groq have it.
-const MOST_TOOLS: usize = 128;
+/// The most stop sequences.
+const MAX_STOPS: usize = 4;
+/// The most tools, as at OpenAI and Groq.
+const MAX_TOOLS: usize = 128;
 
-/// A request for an answer. Fields of OpenAI's that are not listed here change nothing.
+/// A request for a chat completion. OpenAI's fields that are not listed here are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ChatBody {
-    /// `auto`, `provider/model`, or a model's own name.
+    /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
     pub(crate) model: String,
-    /// The conversation; the question is last.
+    /// The conversation, oldest message first.
     #[schema(min_items = 1)]
     messages: Vec<MessageBody>,
-    /// Whether the answer comes as server-sent events while it is written.
+    /// Whether to stream the answer as server-sent events.
     pub(crate) stream: Option<bool>,
-    /// What a stream tells besides.
+    /// Options for streaming.
     stream_options: Option<StreamOptions>,
-    /// The longest answer, in tokens.
+    /// The longest answer, tokens.
     #[schema(minimum = 1)]
     max_completion_tokens: Option<u32>,
-    /// The older name of the same.
+    /// The older name of `max_completion_tokens`.
     #[schema(minimum = 1)]
     max_tokens: Option<u32>,
-    /// How freely words are chosen.
+    /// The sampling temperature.
     #[schema(minimum = 0, maximum = 2)]
     temperature: Option<f64>,
-    /// The share of likely words to choose from.
+    /// The probability mass for nucleus sampling.
     #[schema(minimum = 0, maximum = 1)]
     top_p: Option<f64>,
-    /// Texts that end the answer.
+    /// Sequences that end the answer.
     stop: Option<Stop>,
-    /// The same number gives the same answer, as far as the provider can.
+    /// The seed: requests with equal seeds get equal answers, as far as the provider supports it.
     seed: Option<i64>,
-    /// Against saying the same words again.
+    /// The penalty for frequent tokens.
     #[schema(minimum = -2, maximum = 2)]
     frequency_penalty: Option<f64>,
-    /// Against coming back to the same things.
+    /// The penalty for tokens that already occurred.
     #[schema(minimum = -2, maximum = 2)]
     presence_penalty: Option<f64>,
-    /// The form of the answer.
-    response_format: Option<ResponseFormat>,
-    /// The tools that may be called.
+    /// The format of the answer.
+    response_format: Option<ResponseFormatBody>,
+    /// The tools that the model may call.
     #[schema(max_items = 128)]
     tools: Option<Vec<ToolBody>>,
-    /// Whether they are.
+    /// Whether and which tools the model calls.
     tool_choice: Option<ToolChoiceBody>,
-    /// Whether several may be called at once.
+    /// Whether the model may call several tools at once.
     parallel_tool_calls: Option<bool>,
-    /// Only one answer is given.
+    /// The number of answers; only 1 is supported.
     #[schema(minimum = 1, maximum = 1)]
     n: Option<u32>,
-    /// Not given.
+    /// Not supported; only false is accepted.
     logprobs: Option<bool>,
-    /// AURA's own: whether others may answer although a model is named.
+    /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     pub(crate) fallback: Option<bool>,
 }
 
-/// What a stream tells besides.
+/// Options for streaming.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct StreamOptions {
-    /// Whether the last event says what was used.
+    /// Whether the last chunk has the token usage.
     include_usage: Option<bool>,
 }
 
-/// Texts that end an answer.
+/// Sequences that end an answer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Stop {
-    /// One.
+    /// A single sequence.
     One(String),
-    /// Several.
+    /// Several sequences.
     Several(Vec<String>),
 }
 
-/// Something said.
+/// A message.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct MessageBody {
-    /// By whom.
+    /// The role of its author.
     role: RoleBody,
-    /// What: a text, or a list of texts and pictures.
+    /// Text, or a list of texts and pictures.
     content: Option<Content>,
-    /// The tools that the model called; only of an assistant.
-    tool_calls: Option<Vec<CallBody>>,
-    /// The call that this is the result of; only of a tool.
+    /// The tool calls of the model; only in a message of the assistant.
+    tool_calls: Option<Vec<ToolCallBody>>,
+    /// The id of the call whose result this is; only in a message of a tool.
     tool_call_id: Option<String>,
 }
 
-/// Who said something.
+/// The role of a message's author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RoleBody {
-    /// Whoever set the conversation up.
+    /// The developer's instructions.
     System,
-    /// The newer name of the same.
+    /// The newer name of `system`.
     Developer,
-    /// The person.
+    /// The user.
     User,
     /// The model.
     Assistant,
-    /// A tool.
+    /// The result of a tool call.
     Tool,
 }
 
-/// What was said.
+/// The content of a message.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum Content {
-    /// Words.
+    /// Text.
     Text(String),
-    /// Words and pictures.
+    /// Texts and pictures.
     Parts(Vec<PartBody>),
 }
 
-/// A part of what was said.
+/// A part of a message.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct PartBody {
     /// `text`, or `image_url`.
     #[serde(rename = "type")]
     #[schema(pattern = "^(text|image_url)$")]
     kind: String,
-    /// The words of a `text`.
+    /// The text, if the type is `text`.
     text: Option<String>,
-    /// The picture of an `image_url`.
+    /// The picture, if the type is `image_url`.
     image_url: Option<ImageUrl>,
 }
 
 /// A picture.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ImageUrl {
-    /// The picture itself as `data:image/…;base64,…`: PNG, JPEG, WebP or GIF. Nothing is fetched from elsewhere.
+    /// The picture as a data URL, `data:image/…;base64,…`: PNG, JPEG, WebP or GIF. AURA downloads no pictures.
     #[schema(pattern = "^data:image/[a-z]+;base64,[A-Za-z0-9+/]+=*$")]
     url: String,
 }
 
-/// A tool that was called.
+/// An earlier tool call of the model.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct CallBody {
-    /// Its name in this conversation.
+pub(crate) struct ToolCallBody {
+    /// The id of the call.
     id: String,
-    /// Which one, and with what.
-    function: FunctionCall,
-    /// What a provider wants back with the call.
+    /// The function and its arguments.
+    function: FunctionCallBody,
+    /// The extra content of the call, returned unchanged: Gemini's thought signature.
     extra_content: Option<Value>,
 }
 
-/// Which tool was called, and with what.
+/// An earlier function call of the model.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct FunctionCall {
-    /// The tool.
+pub(crate) struct FunctionCallBody {
+    /// The name of the function.
     name: String,
-    /// Its arguments, as the text of a JSON object.
+    /// The arguments, a JSON object as text.
     arguments: String,
 }
 
-/// A tool that may be called.
+/// A tool that the model may call.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ToolBody {
-    /// `function`.
+    /// Always `function`.
     #[serde(rename = "type")]
     kind: ToolKind,
     /// The function.
-    function: Function,
+    function: FunctionBody,
 }
 
 /// The kind of a tool.
@@ -186,90 +187,90 @@ pub(crate) enum ToolKind {
     Function,
 }
 
-/// A function that may be called.
+/// A function that the model may call.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct Function {
-    /// Its name: letters, digits, `_` and `-`.
+pub(crate) struct FunctionBody {
+    /// The name: 1 to 64 letters, digits, `_` or `-`.
     #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     name: String,
     /// What it is for.
     description: Option<String>,
-    /// The JSON schema of its arguments.
+    /// The JSON schema of the arguments.
     parameters: Option<serde_json::Map<String, Value>>,
-    /// Whether the schema must be followed to the letter.
+    /// Whether the output must follow the schema exactly.
     strict: Option<bool>,
 }
 
-/// Whether tools are called.
+/// Whether and which tools the model calls.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum ToolChoiceBody {
-    /// As a rule.
+    /// A mode for all tools.
     Mode(ToolMode),
-    /// This one.
+    /// The model must call this function.
     Named {
-        /// Which.
+        /// The function.
         function: NamedFunction,
     },
 }
 
-/// Whether tools are called, as a rule.
+/// Whether the model calls tools.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ToolMode {
-    /// They are not.
+    /// It calls none.
     None,
-    /// As the model sees fit.
+    /// The model decides.
     Auto,
-    /// At least one is.
+    /// It calls at least one.
     Required,
 }
 
-/// A function by its name.
+/// A function by name.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct NamedFunction {
-    /// Its name.
+    /// The name.
     name: String,
 }
 
-/// The form of an answer.
+/// The format of an answer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(crate) enum ResponseFormat {
+pub(crate) enum ResponseFormatBody {
     /// Text.
     Text,
-    /// Some JSON object.
+    /// Any JSON object.
     JsonObject,
-    /// JSON by a schema.
+    /// JSON that follows a schema.
     JsonSchema {
         /// The schema.
         json_schema: JsonSchema,
     },
 }
 
-/// A schema that the answer follows.
+/// A JSON schema for the answer.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct JsonSchema {
-    /// Its name.
+    /// The name of the schema.
     name: String,
-    /// It.
+    /// The schema.
     schema: Option<serde_json::Map<String, Value>>,
     /// Whether it must be followed to the letter.
     strict: Option<bool>,
 }
 
 impl ChatBody {
-    /// What it needs: a picture anywhere needs a model that sees.
+    /// The service it needs: a picture in any message needs a vision model.
     pub(crate) fn service(&self) -> Service {
-        let pictured = self.messages.iter().any(|message| match &message.content {
+        let has_image = self.messages.iter().any(|message| match &message.content {
             Some(Content::Parts(parts)) => parts.iter().any(|part| part.kind == "image_url"),
             _ => false,
         });
-        if pictured { Service::Vlm } else { Service::Llm }
+        if has_image { Service::Vlm } else { Service::Llm }
     }
 
-    /// How much of it is pictures, bytes. They have a limit of their own.
-    pub(crate) fn pictures(&self) -> usize {
+    /// The length of all pictures in it, bytes of base64. Pictures have a limit of their own.
+    pub(crate) fn image_length(&self) -> usize {
         let parts = self.messages.iter().flat_map(|message| match &message.content {
             Some(Content::Parts(parts)) => parts.as_slice(),
             _ => &[],
@@ -277,15 +278,18 @@ impl ChatBody {
         parts.filter_map(|part| Some(part.image_url.as_ref()?.url.len())).sum()
     }
 
-    /// Whether a stream's last event says what was used.
+    /// Whether the last chunk of a stream has the token usage.
     pub(crate) fn include_usage(&self) -> bool {
         self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false)
     }
 
-    /// The question for the router.
-    pub(crate) fn question(self) -> Result<ChatRequest, Refused> {
-        self.check()?;
-        let messages: Vec<Message> = self.messages.into_iter().map(message).collect::<Result<_, _>>()?;
+    /// Validates the body and converts it for the router.
+    ///
+    /// # Errors
+    /// Status 400 when a field is not valid, or is not supported and would change the answer.
+    pub(crate) fn into_request(self) -> Result<ChatRequest, ApiError> {
+        self.validate()?;
+        let messages: Vec<Message> = self.messages.into_iter().map(to_message).collect::<Result<_, _>>()?;
         let sampling = Sampling {
             temperature: self.temperature,
             top_p: self.top_p,
@@ -298,32 +302,35 @@ impl ChatBody {
             frequency_penalty: self.frequency_penalty,
             presence_penalty: self.presence_penalty,
         };
-        let tools: Vec<Tool> = self.tools.unwrap_or_default().into_iter().map(tool).collect::<Result<_, _>>()?;
+        let tools: Vec<Tool> = self.tools.unwrap_or_default().into_iter().map(to_tool).collect::<Result<_, _>>()?;
         let tool_choice = match self.tool_choice {
             None | Some(ToolChoiceBody::Mode(ToolMode::Auto)) => ToolChoice::Auto,
             Some(ToolChoiceBody::Mode(ToolMode::None)) => ToolChoice::Never,
             Some(ToolChoiceBody::Mode(ToolMode::Required)) => ToolChoice::Required,
             Some(ToolChoiceBody::Named { function }) => ToolChoice::Named(function.name),
         };
-        let needed = match &tool_choice {
+        let is_available = match &tool_choice {
             ToolChoice::Named(name) => tools.iter().any(|tool| tool.name == *name),
             ToolChoice::Required => !tools.is_empty(),
             ToolChoice::Auto | ToolChoice::Never => true,
         };
-        if !needed {
-            return Err(Refused::bad("`tool_choice` asks for a tool that is not in `tools`.", Some("tool_choice")));
+        if !is_available {
+            return Err(ApiError::invalid_request(
+                "`tool_choice` names a tool that is not in `tools`.",
+                Some("tool_choice"),
+            ));
         }
         Ok(ChatRequest {
             messages,
             max_tokens: self.max_completion_tokens.or(self.max_tokens),
             tools,
             tool_choice,
-            parallel_calls: self.parallel_tool_calls,
+            parallel_tool_calls: self.parallel_tool_calls,
             format: match self.response_format {
-                None | Some(ResponseFormat::Text) => AnswerFormat::Text,
-                Some(ResponseFormat::JsonObject) => AnswerFormat::Json,
-                Some(ResponseFormat::JsonSchema { json_schema: JsonSchema { name, schema, strict } }) => {
-                    AnswerFormat::Schema { name, schema: Value::Object(schema.unwrap_or_default()), strict }
+                None | Some(ResponseFormatBody::Text) => ResponseFormat::Text,
+                Some(ResponseFormatBody::JsonObject) => ResponseFormat::Json,
+                Some(ResponseFormatBody::JsonSchema { json_schema: JsonSchema { name, schema, strict } }) => {
+                    ResponseFormat::Schema { name, schema: Value::Object(schema.unwrap_or_default()), strict }
                 }
             },
             sampling,
@@ -331,78 +338,86 @@ impl ChatBody {
         })
     }
 
-    /// Refuses what is out of its bounds or would be passed over in silence.
-    fn check(&self) -> Result<(), Refused> {
+    /// Rejects values out of bounds, and unsupported fields that would otherwise be ignored silently.
+    fn validate(&self) -> Result<(), ApiError> {
         if self.messages.is_empty() {
-            return Err(Refused::bad("`messages` is empty: say something.", Some("messages")));
+            return Err(ApiError::invalid_request("`messages` is empty. Send at least one message.", Some("messages")));
         }
         if self.n.is_some_and(|n| n != 1) {
-            return Err(Refused::bad("AURA gives one answer: leave `n` out, or say 1.", Some("n")));
+            return Err(ApiError::invalid_request("AURA returns one answer. Leave `n` out or set it to 1.", Some("n")));
         }
         if self.logprobs == Some(true) {
-            return Err(Refused::bad("AURA gives no `logprobs`: not every provider has them.", Some("logprobs")));
+            return Err(ApiError::invalid_request("AURA does not support `logprobs`. Leave it out.", Some("logprobs")));
         }
         let limits = [self.max_completion_tokens, self.max_tokens];
         if limits.contains(&Some(0)) {
-            return Err(Refused::bad("The longest answer is at least 1 token.", Some("max_completion_tokens")));
+            return Err(ApiError::invalid_request(
+                "`max_completion_tokens` must be at least 1.",
+                Some("max_completion_tokens"),
+            ));
         }
-        for (name, value, least, most) in [
+        for (name, value, min, max) in [
             ("temperature", self.temperature, 0.0, 2.0),
             ("top_p", self.top_p, 0.0, 1.0),
             ("frequency_penalty", self.frequency_penalty, -2.0, 2.0),
             ("presence_penalty", self.presence_penalty, -2.0, 2.0),
         ] {
-            if value.is_some_and(|value| !(least..=most).contains(&value)) {
-                return Err(Refused::bad(format!("`{name}` is from {least} to {most}."), Some(name)));
+            if value.is_some_and(|value| !(min..=max).contains(&value)) {
+                return Err(ApiError::invalid_request(format!("`{name}` must be from {min} to {max}."), Some(name)));
             }
         }
         if let Some(Stop::Several(stops)) = &self.stop
-            && stops.len() > MOST_STOPS
+            && stops.len() > MAX_STOPS
         {
-            return Err(Refused::bad(format!("`stop` holds at most {MOST_STOPS} texts."), Some("stop")));
+            return Err(ApiError::invalid_request(format!("`stop` may have at most {MAX_STOPS} texts."), Some("stop")));
         }
-        if self.tools.as_ref().is_some_and(|tools| tools.len() > MOST_TOOLS) {
-            return Err(Refused::bad(format!("`tools` holds at most {MOST_TOOLS} tools."), Some("tools")));
+        if self.tools.as_ref().is_some_and(|tools| tools.len() > MAX_TOOLS) {
+            return Err(ApiError::invalid_request(
+                format!("`tools` may have at most {MAX_TOOLS} tools."),
+                Some("tools"),
+            ));
         }
         Ok(())
     }
 }
 
-fn message(body: MessageBody) -> Result<Message, Refused> {
+fn to_message(body: MessageBody) -> Result<Message, ApiError> {
     let MessageBody { role, content, tool_calls, tool_call_id } = body;
     let parts = match content {
         None => Vec::new(),
-        Some(Content::Text(text)) => vec![Part::Text(text)],
-        Some(Content::Parts(parts)) => parts.into_iter().map(part).collect::<Result<_, _>>()?,
+        Some(Content::Text(text)) => vec![ContentPart::Text(text)],
+        Some(Content::Parts(parts)) => parts.into_iter().map(to_part).collect::<Result<_, _>>()?,
     };
-    let calls: Vec<ToolCall> = tool_calls.unwrap_or_default().into_iter().map(call).collect();
-    let refuse = |message: &str| Err(Refused::bad(message, Some("messages")));
+    let calls: Vec<ToolCall> = tool_calls.unwrap_or_default().into_iter().map(to_tool_call).collect();
+    let invalid = |message: &str| Err(ApiError::invalid_request(message, Some("messages")));
     if !calls.is_empty() && role != RoleBody::Assistant {
-        return refuse("Only an assistant's message has `tool_calls`.");
+        return invalid("Only a message with the role `assistant` may have `tool_calls`.");
     }
-    if role != RoleBody::User && parts.iter().any(|part| matches!(part, Part::Image(_))) {
-        return refuse("Only a user's message holds pictures.");
+    if role != RoleBody::User && parts.iter().any(|part| matches!(part, ContentPart::Image(_))) {
+        return invalid("Only a message with the role `user` may have pictures.");
     }
     if parts.is_empty() && calls.is_empty() {
-        return refuse("A message has no `content`.");
+        return invalid("A message has neither `content` nor `tool_calls`. Send one of them.");
     }
     let (role, answers) = match (role, tool_call_id) {
         (RoleBody::System | RoleBody::Developer, _) => (Role::System, None),
         (RoleBody::User, _) => (Role::User, None),
         (RoleBody::Assistant, _) => (Role::Assistant, None),
         (RoleBody::Tool, Some(id)) => (Role::Tool, Some(id)),
-        (RoleBody::Tool, None) => return refuse("A tool's message needs the `tool_call_id` that it answers."),
+        (RoleBody::Tool, None) => {
+            return invalid("A message with the role `tool` needs the `tool_call_id` of the call.");
+        }
     };
-    Ok(Message { role, parts, calls, answers })
+    Ok(Message { role, parts, tool_calls: calls, tool_call_id: answers })
 }
 
-fn part(body: PartBody) -> Result<Part, Refused> {
+fn to_part(body: PartBody) -> Result<ContentPart, ApiError> {
     match (body.kind.as_str(), body.text, body.image_url) {
-        ("text", Some(text), None) => Ok(Part::Text(text)),
-        ("image_url", None, Some(image)) => picture(&image.url).map(Part::Image),
-        (kind, _, _) => Err(Refused::bad(
+        ("text", Some(text), None) => Ok(ContentPart::Text(text)),
+        ("image_url", None, Some(image)) => decode_image(&image.url).map(ContentPart::Image),
+        (kind, _, _) => Err(ApiError::invalid_request(
             format!(
-                "A part of type `{}` cannot be used. AURA takes `text` with `text`, and `image_url` with `image_url`.",
+                "A part of type `{}` is not valid. Send `text` with `text`, or `image_url` with `image_url`.",
                 shortened(kind)
             ),
             Some("messages"),
@@ -410,32 +425,28 @@ fn part(body: PartBody) -> Result<Part, Refused> {
     }
 }
 
-/// The picture in a data address.
-fn picture(url: &str) -> Result<Bytes, Refused> {
-    let refuse = |message: &str| Err(Refused::bad(message, Some("messages")));
+/// Decodes the picture of a data URL.
+fn decode_image(url: &str) -> Result<Bytes, ApiError> {
+    let invalid = |message: &str| Err(ApiError::invalid_request(message, Some("messages")));
     let Some(data) = url.strip_prefix("data:") else {
-        return refuse(
-            "AURA fetches no pictures from other places. Send the picture itself, as `data:image/png;base64,…`.",
-        );
+        return invalid("AURA does not download pictures. Send the picture itself, as `data:image/png;base64,…`.");
     };
     let Some((_, data)) = data.split_once(";base64,") else {
-        return refuse("A picture's address must be `data:image/…;base64,…`.");
+        return invalid("The URL of a picture must be `data:image/…;base64,…`.");
     };
-    let Ok(bytes) = STANDARD.decode(data.trim()) else { return refuse("A picture is not valid base64.") };
-    if bytes.len() > body::IMAGE {
-        return Err(body::too_large("picture", body::IMAGE).into());
+    let Ok(bytes) = STANDARD.decode(data.trim()) else {
+        return invalid("A picture is not valid base64. Encode it again.");
+    };
+    if bytes.len() > MAX_IMAGE_BYTES {
+        return Err(body::too_large("picture", MAX_IMAGE_BYTES).into());
     }
-    let known = bytes.starts_with(b"\x89PNG")
-        || bytes.starts_with(b"\xff\xd8\xff")
-        || bytes.starts_with(b"GIF8")
-        || (bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"));
-    if !known {
-        return refuse("A picture is none that AURA knows: PNG, JPEG, WebP or GIF.");
+    if !MediaType::of(&bytes).is_some_and(MediaType::is_image) {
+        return invalid("AURA cannot read one of the pictures. Send PNG, JPEG, WebP or GIF.");
     }
     Ok(bytes.into())
 }
 
-fn call(body: CallBody) -> ToolCall {
+fn to_tool_call(body: ToolCallBody) -> ToolCall {
     let signature = body.extra_content.as_ref().and_then(|extra| extra["google"]["thought_signature"].as_str());
     ToolCall {
         id: body.id,
@@ -445,13 +456,13 @@ fn call(body: CallBody) -> ToolCall {
     }
 }
 
-fn tool(body: ToolBody) -> Result<Tool, Refused> {
+fn to_tool(body: ToolBody) -> Result<Tool, ApiError> {
     let ToolKind::Function = body.kind;
-    let Function { name, description, parameters, strict } = body.function;
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
-        let message = "A tool's name has 1 to 64 letters, digits, `_` or `-`.";
-        return Err(Refused::bad(message, Some("tools")));
+    let FunctionBody { name, description, parameters, strict } = body.function;
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.is_empty() || name.len() > 64 || !name.chars().all(is_allowed) {
+        let message = "The name of a tool must have 1 to 64 letters, digits, `_` or `-`.";
+        return Err(ApiError::invalid_request(message, Some("tools")));
     }
     Ok(Tool { name, description, parameters: parameters.map(Value::Object), strict })
 }

@@ -1,141 +1,152 @@
 //! `POST /v1/audio/speech`
 
-use aura_core::SOUND_RATE;
-use aura_core::audio::{Pcm, Resampler, to_i16};
+use aura_audio::{Pcm, Resampler, to_i16};
+use aura_core::ANSWER_RATE;
 use aura_core::error::Error;
-use aura_core::providers::Service;
+use aura_providers::Service;
+use aura_router::sink_fn;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::error::{Refused, RefusedBody};
-use super::watch::Watch;
-use super::{json, names, provenance};
-use crate::routes::wav;
-use crate::{Door, body};
+use super::error::{ApiError, ApiErrorBody};
+use super::request_trace::RequestTrace;
+use super::{json, model_name, provenance_headers};
+use crate::wav::wav;
+use crate::{LocalApi, body};
 
-/// The longest text, in characters.
-const LONGEST: usize = 16_384;
+/// The longest text, characters.
+const MAX_INPUT: usize = 16_384;
 
-/// A request for speech. Fields of OpenAI's that are not listed here change nothing.
+/// A request for speech. OpenAI's fields that are not listed here are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct SpeechBody {
-    /// `auto`, `provider/model`, or a model's own name.
+    /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
     model: String,
-    /// The words.
+    /// The text to speak.
     #[schema(min_length = 1, max_length = 16384, pattern = r"\S")]
     input: String,
-    /// The voice. One that the provider does not have is replaced by its default.
+    /// The voice. If the provider does not have it, its default voice is used.
     voice: Option<VoiceName>,
-    /// `wav`, which is meant when it is left out, or `pcm`: 24 kHz, 16 bit, mono, without a header.
+    /// `wav` (the default), or `pcm`: 24 kHz, 16-bit, mono, without a header.
     #[schema(pattern = "^(wav|pcm)$", examples("wav"))]
     response_format: Option<String>,
-    /// How fast; only 1.
+    /// The speed; only 1 is supported.
     #[schema(minimum = 1, maximum = 1)]
     speed: Option<f64>,
-    /// `audio`: the sound comes as a file.
+    /// Only `audio` is supported: the response is a sound file.
     #[schema(pattern = "^audio$")]
     stream_format: Option<String>,
-    /// AURA's own: whether others may speak although a model is named.
+    /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     fallback: Option<bool>,
 }
 
-/// A voice by its name.
+/// A voice.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub(crate) enum VoiceName {
-    /// Its name.
+    /// The name of the voice.
     Name(String),
-    /// Its name, as OpenAI's own voices have it.
-    Own {
-        /// Its name.
+    /// The name as an object, as OpenAI's custom voices have it.
+    Object {
+        /// The name of the voice.
         id: String,
     },
 }
 
-/// Says a text.
+/// Turns text into speech.
 #[utoipa::path(
     post, path = "/v1/audio/speech", tag = "openai", request_body = SpeechBody,
     responses(
         (status = 200, content((Vec<u8> = "audio/wav"), (Vec<u8> = "audio/pcm"))),
-        (status = 404, body = RefusedBody),
+        (status = 404, body = ApiErrorBody),
     ),
 )]
-pub(crate) async fn speak(State(door): State<Door>, request: Request) -> Result<Response, Refused> {
-    let watch = Watch::of(&request);
-    let (body, _): (SpeechBody, usize) = json(request, body::JSON).await?;
+pub(crate) async fn speak(State(api): State<LocalApi>, request: Request) -> Result<Response, ApiError> {
+    let trace = RequestTrace::new(&request);
+    let (body, _): (SpeechBody, usize) = json(request, body::MAX_JSON).await?;
     let voice = body.voice.as_ref().map(|voice| match voice {
-        VoiceName::Name(name) | VoiceName::Own { id: name } => name.as_str(),
+        VoiceName::Name(name) | VoiceName::Object { id: name } => name.as_str(),
     });
-    let plan = names::plan(&door.assistant, Service::Tts, &body.model, body.fallback.unwrap_or(false), voice)?;
-    let with_header = check(&body)?;
-    let mut sound = Sound::default();
-    let mut on_sound = |pcm: Pcm| sound.push(&pcm);
-    door.assistant.say(&plan, &body.input, &watch, &mut on_sound).await?;
-    let file = tokio::task::spawn_blocking(move || sound.file(with_header)).await.map_err(Error::internal)?;
-    let mut headers = provenance(&watch);
+    let plan = model_name::plan(&api.assistant, Service::Tts, &body.model, body.fallback.unwrap_or(false), voice)?;
+    let with_header = validate(&body)?;
+    let mut recording = ResampledSpeech::default();
+    api.assistant.speak(&plan, &body.input, &trace, &mut sink_fn(|pcm: Pcm| recording.push(&pcm))).await?;
+    let file = tokio::task::spawn_blocking(move || recording.into_file(with_header)).await.map_err(Error::internal)?;
+    let mut headers = provenance_headers(&trace);
     let kind = if with_header { "audio/wav" } else { "audio/pcm" };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     Ok((headers, file).into_response())
 }
 
-/// Whether the sound is a WAV file.
-fn check(body: &SpeechBody) -> Result<bool, Refused> {
+/// Validates the request; true if the response is a WAV file.
+fn validate(body: &SpeechBody) -> Result<bool, ApiError> {
     let with_header = match body.response_format.as_deref() {
         None | Some("wav") => true,
         Some("pcm") => false,
         Some(_) => {
-            let message = "AURA gives `wav` and `pcm`; it writes no compressed sound.";
-            return Err(Refused::bad(message, Some("response_format")));
+            let message = "AURA supports only `wav` and `pcm`. Choose one of these, or leave `response_format` out.";
+            return Err(ApiError::invalid_request(message, Some("response_format")));
         }
     };
     if body.speed.is_some_and(|speed| speed != 1.0) {
-        return Err(Refused::bad("Not every voice can be made faster: leave `speed` out.", Some("speed")));
+        return Err(ApiError::invalid_request("AURA does not support `speed`. Leave it out.", Some("speed")));
     }
     if body.stream_format.as_deref().is_some_and(|format| format != "audio") {
-        return Err(Refused::bad("The sound comes as a file: leave `stream_format` out.", Some("stream_format")));
+        return Err(ApiError::invalid_request(
+            "AURA does not stream speech. Leave `stream_format` out.",
+            Some("stream_format"),
+        ));
     }
     if !body.input.chars().any(char::is_alphanumeric) {
-        return Err(Refused::bad("`input` holds nothing that can be said.", Some("input")));
+        return Err(ApiError::invalid_request(
+            "`input` contains nothing to speak. Send text with letters or digits.",
+            Some("input"),
+        ));
     }
-    if body.input.chars().count() > LONGEST {
-        return Err(Refused::bad(format!("`input` holds at most {LONGEST} characters."), Some("input")));
+    if body.input.chars().count() > MAX_INPUT {
+        return Err(ApiError::invalid_request(
+            format!("`input` may have at most {MAX_INPUT} characters."),
+            Some("input"),
+        ));
     }
     Ok(with_header)
 }
 
-/// Sound at [`SOUND_RATE`], which is what OpenAI's `pcm` has, whatever the rate of its pieces.
+/// Speech resampled to [`ANSWER_RATE`], the rate of OpenAI's `pcm`. Chunks may have any rate.
 #[derive(Default)]
-struct Sound {
+struct ResampledSpeech {
     samples: Vec<f32>,
-    rate: Option<(u32, Resampler)>,
+    /// The rate of the current chunks, Hz, and its resampler.
+    resampler: Option<(u32, Resampler)>,
 }
 
-impl Sound {
+impl ResampledSpeech {
     fn push(&mut self, pcm: &Pcm) {
-        if self.rate.as_ref().is_none_or(|(rate, _)| *rate != pcm.rate) {
+        if self.resampler.as_ref().is_none_or(|(rate, _)| *rate != pcm.rate) {
             self.flush();
-            self.rate = Some((pcm.rate, Resampler::new(pcm.rate, SOUND_RATE)));
+            self.resampler = Some((pcm.rate, Resampler::new(pcm.rate, ANSWER_RATE)));
         }
-        if let Some((_, resampler)) = &mut self.rate {
+        if let Some((_, resampler)) = &mut self.resampler {
             self.samples.extend(resampler.push(&pcm.samples));
         }
     }
 
     fn flush(&mut self) {
-        if let Some((_, mut resampler)) = self.rate.take() {
+        if let Some((_, mut resampler)) = self.resampler.take() {
             self.samples.extend(resampler.finish());
         }
     }
 
-    fn file(mut self, with_header: bool) -> Vec<u8> {
+    fn into_file(mut self, with_header: bool) -> Bytes {
         self.flush();
         if with_header {
             return wav(&self.samples);
         }
-        self.samples.into_iter().flat_map(|sample| to_i16(sample).to_le_bytes()).collect()
+        self.samples.into_iter().flat_map(|sample| to_i16(sample).to_le_bytes()).collect::<Vec<_>>().into()
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /v1/audio/transcriptions`
 
-use aura_core::error::Code;
-use aura_core::providers::{Segment, Service, Transcript};
+use aura_core::error::ErrorCode;
+use aura_providers::{MAX_AUDIO_FILE_BYTES, Segment, Service, Transcript};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
@@ -11,25 +11,25 @@ use bytes::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::{Refused, RefusedBody};
-use super::watch::{Provenance, Watch};
-use super::{names, provenance, subtitles};
-use crate::{Door, body, shortened};
+use super::error::{ApiError, ApiErrorBody};
+use super::request_trace::{Provenance, RequestTrace};
+use super::{model_name, provenance_headers, subtitles};
+use crate::{LocalApi, body, shortened};
 
-/// The largest request, in bytes: the sound and the other fields.
-const MOST_BODY: usize = body::AUDIO + 100_000;
-/// The most parts of a form.
-const PARTS: usize = 64;
-/// The longest field that is not the sound, bytes.
-const LONGEST_FIELD: usize = 10_000;
-/// The longest prompt, characters: no provider reads more.
-const LONGEST_PROMPT: usize = 2_000;
-/// The longest language tag.
-const LONGEST_LANGUAGE: usize = 35;
+/// The largest request, bytes: the sound file and the other fields.
+const MAX_BODY: usize = MAX_AUDIO_FILE_BYTES + 100_000;
+/// The most parts in one form.
+const MAX_PARTS: usize = 64;
+/// The longest field other than the sound file, bytes.
+const MAX_FIELD: usize = 10_000;
+/// The longest prompt, characters. No provider reads more.
+const MAX_PROMPT: usize = 2_000;
+/// The longest language tag, bytes.
+const MAX_LANGUAGE: usize = 35;
 
-/// The form of a transcript.
+/// The format of a transcript.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Format {
+enum TranscriptFormat {
     #[default]
     Json,
     Text,
@@ -38,38 +38,38 @@ enum Format {
     Vtt,
 }
 
-/// The form of a request.
+/// A request for a transcript.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "it describes the form")]
+#[expect(dead_code, reason = "only its OpenAPI schema is used")]
 pub(crate) struct TranscriptionForm {
-    /// The sound: WAV, MP3, OGG Vorbis or FLAC, at most 25 MB.
+    /// The sound file: WAV, MP3, OGG Vorbis or FLAC, at most 25 MB.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// `auto`, `provider/model`, or a model's own name.
+    /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
     model: String,
-    /// The language that is spoken, such as `en`.
+    /// The spoken language, such as `en`.
     #[schema(max_length = 35)]
     language: Option<String>,
-    /// What was said before, or a text in the style that is wanted. Passed on to providers that take it.
+    /// The preceding text, or a text in the desired style. Passed on to providers that support it.
     #[schema(max_length = 2000)]
     prompt: Option<String>,
-    /// How freely unclear sounds are guessed. Passed on to providers that take it.
+    /// The sampling temperature. Passed on to providers that support it.
     #[schema(minimum = 0, maximum = 1)]
     temperature: Option<f64>,
     /// `json`, `text`, `verbose_json`, `srt` or `vtt`.
     #[schema(pattern = "^(json|text|verbose_json|srt|vtt)$")]
     response_format: Option<String>,
-    /// AURA's own: whether others may listen although a model is named.
+    /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     fallback: Option<bool>,
 }
 
-/// A transcript; the last five only as `verbose_json`.
+/// A transcript. `task`, `language`, `duration`, `segments` and `words` are present only with `verbose_json`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Transcription {
-    /// The words.
+    /// The whole text.
     text: String,
-    /// AURA's own: how it came.
+    /// An extension of AURA: the route, attempts and notices.
     aura: Provenance,
     /// Always `transcribe`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,13 +77,13 @@ pub(crate) struct Transcription {
     /// The language, as the provider names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     language: Option<String>,
-    /// How long the sound is, seconds.
+    /// The duration of the sound, seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     duration: Option<f64>,
-    /// When what was said. One for all where the provider does not tell.
+    /// The segments with their times; a single one if the provider reports none.
     #[serde(skip_serializing_if = "Option::is_none")]
     segments: Option<Vec<SegmentBody>>,
-    /// When each word was said, where it was asked for by `timestamp_granularities[]=word` and the provider tells.
+    /// The words with their times, if requested by `timestamp_granularities[]=word` and reported by the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     words: Option<Vec<WordBody>>,
 }
@@ -91,40 +91,41 @@ pub(crate) struct Transcription {
 /// A word of a transcript.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WordBody {
-    /// It.
+    /// The word.
     word: String,
-    /// When it begins, seconds.
+    /// The start, seconds.
     start: f64,
-    /// When it ends, seconds.
+    /// The end, seconds.
     end: f64,
 }
 
-/// A part of a transcript.
+/// A segment of a transcript.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SegmentBody {
-    /// Its number.
+    /// The index of the segment.
     id: usize,
-    /// When it begins, seconds.
+    /// The start, seconds.
     start: f64,
-    /// When it ends, seconds.
+    /// The end, seconds.
     end: f64,
-    /// The words.
+    /// The text.
     text: String,
 }
 
+/// The fields of the form that are used.
 #[derive(Debug, Default)]
-struct Form {
+struct TranscriptionFields {
     file: Option<Bytes>,
     model: Option<String>,
     language: Option<String>,
     prompt: Option<String>,
     temperature: Option<f64>,
     words: bool,
-    format: Format,
+    format: TranscriptFormat,
     fallback: bool,
 }
 
-/// Writes down what is said in a sound file: WAV, MP3, OGG Vorbis or FLAC.
+/// Transcribes a sound file: WAV, MP3, OGG Vorbis or FLAC.
 #[utoipa::path(
     post, path = "/v1/audio/transcriptions", tag = "openai",
     request_body(content = TranscriptionForm, content_type = "multipart/form-data"),
@@ -132,45 +133,46 @@ struct Form {
         (status = 200, content(
             (Transcription = "application/json"), (String = "text/plain"), (String = "application/x-subrip"), (String = "text/vtt"),
         )),
-        (status = 404, body = RefusedBody),
+        (status = 404, body = ApiErrorBody),
     ),
 )]
-pub(crate) async fn transcribe(State(door): State<Door>, request: Request) -> Result<Response, Refused> {
-    let watch = Watch::of(&request);
-    let form = read(request).await?;
-    if form.words && form.format != Format::Verbose {
-        let message = "The times of words come with `response_format=verbose_json`.";
-        return Err(Refused::bad(message, Some("timestamp_granularities")));
+pub(crate) async fn transcribe(State(api): State<LocalApi>, request: Request) -> Result<Response, ApiError> {
+    let trace = RequestTrace::new(&request);
+    let form = parse(request).await?;
+    if form.words && form.format != TranscriptFormat::Verbose {
+        let message = "Word times need `response_format=verbose_json`.";
+        return Err(ApiError::invalid_request(message, Some("timestamp_granularities")));
     }
     let Some(model) = form.model else {
-        return Err(Refused::bad("`model` is missing; `auto` takes the model that AURA is set to.", Some("model")));
+        return Err(ApiError::invalid_request("`model` is missing. `auto` uses AURA's default.", Some("model")));
     };
-    let plan = names::plan(&door.assistant, Service::Stt, &model, form.fallback, None)?;
+    let plan = model_name::plan(&api.assistant, Service::Stt, &model, form.fallback, None)?;
     let Some(file) = form.file.filter(|file| !file.is_empty()) else {
-        return Err(Refused::bad("`file` is missing or empty: it is the sound to write down.", Some("file")));
+        return Err(ApiError::invalid_request("`file` is missing or empty. Send the sound file in it.", Some("file")));
     };
-    let (mut request, surely_words) = door.assistant.recording(file).await.map_err(|error| match error.code {
-        Code::InvalidRequest => Refused::bad(error.message, Some("file")),
-        _ => error.into(),
-    })?;
+    let (mut request, expects_words) =
+        api.assistant.transcription_request(file).await.map_err(|error| match error.code {
+            ErrorCode::InvalidRequest => ApiError::invalid_request(error.message, Some("file")),
+            _ => error.into(),
+        })?;
     request.language = form.language;
     request.prompt = form.prompt;
     request.temperature = form.temperature;
     request.words = form.words;
-    let answered = door.assistant.router().transcribe(&plan, &request, surely_words, &watch).await?;
-    let transcript = answered.value;
-    let whole = || {
+    let routed = api.assistant.router().transcribe(&plan, &request, expects_words, &trace).await?;
+    let transcript = routed.value;
+    let segments = || {
         let end = request.duration.as_secs_f64();
-        let one = Segment { start: 0.0, end, text: transcript.text.clone() };
-        // Not every provider tells when a word was said: then all of them are said from beginning to end.
-        let told = if transcript.segments.is_empty() { vec![one] } else { transcript.segments.clone() };
-        told.into_iter().filter(|segment| !segment.text.is_empty()).collect::<Vec<_>>()
+        let whole = Segment { start: 0.0, end, text: transcript.text.clone() };
+        // A provider that reports no times yields one segment that spans the whole sound.
+        let segments = if transcript.segments.is_empty() { vec![whole] } else { transcript.segments.clone() };
+        segments.into_iter().filter(|segment| !segment.text.is_empty()).collect::<Vec<_>>()
     };
-    let plain = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, kind)], text).into_response();
+    let text_response = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, kind)], text).into_response();
     let body = match form.format {
-        Format::Json => Json(Transcription {
+        TranscriptFormat::Json => Json(Transcription {
             text: transcript.text,
-            aura: watch.provenance(),
+            aura: trace.provenance(),
             task: None,
             language: None,
             duration: None,
@@ -178,106 +180,118 @@ pub(crate) async fn transcribe(State(door): State<Door>, request: Request) -> Re
             words: None,
         })
         .into_response(),
-        Format::Text => plain("text/plain; charset=utf-8", format!("{}\n", transcript.text)),
-        Format::Srt => plain("application/x-subrip; charset=utf-8", subtitles::srt(&whole())),
-        Format::Vtt => plain("text/vtt; charset=utf-8", subtitles::vtt(&whole())),
-        Format::Verbose => Json(verbose(&transcript, &whole(), request.duration.as_secs_f64(), &watch)).into_response(),
+        TranscriptFormat::Text => text_response("text/plain; charset=utf-8", format!("{}\n", transcript.text)),
+        TranscriptFormat::Srt => text_response("application/x-subrip; charset=utf-8", subtitles::srt(&segments())),
+        TranscriptFormat::Vtt => text_response("text/vtt; charset=utf-8", subtitles::vtt(&segments())),
+        TranscriptFormat::Verbose => {
+            Json(verbose(&transcript, &segments(), request.duration.as_secs_f64(), &trace)).into_response()
+        }
     };
-    Ok((provenance(&watch), body).into_response())
+    Ok((provenance_headers(&trace), body).into_response())
 }
 
-fn verbose(transcript: &Transcript, segments: &[Segment], seconds: f64, watch: &Watch) -> Transcription {
-    let segments = segments.iter().enumerate();
-    let segments = segments.map(|(id, of)| SegmentBody { id, start: of.start, end: of.end, text: of.text.clone() });
+fn verbose(transcript: &Transcript, segments: &[Segment], seconds: f64, trace: &RequestTrace) -> Transcription {
+    let segments = segments.iter().enumerate().map(|(id, segment)| SegmentBody {
+        id,
+        start: segment.start,
+        end: segment.end,
+        text: segment.text.clone(),
+    });
     Transcription {
         text: transcript.text.clone(),
-        aura: watch.provenance(),
+        aura: trace.provenance(),
         task: Some("transcribe"),
         language: Some(transcript.language.clone().unwrap_or_else(|| "unknown".to_owned())),
         duration: Some(seconds),
         segments: Some(segments.collect()),
         words: (!transcript.words.is_empty()).then(|| {
             let words = transcript.words.iter();
-            words.map(|of| WordBody { word: of.text.clone(), start: of.start, end: of.end }).collect()
+            words.map(|word| WordBody { word: word.text.clone(), start: word.start, end: word.end }).collect()
         }),
     }
 }
 
-async fn read(request: Request) -> Result<Form, Refused> {
-    let (parts, sent) = request.into_parts();
-    let sent = body::read(sent, MOST_BODY).await?;
-    let mut whole = Request::from_parts(parts, Body::from(sent));
-    DefaultBodyLimit::disable().apply(&mut whole); // it was kept already
-    let mut multipart = Multipart::from_request(whole, &())
-        .await
-        .map_err(|_| Refused::media("Send the sound as a form (multipart/form-data)."))?;
-    let mut form = Form::default();
-    let broken = |_| Refused::bad("The form is not complete, or no form.", None);
-    for _ in 0..PARTS {
-        let Some(field) = multipart.next_field().await.map_err(broken)? else { return Ok(form) };
+async fn parse(request: Request) -> Result<TranscriptionFields, ApiError> {
+    let (parts, body) = request.into_parts();
+    let bytes = body::read(body, MAX_BODY).await?;
+    let mut request = Request::from_parts(parts, Body::from(bytes));
+    DefaultBodyLimit::disable().apply(&mut request); // `MAX_BODY` is enforced already
+    let mut multipart = Multipart::from_request(request, &()).await.map_err(|_| {
+        ApiError::unsupported_media_type("Send a form (multipart/form-data) with the sound file in `file`.")
+    })?;
+    let mut form = TranscriptionFields::default();
+    let malformed = |_| ApiError::invalid_request("The form is incomplete or malformed.", None);
+    for _ in 0..MAX_PARTS {
+        let Some(field) = multipart.next_field().await.map_err(malformed)? else { return Ok(form) };
         let name = field.name().unwrap_or_default().to_owned();
         if name == "file" {
-            let bytes = field.bytes().await.map_err(broken)?;
-            if bytes.len() > body::AUDIO {
-                return Err(body::too_large("recording", body::AUDIO).into());
+            let bytes = field.bytes().await.map_err(malformed)?;
+            if bytes.len() > MAX_AUDIO_FILE_BYTES {
+                return Err(body::too_large("recording", MAX_AUDIO_FILE_BYTES).into());
             }
             form.file = Some(bytes);
             continue;
         }
-        let value = field.text().await.map_err(broken)?;
-        if value.len() > LONGEST_FIELD {
-            let message = format!("`{}` is longer than {LONGEST_FIELD} bytes.", shortened(&name));
-            return Err(Refused::bad(message, None));
+        let value = field.text().await.map_err(malformed)?;
+        if value.len() > MAX_FIELD {
+            let message = format!("`{}` is longer than {MAX_FIELD} bytes. Shorten it.", shortened(&name));
+            return Err(ApiError::invalid_request(message, None));
         }
-        take(&mut form, &name, value)?;
+        set_field(&mut form, &name, value)?;
     }
-    Err(Refused::bad(format!("The form has more than {PARTS} parts."), None))
+    Err(ApiError::invalid_request(format!("The form has more than {MAX_PARTS} parts. Send fewer."), None))
 }
 
-fn take(form: &mut Form, name: &str, value: String) -> Result<(), Refused> {
+fn set_field(form: &mut TranscriptionFields, name: &str, value: String) -> Result<(), ApiError> {
     match name {
         "model" => form.model = Some(value),
-        "language" if value.len() > LONGEST_LANGUAGE => {
-            return Err(Refused::bad("`language` is a code such as `en`.", Some("language")));
+        "language" if value.len() > MAX_LANGUAGE => {
+            return Err(ApiError::invalid_request(
+                "`language` must be a language code, such as `en`.",
+                Some("language"),
+            ));
         }
         "language" => form.language = Some(value).filter(|language| !language.is_empty()),
         "response_format" => {
             form.format = match value.as_str() {
-                "json" => Format::Json,
-                "text" => Format::Text,
-                "verbose_json" => Format::Verbose,
-                "srt" => Format::Srt,
-                "vtt" => Format::Vtt,
+                "json" => TranscriptFormat::Json,
+                "text" => TranscriptFormat::Text,
+                "verbose_json" => TranscriptFormat::Verbose,
+                "srt" => TranscriptFormat::Srt,
+                "vtt" => TranscriptFormat::Vtt,
                 _ => {
-                    let message = "`response_format` is one of json, text, verbose_json, srt and vtt.";
-                    return Err(Refused::bad(message, Some("response_format")));
+                    let message = "`response_format` must be json, text, verbose_json, srt or vtt.";
+                    return Err(ApiError::invalid_request(message, Some("response_format")));
                 }
             }
         }
-        "fallback" => form.fallback = flag(&value, "fallback")?,
-        "stream" if flag(&value, "stream")? => {
-            return Err(Refused::bad("A transcript comes as a whole: leave `stream` out.", Some("stream")));
+        "fallback" => form.fallback = parse_bool(&value, "fallback")?,
+        "stream" if parse_bool(&value, "stream")? => {
+            return Err(ApiError::invalid_request(
+                "AURA does not stream transcripts. Leave `stream` out.",
+                Some("stream"),
+            ));
         }
         "timestamp_granularities[]" | "timestamp_granularities" => form.words |= value == "word",
-        "prompt" if value.chars().count() > LONGEST_PROMPT => {
-            let message = format!("`prompt` has at most {LONGEST_PROMPT} characters.");
-            return Err(Refused::bad(message, Some("prompt")));
+        "prompt" if value.chars().count() > MAX_PROMPT => {
+            let message = format!("`prompt` may have at most {MAX_PROMPT} characters.");
+            return Err(ApiError::invalid_request(message, Some("prompt")));
         }
         "prompt" => form.prompt = Some(value).filter(|prompt| !prompt.trim().is_empty()),
         "temperature" if value.is_empty() => {}
         "temperature" => match value.parse() {
             Ok(number) if (0.0..=1.0).contains(&number) => form.temperature = Some(number),
-            _ => return Err(Refused::bad("`temperature` is from 0 to 1.", Some("temperature"))),
+            _ => return Err(ApiError::invalid_request("`temperature` must be from 0 to 1.", Some("temperature"))),
         },
-        _ => {} // as with the other requests, a field that is not known changes nothing
+        _ => {} // unknown fields are ignored
     }
     Ok(())
 }
 
-fn flag(value: &str, name: &'static str) -> Result<bool, Refused> {
+fn parse_bool(value: &str, name: &'static str) -> Result<bool, ApiError> {
     match value.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true),
         "false" | "0" | "" => Ok(false),
-        _ => Err(Refused::bad(format!("`{name}` is true or false."), Some(name))),
+        _ => Err(ApiError::invalid_request(format!("`{name}` must be true or false."), Some(name))),
     }
 }

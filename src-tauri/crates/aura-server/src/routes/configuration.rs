@@ -1,166 +1,171 @@
-//! `/providers/switch` and `/providers/config/…`: the default routes, read and changed.
+//! `/providers/switch` and `/providers/config/…`: reads and changes the default routes.
 
-use aura_core::api::{self, Snapshot, Switch};
-use aura_core::providers::Service;
+use aura_core::api::{self as operations, Snapshot, Switch};
+use aura_providers::Service;
 use axum::Json;
 use axum::extract::{Request, State};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::body::{self, JSON};
+use crate::body::{self, MAX_JSON};
 use crate::extract::{InPath, InQuery};
-use crate::{Door, Problem, ProblemBody, names};
+use crate::{LocalApi, Problem, ProblemBody, validate};
 
-/// What was done.
+/// The result of an operation.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Changed {
-    /// Always true: what failed has another form and status.
+pub(crate) struct OperationReply {
+    /// Always true: failures have an error body and another status.
     pub(crate) success: bool,
-    /// It in a sentence.
+    /// The result as a sentence.
     pub(crate) message: String,
-    /// It for programs.
+    /// The result for programs.
     pub(crate) data: Value,
 }
 
-/// Another default route.
+/// A new default route.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct SwitchRequest {
-    /// For what: stt, llm, vlm or tts.
+    /// The service: stt, llm, vlm or tts.
     #[schema(value_type = Service)]
     pub(crate) service_type: String,
     /// The provider.
     pub(crate) provider: String,
-    /// Its model; absent: the catalog's.
+    /// Its model. If absent, the catalog's default.
     #[serde(default)]
     pub(crate) model: Option<String>,
-    /// Its voice, for tts; absent: the catalog's.
+    /// Its voice, for tts. If absent, the catalog's default.
     #[serde(default)]
     pub(crate) voice: Option<String>,
 }
 
-/// `POST /providers/switch`: holds from the next request on, and after a restart.
-#[utoipa::path(post, path = "/providers/switch", tag = "providers", request_body = SwitchRequest, responses((status = 200, body = Changed)))]
-pub(crate) async fn switch(State(door): State<Door>, request: Request) -> Result<Json<Changed>, Problem> {
-    let SwitchRequest { service_type, provider, model, voice } = body::json(request, JSON).await?;
-    let service = names::service(&service_type)?;
-    let provider = names::offering(&door.assistant, service, &provider)?.name;
-    let model = names::given(&model).map(str::to_owned);
+/// Changes the default route of a service, from the next request on and after restarts.
+#[utoipa::path(post, path = "/providers/switch", tag = "providers", request_body = SwitchRequest, responses((status = 200, body = OperationReply)))]
+pub(crate) async fn switch(State(api): State<LocalApi>, request: Request) -> Result<Json<OperationReply>, Problem> {
+    let SwitchRequest { service_type, provider, model, voice } = body::json(request, MAX_JSON).await?;
+    let service = validate::service(&service_type)?;
+    let provider = validate::provider_offering(&api.assistant, service, &provider)?.name;
+    let model = validate::non_empty(&model).map(str::to_owned);
     if let Some(model) = &model {
-        names::check_model(&door.assistant, service, &provider, model)?;
+        validate::check_model(&api.assistant, service, &provider, model)?;
     }
-    let voice = names::given(&voice).map(str::to_owned);
-    change(&door, Switch { service, provider, model, voice }).await
+    let voice = validate::non_empty(&voice).map(str::to_owned);
+    change(&api, Switch { service, provider, model, voice }).await
 }
 
-/// Which model.
+/// The query of `set_model`.
 #[derive(Debug, Clone, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ModelQuery {
-    /// Its name. One that the default provider does not have makes the provider that has it the default.
+    /// The model. If the default provider does not serve it, the provider that does becomes the default.
     #[param(required = true, value_type = String)]
     pub(crate) model: Option<String>,
 }
 
-/// `POST /providers/config/{service}/model?model=…`
+/// Changes the default model of a service.
 #[utoipa::path(
     post, path = "/providers/config/{service}/model", tag = "providers",
-    params(("service" = Service, Path, description = "Which service"), ModelQuery),
-    responses((status = 200, body = Changed), (status = 404, body = ProblemBody)),
+    params(("service" = Service, Path, description = "The service"), ModelQuery),
+    responses((status = 200, body = OperationReply), (status = 404, body = ProblemBody)),
 )]
 pub(crate) async fn set_model(
-    State(door): State<Door>,
+    State(api): State<LocalApi>,
     InPath(service): InPath,
     InQuery(query): InQuery<ModelQuery>,
-) -> Result<Json<Changed>, Problem> {
-    let service = in_path(&service)?;
-    let Some(model) = names::given(&query.model).map(str::to_owned) else {
-        return Err(Problem::unusable("`model` is missing in the query."));
+) -> Result<Json<OperationReply>, Problem> {
+    let service = path_service(&service)?;
+    let Some(model) = validate::non_empty(&query.model).map(str::to_owned) else {
+        return Err(Problem::unprocessable("The query parameter `model` is missing."));
     };
-    let provider = names::provider_of(&door.assistant, service, &model)?;
-    change(&door, Switch { service, provider, model: Some(model), voice: None }).await
+    let provider = validate::provider_serving(&api.assistant, service, &model)?;
+    change(&api, Switch { service, provider, model: Some(model), voice: None }).await
 }
 
-/// Switches, and says what holds from now on.
-async fn change(door: &Door, switch: Switch) -> Result<Json<Changed>, Problem> {
+/// Changes a default route and describes the result.
+async fn change(api: &LocalApi, switch: Switch) -> Result<Json<OperationReply>, Problem> {
     let Switch { service, provider, model, voice } = switch.clone();
-    let snapshot = api::switch(&door.assistant, switch).await?;
+    let snapshot = operations::switch(&api.assistant, switch).await?;
     let route = snapshot.routes.iter().find(|view| view.service == service).and_then(|view| view.routes.first());
-    let problem = snapshot.providers.iter().find(|of| of.name == provider).and_then(|of| of.problem.clone());
-    let mut message = format!("{} now goes to {provider}", service.as_str());
+    let problem = snapshot.providers.iter().find(|view| view.name == provider).and_then(|view| view.problem.clone());
+    let mut message = format!("{} now uses {provider}", service.as_str());
     if let Some(model) = &model {
         message.push_str(&format!(" with {model}"));
     }
     match problem {
-        Some(problem) => message.push_str(&format!(", as soon as it is ready. {problem}")),
+        Some(problem) => message.push_str(&format!(", once it is ready. {problem}")),
         None => message.push('.'),
     }
     let data = json!({
         "service_type": service, "provider": provider, "model": model, "voice": voice,
-        // What the next request will really use: a retired model is answered by its replacement.
+        // The route that the next request will use: a retired model is replaced by its successor.
         "route": route,
     });
-    Ok(Json(Changed { success: true, message, data }))
+    Ok(Json(OperationReply { success: true, message, data }))
 }
 
-/// How one service is done.
+/// The configuration of a service.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ServiceConfig {
     /// The service.
     pub(crate) service_type: Service,
-    /// Who does it when a request names nobody; null when nobody can.
+    /// The provider for requests that name none; null when none is ready.
     pub(crate) default_provider: Option<String>,
-    /// Who is tried after it, in order.
+    /// The ready providers that are tried after it, in order.
     pub(crate) fallback_providers: Vec<String>,
-    /// With which model.
+    /// The model of the default provider; null when it is unknown.
     pub(crate) default_model: Option<String>,
-    /// Whether others are tried at all.
+    /// Whether AURA falls back to other providers.
     pub(crate) enable_fallback: bool,
-    /// How long the whole of it may take, seconds.
+    /// The timeout of a request, all attempts included, seconds.
     pub(crate) timeout: f64,
 }
 
 impl ServiceConfig {
-    /// As things are.
-    pub(crate) fn of(snapshot: &Snapshot, service: Service) -> Self {
+    /// The current configuration of a service.
+    pub(crate) fn new(snapshot: &Snapshot, service: Service) -> Self {
         let choice = snapshot.settings.routes.get(service);
-        let default_provider = names::default_provider(snapshot, service);
+        let default_provider = validate::default_provider(&snapshot.settings, &snapshot.routes, service);
         let routes = snapshot.routes.iter().find(|view| view.service == service);
-        let of_default = |route: &&aura_core::record::Route| Some(&route.provider) == default_provider.as_ref();
+        let is_default = |route: &&aura_router::Route| Some(&route.provider) == default_provider.as_ref();
         let default_model = routes
-            .and_then(|view| view.routes.iter().find(of_default).map(|route| route.model.clone()))
+            .and_then(|view| view.routes.iter().find(is_default).map(|route| route.model.clone()))
             .or_else(|| choice.model.clone());
-        let offering = snapshot.providers.iter().filter(|of| of.services.contains(&service)).map(|of| of.name.clone());
+        let offering =
+            snapshot.providers.iter().filter(|view| view.services.contains(&service)).map(|view| view.name.clone());
         let order = choice.then.clone().unwrap_or_else(|| offering.collect());
-        let ready = |name: &String| snapshot.providers.iter().any(|of| of.name == *name && of.problem.is_none());
+        let is_ready =
+            |name: &String| snapshot.providers.iter().any(|view| view.name == *name && view.problem.is_none());
         let fallback_providers =
-            order.into_iter().filter(|name| Some(name) != default_provider.as_ref() && ready(name)).collect();
+            order.into_iter().filter(|name| Some(name) != default_provider.as_ref() && is_ready(name)).collect();
         Self {
             service_type: service,
             default_provider,
             fallback_providers,
             default_model,
             enable_fallback: snapshot.settings.fallback,
-            timeout: f64::from(snapshot.settings.clocks.whole_ms) / 1_000.0,
+            timeout: f64::from(snapshot.settings.timeouts.whole_ms) / 1_000.0,
         }
     }
 }
 
-/// `GET /providers/config/{service}`
+/// Describes the configuration of a service.
 #[utoipa::path(
     get, path = "/providers/config/{service}", tag = "providers",
-    params(("service" = Service, Path, description = "Which service")),
+    params(("service" = Service, Path, description = "The service")),
     responses((status = 200, body = ServiceConfig), (status = 404, body = ProblemBody)),
 )]
-pub(crate) async fn config(State(door): State<Door>, InPath(service): InPath) -> Result<Json<ServiceConfig>, Problem> {
-    Ok(Json(ServiceConfig::of(&door.assistant.snapshot(), in_path(&service)?)))
+pub(crate) async fn config(
+    State(api): State<LocalApi>,
+    InPath(service): InPath,
+) -> Result<Json<ServiceConfig>, Problem> {
+    Ok(Json(ServiceConfig::new(&api.assistant.snapshot(), path_service(&service)?)))
 }
 
-/// A service that is a part of the path: one that is not there is not found.
-fn in_path(name: &str) -> Result<Service, Problem> {
-    names::service(name).map_err(|problem| Problem {
+/// The service in the path. Status 404, not 422, when there is no such service.
+fn path_service(name: &str) -> Result<Service, Problem> {
+    validate::service(name).map_err(|problem| Problem {
         status: axum::http::StatusCode::NOT_FOUND,
-        code: aura_core::error::Code::NotFound.as_str(),
+        code: aura_core::error::ErrorCode::NotFound.as_str(),
         ..problem
     })
 }

@@ -1,66 +1,67 @@
-//! `GET /events`: how the providers are and what was switched, as it happens.
+//! `GET /events`: changes of provider health and of the routes.
 
-use std::time::Duration;
-
-use aura_core::api::{self, Nothing};
+use aura_core::Assistant;
+use aura_core::api::{self as operations, Nothing, RouteView};
 use aura_core::event::Event;
-use aura_core::{Assistant, api::Snapshot};
 use axum::extract::State;
-use axum::response::IntoResponse;
-use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::Response;
+use axum::response::sse::Event as SseEvent;
 use futures::{StreamExt, stream};
 use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::turn::event;
-use crate::Door;
+use crate::LocalApi;
+use crate::sse::{self, event};
 
-/// A stream that says nothing for so long says that it is alive.
-const ALIVE: Duration = Duration::from_secs(15);
-
-/// First `health` and `changed` as things are, then `availability` when a provider begins to fail or works again, and `changed` when routes
-/// or settings do.
-#[utoipa::path(get, path = "/events", tag = "door", responses((status = 200, body = String, content_type = "text/event-stream")))]
-pub(crate) async fn events(State(door): State<Door>) -> impl IntoResponse {
-    let Door { assistant, closing, .. } = door;
-    // Listening comes first: what happens between the two is told twice rather than not at all.
-    let happening = assistant.subscribe();
-    let first = [health(&assistant).await, changed(&assistant.snapshot())];
+/// Streams changes of the providers and the routes.
+///
+/// First `health` and `changed` with the current state, then `availability` when a provider starts to fail or recovers, and `changed`
+/// when routes or settings change.
+#[utoipa::path(get, path = "/events", tag = "server", responses((status = 200, body = String, content_type = "text/event-stream")))]
+pub(crate) async fn events(State(api): State<LocalApi>) -> Response {
+    let LocalApi { assistant, closing, limits, .. } = api;
+    // Subscribe before reading the state: a change in between is then sent twice instead of not at all.
+    let receiver = assistant.subscribe();
+    let first = current_state(&assistant).await;
     let later =
-        stream::unfold((happening, assistant), next).flat_map(stream::iter).take_until(closing.cancelled_owned());
-    let all = stream::iter(first).chain(later).map(Ok::<_, std::convert::Infallible>);
-    Sse::new(all.boxed()).keep_alive(KeepAlive::new().interval(ALIVE))
+        stream::unfold((receiver, assistant), next).flat_map(stream::iter).take_until(closing.cancelled_owned());
+    sse::response(stream::iter(first).chain(later), limits.keep_alive)
 }
 
-type Listening = (Receiver<Event>, Assistant);
-
-async fn next((mut happening, assistant): Listening) -> Option<(Vec<sse::Event>, Listening)> {
+async fn next(
+    (mut receiver, assistant): (Receiver<Event>, Assistant),
+) -> Option<(Vec<SseEvent>, (Receiver<Event>, Assistant))> {
     loop {
-        let told = match happening.recv().await {
+        let events = match receiver.recv().await {
             Ok(Event::Availability { provider, service, status, reason, until }) => vec![event(
                 "availability",
                 &json!({"provider": provider, "service": service, "status": status, "reason": reason, "until": until}),
             )],
-            Ok(Event::Changed { snapshot }) => vec![changed(&snapshot)],
+            Ok(Event::Changed { snapshot }) => vec![changed(&snapshot.routes, snapshot.settings.fallback)],
             Ok(_) => continue,
-            // A caller that was slow missed some: it is told how things are, as at the beginning.
-            Err(RecvError::Lagged(_)) => vec![health(&assistant).await, changed(&assistant.snapshot())],
+            // A client that reads too slowly missed events; the current state brings it up to date.
+            Err(RecvError::Lagged(_)) => current_state(&assistant).await.into(),
             Err(RecvError::Closed) => return None,
         };
-        return Some((told, (happening, assistant)));
+        return Some((events, (receiver, assistant)));
     }
 }
 
-async fn health(assistant: &Assistant) -> sse::Event {
-    let report = api::health(assistant, Nothing {}).await.ok();
+async fn current_state(assistant: &Assistant) -> [SseEvent; 2] {
+    [health(assistant).await, changed(&assistant.routes(), assistant.config().settings.fallback)]
+}
+
+async fn health(assistant: &Assistant) -> SseEvent {
+    let report = operations::health(assistant, Nothing {}).await.ok();
     let providers = report.iter().flat_map(|report| &report.providers);
-    let providers: Vec<_> =
-        providers.map(|of| json!({"provider": of.name, "status": of.status, "reason": of.reason})).collect();
+    let providers: Vec<_> = providers
+        .map(|provider| json!({"provider": provider.name, "status": provider.status, "reason": provider.reason}))
+        .collect();
     event("health", &json!({"overall_status": report.as_ref().map(|report| report.status), "providers": providers}))
 }
 
-/// Who does what now. Settings and keys are not told: they are none of a script's business.
-fn changed(snapshot: &Snapshot) -> sse::Event {
-    event("changed", &json!({"routes": snapshot.routes, "fallback": snapshot.settings.fallback}))
+/// The current routes. Settings and keys are left out: scripts need neither.
+fn changed(routes: &[RouteView], fallback: bool) -> SseEvent {
+    event("changed", &json!({"routes": routes, "fallback": fallback}))
 }

@@ -13,11 +13,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-use crate::Door;
-pub(crate) use turn::wav;
+use crate::LocalApi;
 
-/// All of them.
-pub(crate) fn routes() -> Router<Door> {
+/// The guide's routes.
+pub(crate) fn routes() -> Router<LocalApi> {
     Router::new()
         .route("/", get(state::root))
         .route("/health", get(state::health))

@@ -1,10 +1,10 @@
-//! `/providers/…`: who there is, how they are, what they offer, and whether it works.
+//! `/providers/…`: providers with their health, models and voices, and test calls.
 
 use std::collections::BTreeMap;
 
-use aura_core::api::{self, ModelView, ModelsQuery, Nothing, PriceView, Source, Test, VoiceView};
-use aura_core::health::{Circuit, LastError, ServiceHealth, Status};
-use aura_core::providers::{RateLimit, Service};
+use aura_core::api::{self as operations, ModelView, ModelsQuery, Nothing, PriceView, Source, Test, VoiceView};
+use aura_providers::{RateLimit, Service};
+use aura_router::health::{CircuitState, LastError, ServiceHealth, Status};
 use axum::Json;
 use axum::extract::{Request, State};
 use base64::Engine;
@@ -13,111 +13,113 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::configuration::{Changed, ServiceConfig};
-use crate::body::{self, JSON, JSON_WITH_FILE};
+use super::configuration::{OperationReply, ServiceConfig};
+use crate::body::{self, MAX_JSON, MAX_JSON_WITH_FILE};
 use crate::extract::InQuery;
-use crate::{Door, Problem, ProblemBody, names};
+use crate::{LocalApi, Problem, ProblemBody, validate};
 
-/// How the providers are.
+/// The health of the providers.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ProvidersHealth {
-    /// Healthy when each service has a healthy route.
+    /// `healthy` when each service has a healthy route.
     pub(crate) overall_status: Status,
-    /// Each provider.
+    /// Each provider, by name.
     pub(crate) providers: BTreeMap<String, ProviderHealth>,
 }
 
-/// How one provider is.
+/// The health of a provider.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ProviderHealth {
-    /// The worst of its services, or `unavailable` when it is not set up.
+    /// The worst status of its services, or `unavailable` when it is not set up.
     pub(crate) status: Status,
-    /// Why, in a sentence; null when healthy.
+    /// The reason, as a sentence; null when healthy.
     pub(crate) reason: Option<String>,
-    /// Each service that it offers.
-    pub(crate) services: BTreeMap<String, ProviderService>,
+    /// Each service that it offers, by name.
+    pub(crate) services: BTreeMap<String, ProviderServiceHealth>,
 }
 
-/// How it does one service, as the real traffic of the last hour showed.
+/// The health of one service of a provider, from the real traffic of the last hour.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct ProviderService {
-    /// Whether calls go there.
-    pub(crate) circuit: Circuit,
-    /// The part of the calls that answered, 0 to 1; null without calls.
+pub(crate) struct ProviderServiceHealth {
+    /// The state of the circuit breaker.
+    pub(crate) circuit: CircuitState,
+    /// The share of calls that succeeded, 0 to 1; null without calls.
     pub(crate) success_rate: Option<f32>,
-    /// The median time, milliseconds.
+    /// The median duration, milliseconds.
     pub(crate) p50_ms: Option<u32>,
-    /// The time that one in twenty exceeds, milliseconds.
+    /// The 95th percentile of the duration, milliseconds.
     pub(crate) p95_ms: Option<u32>,
-    /// Calls.
+    /// The number of calls.
     pub(crate) requests: u32,
-    /// The last failure.
+    /// The most recent failure.
     pub(crate) last_error: Option<LastError>,
-    /// Until when it is left alone.
+    /// When the circuit lets the next call through; null when it is closed.
     pub(crate) cooldown_until: Option<jiff::Timestamp>,
-    /// What is left of the allowance.
+    /// The rate limit, as the provider last reported it.
     pub(crate) rate_limit: Option<RateLimit>,
 }
 
-impl From<ServiceHealth> for ProviderService {
-    fn from(of: ServiceHealth) -> Self {
+impl From<ServiceHealth> for ProviderServiceHealth {
+    fn from(health: ServiceHealth) -> Self {
         Self {
-            circuit: of.circuit,
-            success_rate: of.success_rate,
-            p50_ms: of.p50_ms,
-            p95_ms: of.p95_ms,
-            requests: of.requests,
-            last_error: of.last_error,
-            cooldown_until: of.cooldown_until,
-            rate_limit: of.rate_limit,
+            circuit: health.circuit,
+            success_rate: health.success_rate,
+            p50_ms: health.p50_ms,
+            p95_ms: health.p95_ms,
+            requests: health.requests,
+            last_error: health.last_error,
+            cooldown_until: health.cooldown_until,
+            rate_limit: health.rate_limit,
         }
     }
 }
 
-/// `GET /providers/health`: costs nothing, for it makes no call.
+/// Reports the health of every provider, without calling one.
 #[utoipa::path(get, path = "/providers/health", tag = "providers", responses((status = 200, body = ProvidersHealth)))]
-pub(crate) async fn health(State(door): State<Door>) -> Result<Json<ProvidersHealth>, Problem> {
-    let report = api::health(&door.assistant, Nothing {}).await?;
-    let providers = report.providers.into_iter().map(|of| {
-        let services = of.services.into_iter().map(|of| (of.service.as_str().to_owned(), of.into())).collect();
-        (of.name, ProviderHealth { status: of.status, reason: of.reason, services })
+pub(crate) async fn health(State(api): State<LocalApi>) -> Result<Json<ProvidersHealth>, Problem> {
+    let report = operations::health(&api.assistant, Nothing {}).await?;
+    let providers = report.providers.into_iter().map(|provider| {
+        let services = provider.services.into_iter();
+        let services = services.map(|service| (service.service.as_str().to_owned(), service.into())).collect();
+        (provider.name, ProviderHealth { status: provider.status, reason: provider.reason, services })
     });
     Ok(Json(ProvidersHealth { overall_status: report.status, providers: providers.collect() }))
 }
 
-/// Who there is and who does what.
+/// Every provider, and the configuration of every service.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ProvidersInfo {
-    /// Each provider.
+    /// Each provider, by name.
     pub(crate) providers: BTreeMap<String, ProviderInfo>,
-    /// How each service is done.
+    /// The configuration of each service, by name.
     pub(crate) service_configs: BTreeMap<String, ServiceConfig>,
-    /// The services that somebody can do now.
+    /// The services for which a provider is ready.
     pub(crate) available_services: Vec<Service>,
 }
 
-/// One provider.
+/// A provider.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ProviderInfo {
     /// Whether it is set up.
     pub(crate) available: bool,
-    /// What it offers.
+    /// The services it offers.
     pub(crate) capabilities: Vec<Service>,
-    /// Its models for each service.
+    /// Its models, by service.
     pub(crate) models: BTreeMap<String, Vec<String>>,
 }
 
-/// `GET /providers/info`
+/// Lists the providers and the configuration of the services.
 #[utoipa::path(get, path = "/providers/info", tag = "providers", responses((status = 200, body = ProvidersInfo)))]
-pub(crate) async fn info(State(door): State<Door>) -> Result<Json<ProvidersInfo>, Problem> {
-    let snapshot = door.assistant.snapshot();
-    let models = api::models(&door.assistant, ModelsQuery::default()).await?;
-    let of = |provider: &str, service: Service| -> Vec<String> {
+pub(crate) async fn info(State(api): State<LocalApi>) -> Result<Json<ProvidersInfo>, Problem> {
+    let snapshot = api.assistant.snapshot();
+    let models = operations::models(&api.assistant, ModelsQuery::default()).await?;
+    let model_names = |provider: &str, service: Service| -> Vec<String> {
         let fits = |model: &&ModelView| model.provider == provider && model.services.contains(&service);
         models.iter().filter(fits).map(|model| model.name.clone()).collect()
     };
     let providers = snapshot.providers.iter().map(|view| {
-        let models = view.services.iter().map(|service| (service.as_str().to_owned(), of(&view.name, *service)));
+        let models =
+            view.services.iter().map(|service| (service.as_str().to_owned(), model_names(&view.name, *service)));
         let info = ProviderInfo {
             available: view.problem.is_none(),
             capabilities: view.services.clone(),
@@ -125,7 +127,7 @@ pub(crate) async fn info(State(door): State<Door>) -> Result<Json<ProvidersInfo>
         };
         (view.name.clone(), info)
     });
-    let configs = Service::ALL.map(|service| (service.as_str().to_owned(), ServiceConfig::of(&snapshot, service)));
+    let configs = Service::ALL.map(|service| (service.as_str().to_owned(), ServiceConfig::new(&snapshot, service)));
     let available = snapshot.routes.iter().filter(|view| !view.routes.is_empty()).map(|view| view.service);
     Ok(Json(ProvidersInfo {
         providers: providers.collect(),
@@ -134,49 +136,50 @@ pub(crate) async fn info(State(door): State<Door>) -> Result<Json<ProvidersInfo>
     }))
 }
 
-/// Which models, or voices.
+/// A filter for models or voices.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListQuery {
-    /// Only for this service.
+    /// Only those for this service.
     #[param(value_type = Option<Service>)]
     pub(crate) service_type: Option<String>,
-    /// Only of this provider.
+    /// Only those of this provider.
     pub(crate) provider: Option<String>,
 }
 
 impl ListQuery {
-    fn made_sure(self, door: &Door) -> Result<ModelsQuery, Problem> {
-        let provider = names::given(&self.provider).map(|name| names::provider(&door.assistant, name)).transpose()?;
-        let service = names::given(&self.service_type).map(names::service).transpose()?;
+    fn validated(self, api: &LocalApi) -> Result<ModelsQuery, Problem> {
+        let provider =
+            validate::non_empty(&self.provider).map(|name| validate::provider(&api.assistant, name)).transpose()?;
+        let service = validate::non_empty(&self.service_type).map(validate::service).transpose()?;
         Ok(ModelsQuery { provider: provider.map(|provider| provider.name), service })
     }
 }
 
-/// A model.
+/// A model of a provider.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Model {
-    /// The name to send.
+    /// The name to send in requests.
     pub(crate) name: String,
-    /// Whose it is.
+    /// The provider.
     pub(crate) provider: String,
-    /// What it does.
+    /// The services it can be used for.
     pub(crate) capabilities: Vec<Service>,
-    /// Tokens it writes.
+    /// The longest answer, tokens; null when unknown.
     pub(crate) max_tokens: Option<u32>,
-    /// Tokens it reads.
+    /// The context window, tokens; null when unknown.
     pub(crate) context_length: Option<u32>,
-    /// What to know about it; null when there is nothing.
+    /// Why it cannot be used, or a note about it; null when there is neither.
     pub(crate) description: Option<String>,
-    /// Whether its answer comes piece by piece.
+    /// Whether it can stream its output.
     pub(crate) supports_streaming: bool,
-    /// What it costs, US dollars; null when unknown.
+    /// The price, US dollars; null when unknown.
     pub(crate) price: Option<PriceView>,
-    /// When the provider switches it off, or did.
+    /// The date on which the provider retires it, or did.
     pub(crate) retired_on: Option<jiff::civil::Date>,
-    /// What answers in its place.
+    /// The model that replaces it.
     pub(crate) replaced_by: Option<String>,
-    /// Whether the provider lists it, or only AURA's catalog does.
+    /// Whether the provider lists it, or only AURA's catalog.
     pub(crate) source: Source,
 }
 
@@ -199,44 +202,44 @@ impl From<ModelView> for Model {
     }
 }
 
-/// `GET /providers/models`
+/// Lists the models.
 #[utoipa::path(
     get, path = "/providers/models", tag = "providers", params(ListQuery),
     responses((status = 200, body = Vec<Model>), (status = 422, body = ProblemBody)),
 )]
 pub(crate) async fn models(
-    State(door): State<Door>,
+    State(api): State<LocalApi>,
     InQuery(query): InQuery<ListQuery>,
 ) -> Result<Json<Vec<Model>>, Problem> {
-    let models = api::models(&door.assistant, query.made_sure(&door)?).await?;
+    let models = operations::models(&api.assistant, query.validated(&api)?).await?;
     Ok(Json(models.into_iter().map(Model::from).collect()))
 }
 
-/// `GET /providers/voices`
+/// Lists the voices.
 #[utoipa::path(
     get, path = "/providers/voices", tag = "providers", params(ListQuery),
     responses((status = 200, body = Vec<Voice>), (status = 422, body = ProblemBody)),
 )]
 pub(crate) async fn voices(
-    State(door): State<Door>,
+    State(api): State<LocalApi>,
     InQuery(query): InQuery<ListQuery>,
 ) -> Result<Json<Vec<Voice>>, Problem> {
-    let voices = api::voices(&door.assistant, query.made_sure(&door)?).await?;
+    let voices = operations::voices(&api.assistant, query.validated(&api)?).await?;
     Ok(Json(voices.into_iter().map(Voice::from).collect()))
 }
 
-/// A voice.
+/// A voice of a provider.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Voice {
-    /// The name to send.
+    /// The name to send in requests.
     pub(crate) name: String,
-    /// Whose it is.
+    /// The provider.
     pub(crate) provider: String,
-    /// ISO 639-1 code; null when it speaks several languages.
+    /// The language, ISO 639-1; null for a voice with several languages.
     pub(crate) language: Option<String>,
     /// `female` or `male`; null when the provider does not say.
     pub(crate) gender: Option<String>,
-    /// The model that has it.
+    /// The model that offers it.
     pub(crate) model: String,
 }
 
@@ -247,52 +250,54 @@ impl From<VoiceView> for Voice {
     }
 }
 
-/// A call to see whether a service works. It may be billed.
+/// A test call to a provider, which may bill it.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct TestRequest {
-    /// What: stt, llm, vlm or tts.
+    /// The service: stt, llm, vlm or tts.
     #[schema(value_type = Service)]
     pub(crate) service_type: String,
-    /// By whom; absent: by the default route.
+    /// The provider. If absent, that of the default route.
     #[serde(default)]
     pub(crate) provider: Option<String>,
-    /// With which model.
+    /// The model.
     #[serde(default)]
     pub(crate) model: Option<String>,
-    /// With which voice, for tts.
+    /// The voice, for tts.
     #[serde(default)]
     pub(crate) voice: Option<String>,
-    /// A text for llm and tts, a base64 sound file for stt, a base64 picture for vlm; absent: AURA's own.
+    /// A text for llm and tts, a sound file in base64 for stt, a picture in base64 for vlm. If absent, a built-in one.
     #[serde(default)]
     pub(crate) test_input: Option<String>,
 }
 
-/// `POST /providers/test`
-#[utoipa::path(post, path = "/providers/test", tag = "providers", request_body = TestRequest, responses((status = 200, body = Changed)))]
-pub(crate) async fn test(State(door): State<Door>, request: Request) -> Result<Json<Changed>, Problem> {
-    let (body, length): (TestRequest, usize) = body::measured(request, JSON_WITH_FILE).await?;
+/// Tests a service with a real call, which may be billed.
+#[utoipa::path(post, path = "/providers/test", tag = "providers", request_body = TestRequest, responses((status = 200, body = OperationReply)))]
+pub(crate) async fn test(State(api): State<LocalApi>, request: Request) -> Result<Json<OperationReply>, Problem> {
+    let (body, length): (TestRequest, usize) = body::json_with_length(request, MAX_JSON_WITH_FILE).await?;
     let TestRequest { service_type, provider, model, voice, test_input } = body;
-    let service = names::service(&service_type)?;
+    let service = validate::service(&service_type)?;
     let file = test_input.as_ref().filter(|_| matches!(service, Service::Stt | Service::Vlm));
-    if length - file.map_or(0, String::len) > JSON {
-        return Err(body::too_large("request without its file", JSON));
+    if length - file.map_or(0, String::len) > MAX_JSON {
+        return Err(body::too_large("request without its file", MAX_JSON));
     }
-    let model = names::given(&model).map(str::to_owned);
-    let provider = match (names::given(&provider), &model) {
-        (Some(name), _) => Some(names::offering(&door.assistant, service, name)?.name),
-        (None, Some(model)) => Some(names::provider_of(&door.assistant, service, model)?),
+    let model = validate::non_empty(&model).map(str::to_owned);
+    let provider = match (validate::non_empty(&provider), &model) {
+        (Some(name), _) => Some(validate::provider_offering(&api.assistant, service, name)?.name),
+        (None, Some(model)) => Some(validate::provider_serving(&api.assistant, service, model)?),
         (None, None) => None,
     };
     if let (Some(provider), Some(model)) = (&provider, &model) {
-        names::check_model(&door.assistant, service, provider, model)?;
+        validate::check_model(&api.assistant, service, provider, model)?;
     }
-    let input = names::given(&test_input).map(str::to_owned);
+    let input = validate::non_empty(&test_input).map(str::to_owned);
     if let Some(input) = &input {
         check_input(service, input)?;
     }
-    let voice = names::given(&voice).map(str::to_owned);
-    let tested = api::test(&door.assistant, Test { service, provider, model, voice, input, aloud: false }).await?;
-    let message = format!("{} answers with {} in {} ms.", tested.route.provider, tested.route.model, tested.latency_ms);
+    let voice = validate::non_empty(&voice).map(str::to_owned);
+    let tested =
+        operations::test(&api.assistant, Test { service, provider, model, voice, input, aloud: false }).await?;
+    let message =
+        format!("{} answered with {} in {} ms.", tested.route.provider, tested.route.model, tested.latency_ms);
     let data = json!({
         "service_type": tested.service,
         "provider": tested.route.provider,
@@ -305,22 +310,22 @@ pub(crate) async fn test(State(door): State<Door>, request: Request) -> Result<J
         "cost": tested.cost,
         "notices": tested.notices,
     });
-    Ok(Json(Changed { success: true, message, data }))
+    Ok(Json(OperationReply { success: true, message, data }))
 }
 
-/// Files come in base64; what is none is told before anybody is called.
+/// Checks the file in the input of a test, before a provider is called. Files are in base64.
 fn check_input(service: Service, input: &str) -> Result<(), Problem> {
-    // A file is known by its first bytes; the rest of it is decoded where it is used.
+    // Base64 characters to decode here: the first bytes show the type of a file, and the rest is decoded where it is used.
     const HEAD: usize = 64;
     let check = match service {
         Service::Stt => body::check_audio,
         Service::Vlm => body::check_image,
         Service::Llm | Service::Tts => return Ok(()),
     };
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    let head = input.bytes().all(known).then(|| STANDARD.decode(&input[..input.len().min(HEAD)]).ok()).flatten();
+    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+    let head = input.bytes().all(is_base64).then(|| STANDARD.decode(&input[..input.len().min(HEAD)]).ok()).flatten();
     let Some(head) = head.filter(|_| input.len().is_multiple_of(4)) else {
-        return Err(Problem::unusable("`test_input` is not base64. Send the file in standard base64."));
+        return Err(Problem::unprocessable("`test_input` is not base64. Send the file in standard base64."));
     };
     check(&head, input.trim_end_matches('=').len() * 3 / 4)
 }

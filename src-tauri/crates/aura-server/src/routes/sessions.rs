@@ -1,42 +1,42 @@
-//! `/session/{id}/history`: what was said in a session, and its end.
+//! `/session/{id}/history`: reads and deletes the history of a session.
 
-use aura_core::api::{self, HistoryQuery, TurnId};
+use aura_core::api::{self as operations, HistoryQuery, TurnId};
 use aura_core::record::{Notice, TurnRecord};
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::configuration::Changed;
+use super::configuration::OperationReply;
 use crate::extract::InPath;
-use crate::{Door, Problem};
+use crate::{LocalApi, Problem};
 
-/// Turns that are read at once.
-const PAGE: u32 = 500;
+/// Turns read per page.
+const PAGE_SIZE: u32 = 500;
 
-/// What was said.
+/// The history of a session.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct SessionHistory {
     /// The session.
     pub(crate) session_id: String,
-    /// Its turns, the oldest first.
+    /// The turns, oldest first.
     pub(crate) history: Vec<SessionTurn>,
 }
 
-/// One question and its answer.
+/// A turn: one question and its answer.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct SessionTurn {
-    /// Its name.
+    /// The id of the turn.
     pub(crate) id: String,
-    /// When it was asked.
+    /// When the turn started.
     pub(crate) timestamp: jiff::Timestamp,
-    /// The question; empty when it was not understood.
+    /// The question; empty when no speech was recognised.
     pub(crate) transcript: String,
     /// The answer.
     pub(crate) response_text: String,
-    /// Why it failed; null when it did not.
+    /// Why the turn failed; null when it succeeded.
     pub(crate) error_message: Option<String>,
-    /// What the person was told besides.
+    /// Notices for the user.
     pub(crate) notices: Vec<Notice>,
 }
 
@@ -53,33 +53,33 @@ impl From<TurnRecord> for SessionTurn {
     }
 }
 
-/// `GET`: the turns; of a session that nobody knows there are none.
-#[utoipa::path(get, path = "/session/{id}/history", tag = "sessions", params(("id" = String, Path, description = "The session")), responses((status = 200, body = SessionHistory)))]
-pub(crate) async fn history(State(door): State<Door>, InPath(id): InPath) -> Result<Json<SessionHistory>, Problem> {
-    let turns = turns(&door, &id).await?;
+/// Lists the turns of a session. An unknown session has none.
+#[utoipa::path(get, path = "/session/{id}/history", tag = "sessions", params(("id" = String, Path, description = "The id of the session")), responses((status = 200, body = SessionHistory)))]
+pub(crate) async fn history(State(api): State<LocalApi>, InPath(id): InPath) -> Result<Json<SessionHistory>, Problem> {
+    let turns = turns(&api, &id).await?;
     Ok(Json(SessionHistory { session_id: id, history: turns.into_iter().map(SessionTurn::from).collect() }))
 }
 
-/// `DELETE`: forgets the turns, with what was recorded of them.
-#[utoipa::path(delete, path = "/session/{id}/history", tag = "sessions", params(("id" = String, Path, description = "The session")), responses((status = 200, body = Changed)))]
-pub(crate) async fn forget(State(door): State<Door>, InPath(id): InPath) -> Result<Json<Changed>, Problem> {
-    let turns = turns(&door, &id).await?;
+/// Deletes the turns of a session and their recordings.
+#[utoipa::path(delete, path = "/session/{id}/history", tag = "sessions", params(("id" = String, Path, description = "The id of the session")), responses((status = 200, body = OperationReply)))]
+pub(crate) async fn forget(State(api): State<LocalApi>, InPath(id): InPath) -> Result<Json<OperationReply>, Problem> {
+    let turns = turns(&api, &id).await?;
     let count = turns.len();
     for turn in turns {
-        api::delete_turn(&door.assistant, TurnId { id: turn.id }).await?;
+        operations::delete_turn(&api.assistant, TurnId { id: turn.id }).await?;
     }
-    let message = format!("The session was forgotten: {count} turns.");
-    Ok(Json(Changed { success: true, message, data: serde_json::json!({"session_id": id, "deleted": count}) }))
+    let message = format!("Deleted {count} turns of the session.");
+    Ok(Json(OperationReply { success: true, message, data: serde_json::json!({"session_id": id, "deleted": count}) }))
 }
 
-/// Every turn of a session, the oldest first.
-async fn turns(door: &Door, session: &str) -> Result<Vec<TurnRecord>, Problem> {
+/// Every turn of a session, oldest first.
+async fn turns(api: &LocalApi, session: &str) -> Result<Vec<TurnRecord>, Problem> {
     let mut all: Vec<TurnRecord> = Vec::new();
     loop {
         let before = all.last().map(|turn| turn.id.clone());
-        let query = HistoryQuery { session: Some(session.to_owned()), before, limit: PAGE, search: None };
-        let page = api::history(&door.assistant, query).await?;
-        let last = page.len() < PAGE as usize;
+        let query = HistoryQuery { session: Some(session.to_owned()), before, limit: PAGE_SIZE, search: None };
+        let page = operations::history(&api.assistant, query).await?;
+        let last = page.len() < PAGE_SIZE as usize;
         all.extend(page);
         if last {
             all.reverse();

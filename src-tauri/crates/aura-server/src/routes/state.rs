@@ -1,4 +1,4 @@
-//! `GET /`, `GET /health`, `GET /metrics`: that the door is there, and how it does.
+//! `GET /`, `GET /health`, `GET /metrics`: the state of the server.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,56 +7,54 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::Door;
+use crate::LocalApi;
 
-/// What this is.
+/// The program and where its API is described.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Root {
-    /// AURA.
+    /// Always `AURA`.
     pub(crate) name: &'static str,
-    /// Its version.
-    pub(crate) version: String,
-    /// Where the routes are described.
+    /// AURA's version.
+    pub(crate) version: &'static str,
+    /// The path of the documentation page.
     pub(crate) docs: &'static str,
-    /// Where they are described for programs.
+    /// The path of the OpenAPI description.
     pub(crate) openapi: &'static str,
 }
 
-/// `GET /`
-#[utoipa::path(get, path = "/", tag = "door", responses((status = 200, body = Root)))]
+/// Reports the version and where the API is described.
+#[utoipa::path(get, path = "/", tag = "server", responses((status = 200, body = Root)))]
 pub(crate) async fn root() -> Json<Root> {
-    let version = env!("CARGO_PKG_VERSION").into();
-    Json(Root { name: "AURA", version, docs: "/docs", openapi: "/openapi.json" })
+    Json(Root { name: "AURA", version: env!("CARGO_PKG_VERSION"), docs: "/docs", openapi: "/openapi.json" })
 }
 
-/// That the door works.
+/// The health of the server.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `healthy`: it answers. How the providers are is told by `/providers/health`.
+    /// Always `healthy`: the server responds. The health of the providers is at `/providers/health`.
     pub(crate) status: &'static str,
     /// AURA's version.
-    pub(crate) version: String,
-    /// Since it was opened, seconds.
+    pub(crate) version: &'static str,
+    /// Seconds since the server started.
     pub(crate) uptime_seconds: f64,
-    /// Whether the sandbox answers instead of the real providers.
+    /// Whether the sandbox replaces the real providers.
     pub(crate) sandbox: bool,
 }
 
-/// `GET /health`
-#[utoipa::path(get, path = "/health", tag = "door", responses((status = 200, body = Health)))]
-pub(crate) async fn health(State(door): State<Door>) -> Json<Health> {
-    let snapshot = door.assistant.snapshot();
+/// Reports that the server responds.
+#[utoipa::path(get, path = "/health", tag = "server", responses((status = 200, body = Health)))]
+pub(crate) async fn health(State(api): State<LocalApi>) -> Json<Health> {
     Json(Health {
         status: "healthy",
-        version: snapshot.version,
-        uptime_seconds: door.opened.elapsed().as_secs_f64(),
-        sandbox: snapshot.sandbox,
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: api.started.elapsed().as_secs_f64(),
+        sandbox: api.sandbox,
     })
 }
 
-/// `GET /metrics`
-#[utoipa::path(get, path = "/metrics", tag = "door", responses((status = 200, body = String, content_type = "text/plain")))]
-pub(crate) async fn metrics(State(door): State<Door>) -> impl IntoResponse {
-    let text = door.metrics.text(&door.assistant).await;
+/// Metrics for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "server", responses((status = 200, body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(State(api): State<LocalApi>) -> impl IntoResponse {
+    let text = api.metrics.render(&api.assistant, api.sandbox).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }

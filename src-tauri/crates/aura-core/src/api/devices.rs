@@ -1,0 +1,82 @@
+//! Operations that use a device outside a turn: screenshot preview, microphone meter, and replay of an answer.
+
+use std::time::Duration;
+
+use aura_audio::meter as level;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::{Look, Meter, Nothing, Preview};
+use crate::assistant::Assistant;
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::Event;
+
+/// The least time between two level events: about 30 per second.
+const LEVEL_INTERVAL: Duration = Duration::from_millis(34);
+
+pub(super) async fn look(assistant: &Assistant, request: Look) -> Result<Preview> {
+    let target = request.target.unwrap_or_else(|| assistant.config().settings.screen.target.clone());
+    let screenshot = assistant.ports().screen.capture(&target).await?;
+    Ok(Preview {
+        bytes: u32::try_from(screenshot.jpeg.len()).unwrap_or(u32::MAX),
+        jpeg: BASE64.encode(&screenshot.jpeg),
+        width: screenshot.width,
+        height: screenshot.height,
+        area: screenshot.area,
+    })
+}
+
+pub(super) async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothing> {
+    let seconds = if request.seconds == 0 { 10 } else { request.seconds.min(60) };
+    let device = request.microphone.or_else(|| assistant.config().settings.listening.microphone.clone());
+    let stop = assistant.claim_devices();
+    let mut recording = assistant.ports().microphone.record(device.as_deref()).await?;
+    let began = tokio::time::Instant::now();
+    let mut level_sent = began;
+    let listen = async {
+        let mut samples = Vec::new();
+        while let Some(block) = recording.next().await {
+            samples.extend(block?);
+            if level_sent.elapsed() >= LEVEL_INTERVAL {
+                level_sent = tokio::time::Instant::now();
+                let elapsed_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+                assistant.send(Event::Level { level: level(&samples), elapsed_ms });
+                samples.clear();
+            }
+        }
+        Ok::<(), Error>(())
+    };
+    tokio::select! {
+        ended = listen => ended?,
+        () = tokio::time::sleep(Duration::from_secs(seconds.into())) => {}
+        () = stop.cancelled() => {}
+    }
+    Ok(Nothing {})
+}
+
+pub(super) async fn replay(assistant: &Assistant, id: &str) -> Result<Nothing> {
+    let missing = || Error::new(ErrorCode::NotFound, "The audio of this answer was not saved.");
+    // Claimed before the file is read: a question asked meanwhile ends the replay too.
+    let stop = assistant.claim_devices();
+    let turn = assistant.ports().history.get(id).await?.ok_or_else(missing)?;
+    let file = tokio::fs::read(turn.answer_audio.ok_or_else(missing)?).await.map_err(|_| missing())?;
+    let speaker = assistant.ports().speaker.clone();
+    let pcm = tokio::task::spawn_blocking(move || aura_audio::decode(file.into())).await.map_err(Error::internal)??;
+    let output = speaker.open(assistant.config().settings.speaking.speaker.as_deref()).await?;
+    let mut resampler = aura_audio::Resampler::new(pcm.rate, output.rate());
+    let mut samples = resampler.push(&pcm.samples);
+    samples.extend(resampler.finish());
+    if stop.is_cancelled() {
+        return Ok(Nothing {});
+    }
+    output.begin();
+    let play = async {
+        output.write(&samples).await?;
+        output.drained().await
+    };
+    tokio::select! {
+        played = play => played?,
+        () = stop.cancelled() => output.stop(),
+    }
+    Ok(Nothing {})
+}

@@ -1,0 +1,92 @@
+//! The request of a turn, and the context that turns run in.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aura_router::{RouteOverrides, Router};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::config::SettingsStore;
+use crate::event::EventSink;
+use crate::ports::Ports;
+
+/// The context that turns run in. One for all turns of the stage, and one for each detached turn.
+#[derive(Clone)]
+pub(crate) struct TurnContext {
+    pub(crate) ports: Ports,
+    pub(crate) router: Router,
+    pub(crate) store: Arc<SettingsStore>,
+    pub(crate) events: EventSink,
+    /// The folder for recordings. `None` for a detached turn, which leaves no file behind.
+    pub(crate) recordings: Option<PathBuf>,
+}
+
+/// The source of a question.
+#[derive(Debug, Clone)]
+pub(crate) enum Question {
+    /// The microphone, until the key is released.
+    Microphone,
+    /// An audio file on this computer.
+    File(PathBuf),
+    /// An audio file in memory.
+    Audio(Bytes),
+    /// Text.
+    Text(String),
+}
+
+/// A picture that is sent with a question: a JPEG or PNG file.
+#[derive(Debug, Clone)]
+pub(crate) enum Attachment {
+    /// A file on this computer.
+    File(PathBuf),
+    /// A file in memory.
+    Bytes(Bytes),
+}
+
+/// Whether the answer to a question is spoken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Speech {
+    /// The answer is text alone.
+    None,
+    /// The answer is synthesized and saved as a file, but not played.
+    File,
+    /// The answer is synthesized, saved as a file, and played.
+    #[default]
+    Aloud,
+}
+
+/// The request of one turn.
+#[derive(Debug, Clone)]
+pub(crate) struct TurnRequest {
+    pub(crate) question: Question,
+    pub(crate) session: String,
+    /// Whether a screenshot is sent with the question; `None`: as the settings say.
+    pub(crate) screen: Option<bool>,
+    /// A picture that is sent with the question.
+    pub(crate) image: Option<Attachment>,
+    /// Where the question was asked, for the model: for example the window in front.
+    pub(crate) context: Option<String>,
+    /// Whether the model may answer with an action plan.
+    pub(crate) plans: bool,
+    pub(crate) speech: Speech,
+    pub(crate) overrides: RouteOverrides,
+}
+
+impl TurnRequest {
+    /// A question in a session, spoken aloud, with everything else as the settings say.
+    pub(crate) fn new(question: Question, session: String) -> Self {
+        Self {
+            question,
+            session,
+            screen: None,
+            image: None,
+            context: None,
+            plans: false,
+            speech: Speech::default(),
+            overrides: RouteOverrides::default(),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! One turn while it runs: its phase, its record as it grows, its timing, and the events it sends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aura_providers::{Service, ToolCall};
+use aura_router::{Attempt, Observer, Route, RouteNotice, RoutePlan, RoutingSnapshot};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::request::{Attachment, Question, TurnContext, TurnRequest};
+use super::voice::Voice;
+use crate::config::Config;
+use crate::error::{Error, ErrorCode, Result};
+use crate::event::Event;
+use crate::record::{Notice, NoticeKind, SentPicture, Stage, StageTrace, TurnRecord};
+
+/// One turn while it runs.
+pub(crate) struct Turn {
+    pub(crate) context: TurnContext,
+    /// The settings when the turn began. A later change applies to the next turn.
+    pub(crate) config: Arc<Config>,
+    pub(crate) request: TurnRequest,
+    pub(crate) id: String,
+    /// Cancelled to stop the turn.
+    pub(crate) cancel: CancellationToken,
+    /// Cancelled to end the recording, when the key is released.
+    pub(crate) release: CancellationToken,
+    /// Cancelled when the key was held too briefly to be intended: the turn then saves nothing.
+    pub(crate) discard: CancellationToken,
+    began: Instant,
+    stage: Arc<watch::Sender<Stage>>,
+    state: Mutex<TurnState>,
+}
+
+/// The phase of a turn, as push-to-talk distinguishes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The microphone records.
+    Listening,
+    /// The question is known or being transcribed, and answered.
+    Answering,
+    /// The turn was stopped or has ended, and is being saved.
+    Stopping,
+}
+
+struct TurnState {
+    phase: Phase,
+    /// Whether this turn shows its stage. False once the next turn superseded it.
+    on_stage: bool,
+    /// When the key was released, or the question was typed.
+    asked_at: Instant,
+    record: TurnRecord,
+    voice: Option<Arc<Voice>>,
+    /// The routing snapshot of the turn, taken at its first call.
+    routing: Option<Arc<RoutingSnapshot>>,
+    /// The tool calls of the answer.
+    tool_calls: Vec<ToolCall>,
+}
+
+impl Turn {
+    pub(crate) fn new(
+        context: TurnContext,
+        config: Arc<Config>,
+        request: TurnRequest,
+        stage: Arc<watch::Sender<Stage>>,
+        cancel: CancellationToken,
+    ) -> Self {
+        let id = uuid::Uuid::now_v7().to_string();
+        let record = TurnRecord {
+            id: id.clone(),
+            session: request.session.clone(),
+            started_at: jiff::Timestamp::now(),
+            transcript: String::new(),
+            answer: String::new(),
+            spoken: String::new(),
+            interrupted: false,
+            error: None,
+            stages: Vec::new(),
+            notices: Vec::new(),
+            question_audio: None,
+            answer_audio: None,
+            seen: None,
+            picture: match &request.image {
+                Some(Attachment::File(path)) => Some(path.clone()),
+                _ => None,
+            },
+            first_sound_ms: None,
+        };
+        let now = Instant::now();
+        let phase = match request.question {
+            Question::Microphone => Phase::Listening,
+            _ => Phase::Answering,
+        };
+        let state = TurnState {
+            phase,
+            on_stage: true,
+            asked_at: now,
+            record,
+            voice: None,
+            routing: None,
+            tool_calls: Vec::new(),
+        };
+        Self {
+            context,
+            config,
+            request,
+            id,
+            release: cancel.child_token(),
+            discard: CancellationToken::new(),
+            cancel,
+            began: now,
+            stage,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// The current phase.
+    pub(crate) fn phase(&self) -> Phase {
+        self.state.lock().phase
+    }
+
+    /// Changes the record.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut TurnRecord)) {
+        change(&mut self.state.lock().record);
+    }
+
+    /// Plans the routes for a service. All services of a turn use one routing snapshot, so a settings change applies to the
+    /// next turn.
+    ///
+    /// # Errors
+    /// When there is no route for the service.
+    pub(crate) fn plan(&self, service: Service) -> Result<RoutePlan> {
+        let router = &self.context.router;
+        let routing = self.state.lock().routing.get_or_insert_with(|| Arc::new(router.snapshot())).clone();
+        Ok(router.plan_from(&routing, service, &self.request.overrides)?)
+    }
+
+    /// Stores the tool calls of the answer.
+    pub(crate) fn set_tool_calls(&self, calls: Vec<ToolCall>) {
+        self.state.lock().tool_calls = calls;
+    }
+
+    /// Takes the tool calls of the answer.
+    pub(crate) fn take_tool_calls(&self) -> Vec<ToolCall> {
+        std::mem::take(&mut self.state.lock().tool_calls)
+    }
+
+    /// Sets the voice that speaks the answer, so that [`Turn::stop`] can stop it.
+    pub(crate) fn set_voice(&self, voice: Arc<Voice>) {
+        self.state.lock().voice = Some(voice);
+    }
+
+    /// Shows a stage and times it until the guard is dropped.
+    pub(crate) fn enter(&self, stage: Stage) -> StageTimer<'_> {
+        self.show(stage);
+        self.time(stage)
+    }
+
+    /// Times a stage until the guard is dropped, without showing it: another stage is still shown.
+    pub(crate) fn time(&self, stage: Stage) -> StageTimer<'_> {
+        let began = Instant::now();
+        let start_ms = whole_ms(began - self.began);
+        self.edit(|record| {
+            record.stages.push(StageTrace { stage, start_ms, ms: 0, route: None, attempts: Vec::new() })
+        });
+        StageTimer { turn: self, stage, began }
+    }
+
+    /// Shows a stage, unless the next turn superseded this one.
+    pub(crate) fn show(&self, stage: Stage) {
+        let state = self.state.lock();
+        if state.on_stage {
+            self.stage.send_replace(stage);
+            self.context.events.send(Event::Stage { turn: self.id.clone(), stage });
+        }
+    }
+
+    /// Stops this turn and leaves the stage to the next one.
+    pub(crate) fn supersede(&self) {
+        self.state.lock().on_stage = false;
+        self.stop();
+    }
+
+    /// Ends the recording. The time to the first sound counts from now.
+    pub(crate) fn finish_listening(&self) {
+        self.stopped_listening();
+        self.release.cancel();
+    }
+
+    /// Leaves the listening phase: the recording ended by the key, or at its limit.
+    pub(crate) fn stopped_listening(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Listening {
+            state.phase = Phase::Answering;
+            state.asked_at = Instant::now();
+        }
+    }
+
+    /// Milliseconds since the key was released, or the question was typed.
+    pub(crate) fn ms_since_asked(&self) -> u32 {
+        whole_ms(self.state.lock().asked_at.elapsed())
+    }
+
+    /// Stops the turn, playback at once.
+    pub(crate) fn stop(&self) {
+        let voice = {
+            let mut state = self.state.lock();
+            state.phase = Phase::Stopping;
+            state.voice.clone()
+        };
+        if let Some(voice) = voice {
+            voice.stop();
+        }
+        self.cancel.cancel();
+    }
+
+    /// Records and sends the transcript.
+    pub(crate) fn set_transcript(&self, question: &str) {
+        self.edit(|record| record.transcript = question.to_owned());
+        self.context.events.send(Event::Transcript { turn: self.id.clone(), text: question.to_owned() });
+    }
+
+    /// Records and reports the picture that is sent with the question.
+    pub(crate) fn set_sent_picture(&self, picture: SentPicture) {
+        self.edit(|record| record.seen = Some(picture.clone()));
+        self.context.events.send(Event::Seen { turn: self.id.clone(), seen: picture });
+    }
+
+    /// Completes the record with the part of the answer that was played, and with the error of a failed turn.
+    pub(crate) fn close(&self, result: Result<()>) -> TurnRecord {
+        let mut state = self.state.lock();
+        state.phase = Phase::Stopping;
+        if let Some(voice) = state.voice.take() {
+            state.record.spoken = voice.spoken();
+        }
+        if let Err(error) = result {
+            state.record.interrupted = error.code == ErrorCode::Cancelled;
+            // An answer that the user interrupted is not a failure.
+            if !state.record.interrupted || state.record.answer.is_empty() {
+                state.record.error = Some(error);
+            }
+        }
+        state.record.clone()
+    }
+
+    /// Records and sends a notice.
+    pub(crate) fn notify(&self, kind: NoticeKind, message: impl Into<String>) {
+        self.send_notice(Notice { kind, message: message.into() });
+    }
+
+    /// Logs an error that does not end the turn, and sends it as a notice.
+    pub(crate) fn notify_error(&self, kind: NoticeKind, error: &Error) {
+        tracing::warn!(code = error.code.as_str(), detail = ?error.detail, "{}", error.message);
+        self.notify(kind, error.message.clone());
+    }
+
+    fn send_notice(&self, notice: Notice) {
+        let mut is_known = false;
+        self.edit(|record| {
+            is_known = record.notices.contains(&notice);
+            if !is_known {
+                record.notices.push(notice.clone());
+            }
+        });
+        // Each sentence of an answer is spoken by its own call. A notice that these calls repeat is sent once.
+        if !is_known {
+            self.context.events.send(Event::Notice { turn: self.id.clone(), notice });
+        }
+    }
+}
+
+impl Observer for Turn {
+    fn attempt(&self, attempt: &Attempt) {
+        let stage = match attempt.service {
+            Service::Stt => Stage::Transcribing,
+            Service::Llm | Service::Vlm => Stage::Thinking,
+            Service::Tts => Stage::Speaking,
+        };
+        self.edit(|record| {
+            if let Some(trace) = record.stages.iter_mut().rev().find(|trace| trace.stage == stage) {
+                trace.attempts.push(attempt.clone());
+            }
+        });
+        self.context.events.send(Event::Attempt { turn: self.id.clone(), attempt: Box::new(attempt.clone()) });
+    }
+
+    fn notice(&self, notice: RouteNotice) {
+        self.send_notice(notice.into());
+    }
+}
+
+/// Times a stage until it is dropped, whether the stage succeeds, fails or is cancelled.
+pub(crate) struct StageTimer<'a> {
+    turn: &'a Turn,
+    stage: Stage,
+    began: Instant,
+}
+
+impl StageTimer<'_> {
+    /// Records the route that answered.
+    pub(crate) fn answered_by(&self, route: &Route) {
+        self.edit(|trace| trace.route = Some(route.clone()));
+    }
+
+    fn edit(&self, change: impl FnOnce(&mut StageTrace)) {
+        self.turn.edit(|record| {
+            if let Some(trace) = record.stages.iter_mut().rev().find(|trace| trace.stage == self.stage) {
+                change(trace);
+            }
+        });
+    }
+}
+
+impl Drop for StageTimer<'_> {
+    fn drop(&mut self) {
+        let elapsed = whole_ms(self.began.elapsed());
+        self.edit(|trace| trace.ms = elapsed);
+    }
+}
+
+fn whole_ms(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,95 @@
+//! Microphone, speaker and screen: missing, lost, silent, muted, and private.
+
+use std::sync::atomic::Ordering;
+
+use aura_core::api::{Ask, Speech};
+use aura_core::error::ErrorCode;
+use aura_core::record::NoticeKind;
+use aura_sandbox::{Rule, RuleCondition, Script, Service as SandboxService};
+use aura_testkit::fake_ports::{Mic, speech};
+use aura_testkit::harness::Harness;
+use serde_json::json;
+
+use super::notice_kinds;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_recording_is_not_sent() {
+    let mut harness = Harness::new().await;
+    *harness.ports.microphone.0.lock().unwrap() = Mic::Hears(vec![0; 32_000]);
+    let record = harness.speak().await;
+    assert_eq!(record.error.unwrap().code, ErrorCode::NothingHeard);
+    let sent = harness.sandbox.requests().await;
+    assert!(sent.iter().all(|request| request.service != SandboxService::Stt), "the recording was not sent");
+    *harness.ports.microphone.0.lock().unwrap() = Mic::Hears(speech(1.2));
+    assert_eq!(harness.speak().await.error, None, "the next turn works");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_microphone_fails_and_a_lost_one_is_answered_if_enough_was_recorded() {
+    let mut harness = Harness::new().await;
+    *harness.ports.microphone.0.lock().unwrap() = Mic::None;
+    harness.press().await;
+    assert_eq!(harness.done().await.error.unwrap().code, ErrorCode::NoMicrophone);
+    *harness.ports.microphone.0.lock().unwrap() = Mic::Lost(speech(0.1));
+    harness.press().await;
+    assert_eq!(harness.done().await.error.unwrap().code, ErrorCode::MicrophoneLost, "too little was recorded");
+    *harness.ports.microphone.0.lock().unwrap() = Mic::Lost(speech(1.5));
+    harness.press().await;
+    let record = harness.done().await;
+    assert_eq!(record.error, None, "the recording up to then is answered");
+    assert_eq!(notice_kinds(&record), [NoticeKind::MicrophoneLost]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_speaker_the_answer_is_written_and_saved() {
+    let mut harness = Harness::new().await;
+    harness.ports.speaker.missing.store(true, Ordering::SeqCst);
+    let record = harness.speak().await;
+    assert_eq!((record.error.clone(), notice_kinds(&record)), (None, vec![NoticeKind::NoSpeaker]));
+    assert!(record.answer.contains("three"));
+    assert_eq!(record.spoken, "");
+    assert!(record.answer_audio.is_some(), "the speech is saved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_answered_with_a_notice_when_the_screen_cannot_be_captured() {
+    let harness = Harness::new().await;
+    harness.ports.screen.refused.store(true, Ordering::SeqCst);
+    let record = harness.ask("What is on my screen?").await;
+    assert_eq!((record.error.clone(), notice_kinds(&record)), (None, vec![NoticeKind::NoScreen]));
+    assert_eq!(record.seen, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_screenshot_is_sent_only_with_a_question_about_the_screen() {
+    let mut harness = Harness::new().await;
+    harness.sandbox.set_script(Script {
+        rules: vec![
+            Rule {
+                when: RuleCondition { service: Some(SandboxService::Vlm), ..RuleCondition::default() },
+                ..Rule::reply("I see a picture of {image_size} pixels.")
+            },
+            Rule::reply("I see nothing at all."),
+        ],
+    });
+    let record = harness.speak().await;
+    assert_eq!((record.answer.as_str(), record.seen), ("I see nothing at all.", None));
+    assert_eq!(harness.ports.screen.captures.load(Ordering::SeqCst), 1, "the screenshot is taken at press and dropped");
+    let record = harness.ask("What does the window on my screen say?").await;
+    assert!(record.answer.contains("320"), "{}", record.answer);
+    assert_eq!(record.seen.map(|seen| (seen.width, seen.height)), Some((320, 80)));
+    harness.change(json!({"screen": {"share": "never"}})).await;
+    assert_eq!(harness.ask("What does the window on my screen say?").await.seen, None);
+    let record = harness
+        .ask_for(Ask { text: "And now?".into(), screen: Some(true), speech: Speech::None, ..Ask::default() })
+        .await;
+    assert!(record.seen.is_some(), "the user attached it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_muted_answer_is_not_synthesized() {
+    let mut harness = Harness::new().await;
+    harness.change(json!({"speaking": {"muted": true}})).await;
+    let record = harness.speak().await;
+    assert_eq!((record.error, record.answer_audio, record.spoken.as_str()), (None, None, ""));
+}

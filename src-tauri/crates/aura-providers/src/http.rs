@@ -1,0 +1,194 @@
+//! The HTTP connection pools that all providers share.
+//!
+//! No total timeout, no redirects, no compression: the timeouts of a request belong to its caller, a redirect could carry a key to
+//! another host, and compression delays streams.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use reqwest::{Client, ClientBuilder, Request, Response, Url, redirect};
+use url::Host;
+
+/// Whether `TCP_NODELAY` is set: small packets are sent at once.
+pub(crate) const NO_DELAY: bool = true;
+/// How long an idle connection stays in the pool: long enough to serve the next question. Pings detect a connection that broke
+/// meanwhile, for example while a laptop slept.
+const IDLE: Duration = Duration::from_secs(600);
+/// The interval between HTTP/2 pings, and the timeout of each.
+const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(3));
+
+/// The timeouts of the HTTP client. All others, such as the time to first token, belong to the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpTimeouts {
+    /// To open a connection, TLS handshake included.
+    pub connect: Duration,
+    /// To read the body of an error reply, after its status has arrived. What arrived by then is used.
+    pub error_body: Duration,
+}
+
+impl Default for HttpTimeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(3), error_body: Duration::from_secs(3) }
+    }
+}
+
+/// The HTTP clients could not be built, for example because TLS could not be set up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("The HTTP client could not be set up: {0}")]
+pub struct HttpError(String);
+
+/// The HTTP clients with their connection pools: no total timeout, no redirects, no compression. A clone shares the pools.
+#[derive(Debug, Clone)]
+pub struct HttpPools {
+    remote: ClientPair,
+    /// For this computer, without the system's proxy.
+    loopback: ClientPair,
+    /// Hosts (with port) that have replied, so that the pool may hold a connection to them.
+    hosts_with_replies: Arc<Mutex<HashSet<String>>>,
+    timeouts: HttpTimeouts,
+}
+
+impl HttpPools {
+    /// Sets up the clients. Opens no connection.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn new(timeouts: HttpTimeouts) -> Result<Self, HttpError> {
+        let connect = timeouts.connect;
+        Ok(Self {
+            remote: ClientPair::new(|builder| builder.connect_timeout(connect))?,
+            loopback: ClientPair::new(|builder| builder.connect_timeout(connect).no_proxy())?,
+            hosts_with_replies: Arc::default(),
+            timeouts,
+        })
+    }
+
+    /// Whether `other` is a clone of this value, so that they share their connections.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.hosts_with_replies, &other.hosts_with_replies)
+    }
+
+    /// The timeouts that [`HttpPools::new`] was given.
+    pub fn timeouts(&self) -> HttpTimeouts {
+        self.timeouts
+    }
+
+    /// Clients for HTTP/2 without TLS, for tests.
+    #[cfg(test)]
+    pub(crate) fn http2() -> Result<Self, HttpError> {
+        let clients = ClientPair::new(|builder| builder.no_proxy().http2_prior_knowledge())?;
+        Ok(Self {
+            remote: clients.clone(),
+            loopback: clients,
+            hosts_with_replies: Arc::default(),
+            timeouts: HttpTimeouts::default(),
+        })
+    }
+
+    pub(crate) fn clients(&self, url: &Url) -> &ClientPair {
+        if is_loopback(url) { &self.loopback } else { &self.remote }
+    }
+
+    fn has_replied(&self, host: &str) -> bool {
+        self.hosts_with_replies.lock().contains(host)
+    }
+
+    fn note_reply(&self, host: &str) {
+        let mut hosts_with_replies = self.hosts_with_replies.lock();
+        if !hosts_with_replies.contains(host) {
+            hosts_with_replies.insert(host.to_owned());
+        }
+    }
+
+    /// Sends a request. If a pooled connection breaks before the first byte of the reply, the request is sent once more on a new
+    /// connection: after a laptop slept, or a gateway closed idle connections, the provider has not failed.
+    pub(crate) async fn send(&self, request: Request) -> reqwest::Result<Response> {
+        let clients = self.clients(request.url());
+        let host = request.url().authority().to_owned();
+        let retry = if self.has_replied(&host) { request.try_clone() } else { None };
+        let result = match (clients.pooled.execute(request).await, retry) {
+            (Err(error), Some(retry)) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
+                clients.fresh.execute(retry).await
+            }
+            (result, _) => result,
+        };
+        if result.is_ok() {
+            self.note_reply(&host);
+        }
+        result
+    }
+}
+
+/// The two clients of one pool.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientPair {
+    pub(crate) pooled: Client,
+    /// Keeps no idle connections: for the one retry after a pooled connection turned out to be dead.
+    fresh: Client,
+}
+
+impl ClientPair {
+    fn new(kind: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Self, HttpError> {
+        Ok(Self { pooled: client(usize::MAX, &kind)?, fresh: client(0, &kind)? })
+    }
+}
+
+/// Whether a URL is on this computer.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn client(idle: usize, kind: &impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, HttpError> {
+    // Another part of the program may have installed a TLS provider already; either one serves.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let builder = || {
+        kind(Client::builder())
+            .user_agent(concat!("aura/", env!("CARGO_PKG_VERSION"))) // without one Groq's gateway replies 403 (error code 1010)
+            .tcp_nodelay(NO_DELAY)
+            .tcp_keepalive(Duration::from_secs(30))
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(idle)
+            .http2_keep_alive_interval(PING.0)
+            .http2_keep_alive_timeout(PING.1)
+            .http2_keep_alive_while_idle(true)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+    };
+    builder().build().or_else(|error| {
+        // Without root certificates, servers on this computer can still be reached.
+        tracing::warn!(error = %error.without_url(), "no root certificates found: only http URLs can be reached");
+        builder().tls_certs_only([]).build().map_err(|error| HttpError(error.without_url().to_string()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_addresses_bypass_the_proxy() {
+        for (address, loopback) in [
+            ("http://127.0.0.1:11434/v1/", true),
+            ("http://127.9.9.9/", true),
+            ("http://localhost:1234/", true),
+            ("http://desk.localhost/", true),
+            ("http://[::1]:8080/", true),
+            ("http://192.168.1.9/", false),
+            ("https://localhost.example/", false),
+            ("https://api.example/", false),
+        ] {
+            assert_eq!(is_loopback(&address.parse().unwrap()), loopback, "{address}");
+        }
+        let http = HttpPools::new(HttpTimeouts::default()).unwrap();
+        let of = |address: &str| format!("{:?}", http.clients(&address.parse().unwrap()).pooled);
+        assert_eq!(of("http://localhost:1234/"), format!("{:?}", http.loopback.pooled));
+        assert_eq!(of("https://api.example/"), format!("{:?}", http.remote.pooled));
+    }
+}

@@ -1,0 +1,63 @@
+//! One trait per service. Each method makes one call: no retries, no fallback, no total timeout.
+
+use async_trait::async_trait;
+
+use super::chat::{ChatRequest, ChatStream};
+use super::failure::Failure;
+use super::models::{ListedModel, ListedVoice};
+use super::speech::{SpeechRequest, SpeechStream};
+use super::transcription::{Transcript, TranscriptionRequest};
+
+/// Speech to text.
+#[async_trait]
+pub trait SpeechToText: Send + Sync {
+    /// Transcribes a recording. A transcript without text means that no speech was recognised.
+    ///
+    /// # Errors
+    /// When the call fails, and [`InvalidRequest`](super::FailureKind::InvalidRequest) for a recording shorter than 10 ms.
+    async fn transcribe(&self, request: &TranscriptionRequest) -> Result<Transcript, Failure>;
+}
+
+/// Answers by a language model, with or without images in the question.
+#[async_trait]
+pub trait Chat: Send + Sync {
+    /// Starts an answer; returns when the headers of a successful reply have arrived. Dropping the stream cancels the call.
+    ///
+    /// # Errors
+    /// When the call fails before the first event. Later failures are items of the stream.
+    async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure>;
+}
+
+/// Text to speech.
+#[async_trait]
+pub trait TextToSpeech: Send + Sync {
+    /// Starts to speak; returns when the headers of a successful reply have arrived. Dropping the stream cancels the call.
+    ///
+    /// # Errors
+    /// When the call fails before the first event. Later failures are items of the stream.
+    async fn speak(&self, request: &SpeechRequest) -> Result<SpeechStream, Failure>;
+
+    /// The longest text that one call to this model accepts, in characters.
+    fn max_chars(&self, model: &str) -> usize;
+}
+
+/// Calls that cost nothing: the model list, the voice list, and opening a connection ahead of time.
+#[async_trait]
+pub trait ModelListing: Send + Sync {
+    /// The models that this account can use. Also checks the API key.
+    ///
+    /// # Errors
+    /// When the call fails.
+    async fn models(&self) -> Result<Vec<ListedModel>, Failure>;
+
+    /// The voices that the server lists itself; empty for providers whose voices are only in the catalog.
+    ///
+    /// # Errors
+    /// When the call fails.
+    async fn voices(&self) -> Result<Vec<ListedVoice>, Failure> {
+        Ok(Vec::new())
+    }
+
+    /// Opens a connection, so that the next call does not wait for it. Errors are ignored.
+    async fn preconnect(&self);
+}

@@ -1,0 +1,109 @@
+//! The ledger of attempts, and totals over it.
+
+use async_trait::async_trait;
+use aura_providers::{FailureKind, Service, Usage};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::attempt::Attempt;
+use crate::cost::CostBasis;
+
+/// Stores what each attempt consumed and cost. The host implements it.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Appends attempts, in one write.
+    ///
+    /// # Errors
+    /// When they could not be stored; they are then missing from the ledger, and a warning is logged.
+    async fn add(&self, entries: &[LedgerEntry]) -> Result<(), LedgerError>;
+
+    /// Totals per day, provider and service, from the day `from` (in this computer's time zone) to today.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    async fn totals(&self, from: Date) -> Result<Vec<DailyUsage>, LedgerError>;
+}
+
+/// The ledger could not be read or written. Holds a sentence that says why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LedgerError(pub String);
+
+/// One attempt in the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LedgerEntry {
+    /// When the attempt ended.
+    pub at: jiff::Timestamp,
+    /// The attempt.
+    pub attempt: Attempt,
+}
+
+/// Totals of one provider and service on one day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DailyUsage {
+    /// The day, in this computer's time zone.
+    pub day: Date,
+    /// The provider.
+    pub provider: String,
+    /// The service.
+    pub service: Service,
+    /// The totals.
+    pub totals: UsageTotals,
+}
+
+/// Totals over attempts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct UsageTotals {
+    /// Attempts, including failed ones.
+    pub attempts: u32,
+    /// Attempts that failed, without those that were cancelled.
+    pub failed: u32,
+    /// Input tokens.
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub input_tokens: u64,
+    /// Output tokens.
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub output_tokens: u64,
+    /// Seconds of audio, in and out.
+    pub audio_seconds: f64,
+    /// Characters sent to text to speech.
+    #[cfg_attr(feature = "ts", ts(type = "number"))]
+    pub characters: u64,
+    /// US dollars, over the attempts whose cost is known or estimated.
+    pub usd: f64,
+    /// Attempts whose cost was estimated.
+    pub estimated: u32,
+    /// Attempts whose cost is unknown.
+    pub unknown: u32,
+}
+
+impl UsageTotals {
+    /// Adds an attempt.
+    pub fn add(&mut self, attempt: &Attempt) {
+        let Usage { input_tokens, output_tokens, audio_seconds, characters, .. } = &attempt.usage;
+        self.attempts += 1;
+        self.failed += u32::from(attempt.kind.is_some_and(|kind| kind != FailureKind::Cancelled));
+        self.input_tokens += u64::from(input_tokens.unwrap_or(0));
+        self.output_tokens += u64::from(output_tokens.unwrap_or(0));
+        self.audio_seconds += f64::from(audio_seconds.unwrap_or(0.0));
+        self.characters += u64::from(characters.unwrap_or(0));
+        self.usd += attempt.cost.usd.unwrap_or(0.0);
+        self.estimated += u32::from(attempt.cost.basis == CostBasis::Estimated);
+        self.unknown += u32::from(attempt.cost.basis == CostBasis::Unknown);
+    }
+
+    /// Adds other totals.
+    pub fn merge(&mut self, other: &Self) {
+        self.attempts += other.attempts;
+        self.failed += other.failed;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.audio_seconds += other.audio_seconds;
+        self.characters += other.characters;
+        self.usd += other.usd;
+        self.estimated += other.estimated;
+        self.unknown += other.unknown;
+    }
+}

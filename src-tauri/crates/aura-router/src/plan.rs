@@ -1,0 +1,159 @@
+//! The routes of one request, in the order they are tried.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use aura_providers::{Service, Services, SpeechOptions};
+use tokio::time::Instant;
+
+use crate::attempt::{Route, RouteNotice};
+use crate::settings::Timeouts;
+
+/// A route of a plan, with what is needed to call it.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// The route.
+    pub route: Route,
+    /// The provider's display name.
+    pub label: String,
+    /// The name under which the catalog lists the provider's models: the preset, for a server that the user added.
+    pub catalog_id: String,
+    /// The provider's adapters, one per service.
+    pub services: Services,
+    /// Whether it runs on this computer or in the local network: it may have to load its model first, and no call is billed.
+    pub is_local: bool,
+    /// Whether this is the built-in offline fallback.
+    pub is_builtin_fallback: bool,
+}
+
+/// The routes of one request, in the order they are tried, and its timeouts. Never empty.
+#[derive(Clone)]
+pub struct RoutePlan {
+    pub(crate) service: Service,
+    /// At least one.
+    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) timeouts: Timeouts,
+    pub(crate) notices: Vec<RouteNotice>,
+    pub(crate) hedge: bool,
+    pub(crate) fallback_on_block: bool,
+    pub(crate) speech: SpeechOptions,
+    pub(crate) reason: Option<String>,
+    /// When the API keys were read.
+    pub(crate) keys_read_at: Instant,
+}
+
+impl RoutePlan {
+    /// The service that the plan is for.
+    pub fn service(&self) -> Service {
+        self.service
+    }
+
+    /// The routes, in the order they are tried. At least one.
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// The route that is tried first.
+    pub fn first(&self) -> &Candidate {
+        // `RoutingTable::plan` returns an error rather than an empty plan, and no method removes the last candidate.
+        &self.candidates[0]
+    }
+
+    /// What the user should know about the choice of routes, such as that a retired model was replaced. The observer of each
+    /// request made with this plan receives them, too.
+    pub fn notices(&self) -> &[RouteNotice] {
+        &self.notices
+    }
+
+    /// A sentence that says why the first route is first, when it was chosen by a [`RoutePreference`](crate::RoutePreference).
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// The timeouts of the request.
+    pub fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// The longest text, in characters, that every route of this plan speaks in one call; at least 1.
+    pub fn max_speech_chars(&self) -> usize {
+        let limits = self.candidates.iter().filter_map(|candidate| {
+            let tts = candidate.services.tts.as_ref()?;
+            Some(tts.max_chars(&candidate.route.model))
+        });
+        limits.min().unwrap_or(usize::MAX).max(1)
+    }
+
+    /// Appends the routes and notices of `other`, for a model that several providers serve. Both plans should be for one service.
+    #[must_use]
+    pub fn followed_by(mut self, other: Self) -> Self {
+        self.candidates.extend(other.candidates);
+        self.notices.extend(other.notices);
+        self
+    }
+
+    /// Keeps only the first route, so that no other one is tried.
+    #[must_use]
+    pub fn only_first(mut self) -> Self {
+        self.candidates.truncate(1);
+        self
+    }
+
+    /// Replaces the timeouts.
+    #[must_use]
+    pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Sets how text is spoken.
+    #[must_use]
+    pub fn with_speech_options(mut self, options: SpeechOptions) -> Self {
+        self.speech = options;
+        self
+    }
+
+    /// Turns hedged requests on or off.
+    #[must_use]
+    pub fn with_hedge(mut self, hedge: bool) -> Self {
+        self.hedge = hedge;
+        self
+    }
+
+    /// Replaces the adapters of each route, to wrap them or for tests.
+    #[must_use]
+    pub fn map_services(mut self, replace: impl Fn(&Route, Services) -> Services) -> Self {
+        for candidate in &mut self.candidates {
+            candidate.services = replace(&candidate.route, std::mem::take(&mut candidate.services));
+        }
+        self
+    }
+
+    /// Moves the provider of `route` to the first place, so that the parts of one answer keep one voice. Does nothing when the plan
+    /// has no route of this provider.
+    pub fn pin(&mut self, route: &Route) {
+        if let Some(index) = self.candidates.iter().position(|candidate| candidate.route.provider == route.provider) {
+            self.candidates[..=index].rotate_right(1);
+        }
+    }
+
+    /// The display name of a provider, or its name when the plan has no route of it.
+    pub(crate) fn label<'a>(&'a self, provider: &'a str) -> &'a str {
+        let candidate = self.candidates.iter().find(|candidate| candidate.route.provider == provider);
+        candidate.map_or(provider, |candidate| &candidate.label)
+    }
+
+    /// How long the first content of a candidate may take. For a transcript, that is the whole of it.
+    pub(crate) fn first_token_timeout(&self, candidate: &Candidate) -> Duration {
+        let timeouts = self.timeouts;
+        let ms = match (self.service, candidate.is_local) {
+            (Service::Stt, false) => timeouts.transcript_ms,
+            (_, true) => timeouts.local_first_content_ms,
+            _ => timeouts.first_content_ms,
+        };
+        Duration::from_millis(ms.into())
+    }
+}

@@ -1,0 +1,341 @@
+//! Implementations of the core's ports in memory. Tests set what each of them does.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aura_core::error::{Error, ErrorCode, Result};
+use aura_core::ports::*;
+use aura_core::record::TurnRecord;
+use bytes::Bytes;
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// What a [`FakeMicrophone`] does when a recording starts.
+#[derive(Debug, Clone)]
+pub enum Mic {
+    /// No microphone is found.
+    None,
+    /// Records these samples, then silence until it is stopped.
+    Hears(Vec<i16>),
+    /// Records these samples, then is disconnected.
+    Lost(Vec<i16>),
+}
+
+/// A signal as loud as speech for `seconds`, after 0.2 s and before 0.1 s of silence; 16 kHz mono.
+pub fn speech(seconds: f32) -> Vec<i16> {
+    let voiced = (0..(16_000.0 * seconds) as usize).map(|i| ((i % 80) as i16 - 40) * 200);
+    std::iter::repeat_n(0, 3_200).chain(voiced).chain(std::iter::repeat_n(0, 1_600)).collect()
+}
+
+/// A microphone that delivers 20 ms blocks, as fast as they are read until its samples end, then in real time.
+#[derive(Debug)]
+pub struct FakeMicrophone(pub Mutex<Mic>);
+
+#[async_trait]
+impl Microphone for FakeMicrophone {
+    async fn record(&self, _: Option<&str>) -> Result<Recording> {
+        let mic = self.0.lock().unwrap().clone();
+        let (samples, lost) = match mic {
+            Mic::None => return Err(Error::new(ErrorCode::NoMicrophone, "There is no microphone.")),
+            Mic::Hears(samples) => (samples, false),
+            Mic::Lost(samples) => (samples, true),
+        };
+        let (blocks, inbox) = mpsc::channel(64);
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            for block in samples.chunks(320) {
+                if blocks.send(Ok(block.to_vec())).await.is_err() {
+                    return;
+                }
+            }
+            if lost {
+                let _ =
+                    blocks.send(Err(Error::new(ErrorCode::MicrophoneLost, "The microphone was disconnected."))).await;
+                return;
+            }
+            while !stopped.is_cancelled() {
+                if blocks.send(Ok(vec![0; 320])).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        Ok(Recording::new(inbox, stop))
+    }
+
+    async fn devices(&self) -> Result<Vec<Device>> {
+        Ok(Vec::new())
+    }
+}
+
+/// A loudspeaker that plays twenty times as fast as real time.
+#[derive(Debug, Default)]
+pub struct FakeSpeaker {
+    /// Whether opening fails because no loudspeaker is found.
+    pub missing: AtomicBool,
+    /// Whether opening blocks until this is reset.
+    pub asleep: AtomicBool,
+    /// The output that every call to `open` returns.
+    pub output: Arc<FakeOutput>,
+}
+
+/// The output of a [`FakeSpeaker`]: 48 kHz, in steps of 9,600 samples (200 ms) every 10 ms.
+#[derive(Debug)]
+pub struct FakeOutput {
+    /// The samples of an utterance after which playback blocks until the next utterance begins or playback stops.
+    pub most: AtomicU64,
+    played: AtomicU64,
+    /// Incremented by each `begin` and `stop`; a write for an earlier utterance returns.
+    utterance: AtomicU64,
+}
+
+impl Default for FakeOutput {
+    fn default() -> Self {
+        Self { most: AtomicU64::new(u64::MAX), played: AtomicU64::new(0), utterance: AtomicU64::new(0) }
+    }
+}
+
+#[async_trait]
+impl Speaker for FakeSpeaker {
+    async fn open(&self, _: Option<&str>) -> Result<Arc<dyn Output>> {
+        while self.asleep.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if self.missing.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorCode::NoSpeaker, "There is no loudspeaker."));
+        }
+        Ok(self.output.clone())
+    }
+
+    async fn devices(&self) -> Result<Vec<Device>> {
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl Output for FakeOutput {
+    fn rate(&self) -> u32 {
+        48_000
+    }
+
+    fn begin(&self) {
+        self.utterance.fetch_add(1, Ordering::SeqCst);
+        self.played.store(0, Ordering::SeqCst);
+    }
+
+    async fn write(&self, samples: &[f32]) -> Result<()> {
+        let utterance = self.utterance.load(Ordering::SeqCst);
+        for part in samples.chunks(9_600) {
+            loop {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                if self.utterance.load(Ordering::SeqCst) != utterance {
+                    return Ok(());
+                }
+                if self.played() < self.most.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+            self.played.fetch_add(part.len() as u64, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    fn played(&self) -> u64 {
+        self.played.load(Ordering::SeqCst)
+    }
+
+    async fn reached(&self, position: u64) {
+        let utterance = self.utterance.load(Ordering::SeqCst);
+        while self.played() < position && self.utterance.load(Ordering::SeqCst) == utterance {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    async fn drained(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn stop(&self) {
+        self.utterance.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A screen that shows a fixed picture of 320 × 80 pixels.
+#[derive(Debug, Default)]
+pub struct FakeScreen {
+    /// Whether a capture fails because the system refuses it.
+    pub refused: AtomicBool,
+    /// The number of captures so far, failed ones included.
+    pub captures: AtomicU64,
+}
+
+#[async_trait]
+impl Screen for FakeScreen {
+    async fn capture(&self, _: &CaptureTarget) -> Result<Screenshot> {
+        self.captures.fetch_add(1, Ordering::SeqCst);
+        if self.refused.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorCode::CaptureRefused, "The screen cannot be captured here."));
+        }
+        let jpeg = Bytes::from_static(include_bytes!("screen.jpg"));
+        Ok(Screenshot { jpeg, width: 320, height: 80, area: Area { x: 0, y: 0, width: 320, height: 80 } })
+    }
+
+    async fn targets(&self) -> Result<Vec<CaptureTarget>> {
+        Ok(Vec::new())
+    }
+}
+
+/// A key store in memory.
+#[derive(Debug, Default)]
+pub struct FakeSecrets {
+    /// Whether every operation but `delete` fails because no key store is found.
+    pub missing: AtomicBool,
+    kept: Mutex<HashMap<String, SecretString>>,
+}
+
+impl FakeSecrets {
+    fn available(&self) -> Result<()> {
+        if self.missing.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorCode::Keyring, "There is no keyring on this computer."));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Secrets for FakeSecrets {
+    async fn check(&self) -> Result<()> {
+        self.available()
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<SecretString>> {
+        self.available()?;
+        Ok(self.kept.lock().unwrap().get(name).cloned())
+    }
+
+    async fn set(&self, name: &str, secret: SecretString) -> Result<()> {
+        self.available()?;
+        self.kept.lock().unwrap().insert(name.into(), secret);
+        Ok(())
+    }
+
+    async fn delete(&self, name: &str) -> Result<()> {
+        self.kept.lock().unwrap().remove(name);
+        Ok(())
+    }
+}
+
+/// A history in memory.
+#[derive(Debug, Default)]
+pub struct FakeHistory {
+    /// The saved turns, oldest first.
+    pub turns: Mutex<Vec<TurnRecord>>,
+    /// Whether `save` blocks until this is reset.
+    pub is_blocked: AtomicBool,
+}
+
+#[async_trait]
+impl History for FakeHistory {
+    async fn save(&self, turn: &TurnRecord) -> Result<()> {
+        while self.is_blocked.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut turns = self.turns.lock().unwrap();
+        turns.retain(|known| known.id != turn.id);
+        turns.push(turn.clone());
+        Ok(())
+    }
+
+    async fn find(&self, filter: &TurnFilter) -> Result<Vec<TurnRecord>> {
+        let turns = self.turns.lock().unwrap();
+        let fits = |turn: &&TurnRecord| filter.session.as_ref().is_none_or(|session| turn.session == *session);
+        Ok(turns.iter().rev().filter(fits).take(filter.limit as usize).cloned().collect())
+    }
+
+    async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {
+        Ok(self.turns.lock().unwrap().iter().find(|turn| turn.id == id).cloned())
+    }
+
+    async fn delete(&self, id: &str) -> Result<()> {
+        self.turns.lock().unwrap().retain(|turn| turn.id != id);
+        Ok(())
+    }
+}
+
+/// A ledger in memory. Its totals are empty.
+#[derive(Debug, Default)]
+pub struct FakeLedger(pub Mutex<Vec<LedgerEntry>>);
+
+#[async_trait]
+impl Ledger for FakeLedger {
+    async fn add(&self, entries: &[LedgerEntry]) -> Result<(), LedgerError> {
+        self.0.lock().unwrap().extend_from_slice(entries);
+        Ok(())
+    }
+
+    async fn totals(&self, _: jiff::civil::Date) -> Result<Vec<DailyUsage>, LedgerError> {
+        Ok(Vec::new())
+    }
+}
+
+/// A system check without results.
+#[derive(Debug)]
+pub struct NoDoctor;
+
+#[async_trait]
+impl Doctor for NoDoctor {
+    async fn examine(&self) -> Vec<Diagnostic> {
+        Vec::new()
+    }
+}
+
+/// All fake ports. By default the microphone records 1.2 s of speech and everything else works.
+#[derive(Debug)]
+pub struct FakePorts {
+    /// The microphone.
+    pub microphone: Arc<FakeMicrophone>,
+    /// The loudspeaker.
+    pub speaker: Arc<FakeSpeaker>,
+    /// The screen.
+    pub screen: Arc<FakeScreen>,
+    /// The key store.
+    pub secrets: Arc<FakeSecrets>,
+    /// The history of turns.
+    pub history: Arc<FakeHistory>,
+    /// The usage ledger.
+    pub ledger: Arc<FakeLedger>,
+}
+
+impl Default for FakePorts {
+    fn default() -> Self {
+        Self {
+            microphone: Arc::new(FakeMicrophone(Mutex::new(Mic::Hears(speech(1.2))))),
+            speaker: Arc::default(),
+            screen: Arc::default(),
+            secrets: Arc::default(),
+            history: Arc::default(),
+            ledger: Arc::default(),
+        }
+    }
+}
+
+impl FakePorts {
+    /// The ports to start an assistant with. It shares them with `self`.
+    pub fn ports(&self) -> Ports {
+        Ports {
+            microphone: self.microphone.clone(),
+            speaker: self.speaker.clone(),
+            screen: self.screen.clone(),
+            secrets: self.secrets.clone(),
+            history: self.history.clone(),
+            ledger: self.ledger.clone(),
+            programs: Arc::new(aura_providers::NoPrograms),
+            doctor: Arc::new(NoDoctor),
+        }
+    }
+}

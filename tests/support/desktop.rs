@@ -1,0 +1,65 @@
+//! A private desktop: sound and display together.
+
+use std::process::{Command, ExitCode};
+
+use crate::display::Display;
+use crate::keyring::Bus;
+use crate::process::in_own_process;
+use crate::sound::Sound;
+
+/// Runs a test's body in a process that has a private speaker, microphone, screen, keyboard and mouse. See [`in_own_process`].
+pub fn with_desktop(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let (sound, display) = (Sound::start(), Display::managed(1280, 900));
+        let environment = [sound.environment(), display.environment()].concat();
+        ((sound, display), environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// Like [`with_desktop`], with a key store, which [`crate::aura::Aura::with_store`] uses.
+pub fn with_desktop_and_store(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let (sound, display, bus) = (Sound::start(), Display::managed(1280, 900), Bus::with_store());
+        let mut environment = [sound.environment(), display.environment()].concat();
+        environment.extend(address(&bus));
+        ((sound, display, bus), environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// Like [`with_desktop`], with an empty message bus, which [`crate::aura::Aura::with_store`] uses.
+pub fn with_desktop_and_bus(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let (sound, display, bus) = (Sound::start(), Display::managed(1280, 900), Bus::start());
+        let mut environment = [sound.environment(), display.environment()].concat();
+        environment.extend(address(&bus));
+        ((sound, display, bus), environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// The variable with the address of a bus. The bus's other variables are folders, which the sound server sets as well.
+fn address(bus: &Bus) -> Option<(&'static str, std::ffi::OsString)> {
+    let address = bus.environment().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS");
+    address.map(|(_, address)| (BUS, address))
+}
+
+/// Runs the body of a program that is no test in a process of its own with a private speaker, microphone, screen, keyboard and mouse.
+/// Without a window manager, windows have no frame and are placed at the upper left corner.
+pub fn in_private_desktop(width: u32, height: u32, managed: bool, body: impl FnOnce()) -> ExitCode {
+    const INSIDE: &str = "AURA_PRIVATE_DESKTOP";
+    if std::env::var_os(INSIDE).is_some() {
+        body();
+        return ExitCode::SUCCESS;
+    }
+    let sound = Sound::start();
+    let display = if managed { Display::managed(width, height) } else { Display::start(width, height) };
+    let mut inside = Command::new(std::env::current_exe().expect("a program knows its own path"));
+    inside.args(std::env::args_os().skip(1)).env(INSIDE, "1").envs(sound.environment()).envs(display.environment());
+    let done = inside.status().expect("the program can start itself");
+    if done.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The variable that holds the address of the private bus. The user's own bus is never used.
+pub(crate) const BUS: &str = "AURA_TEST_BUS";

@@ -1,0 +1,59 @@
+// This file was generated from the Rust list of operations. Do not edit it.
+import type { Ask } from './Ask'
+import type { ChangeSettings } from './ChangeSettings'
+import type { Devices } from './Devices'
+import type { Diagnostic } from './Diagnostic'
+import type { Export } from './Export'
+import type { Exported } from './Exported'
+import type { HealthReport } from './HealthReport'
+import type { HistoryQuery } from './HistoryQuery'
+import type { Listen } from './Listen'
+import type { Look } from './Look'
+import type { Meter } from './Meter'
+import type { ModelView } from './ModelView'
+import type { ModelsQuery } from './ModelsQuery'
+import type { Nothing } from './Nothing'
+import type { Press } from './Press'
+import type { Preview } from './Preview'
+import type { ProviderName } from './ProviderName'
+import type { Retry } from './Retry'
+import type { SaveKey } from './SaveKey'
+import type { ServerView } from './ServerView'
+import type { Snapshot } from './Snapshot'
+import type { Switch } from './Switch'
+import type { Test } from './Test'
+import type { TestResult } from './TestResult'
+import type { TurnId } from './TurnId'
+import type { TurnRecord } from './TurnRecord'
+import type { UsageReport } from './UsageReport'
+import type { VoiceView } from './VoiceView'
+
+export type Operations = {
+  snapshot: { request: Nothing; response: Snapshot }
+  press: { request: Press; response: Nothing }
+  release: { request: Nothing; response: Nothing }
+  finish: { request: Nothing; response: Nothing }
+  cancel: { request: Nothing; response: Nothing }
+  ask: { request: Ask; response: TurnRecord }
+  listen: { request: Listen; response: TurnRecord }
+  retry: { request: Retry; response: TurnRecord }
+  history: { request: HistoryQuery; response: Array<TurnRecord> }
+  delete_turn: { request: TurnId; response: Nothing }
+  new_session: { request: Nothing; response: Snapshot }
+  switch: { request: Switch; response: Snapshot }
+  save_key: { request: SaveKey; response: Snapshot }
+  forget_key: { request: ProviderName; response: Snapshot }
+  change_settings: { request: ChangeSettings; response: Snapshot }
+  models: { request: ModelsQuery; response: Array<ModelView> }
+  voices: { request: ModelsQuery; response: Array<VoiceView> }
+  servers: { request: Nothing; response: Array<ServerView> }
+  health: { request: Nothing; response: HealthReport }
+  usage: { request: Nothing; response: UsageReport }
+  test: { request: Test; response: TestResult }
+  devices: { request: Nothing; response: Devices }
+  look: { request: Look; response: Preview }
+  meter: { request: Meter; response: Nothing }
+  replay: { request: TurnId; response: Nothing }
+  export: { request: Export; response: Exported }
+  doctor: { request: Nothing; response: Array<Diagnostic> }
+}

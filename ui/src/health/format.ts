@@ -1,0 +1,109 @@
+/** Texts for the state of providers and services. */
+import type { Fallback } from '../generated/Fallback'
+import type { ProviderHealth } from '../generated/ProviderHealth'
+import type { RateLimit } from '../generated/RateLimit'
+import type { ServiceHealth } from '../generated/ServiceHealth'
+import type { Snapshot } from '../generated/Snapshot'
+import type { UsageTotals } from '../generated/UsageTotals'
+import { t } from '../lib/messages'
+import { clock, labelOf, money, number, shortModelName, type Tone } from '../lib/format'
+
+export interface Standing {
+  tone: Tone
+  word: string
+}
+
+/** The rest of a service's pause (open circuit) at a time, milliseconds; 0 when there is none. */
+export const pauseLeft = (of: ServiceHealth, now: number) =>
+  of.cooldown_until === undefined ? 0 : Math.max(0, Date.parse(of.cooldown_until) - now)
+
+/** The status of a service in a word or two. */
+export function serviceStatus(of: ServiceHealth, now: number): Standing {
+  const left = pauseLeft(of, now)
+  if (of.circuit === 'open' && left > 0) return { tone: 'bad', word: t.health.pausedFor(clock(left)) }
+  switch (of.status) {
+    case 'healthy':
+      return of.requests === 0 ? { tone: 'quiet', word: t.health.states.unused } : { tone: 'ok', word: t.health.states.healthy }
+    case 'degraded':
+      return { tone: 'warn', word: of.circuit === 'half_open' ? t.health.states.probing : t.health.states.degraded }
+    case 'unhealthy':
+      return { tone: 'bad', word: t.health.states.unhealthy }
+    case 'unavailable':
+      return { tone: 'quiet', word: t.health.states.unavailable }
+  }
+}
+
+/** The status of a provider: that of its worst service, with the service's name when the others work. */
+export function providerStatus(of: ProviderHealth, now: number): Standing {
+  if (of.status === 'unavailable') return { tone: 'quiet', word: t.health.states.unavailable }
+  const worst = of.services.filter((service) => service.status === of.status)
+  const [first] = worst
+  if (of.status === 'healthy' || !first) return { tone: 'ok', word: t.health.states.healthy }
+  const { tone, word } = serviceStatus(first, now)
+  const rest = of.services.filter((service) => service.status === 'healthy' && service.requests > 0)
+  if (rest.length === 0 || worst.length > 1) return { tone, word }
+  return { tone: 'warn', word: t.health.partly(t.health.short[first.service], word) }
+}
+
+/** When a failing service is retried; empty when nothing is pending. */
+export function describeNext(of: ServiceHealth, now: number): string {
+  const left = pauseLeft(of, now)
+  if (of.circuit === 'open' && left > 0) return t.health.retryIn(clock(left))
+  return of.circuit === 'half_open' || of.circuit === 'open' ? t.health.retryNext : ''
+}
+
+/** "812 of 1,000 requests left", for each quota that the provider reports. */
+export function describeQuota(limit: RateLimit | undefined): string[] {
+  if (!limit) return []
+  const kinds = [
+    ['requests', limit.requests_left, limit.requests],
+    ['tokens', limit.tokens_left, limit.tokens],
+    ['audio', limit.audio_seconds_left, limit.audio_seconds],
+  ] as const
+  return kinds.flatMap(([kind, left, all]) => {
+    if (left === null) return []
+    return [all === null ? t.health.left[kind](number(left)) : t.health.leftOf[kind](number(left), number(all))]
+  })
+}
+
+/** "$0.016", "about $0.53", "at least $0.016": with how exact the sum is. */
+export function formatSum(sum: UsageTotals): string {
+  if (sum.unknown > 0) return sum.usd === 0 ? t.app.costUnknown : t.app.atLeast(money(sum.usd))
+  return sum.estimated > 0 && sum.usd > 0 ? t.app.about(money(sum.usd)) : money(sum.usd)
+}
+
+/** The total of several sums. */
+export const added = (sums: UsageTotals[]): UsageTotals =>
+  sums.reduce(
+    (all, one) => ({
+      attempts: all.attempts + one.attempts,
+      failed: all.failed + one.failed,
+      input_tokens: all.input_tokens + one.input_tokens,
+      output_tokens: all.output_tokens + one.output_tokens,
+      audio_seconds: all.audio_seconds + one.audio_seconds,
+      characters: all.characters + one.characters,
+      usd: all.usd + one.usd,
+      estimated: all.estimated + one.estimated,
+      unknown: all.unknown + one.unknown,
+    }),
+    {
+      attempts: 0,
+      failed: 0,
+      input_tokens: 0,
+      output_tokens: 0,
+      audio_seconds: 0,
+      characters: 0,
+      usd: 0,
+      estimated: 0,
+      unknown: 0,
+    },
+  )
+
+/** "Groq timed out while transcribing. Gemini took over." */
+export function describeFallback(snapshot: Snapshot | null, fallback: Fallback): string {
+  const from = labelOf(snapshot, fallback.from.provider)
+  const failed = t.health.failedAt(t.turn.failed(from, t.classes[fallback.class]), t.health.at[fallback.service])
+  if (!fallback.to) return `${failed} ${t.health.noneTookOver}`
+  const to = labelOf(snapshot, fallback.to.provider)
+  return `${failed} ${t.health.tookOver(from === to ? `${to} ${shortModelName(fallback.to)}` : to)}`
+}

@@ -1,0 +1,45 @@
+/** Onboarding: the first run. */
+export const onboarding = {
+  title: 'Hold a shortcut, and talk',
+  text: 'AURA answers aloud, about anything or about what is on your screen. Choose how to start:',
+  key: {
+    title: 'I have an API key',
+    text: 'Groq, Gemini, OpenAI or another provider. Checked right away and stored in your system keyring.',
+    button: 'Paste an API key',
+    field: 'Your API key',
+    provider: 'Provider',
+    save: 'Save and check',
+    checking: (provider: string) => `Checking the key with ${provider}…`,
+    works: (provider: string, models: string) => `${provider} accepted the key. ${models} available.`,
+    unsure: (provider: string) =>
+      `The key is saved, but ${provider} hasn’t responded yet. Run a test to be sure; it may cost a fraction of a cent.`,
+    test: 'Run a test',
+    other: 'Use a different key',
+  },
+  local: {
+    title: 'I run models locally',
+    looking: 'Looking for servers on this computer…',
+    found: (kinds: string) => `Found on this computer: ${kinds}.`,
+    none: 'No local server found. Start Ollama, LM Studio or another one, then scan again.',
+    failed: 'Couldn’t scan this computer.',
+    again: 'Scan again',
+    address: 'Enter an address',
+  },
+  offline: {
+    title: 'Just try it',
+    text: 'No account, no internet: uses the speech tools on this computer.',
+    button: 'Start offline',
+  },
+  back: 'Back',
+  next: 'Continue',
+  check: {
+    title: 'Now say something',
+    text: 'Hold the round button below, say “Hello, can you hear me?” and let go. You’ll hear the answer.',
+    keys: 'Or, in any app, hold',
+    skip: 'Skip the sound check',
+    notSetUp: 'not set up',
+    worked: (time: string) => `The sound check worked: first sound after ${time}.`,
+    workedSilently: 'The sound check worked.',
+    failed: 'The sound check didn’t work. See the conversation for what went wrong.',
+  },
+}

@@ -1,0 +1,105 @@
+import { render, screen } from '@testing-library/svelte'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { FakeBackend } from '../backend/fake'
+import { readySnapshot, sampleTurn } from '../backend/samples'
+import { accessible, settle } from '../test/harness'
+import Overlay from './Overlay.svelte'
+import { idleOverlay, reduceOverlay } from './state'
+
+async function overlay() {
+  const backend = new FakeBackend()
+  const view = render(Overlay, { backend })
+  await settle()
+  return { backend, view }
+}
+
+// Fakes only the timers that the overlay uses.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true }))
+afterEach(() => void vi.useRealTimers())
+
+describe('the overlay', () => {
+  it('is empty when idle', async () => {
+    const { view } = await overlay()
+    expect(view.container.querySelector('.card')).toBeNull()
+  })
+
+  it('shows state, level, time and a hint, and calls no operation', async () => {
+    const { backend, view } = await overlay()
+    backend.emit({ type: 'stage', turn: 'a', stage: 'listening' })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Getting ready')
+    backend.emit({ type: 'recording', turn: 'a' }, { type: 'level', level: 1, elapsed_ms: 3100 })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Listening')
+    expect(view.container.textContent).toContain('3.1 s')
+    expect(view.container.textContent).toContain('Release to send')
+    expect(view.container.textContent).toContain('Esc to cancel')
+    expect(view.container.querySelector<HTMLElement>('.wave i:last-child')?.style.height).toBe('100%')
+    await accessible()
+    expect(backend.calls).toEqual([])
+  })
+
+  it('shows the question, then the spoken sentence, then disappears', async () => {
+    const { backend, view } = await overlay()
+    backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' }, { type: 'transcript', turn: 'a', text: 'Why?' })
+    await settle()
+    expect(view.container.textContent).toContain('Why?')
+    backend.emit({ type: 'stage', turn: 'a', stage: 'speaking' }, { type: 'speaking', turn: 'a', sentence: 'Because.' })
+    await settle()
+    expect(view.container.textContent).toContain('Because.')
+    backend.emit({ type: 'done', record: sampleTurn('a') }, { type: 'stage', turn: 'a', stage: 'idle' })
+    await settle()
+    // The last sentence stays while the window is visible, without animation.
+    expect(screen.getByRole('status').textContent).toBe('Done')
+    expect(view.container.textContent).toContain('Because.')
+    expect(view.container.querySelector('.busy')).toBeNull()
+    vi.advanceTimersByTime(9000)
+    await settle()
+    expect(view.container.querySelector('.card')).toBeNull()
+  })
+
+  it('shows the error and that the question can be retried', async () => {
+    const { backend, view } = await overlay()
+    const error = { code: 'all_routes_failed' as const, message: 'No provider could answer. Check the network, then retry.' }
+    backend.emit(
+      { type: 'stage', turn: 'a', stage: 'thinking' },
+      { type: 'stage', turn: 'a', stage: 'idle' },
+      { type: 'done', record: sampleTurn('a', { error }) },
+    )
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Something went wrong')
+    expect(view.container.textContent).toContain(error.message)
+    expect(view.container.textContent).toContain('Open AURA to retry.')
+    await accessible()
+    // The next turn starts clean: the window opens with a snapshot, then a stage.
+    backend.emit({ type: 'changed', snapshot: { ...backend.snapshot, stage: 'listening' } })
+    await settle()
+    expect(view.container.querySelector('.card')).toBeNull()
+    backend.emit({ type: 'stage', turn: 'b', stage: 'listening' })
+    await settle()
+    expect(view.container.textContent).not.toContain(error.message)
+  })
+
+  it('shows only "Stopped" after a stop', async () => {
+    const { backend, view } = await overlay()
+    backend.emit(
+      { type: 'stage', turn: 'a', stage: 'speaking' },
+      { type: 'speaking', turn: 'a', sentence: 'Because.' },
+      { type: 'done', record: sampleTurn('a', { interrupted: true }) },
+    )
+    await settle()
+    expect(view.container.querySelector('.card')?.textContent?.trim()).toBe('Stopped')
+  })
+
+  it('stays with the successor of an interrupted turn and follows the mode', () => {
+    const snapshot = readySnapshot()
+    snapshot.settings.listening.mode = 'toggle'
+    const state = [
+      { type: 'changed', snapshot } as const,
+      { type: 'stage', turn: 'a', stage: 'speaking' } as const,
+      { type: 'stage', turn: 'b', stage: 'listening' } as const,
+      { type: 'stage', turn: 'a', stage: 'idle' } as const,
+    ].reduce(reduceOverlay, idleOverlay)
+    expect(state).toMatchObject({ turn: 'b', stage: 'listening', mode: 'toggle' })
+  })
+})

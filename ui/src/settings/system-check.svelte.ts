@@ -1,0 +1,28 @@
+/** The system check: run once, shown in a list and beside the settings concerned. */
+import { asFailure } from '../backend'
+import type { Diagnostic } from '../generated/Diagnostic'
+import type { Aura } from '../lib/aura.svelte'
+
+export class SystemCheck {
+  findings = $state.raw<Diagnostic[] | null>(null)
+  checking = $state(false)
+  problem = $state('')
+
+  constructor(readonly aura: Aura) {}
+
+  async run(): Promise<void> {
+    this.checking = true
+    this.problem = ''
+    try {
+      this.findings = await this.aura.backend.call('doctor', {})
+    } catch (thrown) {
+      this.problem = asFailure(thrown).message
+    }
+    this.checking = false
+  }
+
+  /** The failed check of an area, if any. */
+  problemIn(area: string): Diagnostic | undefined {
+    return this.findings?.find((finding) => finding.area === area && !finding.ok)
+  }
+}
