@@ -11,7 +11,7 @@ use crate::http::is_loopback;
 use crate::types::Service;
 use crate::wire::{openai_audio, openai_request};
 
-/// What is particular about one kind of server.
+/// How one kind of server differs from OpenAI's own API.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

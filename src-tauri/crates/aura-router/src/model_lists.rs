@@ -96,7 +96,7 @@ impl ModelLists {
         self.known.load_full()
     }
 
-    /// Takes over new lists, and saves them. A missing model is available again when a list that was requested after the refusal
+    /// Adds new lists, and saves them. A missing model is available again when a list that was requested after the refusal
     /// contains it. True when anything changed.
     pub(crate) fn update(&self, lists: Vec<(String, ModelList)>) -> bool {
         if lists.is_empty() {

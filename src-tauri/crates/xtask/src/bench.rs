@@ -26,7 +26,7 @@ pub(crate) struct Providers {
     /// Number of rounds; in each, requests of the core and of the bare client alternate.
     #[arg(long, default_value_t = 9)]
     rounds: u32,
-    /// Measure the debug build: starts sooner, but its numbers mean nothing.
+    /// Measure the debug build: builds sooner, but its figures cannot be compared.
     #[arg(long)]
     debug: bool,
     /// Also measure the libraries genai and async-openai in the same rounds. Builds them first.

@@ -22,7 +22,7 @@ pub(super) async fn export(assistant: &Assistant, format: ExportFormat) -> Resul
         }
         turns.extend(page);
     }
-    // The history lists the newest turn first; a file is read from the oldest one on.
+    // The history lists the newest turn first; the exported file begins with the oldest.
     turns.reverse();
     let (text, extension) = match format {
         ExportFormat::Json => (serde_json::to_string_pretty(&turns).map_err(Error::internal)?, "json"),
