@@ -1,6 +1,6 @@
 //! The assistant: a spoken question becomes a spoken answer.
 //!
-//! This crate knows nothing about windows, HTTP servers, sound cards or screens. It reaches the machine through the traits in
+//! This crate knows nothing about windows, HTTP servers, sound cards or screens. It reaches the computer through the traits in
 //! [`ports`], and every host (the desktop window, the command line, the local API) calls the operations in [`api`].
 //!
 //! A turn listens, transcribes, looks at the screen if asked to, thinks and speaks. `aura-router` chooses the provider for each

@@ -1,4 +1,4 @@
-//! Ports: the traits through which the assistant reaches the machine. Adapters for real devices are in `aura-platform`.
+//! Ports: the traits through which the assistant reaches the computer. Adapters for real devices are in `aura-platform`.
 //!
 //! The message of every error tells the user what to do. No method may block the runtime: an adapter that must block does so on a
 //! thread of its own.
@@ -30,7 +30,7 @@ pub struct Device {
     pub default: bool,
 }
 
-/// The microphones of the machine.
+/// The microphones of the computer.
 #[async_trait]
 pub trait Microphone: Send + Sync {
     /// Starts recording from the device with this ID, or from the default one. Returns before the device delivers sound; the
@@ -80,7 +80,7 @@ impl Recording {
     }
 }
 
-/// The loudspeakers of the machine.
+/// The loudspeakers of the computer.
 #[async_trait]
 pub trait Speaker: Send + Sync {
     /// Opens the output with this ID, or the default one. Returns the open output when it is open already. Called at press, so
@@ -115,8 +115,8 @@ pub trait Output: Send + Sync {
     /// The number of samples of this utterance that were handed to the device.
     fn played(&self) -> u64;
 
-    /// Waits until at least `position` samples of the utterance were handed to the device, or the utterance was stopped or
-    /// replaced.
+    /// Waits until at least `position` samples of the utterance were handed to the device. Also returns when the utterance was stopped or
+    /// replaced, or the device was lost.
     async fn reached(&self, position: u64);
 
     /// Waits until every queued sample was played, or the utterance was stopped.
@@ -194,7 +194,7 @@ pub struct Screenshot {
     pub area: Area,
 }
 
-/// The screen of the machine.
+/// The screen of the computer.
 #[async_trait]
 pub trait Screen: Send + Sync {
     /// Takes a screenshot, scales it to at most 1568 pixels on the long edge, and encodes it as JPEG, on another thread.
@@ -343,7 +343,7 @@ impl From<String> for DiagnosticArea {
     }
 }
 
-/// The system check of the machine.
+/// The system check of the computer.
 #[async_trait]
 pub trait Doctor: Send + Sync {
     /// Checks everything that can be checked without a billed call.
@@ -367,6 +367,6 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// Runs local programs.
     pub programs: Arc<dyn Programs>,
-    /// Checks the machine.
+    /// Checks the computer.
     pub doctor: Arc<dyn Doctor>,
 }
