@@ -137,7 +137,7 @@ const AT_ONCE: usize = 2;
 ///
 /// Sound, display and keyring are found through environment variables, of which a process has only one set. `test` is the path of the
 /// calling test. `prepare` creates what the test needs, which is kept until the process ends, and the variables for it. At most
-/// [`AT_ONCE`] such tests of a program run at once.
+/// two such tests of a program run at once.
 pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
     static RUNNING: Slots = Slots::new();
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
