@@ -97,7 +97,8 @@ pub fn open_window(title: &str, picture: &Path) -> Running {
     let mut command = Command::new("display");
     command.args(["-title", title]).arg(picture);
     let window = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "imagemagick");
-    run(Command::new("xdotool").args(["search", "--sync", "--onlyvisible", "--name", title]), "xdotool");
+    // Not `search --sync`, which fails if another window closes meanwhile.
+    assert!(wait_until(Duration::from_secs(30), || !windows(title).is_empty()), "the window {title} did not appear");
     window
 }
 
