@@ -53,6 +53,19 @@ pub(crate) enum FinishReason {
     Other(String),
 }
 
+impl FinishReason {
+    /// The value of `finish_reason` in OpenAI's format.
+    pub(crate) fn openai_name(&self) -> &str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+            Self::ContentFilter => "content_filter",
+            Self::Other(reason) => reason,
+        }
+    }
+}
+
 /// A completion, independent of the provider's format. Times count from the moment the request's body was complete.
 #[derive(Debug)]
 pub(crate) struct Completion {

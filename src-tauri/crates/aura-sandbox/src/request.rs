@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Multipart, Request};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Multipart, Request, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -63,10 +63,28 @@ impl MultipartForm {
 }
 
 /// Function that handles the requests of one route.
-pub(crate) type Handler = for<'a> fn(&'a mut RequestContext) -> BoxFuture<'a, Result<HttpReply, ErrorReply>>;
+type Handler = for<'a> fn(&'a mut RequestContext) -> BoxFuture<'a, Result<HttpReply, ErrorReply>>;
+
+/// The axum handler of a route of one provider.
+pub(crate) fn serve(
+    dialect: &'static dyn Dialect,
+    service: Service,
+    handler: Handler,
+) -> impl Fn(State<Arc<SandboxState>>, Request) -> BoxFuture<'static, Response> + Clone {
+    move |State(state), request| Box::pin(handle_request(state, dialect, service, request, handler))
+}
+
+/// Handles every route that the provider does not have. It checks the API key first, as the providers do.
+pub(crate) async fn unknown_route(
+    context: &mut RequestContext,
+    check_access: fn(&RequestContext) -> Result<(), ErrorReply>,
+) -> Result<HttpReply, ErrorReply> {
+    check_access(context)?;
+    Err(context.error(&ErrorCause::UnknownRoute { method: context.method.clone(), path: context.path.clone() }))
+}
 
 /// Receives a request, calls `handler`, applies the fault to the reply and sends it.
-pub(crate) async fn handle_request(
+async fn handle_request(
     state: Arc<SandboxState>,
     dialect: &'static dyn Dialect,
     service: Service,

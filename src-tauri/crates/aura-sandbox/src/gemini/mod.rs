@@ -12,17 +12,14 @@ mod speech;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State as Shared};
-use axum::response::Response;
 use axum::routing::get;
 use bytes::Bytes;
 
 use crate::dialect::Dialect;
 use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::StreamErrorForm;
-use crate::http_reply::HttpReply;
 use crate::ids::{Provider, Service};
-use crate::request::{Handler, RequestContext, handle_request};
+use crate::request::{serve, unknown_route};
 use crate::state::SandboxState;
 
 /// Gemini's error format.
@@ -51,34 +48,16 @@ impl Dialect for GeminiDialect {
 /// Routes below `/gemini/v1beta`.
 pub(crate) fn routes() -> Router<Arc<SandboxState>> {
     Router::new()
-        .route(
-            "/models",
-            get(|state, request| dispatch(state, Service::Models, request, |context| Box::pin(models::list(context)))),
-        )
+        .route("/models", get(serve(&GeminiDialect, Service::Models, |context| Box::pin(models::list(context)))))
         .route(
             "/models/{*rest}",
-            get(|state, request| {
-                dispatch(state, Service::Models, request, |context| Box::pin(models::retrieve(context)))
-            })
-            .post(|state, request| {
-                dispatch(state, Service::Llm, request, |context| Box::pin(generate::handle(context)))
-            }),
+            get(serve(&GeminiDialect, Service::Models, |context| Box::pin(models::retrieve(context)))).post(serve(
+                &GeminiDialect,
+                Service::Llm,
+                |context| Box::pin(generate::handle(context)),
+            )),
         )
-        .fallback(|state, request| {
-            dispatch(state, Service::Models, request, |context| Box::pin(unknown_route(context)))
-        })
-}
-
-async fn dispatch(
-    Shared(state): Shared<Arc<SandboxState>>,
-    service: Service,
-    request: Request,
-    handler: Handler,
-) -> Response {
-    handle_request(state, &GeminiDialect, service, request, handler).await
-}
-
-async fn unknown_route(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
-    auth::check_access(context)?;
-    Err(context.error(&ErrorCause::UnknownRoute { method: context.method.clone(), path: context.path.clone() }))
+        .fallback(serve(&GeminiDialect, Service::Models, |context| {
+            Box::pin(unknown_route(context, auth::check_access))
+        }))
 }

@@ -7,7 +7,7 @@ use super::errors;
 use super::models::{self, GroqModel, GroqModelKind};
 use super::rate_limit::with_token_limit_headers;
 use crate::chat_request::{self, ChatRequest};
-use crate::completion::{Completion, FinishReason, complete};
+use crate::completion::{Completion, complete};
 use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::http_reply::{FrameKind, HttpReply, ReplyFrame};
 use crate::ids::Service;
@@ -175,16 +175,6 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn finish(completion: &Completion) -> &str {
-    match &completion.finish {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
-        FinishReason::Other(reason) => reason,
-    }
-}
-
 fn usage(completion: &Completion) -> Value {
     let used = completion.usage;
     let written = used.completion + used.reasoning;
@@ -234,7 +224,7 @@ fn completion_reply(context: &RequestContext, completion: &Completion) -> HttpRe
         "object": "chat.completion",
         "created": context.unix_seconds(),
         "model": context.model,
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish(completion)}],
+        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": completion.finish.openai_name()}],
         "usage": usage(completion),
         "usage_breakdown": null,
         "system_fingerprint": "fp_sandbox",
@@ -284,7 +274,7 @@ fn stream_reply(
         frames.push(event(FrameKind::Content, end, &chunk(json!({"tool_calls": [tool]}), Value::Null)));
     }
     let used = usage(completion);
-    let mut last = chunk(json!({}), Value::from(finish(completion)));
+    let mut last = chunk(json!({}), Value::from(completion.finish.openai_name()));
     last["x_groq"] = json!({"id": errors::request_id(number), "usage": used});
     last["usage"] = used.clone();
     frames.push(event(FrameKind::Finish, end, &last));

@@ -11,17 +11,14 @@ mod transcribe;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State as Shared};
-use axum::response::Response;
 use axum::routing::{get, post};
 use bytes::Bytes;
 
 use crate::dialect::Dialect;
 use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::StreamErrorForm;
-use crate::http_reply::HttpReply;
 use crate::ids::{Provider, Service};
-use crate::request::{Handler, RequestContext, handle_request};
+use crate::request::{serve, unknown_route};
 use crate::state::SandboxState;
 
 /// Groq's error format.
@@ -45,51 +42,20 @@ impl Dialect for GroqDialect {
 /// Routes below `/groq/openai/v1`.
 pub(crate) fn routes() -> Router<Arc<SandboxState>> {
     Router::new()
-        .route(
-            "/models",
-            get(|state, request| dispatch(state, Service::Models, request, |context| Box::pin(models::list(context)))),
-        )
+        .route("/models", get(serve(&GroqDialect, Service::Models, |context| Box::pin(models::list(context)))))
         .route(
             "/models/{*id}",
-            get(|state, request| {
-                dispatch(state, Service::Models, request, |context| Box::pin(models::retrieve(context)))
-            }),
+            get(serve(&GroqDialect, Service::Models, |context| Box::pin(models::retrieve(context)))),
         )
-        .route(
-            "/chat/completions",
-            post(|state, request| dispatch(state, Service::Llm, request, |context| Box::pin(chat::handle(context)))),
-        )
+        .route("/chat/completions", post(serve(&GroqDialect, Service::Llm, |context| Box::pin(chat::handle(context)))))
         .route(
             "/audio/transcriptions",
-            post(|state, request| {
-                dispatch(state, Service::Stt, request, |context| Box::pin(transcribe::handle_transcription(context)))
-            }),
+            post(serve(&GroqDialect, Service::Stt, |context| Box::pin(transcribe::handle_transcription(context)))),
         )
         .route(
             "/audio/translations",
-            post(|state, request| {
-                dispatch(state, Service::Stt, request, |context| Box::pin(transcribe::handle_translation(context)))
-            }),
+            post(serve(&GroqDialect, Service::Stt, |context| Box::pin(transcribe::handle_translation(context)))),
         )
-        .route(
-            "/audio/speech",
-            post(|state, request| dispatch(state, Service::Tts, request, |context| Box::pin(speech::handle(context)))),
-        )
-        .fallback(|state, request| {
-            dispatch(state, Service::Models, request, |context| Box::pin(unknown_route(context)))
-        })
-}
-
-async fn dispatch(
-    Shared(state): Shared<Arc<SandboxState>>,
-    service: Service,
-    request: Request,
-    handler: Handler,
-) -> Response {
-    handle_request(state, &GroqDialect, service, request, handler).await
-}
-
-async fn unknown_route(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
-    auth::check_access(context)?;
-    Err(context.error(&ErrorCause::UnknownRoute { method: context.method.clone(), path: context.path.clone() }))
+        .route("/audio/speech", post(serve(&GroqDialect, Service::Tts, |context| Box::pin(speech::handle(context)))))
+        .fallback(serve(&GroqDialect, Service::Models, |context| Box::pin(unknown_route(context, auth::check_access))))
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::models::{self, OpenAiModelKind};
 use crate::chat_request::{self, ChatRequest};
-use crate::completion::{Completion, FinishReason, complete};
+use crate::completion::{Completion, complete};
 use crate::error_reply::ErrorReply;
 use crate::http_reply::{FrameKind, HttpReply, ReplyFrame};
 use crate::ids::Service;
@@ -29,16 +29,6 @@ pub(super) async fn handle(context: &mut RequestContext) -> Result<HttpReply, Er
     } else {
         completion_reply(context, &completion)
     })
-}
-
-fn finish(completion: &Completion) -> &str {
-    match &completion.finish {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
-        FinishReason::Other(reason) => reason,
-    }
 }
 
 fn usage(completion: &Completion) -> Value {
@@ -84,7 +74,7 @@ fn completion_reply(context: &RequestContext, completion: &Completion) -> HttpRe
         "object": "chat.completion",
         "created": context.unix_seconds(),
         "model": context.model,
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": finish(completion)}],
+        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": completion.finish.openai_name()}],
         "usage": usage(completion),
         "service_tier": "default",
     });
@@ -125,7 +115,7 @@ fn stream_reply(context: &RequestContext, request: &ChatRequest, completion: &Co
         let deltas = tool_events(index, tool).into_iter();
         frames.extend(deltas.map(|delta| event(FrameKind::Content, end, &chunk(delta, Value::Null))));
     }
-    frames.push(event(FrameKind::Finish, end, &chunk(json!({}), Value::from(finish(completion)))));
+    frames.push(event(FrameKind::Finish, end, &chunk(json!({}), Value::from(completion.finish.openai_name()))));
     if request.include_usage {
         let mut last = base.clone();
         last["choices"] = json!([]);
