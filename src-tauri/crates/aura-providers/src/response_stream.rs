@@ -38,7 +38,8 @@ pub(crate) fn decode_stream<D: Decoder>(
     decoder: D,
 ) -> ResponseStream<D::Output> {
     let reader = ResponseReader { response: Some(response), key, decoder, rest: Bytes::new(), ready: VecDeque::new() };
-    stream::unfold(reader, |mut reader| async move {
+    // Boxed, because `unfold` moves its state with every event, and a response and a decoder are a kilobyte.
+    stream::unfold(Box::new(reader), |mut reader| async move {
         loop {
             if let Some(event) = reader.ready.pop_front() {
                 return Some((event, reader));

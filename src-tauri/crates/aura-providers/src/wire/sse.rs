@@ -103,8 +103,15 @@ impl SseDecoder {
     }
 
     fn end_line(&mut self, items: &mut Vec<SseItem>) -> Result<(), EventTooLong> {
-        let bytes = std::mem::take(&mut self.line);
-        let mut line = bytes.as_slice();
+        let mut bytes = std::mem::take(&mut self.line);
+        let result = self.read_line(&bytes, items);
+        // The next line is written into the same memory.
+        bytes.clear();
+        self.line = bytes;
+        result
+    }
+
+    fn read_line(&mut self, mut line: &[u8], items: &mut Vec<SseItem>) -> Result<(), EventTooLong> {
         if std::mem::take(&mut self.first_line) {
             line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         }
