@@ -36,55 +36,53 @@ enum Outcome {
     Error(ErrorCode),
 }
 
+fn scenario(name: &'static str, kind: FaultKind, fails: &'static [FailureKind], outcome: Outcome) -> Scenario {
+    with_fault(name, Fault::new(kind), fails, outcome)
+}
+
+fn with_fault(name: &'static str, fault: Fault, fails: &'static [FailureKind], outcome: Outcome) -> Scenario {
+    Scenario { name, fault, settings: long_timeouts, pinned: false, fails, outcome }
+}
+
 /// Faults of transcription and of speech.
 fn shared() -> Vec<Scenario> {
-    let scenario =
-        |name, fault, fails, outcome| Scenario { name, fault, settings: long_timeouts, pinned: false, fails, outcome };
     let pinned = |scenario: Scenario| Scenario { pinned: true, ..scenario };
     let short_timeouts = |scenario: Scenario| Scenario { settings: short_timeouts, ..scenario };
     let limited = |seconds: &str| Fault::status(429).header("retry-after", seconds);
     let failed = Outcome::Error(ErrorCode::AllRoutesFailed);
     vec![
-        scenario("429 with Retry-After", limited("30"), &[RateLimited], Outcome::Next),
-        pinned(scenario(
+        with_fault("429 with Retry-After", limited("30"), &[RateLimited], Outcome::Next),
+        pinned(with_fault(
             "429 with Retry-After, pinned: retried after the wait",
             limited("1").times(1),
             &[RateLimited],
             Outcome::First,
         )),
-        pinned(scenario("persistent 429, pinned", limited("1"), &[RateLimited, RateLimited], failed)),
-        scenario("500 once", Fault::status(500).times(1), &[Overloaded], Outcome::Next),
-        pinned(scenario("500 once, pinned: retried", Fault::status(500).times(1), &[Overloaded], Outcome::First)),
-        scenario("persistent 503", Fault::status(503), &[Overloaded], Outcome::Next),
-        pinned(scenario("persistent 503, pinned", Fault::status(503), &[Overloaded, Overloaded, Overloaded], failed)),
-        scenario(
+        pinned(with_fault("persistent 429, pinned", limited("1"), &[RateLimited, RateLimited], failed)),
+        with_fault("500 once", Fault::status(500).times(1), &[Overloaded], Outcome::Next),
+        pinned(with_fault("500 once, pinned: retried", Fault::status(500).times(1), &[Overloaded], Outcome::First)),
+        with_fault("persistent 503", Fault::status(503), &[Overloaded], Outcome::Next),
+        pinned(with_fault("persistent 503, pinned", Fault::status(503), &[Overloaded, Overloaded, Overloaded], failed)),
+        with_fault(
             "HTML page instead of a reply",
             Fault::status(200).body(ErrorBody::Html),
             &[Unreachable],
             Outcome::Next,
         ),
-        scenario("API key rejected", Fault::new(FaultKind::RefuseAuth), &[KeyRejected], Outcome::Next),
-        scenario("TCP reset", Fault::new(FaultKind::Reset), &[Unreachable], Outcome::Next),
-        short_timeouts(scenario("no response", Fault::new(FaultKind::Silent), &[Timeout], Outcome::Next)),
-        short_timeouts(scenario(
+        with_fault("API key rejected", Fault::new(FaultKind::RefuseAuth), &[KeyRejected], Outcome::Next),
+        with_fault("TCP reset", Fault::new(FaultKind::Reset), &[Unreachable], Outcome::Next),
+        short_timeouts(with_fault("no response", Fault::new(FaultKind::Silent), &[Timeout], Outcome::Next)),
+        short_timeouts(with_fault(
             "headers after 20 s",
             Fault::new(FaultKind::DelayHeaders { ms: 20_000 }),
             &[Timeout],
             Outcome::Next,
         )),
-        scenario("body larger than allowed", Fault::new(FaultKind::BodyTooLarge), &[Unsupported], Outcome::Next),
+        with_fault("body larger than allowed", Fault::new(FaultKind::BodyTooLarge), &[Unsupported], Outcome::Next),
     ]
 }
 
 fn stt(first: &str) -> Vec<Scenario> {
-    let scenario = |name, kind, fails, outcome| Scenario {
-        name,
-        fault: Fault::new(kind),
-        settings: long_timeouts,
-        pinned: false,
-        fails,
-        outcome,
-    };
     let wrong = FaultKind::WrongContentType { content_type: "text/html".into() };
     let mut scenarios = vec![
         scenario("reply cut", FaultKind::CutAfter { chunks: 1, reset: true }, &[Unreachable], Outcome::Next),
@@ -109,14 +107,6 @@ fn stt(first: &str) -> Vec<Scenario> {
 }
 
 fn tts(first: &str) -> Vec<Scenario> {
-    let scenario = |name, kind, fails, outcome| Scenario {
-        name,
-        fault: Fault::new(kind),
-        settings: long_timeouts,
-        pinned: false,
-        fails,
-        outcome,
-    };
     let wrong = FaultKind::WrongContentType { content_type: "text/html".into() };
     let mut scenarios = vec![
         Scenario {

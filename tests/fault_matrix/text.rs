@@ -44,10 +44,10 @@ enum Outcome {
 }
 
 fn scenario(name: &'static str, kind: FaultKind, outcome: Outcome) -> Scenario {
-    Scenario { name, fault: Fault::new(kind), settings: long_timeouts, pinned: false, outcome }
+    with_fault(name, Fault::new(kind), outcome)
 }
 
-fn status(name: &'static str, fault: Fault, outcome: Outcome) -> Scenario {
+fn with_fault(name: &'static str, fault: Fault, outcome: Outcome) -> Scenario {
     Scenario { name, fault, settings: long_timeouts, pinned: false, outcome }
 }
 
@@ -81,31 +81,31 @@ fn scenarios() -> Vec<Scenario> {
     use Outcome::{Continued, Error, First, Next};
     let length = || FaultKind::EmptyAnswer { finish: Some("length".into()) };
     vec![
-        status("429 with Retry-After", Fault::status(429).header("retry-after", "30"), Next(&[RateLimited])),
-        status(
+        with_fault("429 with Retry-After", Fault::status(429).header("retry-after", "30"), Next(&[RateLimited])),
+        with_fault(
             "429 with Retry-After, pinned: retried after the wait",
             Fault::status(429).header("retry-after", "1"),
             First(&[RateLimited]),
         )
         .times(1)
         .pinned(),
-        status(
+        with_fault(
             "persistent 429, pinned",
             Fault::status(429).header("retry-after", "1"),
             Error(ErrorCode::AllRoutesFailed, &[RateLimited, RateLimited]),
         )
         .pinned(),
-        status("429 for the daily quota", Fault::status(429).body(ErrorBody::Variant("day".into())), Next(&[])),
-        status("500 once", Fault::status(500), Next(&[Overloaded])).times(1),
-        status("500 once, pinned: retried", Fault::status(500), First(&[Overloaded])).times(1).pinned(),
-        status("persistent 503", Fault::status(503), Next(&[Overloaded])),
-        status(
+        with_fault("429 for the daily quota", Fault::status(429).body(ErrorBody::Variant("day".into())), Next(&[])),
+        with_fault("500 once", Fault::status(500), Next(&[Overloaded])).times(1),
+        with_fault("500 once, pinned: retried", Fault::status(500), First(&[Overloaded])).times(1).pinned(),
+        with_fault("persistent 503", Fault::status(503), Next(&[Overloaded])),
+        with_fault(
             "persistent 503, pinned",
             Fault::status(503),
             Error(ErrorCode::AllRoutesFailed, &[Overloaded, Overloaded, Overloaded]),
         )
         .pinned(),
-        status("HTML page instead of a reply", Fault::status(200).body(ErrorBody::Html), Next(&[Unreachable])),
+        with_fault("HTML page instead of a reply", Fault::status(200).body(ErrorBody::Html), Next(&[Unreachable])),
         scenario("API key rejected", FaultKind::RefuseAuth, Next(&[KeyRejected])),
         scenario("TCP reset", FaultKind::Reset, Next(&[Unreachable])),
         scenario("no response", FaultKind::Silent, Next(&[Timeout])).short_timeouts(),

@@ -58,20 +58,11 @@ pub(crate) fn transcript_of_chat(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
     use crate::types::FailureDetail;
+    use crate::wire::transcription::tests::sample_request;
     use crate::wire::transcription::{INSTRUCTION, TRANSLATION};
-
-    fn sample_request(prompt: Option<&str>, vocabulary: &[&str]) -> TranscriptionRequest {
-        TranscriptionRequest {
-            prompt: prompt.map(str::to_owned),
-            vocabulary: vocabulary.iter().map(|term| (*term).to_owned()).collect(),
-            duration: Duration::from_secs(3),
-            ..TranscriptionRequest::default()
-        }
-    }
 
     #[test]
     fn a_chat_model_transcribes() {

@@ -89,6 +89,11 @@ pub(crate) fn interrupted(content: bool, message: impl Into<String>) -> Failure 
     Failure::new(if content { FailureKind::Interrupted } else { FailureKind::Unreachable }, message)
 }
 
+/// The failure for a streamed answer whose connection closed before its end.
+pub(crate) fn broken_off(content: bool) -> Failure {
+    interrupted(content, if content { "The answer broke off." } else { "The connection closed before an answer came." })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -127,8 +127,7 @@ impl JsonReader for GeminiChatReader {
         let finish = match self.finish {
             Some(FinishReason::Stop) if !self.calls.is_empty() => FinishReason::ToolCalls, // Gemini finishes a tool call with STOP
             Some(finish) => finish,
-            None if self.content => return Err(error_reply::interrupted(true, "The answer broke off.")),
-            None => return Err(error_reply::interrupted(false, "The connection closed before an answer came.")),
+            None => return Err(error_reply::broken_off(self.content)),
         };
         out.extend(std::mem::take(&mut self.calls).into_iter().map(ChatEvent::ToolCall));
         out.push(ChatEvent::End { finish, usage: std::mem::take(&mut self.usage) });

@@ -209,8 +209,7 @@ impl JsonReader for OpenaiChatReader {
             // Some servers omit the finish reason but do send `[DONE]`.
             None if is_done && (self.content || !self.calls.is_empty()) => FinishReason::Stop,
             None if is_done => return Err(Failure::new(FailureKind::Empty, "The provider sent an empty answer.")),
-            None if self.content => return Err(error_reply::interrupted(true, "The answer broke off.")),
-            None => return Err(error_reply::interrupted(false, "The connection closed before an answer came.")),
+            None => return Err(error_reply::broken_off(self.content)),
         };
         // Several servers finish a tool call with `stop`.
         let called = self.finish_tools(finish, out)?;

@@ -98,12 +98,13 @@ pub(crate) fn without_echo(text: &str, request: &TranscriptionRequest) -> String
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
 
-    fn sample_request(prompt: Option<&str>, vocabulary: &[&str]) -> TranscriptionRequest {
+    /// A request for three seconds of speech.
+    pub(crate) fn sample_request(prompt: Option<&str>, vocabulary: &[&str]) -> TranscriptionRequest {
         TranscriptionRequest {
             prompt: prompt.map(str::to_owned),
             vocabulary: vocabulary.iter().map(|term| (*term).to_owned()).collect(),
