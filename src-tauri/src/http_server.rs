@@ -65,7 +65,7 @@ async fn start(port: u16, assistant: &Assistant, data: PathBuf) -> Result<Runnin
     let listener = aura_server::listen(port).await?;
     let token = tokio::task::spawn_blocking(move || Token::open(&data)).await.map_err(Error::internal)??;
     let shutdown = CancellationToken::new();
-    let api = LocalApi::new(assistant.clone(), token).with_interface(crate::interface::files());
+    let api = LocalApi::new(assistant.clone(), token).with_web_ui(crate::interface::files());
     let task = tokio::spawn(aura_server::serve(listener, api, shutdown.clone()));
     tracing::info!(port, "the local API is running");
     Ok(RunningServer { shutdown: shutdown.drop_guard(), task })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aura_server::Interface;
+use aura_server::WebUi;
 use tauri::utils::assets::AssetKey;
 use tauri::{Context, Runtime, Wry};
 
@@ -12,7 +12,7 @@ pub(crate) fn context<R: Runtime>() -> Context<R> {
 }
 
 /// The interface's files, for the local API to serve at `/app`.
-pub(crate) fn files() -> Interface {
+pub(crate) fn files() -> WebUi {
     let context = context::<Wry>();
     Arc::new(move |path| context.assets().get(&AssetKey::from(path)).map(|file| file.into_owned()))
 }

@@ -6,7 +6,7 @@ use aura_core::error::Result;
 use aura_server::ServerOptions;
 
 pub(super) async fn run(sandbox: bool, port: u16) -> Result<ExitCode> {
-    let interface = Some(crate::interface::files());
-    aura_server::run(ServerOptions { sandbox, port, interface, ..ServerOptions::default() }).await?;
+    let web_ui = Some(crate::interface::files());
+    aura_server::run(ServerOptions { sandbox, port, web_ui, ..ServerOptions::default() }).await?;
     Ok(ExitCode::SUCCESS)
 }

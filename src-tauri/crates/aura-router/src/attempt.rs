@@ -79,7 +79,7 @@ pub trait Observer: Send + Sync {
     /// A call to a route starts now.
     fn calling(&self, _route: &Route) {}
     /// The first content of an answer or of speech arrived; more may follow.
-    fn begun(&self, _route: &Route) {}
+    fn first_content(&self, _route: &Route) {}
     /// An attempt ended.
     fn attempt(&self, attempt: &Attempt);
     /// There is something the user should know.

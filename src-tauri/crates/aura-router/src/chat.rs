@@ -77,7 +77,7 @@ impl Router {
             let before = answer.clone();
             let start = |call: Call| start(call, request.clone(), before.clone()).boxed();
             let (started, in_flight) = failover.start(&start).await?;
-            observer.begun(&in_flight.route);
+            observer.first_content(&in_flight.route);
             let first_ms = Some(in_flight.ms());
             let result = if is_json {
                 follow(&failover, started, &mut answer, &mut Discard).await

@@ -38,7 +38,7 @@ impl Router {
                 SpeechRequest { text: rest.clone(), options: plan.speech.clone(), ..SpeechRequest::default() };
             let start = |call: Call| start(call, request.clone()).boxed();
             let (started, in_flight) = failover.start(&start).await?;
-            observer.begun(&in_flight.route);
+            observer.first_content(&in_flight.route);
             let first_ms = Some(in_flight.ms());
             let (mut seconds, mut reported) = (0.0, Usage::default());
             let result = follow(&failover, started, &mut seconds, &mut reported, sink).await;

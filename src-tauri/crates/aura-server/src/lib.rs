@@ -38,7 +38,7 @@ pub use guard::Token;
 pub use limits::ServerLimits;
 pub use program::{ServerOptions, run, shutdown_signal};
 pub use serve::{Listener, listen, serve};
-pub use web_ui::Interface;
+pub use web_ui::WebUi;
 
 /// The default port, which the guide uses.
 pub const PORT: u16 = 8000;
@@ -56,7 +56,7 @@ pub struct LocalApi {
     /// Whether the assistant uses the sandbox providers. Fixed at start.
     sandbox: bool,
     /// The files of the web UI, if the program contains them.
-    interface: Option<Interface>,
+    web_ui: Option<WebUi>,
     /// Cancelled when the server shuts down: endless streams end then.
     closing: CancellationToken,
 }
@@ -72,15 +72,15 @@ impl LocalApi {
             limiter: guard::RequestLimiter::default(),
             limits: ServerLimits::default(),
             started: Instant::now(),
-            interface: None,
+            web_ui: None,
             closing: CancellationToken::new(),
         }
     }
 
     /// Serves the web UI at `/app`.
     #[must_use]
-    pub fn with_interface(self, interface: Interface) -> Self {
-        Self { interface: Some(interface), ..self }
+    pub fn with_web_ui(self, web_ui: WebUi) -> Self {
+        Self { web_ui: Some(web_ui), ..self }
     }
 
     /// Replaces the timeouts.

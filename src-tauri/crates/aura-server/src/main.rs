@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
         eprintln!("Sandbox: using simulated providers. No real provider is called.");
     }
     let limits = ServerLimits::default().scaled(limits_scale);
-    match aura_server::run(ServerOptions { sandbox, port, limits, interface: None }).await {
+    match aura_server::run(ServerOptions { sandbox, port, limits, web_ui: None }).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error[{}]: {}", error.code.as_str(), error.message);

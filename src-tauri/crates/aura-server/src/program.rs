@@ -4,7 +4,7 @@ use aura_core::error::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
 use crate::bootstrap::bootstrap;
-use crate::{Interface, LocalApi, ServerLimits, Token, listen, serve};
+use crate::{LocalApi, ServerLimits, Token, WebUi, listen, serve};
 
 /// How to run the server.
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub struct ServerOptions {
     /// The timeouts.
     pub limits: ServerLimits,
     /// The files of the web UI, served at `/app`, if the program contains them.
-    pub interface: Option<Interface>,
+    pub web_ui: Option<WebUi>,
 }
 
 /// Serves the local API until [`shutdown_signal`] resolves. The address is printed on standard output.
@@ -24,7 +24,7 @@ pub struct ServerOptions {
 /// # Errors
 /// When the port is taken, or the assistant's files cannot be opened.
 pub async fn run(options: ServerOptions) -> Result<()> {
-    let ServerOptions { sandbox, port, limits, interface } = options;
+    let ServerOptions { sandbox, port, limits, web_ui } = options;
     // Before anything else: two servers must not work on the same files.
     let listener = listen(port).await?;
     let address = listener.local_addr().map_err(Error::internal)?;
@@ -42,9 +42,9 @@ pub async fn run(options: ServerOptions) -> Result<()> {
         cancel.cancel();
     });
     let mut api = LocalApi::new(bootstrap.assistant.clone(), token).with_limits(limits);
-    if let Some(interface) = interface {
+    if let Some(web_ui) = web_ui {
         eprintln!("Open http://{address}/app in a browser for the web UI. It needs that token.");
-        api = api.with_interface(interface);
+        api = api.with_web_ui(web_ui);
     }
     serve(listener, api, shutdown).await;
     bootstrap.assistant.close().await;

@@ -22,7 +22,7 @@ use crate::guard::WithToken;
 use crate::{LocalApi, Problem, body, sse};
 
 /// Returns a file of the built web UI by its path, such as `index.html`.
-pub type Interface = Arc<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
+pub type WebUi = Arc<dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync>;
 
 /// The content security policy of the page: as in the app's window, plus requests to this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -89,10 +89,10 @@ async fn file(State(api): State<LocalApi>, InPath(path): InPath) -> Result<Respo
 fn send_file(api: &LocalApi, path: &str) -> Result<Response, Problem> {
     let not_found =
         |message| Problem::new(StatusCode::NOT_FOUND, aura_core::error::ErrorCode::NotFound.as_str(), message);
-    let Some(interface) = &api.interface else {
+    let Some(web_ui) = &api.web_ui else {
         return Err(not_found("This program does not contain the web UI. Start `aura serve` instead."));
     };
-    let bytes = interface(path).ok_or_else(|| not_found("The web UI has no such file."))?;
+    let bytes = web_ui(path).ok_or_else(|| not_found("The web UI has no such file."))?;
     Ok(([(header::CONTENT_TYPE, media_type(path)), (header::CONTENT_SECURITY_POLICY, POLICY)], bytes).into_response())
 }
 

@@ -100,7 +100,7 @@ impl Observer for RequestTrace {
         state.started = None;
     }
 
-    fn begun(&self, route: &Route) {
+    fn first_content(&self, route: &Route) {
         self.state().started = Some((route.clone(), Instant::now()));
     }
 
