@@ -26,8 +26,9 @@ const WHOLE_SYSTEM: &[&str] = &["api", "cli", "desktop", "guide", "openai", "voi
 fn threads(name: &str) -> usize {
     match name {
         "openai" => 4,
+        "api" => 3,
         "desktop" | "voice" => 2,
-        // These tests share programs.
+        // Short enough one after another.
         _ => 1,
     }
 }

@@ -58,7 +58,6 @@ pub(crate) fn transcript_of_chat(
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::types::FailureDetail;
     use crate::wire::transcription::tests::sample_request;
