@@ -397,10 +397,6 @@ pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>
         });
     }
     for provider in snapshot.providers {
-        let message = match &provider.problem {
-            Some(problem) => format!("{}: {problem}", provider.label),
-            None => format!("{} is ready.", provider.label),
-        };
         let remedy = provider
             .problem
             .as_ref()
@@ -408,19 +404,16 @@ pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>
         diagnostics.push(Diagnostic {
             area: DiagnosticArea::Named(provider.name),
             ok: provider.problem.is_none(),
-            message,
+            message: provider.problem.unwrap_or_else(|| "Ready.".into()),
             remedy,
         });
     }
     for view in snapshot.routes {
         let area = DiagnosticArea::Route(view.service);
         let diagnostic = match view.routes.first() {
-            Some(route) => Diagnostic {
-                area,
-                ok: true,
-                message: format!("{}: {} ({}).", view.service.as_str(), route.provider, route.model),
-                remedy: None,
-            },
+            Some(route) => {
+                Diagnostic { area, ok: true, message: format!("{} ({}).", route.provider, route.model), remedy: None }
+            }
             None => {
                 let error = assistant.router().plan(view.service, &RouteOverrides::default()).err();
                 let remedy = error.map(|error| error.to_string());
