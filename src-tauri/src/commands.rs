@@ -1,23 +1,21 @@
 //! The Tauri commands, which are all that a web view can call: run an operation, subscribe to events, cancel.
 
-use std::collections::HashMap;
-use std::sync::Mutex;
-
-use aura_core::error::{Error, Result};
+use aura_core::error::Result;
 use aura_core::event::Event;
 use aura_core::{Assistant, api};
+use parking_lot::Mutex;
 use serde_json::Value;
 use tauri::ipc::Channel;
 use tauri::{State, WebviewWindow};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::overlay::{self, OverlayVisibility};
+use crate::overlay::{OverlayFeed, concerns_main, snapshot};
 use crate::windows::OVERLAY;
 
-/// The event subscription of each window, by label. A page that reloads replaces its own.
+/// The main window's event subscription. A page that reloads replaces it.
 #[derive(Default)]
-pub(crate) struct Subscriptions(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
+pub(crate) struct MainSubscription(Mutex<Option<AbortOnDropHandle<()>>>);
 
 /// Runs an operation by its name.
 #[tauri::command]
@@ -30,35 +28,31 @@ pub(crate) async fn rpc(assistant: State<'_, Assistant>, operation: String, requ
 pub(crate) fn subscribe<R: tauri::Runtime>(
     window: WebviewWindow<R>,
     assistant: State<'_, Assistant>,
-    subscriptions: State<'_, Subscriptions>,
-    visibility: State<'_, OverlayVisibility>,
+    subscription: State<'_, MainSubscription>,
+    overlay: State<'_, OverlayFeed>,
     channel: Channel<Event>,
-) -> Result<()> {
-    let (assistant, visibility) = (Assistant::clone(&assistant), OverlayVisibility::clone(&visibility));
-    let task = if window.label() == OVERLAY {
-        tauri::async_runtime::spawn(overlay::forward_events(assistant, visibility, channel))
-    } else {
-        tauri::async_runtime::spawn(forward_to_main(assistant, visibility, channel))
-    };
-    let tauri::async_runtime::JoinHandle::Tokio(task) = task;
-    let mut subscriptions = subscriptions.0.lock().map_err(Error::internal)?;
-    subscriptions.insert(window.label().to_owned(), AbortOnDropHandle::new(task));
-    Ok(())
+) {
+    if window.label() == OVERLAY {
+        overlay.connect(channel, || snapshot(&assistant));
+        return;
+    }
+    let forward = forward_to_main(Assistant::clone(&assistant), OverlayFeed::clone(&overlay), channel);
+    let tauri::async_runtime::JoinHandle::Tokio(task) = tauri::async_runtime::spawn(forward);
+    *subscription.0.lock() = Some(AbortOnDropHandle::new(task));
 }
 
 /// Sends a snapshot and all later events, except the input level while the overlay shows it.
-async fn forward_to_main(assistant: Assistant, visibility: OverlayVisibility, channel: Channel<Event>) {
+async fn forward_to_main(assistant: Assistant, overlay: OverlayFeed, channel: Channel<Event>) {
     let mut events = assistant.subscribe();
-    let snapshot = || Event::Changed { snapshot: Box::new(assistant.snapshot()) };
-    let mut next = snapshot();
+    let mut next = snapshot(&assistant);
     loop {
-        if overlay::concerns_main(&next, &visibility) && channel.send(next).is_err() {
+        if concerns_main(&next, &overlay) && channel.send(next).is_err() {
             return;
         }
         next = match events.recv().await {
             Ok(event) => event,
             // A page that fell behind has missed events; it receives a new snapshot.
-            Err(RecvError::Lagged(_)) => snapshot(),
+            Err(RecvError::Lagged(_)) => snapshot(&assistant),
             Err(RecvError::Closed) => return,
         };
     }

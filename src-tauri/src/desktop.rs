@@ -111,8 +111,8 @@ fn has_display() -> bool {
 pub(crate) fn builder<R: tauri::Runtime>(builder: tauri::Builder<R>, assistant: Assistant) -> tauri::Builder<R> {
     let builder = builder
         .manage(assistant)
-        .manage(commands::Subscriptions::default())
-        .manage(overlay::OverlayVisibility::default())
+        .manage(commands::MainSubscription::default())
+        .manage(overlay::OverlayFeed::default())
         .invoke_handler(tauri::generate_handler![commands::rpc, commands::subscribe, commands::cancel]);
     #[cfg(not(target_os = "linux"))]
     let builder = builder.plugin(tauri_plugin_global_shortcut::Builder::new().build());

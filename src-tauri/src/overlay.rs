@@ -2,16 +2,18 @@
 //!
 //! While hidden, it receives no events. While shown, it alone receives the input level, because the main window is then behind others.
 
+use std::mem::discriminant;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aura_core::Assistant;
 use aura_core::error::ErrorCode;
 use aura_core::event::Event;
 use aura_core::record::{Stage, TurnRecord};
+use parking_lot::Mutex;
 use tauri::ipc::Channel;
 use tauri::{AppHandle, Manager, Runtime, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::windows::{MAIN, OVERLAY};
@@ -25,19 +27,83 @@ const HIDE_DELAY: Duration = Duration::from_millis(1_600);
 /// How long the overlay stays after a failed turn, so that the error can be read.
 const HIDE_DELAY_FAILED: Duration = Duration::from_secs(6);
 
-/// Whether the overlay is shown.
-#[derive(Debug, Clone)]
-pub(crate) struct OverlayVisibility(watch::Sender<bool>);
+/// What the overlay's page is sent. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct OverlayFeed(Arc<Mutex<Feed>>);
 
-impl Default for OverlayVisibility {
-    fn default() -> Self {
-        Self(watch::Sender::new(false))
+#[derive(Default)]
+struct Feed {
+    is_visible: bool,
+    /// Absent until the page has loaded, which may be after the first turn began.
+    page: Option<Channel<Event>>,
+    turn: String,
+    /// The events that describe the turn so far: its stage, then the latest of each other kind.
+    turn_so_far: Vec<Event>,
+}
+
+impl OverlayFeed {
+    /// Replaces the page, for example after a reload.
+    pub(crate) fn connect(&self, page: Channel<Event>, snapshot: impl FnOnce() -> Event) {
+        let mut feed = self.0.lock();
+        feed.page = Some(page);
+        feed.catch_up(snapshot);
+    }
+
+    fn set_visible(&self, is_visible: bool, snapshot: impl FnOnce() -> Event) {
+        let mut feed = self.0.lock();
+        if std::mem::replace(&mut feed.is_visible, is_visible) != is_visible {
+            feed.catch_up(snapshot);
+        }
+    }
+
+    fn is_visible(&self) -> bool {
+        self.0.lock().is_visible
+    }
+
+    fn forward(&self, event: Event) {
+        let mut feed = self.0.lock();
+        feed.remember(&event);
+        if feed.is_visible {
+            feed.send(event);
+        }
     }
 }
 
-impl OverlayVisibility {
-    fn is_visible(&self) -> bool {
-        *self.0.borrow()
+impl Feed {
+    /// Tells a page that is shown, or that has loaded while it is shown, what it missed.
+    fn catch_up(&mut self, snapshot: impl FnOnce() -> Event) {
+        if self.is_visible && self.page.is_some() {
+            let missed: Vec<Event> = std::iter::once(snapshot()).chain(self.turn_so_far.iter().cloned()).collect();
+            missed.into_iter().for_each(|event| self.send(event));
+        }
+    }
+
+    fn send(&mut self, event: Event) {
+        self.page.take_if(|page| page.send(event).is_err());
+    }
+
+    fn remember(&mut self, event: &Event) {
+        let turn = match event {
+            Event::Stage { turn, .. }
+            | Event::Recording { turn }
+            | Event::Transcript { turn, .. }
+            | Event::Seen { turn, .. }
+            | Event::Speaking { turn, .. } => turn,
+            Event::Done { record } => &record.id,
+            _ => return,
+        };
+        let is_stage = matches!(event, Event::Stage { .. });
+        if *turn != self.turn {
+            // A cancelled turn may end after the next one has begun.
+            if !is_stage || matches!(event, Event::Stage { stage: Stage::Idle, .. }) {
+                return;
+            }
+            self.turn.clone_from(turn);
+            self.turn_so_far.clear();
+        }
+        self.turn_so_far.retain(|earlier| discriminant(earlier) != discriminant(event));
+        let at = if is_stage { 0 } else { self.turn_so_far.len() };
+        self.turn_so_far.insert(at, event.clone());
     }
 }
 
@@ -60,9 +126,9 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
         .build()
 }
 
-/// Shows and hides the overlay, until the assistant ends.
+/// Shows and hides the overlay and feeds its page, until the assistant ends.
 pub(crate) async fn run<R: Runtime>(overlay: WebviewWindow<R>, assistant: Assistant) {
-    let visibility = overlay.state::<OverlayVisibility>().inner().clone();
+    let feed = overlay.state::<OverlayFeed>().inner().clone();
     let mut events = assistant.subscribe();
     let mut hide_at: Option<Instant> = None;
     let (mut shown_turn, mut hide_delay) = (String::new(), HIDE_DELAY);
@@ -73,62 +139,12 @@ pub(crate) async fn run<R: Runtime>(overlay: WebviewWindow<R>, assistant: Assist
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let event = tokio::select! {
             () = hide => {
                 hide_at = None;
-                visibility.0.send_replace(false);
+                feed.set_visible(false, || snapshot(&assistant));
                 let _ = overlay.hide();
-            }
-            event = events.recv() => match event {
-                Ok(Event::Stage { turn, stage: Stage::Listening }) if is_wanted(&overlay, &assistant) => {
-                    (shown_turn, hide_at, hide_delay) = (turn, None, HIDE_DELAY);
-                    visibility.0.send_replace(true);
-                    move_to_bottom(&overlay);
-                    let _ = overlay.show();
-                }
-                // A cancelled turn may end after the next one has begun.
-                Ok(Event::Stage { turn, stage: Stage::Idle }) if visibility.is_visible() && turn == shown_turn => {
-                    hide_at = Some(Instant::now() + hide_delay);
-                }
-                Ok(Event::Done { record }) if visibility.is_visible() && record.id == shown_turn && has_failed(&record) => {
-                    hide_delay = HIDE_DELAY_FAILED;
-                    hide_at = hide_at.map(|_| Instant::now() + hide_delay);
-                }
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return,
-            },
-        }
-    }
-}
-
-/// Whether the turn ended with an error to read. A turn that the user cancelled did not.
-fn has_failed(record: &TurnRecord) -> bool {
-    record.error.as_ref().is_some_and(|error| error.code != ErrorCode::Cancelled)
-}
-
-/// Sends events to the overlay while it is shown. Each time it becomes visible, it first receives a snapshot and the current stage.
-pub(crate) async fn forward_events(assistant: Assistant, visibility: OverlayVisibility, channel: Channel<Event>) {
-    let mut events = assistant.subscribe();
-    let mut visible = visibility.0.subscribe();
-    let mut last_stage = None;
-    loop {
-        let event = tokio::select! {
-            biased;
-            changed = visible.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                if !*visible.borrow_and_update() {
-                    continue;
-                }
-                let snapshot = Event::Changed { snapshot: Box::new(assistant.snapshot()) };
-                if channel.send(snapshot).is_err() {
-                    return;
-                }
-                match last_stage.take() {
-                    Some(stage) => stage,
-                    None => continue,
-                }
+                continue;
             }
             event = events.recv() => match event {
                 Ok(event) => event,
@@ -136,19 +152,40 @@ pub(crate) async fn forward_events(assistant: Assistant, visibility: OverlayVisi
                 Err(RecvError::Closed) => return,
             },
         };
-        if *visible.borrow() {
-            if channel.send(event).is_err() {
-                return;
+        feed.forward(event.clone());
+        match event {
+            Event::Stage { turn, stage: Stage::Listening } if is_wanted(&overlay, &assistant) => {
+                (shown_turn, hide_at, hide_delay) = (turn, None, HIDE_DELAY);
+                feed.set_visible(true, || snapshot(&assistant));
+                move_to_bottom(&overlay);
+                let _ = overlay.show();
             }
-        } else if matches!(event, Event::Stage { .. }) {
-            last_stage = Some(event);
+            // A cancelled turn may end after the next one has begun.
+            Event::Stage { turn, stage: Stage::Idle } if feed.is_visible() && turn == shown_turn => {
+                hide_at = Some(Instant::now() + hide_delay);
+            }
+            Event::Done { record } if feed.is_visible() && record.id == shown_turn && has_failed(&record) => {
+                hide_delay = HIDE_DELAY_FAILED;
+                hide_at = hide_at.map(|_| Instant::now() + hide_delay);
+            }
+            _ => {}
         }
     }
 }
 
+/// The assistant's present state, with which a page begins.
+pub(crate) fn snapshot(assistant: &Assistant) -> Event {
+    Event::Changed { snapshot: Box::new(assistant.snapshot()) }
+}
+
+/// Whether the turn ended with an error to read. A turn that the user cancelled did not.
+fn has_failed(record: &TurnRecord) -> bool {
+    record.error.as_ref().is_some_and(|error| error.code != ErrorCode::Cancelled)
+}
+
 /// Whether the main window receives an event: all but the input level while the overlay shows it.
-pub(crate) fn concerns_main(event: &Event, visibility: &OverlayVisibility) -> bool {
-    !matches!(event, Event::Level { .. }) || !visibility.is_visible()
+pub(crate) fn concerns_main(event: &Event, overlay: &OverlayFeed) -> bool {
+    !matches!(event, Event::Level { .. }) || !overlay.is_visible()
 }
 
 /// Whether the overlay is turned on and the main window is not in front.
@@ -172,66 +209,84 @@ fn move_to_bottom<R: Runtime>(overlay: &WebviewWindow<R>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::sync::mpsc;
 
-    use aura_core::api::{self, ChangeSettings};
-    use serde_json::{Value, json};
+    use aura_core::record::Stage;
+    use serde_json::Value;
     use tauri::ipc::InvokeResponseBody;
-    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
     use super::*;
 
-    async fn assistant(folder: &std::path::Path) -> Assistant {
-        let paths = aura_platform::Paths::at(folder.join("config"), folder.join("data")).unwrap();
-        let ports = aura_platform::ports(&paths).unwrap();
-        let setup = aura_core::Setup { data: paths.data, ..aura_core::Setup::default() };
-        Assistant::start(ports, setup).await.unwrap()
-    }
-
-    async fn next(received: &mut UnboundedReceiver<Value>) -> Value {
-        tokio::time::timeout(Duration::from_secs(60), received.recv()).await.expect("no event came").unwrap()
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_hidden_overlay_receives_no_events() {
-        let folder = tempfile::tempdir().unwrap();
-        let assistant = assistant(folder.path()).await;
-        let (visibility, (sender, mut received)) = (OverlayVisibility::default(), unbounded_channel());
+    fn page() -> (Channel<Event>, mpsc::Receiver<Value>) {
+        let (sender, received) = mpsc::channel();
         let channel = Channel::new(move |body| {
             if let InvokeResponseBody::Json(event) = body {
                 let _ = sender.send(serde_json::from_str::<Value>(&event)?);
             }
             Ok(())
         });
-        let task = tokio::spawn(forward_events(assistant.clone(), visibility.clone(), channel));
-        while visibility.0.receiver_count() == 0 {
-            tokio::task::yield_now().await;
-        }
-        let set_longest = async |seconds: u32| {
-            let changes = json!({"listening": {"longest_seconds": seconds}});
-            api::change_settings(&assistant, ChangeSettings { changes }).await.unwrap();
+        (channel, received)
+    }
+
+    fn stage(turn: &str, stage: Stage) -> Event {
+        Event::Stage { turn: turn.into(), stage }
+    }
+
+    /// Any event serves as the snapshot of these tests.
+    fn snapshot(turn: &str) -> impl FnOnce() -> Event {
+        move || Event::Text { turn: turn.into(), delta: "snapshot".into() }
+    }
+
+    /// What the page received: of a stage its name, of a snapshot its number, of others their type.
+    fn kinds(received: &mpsc::Receiver<Value>) -> Vec<String> {
+        let kind = |event: Value| match event["type"].as_str() {
+            Some("stage") => event["stage"].as_str().unwrap().to_owned(),
+            Some("text") => event["turn"].as_str().unwrap().to_owned(),
+            kind => kind.unwrap().to_owned(),
         };
-        let seconds = |event: &Value| event["snapshot"]["settings"]["listening"]["longest_seconds"].clone();
-        set_longest(61).await;
-        visibility.0.send_replace(true);
-        // The first event is a snapshot of this moment, not the event that was missed.
-        let first = next(&mut received).await;
-        assert_eq!((first["type"].as_str(), seconds(&first)), (Some("changed"), json!(61)));
-        set_longest(62).await;
-        while seconds(&next(&mut received).await) != json!(62) {}
-        visibility.0.send_replace(false);
-        set_longest(63).await;
-        visibility.0.send_replace(true);
-        assert_eq!(seconds(&next(&mut received).await), json!(63));
-        task.abort();
+        received.try_iter().map(kind).collect()
+    }
+
+    #[test]
+    fn a_hidden_overlay_receives_no_events() {
+        let (feed, (page, received)) = (OverlayFeed::default(), page());
+        feed.connect(page, snapshot("0"));
+        feed.forward(stage("a", Stage::Listening));
+        assert!(kinds(&received).is_empty());
+        feed.set_visible(true, snapshot("1"));
+        feed.forward(Event::Recording { turn: "a".into() });
+        assert_eq!(kinds(&received), ["1", "listening", "recording"]);
+        feed.set_visible(false, snapshot("2"));
+        feed.forward(stage("a", Stage::Thinking));
+        assert!(kinds(&received).is_empty());
+    }
+
+    #[test]
+    fn a_page_that_loads_during_a_turn_is_told_what_it_missed() {
+        let feed = OverlayFeed::default();
+        feed.forward(stage("old", Stage::Listening));
+        feed.forward(stage("a", Stage::Listening));
+        feed.set_visible(true, snapshot("1"));
+        feed.forward(Event::Recording { turn: "a".into() });
+        feed.forward(Event::Transcript { turn: "a".into(), text: "Why?".into() });
+        feed.forward(stage("old", Stage::Idle));
+        feed.forward(stage("a", Stage::Thinking));
+        let (first, received) = page();
+        feed.connect(first, snapshot("2"));
+        assert_eq!(kinds(&received), ["2", "thinking", "recording", "transcript"]);
+        let (reloaded, received) = page();
+        feed.connect(reloaded, snapshot("3"));
+        assert_eq!(kinds(&received), ["3", "thinking", "recording", "transcript"]);
+        feed.forward(stage("b", Stage::Listening));
+        assert_eq!(kinds(&received), ["listening"]);
     }
 
     #[test]
     fn the_input_level_goes_to_one_window() {
-        let (visibility, level) = (OverlayVisibility::default(), Event::Level { level: 0.5, elapsed_ms: 40 });
-        assert!(concerns_main(&level, &visibility));
-        visibility.0.send_replace(true);
-        assert!(!concerns_main(&level, &visibility));
-        assert!(concerns_main(&Event::Recording { turn: "a".into() }, &visibility));
+        let (overlay, level) = (OverlayFeed::default(), Event::Level { level: 0.5, elapsed_ms: 40 });
+        assert!(concerns_main(&level, &overlay));
+        overlay.set_visible(true, snapshot("1"));
+        assert!(!concerns_main(&level, &overlay));
+        assert!(concerns_main(&Event::Recording { turn: "a".into() }, &overlay));
     }
 }
