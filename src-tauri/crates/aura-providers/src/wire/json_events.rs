@@ -16,6 +16,11 @@ const MAX_DAMAGED: u32 = 3;
 pub(crate) trait JsonReader: Send + 'static {
     /// The events it produces.
     type Output: Send + 'static;
+    /// Reads an event in the commonest form of its format without building a [`Value`]. Returns false, and changes nothing, for any
+    /// other form, which [`JsonReader::value`] then reads.
+    fn common(&mut self, _data: &str, _out: &mut Vec<Self::Output>) -> bool {
+        false
+    }
     /// Reads one value that is not an error.
     fn value(&mut self, value: &Value, out: &mut Vec<Self::Output>) -> Result<(), Failure>;
     /// Ends the stream. `is_done`: the server sent `[DONE]`. Fails unless the answer is complete.
@@ -65,6 +70,7 @@ impl<D: JsonReader> JsonEvents<D> {
                     self.reader.end(true, out)?;
                     self.complete = true;
                 }
+                SseItem::Event(event) if event.name.is_empty() && self.reader.common(&event.data, out) => {}
                 SseItem::Event(event) => match serde_json::from_str(&event.data) {
                     Ok(value) => self.value(&value, event.name == "error", out)?,
                     Err(_) if event.name == "error" => {

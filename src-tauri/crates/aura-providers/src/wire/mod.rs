@@ -20,6 +20,7 @@ pub(crate) mod openai_audio;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_models;
 pub(crate) mod openai_request;
+pub(crate) mod openai_text_chunk;
 pub(crate) mod rate_limit;
 pub(crate) mod reasoning_filter;
 pub(crate) mod retry_after;

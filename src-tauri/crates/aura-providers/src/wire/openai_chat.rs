@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::error_reply;
 use super::json_events::JsonReader;
+use super::openai_text_chunk::TextChunk;
 use super::reasoning_filter;
 use crate::types::{ChatEvent, Failure, FailureKind, FinishReason, RateLimit, ToolCall, Usage};
 
@@ -35,6 +36,13 @@ impl OpenaiChatReader {
             reasoning: reasoning_filter::ReasoningFilter::new(starts_with_reasoning),
             usage: Usage { rate_limit, ..Usage::default() },
             ..Self::default()
+        }
+    }
+
+    /// Notes the model that answers, which every chunk repeats; empty when a chunk does not name it.
+    fn model(&mut self, name: &str) {
+        if !name.is_empty() && self.usage.model.as_deref() != Some(name) {
+            self.usage.model = Some(name.to_owned());
         }
     }
 
@@ -136,6 +144,13 @@ impl OpenaiChatReader {
 impl JsonReader for OpenaiChatReader {
     type Output = ChatEvent;
 
+    fn common(&mut self, data: &str, out: &mut Vec<ChatEvent>) -> bool {
+        let Some(TextChunk { model, choices: [choice], .. }) = TextChunk::parse(data) else { return false };
+        self.model(&model);
+        self.text(&choice.delta.content, out);
+        true
+    }
+
     fn value(&mut self, value: &Value, out: &mut Vec<ChatEvent>) -> Result<(), Failure> {
         // Groq ends a stream with this field instead of an error event.
         if let Some(error) = value["x_groq"]["error"].as_str() {
@@ -145,9 +160,7 @@ impl JsonReader for OpenaiChatReader {
                 self.content,
             ));
         }
-        if let Some(model) = value["model"].as_str().filter(|model| !model.is_empty()) {
-            self.usage.model = Some(model.to_owned());
-        }
+        self.model(value["model"].as_str().unwrap_or_default());
         // Older Groq models report usage only here. The top level takes precedence.
         self.read_usage(&value["x_groq"]["usage"]);
         self.read_usage(&value["usage"]);

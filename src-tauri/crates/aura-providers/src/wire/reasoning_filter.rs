@@ -31,6 +31,10 @@ impl ReasoningFilter {
 
     /// Adds text. Returns the part of the answer that is certain now, and whether reasoning was removed.
     pub(crate) fn push(&mut self, text: &str) -> (String, bool) {
+        // Most text has no tag and follows none.
+        if self.held.is_empty() && !self.unmarked && !self.thinking && !text.contains('<') {
+            return (self.trim_first(text.to_owned()), false);
+        }
         self.held.push_str(text);
         let (mut out, mut thought) = (String::new(), false);
         loop {

@@ -69,11 +69,17 @@ impl SseDecoder {
                 bytes = &bytes[1..];
             }
         }
-        while let Some(end) = bytes.iter().position(|&byte| byte == b'\n' || byte == b'\r') {
-            self.extend(&bytes[..end])?;
+        while let Some(end) = memchr::memchr2(b'\n', b'\r', bytes) {
             let cr = bytes[end] == b'\r';
+            if self.line.is_empty() {
+                // The line arrived in one piece: it is read where it is.
+                self.check_size(end)?;
+                self.read_line(&bytes[..end], items)?;
+            } else {
+                self.extend(&bytes[..end])?;
+                self.end_line(items)?;
+            }
             bytes = &bytes[end + 1..];
-            self.end_line(items)?;
             if cr {
                 match bytes.first() {
                     Some(b'\n') => bytes = &bytes[1..],
@@ -95,11 +101,15 @@ impl SseDecoder {
     }
 
     fn extend(&mut self, bytes: &[u8]) -> Result<(), EventTooLong> {
-        if self.line.len() + self.event.data.len() + bytes.len() > self.limit {
-            return Err(EventTooLong { limit: self.limit });
-        }
+        self.check_size(bytes.len())?;
         self.line.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// Fails when so many more bytes would exceed the limit.
+    fn check_size(&self, more: usize) -> Result<(), EventTooLong> {
+        let size = self.line.len() + self.event.data.len() + more;
+        if size > self.limit { Err(EventTooLong { limit: self.limit }) } else { Ok(()) }
     }
 
     fn end_line(&mut self, items: &mut Vec<SseItem>) -> Result<(), EventTooLong> {
