@@ -1,4 +1,4 @@
-//! OpenAI's official client, and a tester that generates requests from the OpenAPI description, against the local API with sandbox
+//! The official clients of OpenAI and Anthropic, and a tester that generates requests from the OpenAPI description, against the local API with sandbox
 //! providers.
 //!
 //! The checks are in Python, like the client. `cargo xtask test --only api` creates their environment.
@@ -43,6 +43,16 @@ fn check_selected(file: &str, selection: &str) {
 #[test]
 fn the_official_client_works() {
     check("check_client.py");
+}
+
+#[test]
+fn the_official_client_uses_responses() {
+    check("check_responses.py");
+}
+
+#[test]
+fn the_official_client_of_anthropic_works() {
+    check("check_messages.py");
 }
 
 #[test]

@@ -1,8 +1,10 @@
-//! The local API of the assistant: the guide's routes, OpenAI-compatible routes, the web UI, events and metrics, behind a guard that
+//! The local API of the assistant: the guide's routes, routes in the formats of OpenAI and Anthropic, the web UI, events and metrics, behind a guard that
 //! admits only the user who started AURA and programs that have the token.
 
+mod anthropic;
 mod body;
 pub mod bootstrap;
+mod chat_stream;
 mod environment;
 mod error;
 mod extract;
@@ -94,11 +96,14 @@ impl LocalApi {
 pub fn router(api: LocalApi) -> Router {
     routes::routes()
         .merge(openai::routes())
+        .merge(anthropic::routes())
         .merge(openapi::routes())
         .merge(web_ui::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(api.clone(), guard::protect))
+        // Whichever format converts an error first decides its body.
+        .layer(from_fn(anthropic::convert_errors))
         .layer(from_fn(openai::convert_errors))
         .layer(map_response(forbid_caching_and_sniffing))
         .with_state(api)

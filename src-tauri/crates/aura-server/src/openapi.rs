@@ -12,6 +12,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, Header, HeaderBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi, ToSchema};
 
+use crate::anthropic::{self, MessageErrorBody};
 use crate::openai::{self, ApiErrorBody};
 use crate::{LocalApi, ProblemBody, routes};
 
@@ -32,6 +33,7 @@ use crate::{LocalApi, ProblemBody, routes};
         (name = "openai", description = "OpenAI-compatible routes. `model` is `provider/model`, a model name alone, or `auto`: \
                                          AURA's default route with its whole fallback order. A request for `provider/model` does \
                                          not fall back to other providers unless it has `fallback: true`."),
+        (name = "anthropic", description = "Routes in the format of Anthropic's Messages API, with the same names of models."),
         (name = "server", description = "The server itself: status, metrics, events and this description"),
     ),
     paths(
@@ -50,8 +52,11 @@ use crate::{LocalApi, ProblemBody, routes};
         openai::models::list,
         openai::models::one,
         openai::chat::complete,
+        openai::responses::create,
         openai::transcriptions::transcribe,
         openai::speech::speak,
+        anthropic::messages::create,
+        anthropic::messages::count_tokens,
         routes::state::root,
         routes::state::health,
         routes::state::metrics,
@@ -59,7 +64,7 @@ use crate::{LocalApi, ProblemBody, routes};
         description,
         page,
     ),
-    components(schemas(ProblemBody, ApiErrorBody)),
+    components(schemas(ProblemBody, ApiErrorBody, MessageErrorBody)),
     modifiers(&CommonResponses, &TokenSecurity),
 )]
 struct Description;
@@ -82,7 +87,7 @@ const WITH_BODY: &[(&str, &str)] = &[
     ("503", "No suitable provider is set up"),
 ];
 
-/// Headers of every response of the OpenAI-compatible routes. They are headers because not every format has room for extra fields.
+/// Headers of every response of the routes in OpenAI's and Anthropic's formats. They are headers because not every format has room for extra fields.
 const PROVENANCE_HEADERS: &[(&str, Type, &str)] = &[
     ("x-aura-route", Type::String, "The route of the answer, as `provider/model`"),
     ("x-aura-attempts", Type::Integer, "Number of provider calls"),
@@ -115,7 +120,7 @@ impl Modify for CommonResponses {
             for operation in item.post.iter_mut() {
                 add_errors(operation, ALWAYS);
                 add_errors(operation, WITH_BODY);
-                if operation.tags.iter().flatten().any(|tag| tag == "openai") {
+                if has_tag(operation, "openai") || has_tag(operation, "anthropic") {
                     add_provenance(operation);
                 }
             }
@@ -130,6 +135,10 @@ impl Modify for CommonResponses {
     }
 }
 
+fn has_tag(operation: &Operation, name: &str) -> bool {
+    operation.tags.iter().flatten().any(|tag| tag == name)
+}
+
 fn add_errors(operation: &mut Operation, errors: &[(&str, &str)]) {
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response
@@ -138,8 +147,13 @@ fn add_errors(operation: &mut Operation, errors: &[(&str, &str)]) {
             response.description = "Success".to_owned();
         }
     }
-    let openai = operation.tags.iter().flatten().any(|tag| tag == "openai");
-    let body = if openai { ApiErrorBody::name() } else { ProblemBody::name() };
+    let body = if has_tag(operation, "openai") {
+        ApiErrorBody::name()
+    } else if has_tag(operation, "anthropic") {
+        MessageErrorBody::name()
+    } else {
+        ProblemBody::name()
+    };
     for (status, description) in errors {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(body.as_ref()))).build();
         let mut response =
@@ -212,7 +226,12 @@ mod tests {
 
     #[test]
     fn every_route_is_described() {
-        let sources = [include_str!("routes/mod.rs"), include_str!("openai/mod.rs"), include_str!("openapi.rs")];
+        let sources = [
+            include_str!("routes/mod.rs"),
+            include_str!("openai/mod.rs"),
+            include_str!("anthropic/mod.rs"),
+            include_str!("openapi.rs"),
+        ];
         let served = sources.iter().flat_map(|source| source.split(".route(\"").skip(1));
         let served = served.filter_map(|rest| rest.split('"').next()).map(|path| path.replace("{*", "{"));
         let pages = |path: &String| path.starts_with("/docs/") || path.is_empty();

@@ -30,12 +30,12 @@ pub(crate) struct ApiErrorBody {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ApiErrorFields {
     /// One or two sentences for the user.
-    message: String,
+    pub(super) message: String,
     /// `invalid_request_error`, `rate_limit_error` or `api_error`.
     #[serde(rename = "type")]
     kind: &'static str,
     /// The code that programs branch on.
-    code: &'static str,
+    pub(super) code: &'static str,
     /// The request field that is wrong; null when it is none or unknown.
     param: Option<&'static str>,
     /// Every provider call of the request, in order. An extension of AURA.
@@ -75,6 +75,11 @@ impl ApiError {
     /// Status 415: the body has the wrong type.
     pub(crate) fn unsupported_media_type(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, ErrorCode::InvalidRequest.as_str(), message)
+    }
+
+    /// Its status, message, attempts, and the value of `Retry-After` in seconds.
+    pub(crate) fn into_parts(self) -> (StatusCode, String, Vec<Attempt>, Option<u32>) {
+        (self.status, self.error.message, self.error.attempts, self.retry_after)
     }
 
     /// The response body. Once a stream has started, it is sent as an event instead.

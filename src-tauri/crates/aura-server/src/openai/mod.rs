@@ -11,6 +11,7 @@ mod model_name;
 pub(crate) mod models;
 mod request;
 mod request_trace;
+pub(crate) mod responses;
 pub(crate) mod speech;
 mod stream;
 mod subtitles;
@@ -28,9 +29,10 @@ use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
 use crate::{LocalApi, Problem, body, shortened};
-use error::ApiError;
-pub(crate) use error::ApiErrorBody;
-use request_trace::RequestTrace;
+pub(crate) use error::{ApiError, ApiErrorBody};
+pub(crate) use model_name::plan;
+pub(crate) use request::{decode_image, is_tool_name};
+pub(crate) use request_trace::{Provenance, RequestTrace, route_name};
 
 /// The routes under `/v1/`.
 pub(crate) fn routes() -> Router<LocalApi> {
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> Router<LocalApi> {
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*model}", get(models::one))
         .route("/v1/chat/completions", post(chat::complete))
+        .route("/v1/responses", post(responses::create))
         .route("/v1/audio/transcriptions", post(transcriptions::transcribe))
         .route("/v1/audio/speech", post(speech::speak))
 }
@@ -53,7 +56,10 @@ pub(crate) async fn convert_errors(request: Request, next: Next) -> Response {
 }
 
 /// Deserializes a JSON body of at most `limit` bytes, and gives its length in bytes.
-async fn json<T: DeserializeOwned + Send + 'static>(request: Request, limit: usize) -> Result<(T, usize), ApiError> {
+pub(crate) async fn json<T: DeserializeOwned + Send + 'static>(
+    request: Request,
+    limit: usize,
+) -> Result<(T, usize), ApiError> {
     let (parts, body) = request.into_parts();
     if body::media_type(&parts.headers).as_deref() != Some("application/json") {
         return Err(ApiError::unsupported_media_type("Send JSON, with the header `Content-Type: application/json`."));
@@ -73,7 +79,7 @@ async fn json<T: DeserializeOwned + Send + 'static>(request: Request, limit: usi
 }
 
 /// Headers with the route of the answer, the number of attempts, and the time added by AURA.
-fn provenance_headers(trace: &RequestTrace) -> HeaderMap {
+pub(crate) fn provenance_headers(trace: &RequestTrace) -> HeaderMap {
     let summary = trace.summary();
     let mut headers = HeaderMap::new();
     let mut set = |name: &'static str, value: Option<String>| {
@@ -82,7 +88,7 @@ fn provenance_headers(trace: &RequestTrace) -> HeaderMap {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    set("x-aura-route", summary.route.as_ref().map(request_trace::route_name));
+    set("x-aura-route", summary.route.as_ref().map(route_name));
     set("x-aura-attempts", Some(summary.attempts.to_string()));
     set("x-aura-overhead-ms", Some(format!("{:.3}", summary.overhead.as_secs_f64() * 1_000.0)));
     headers

@@ -7,13 +7,13 @@ use aura_router::{RouteOverrides, RoutePlan};
 use super::error::ApiError;
 
 /// The model name for AURA's default route with its whole fallback order.
-pub(super) const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 
 /// The route plan for a model name. `fallback`: whether other providers may be tried although a model is named.
 ///
 /// # Errors
 /// When no provider has the model, it cannot be used for the service, or no route is ready.
-pub(super) fn plan(
+pub(crate) fn plan(
     assistant: &Assistant,
     service: Service,
     name: &str,

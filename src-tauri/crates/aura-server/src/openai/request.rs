@@ -414,7 +414,7 @@ fn to_message(body: MessageBody) -> Result<Message, ApiError> {
 fn to_part(body: PartBody) -> Result<ContentPart, ApiError> {
     match (body.kind.as_str(), body.text, body.image_url) {
         ("text", Some(text), None) => Ok(ContentPart::Text(text)),
-        ("image_url", None, Some(image)) => decode_image(&image.url).map(ContentPart::Image),
+        ("image_url", None, Some(image)) => image_of_data_url(&image.url).map(ContentPart::Image),
         (kind, _, _) => Err(ApiError::invalid_request(
             format!(
                 "A part of type `{}` is not valid. Send `text` with `text`, or `image_url` with `image_url`.",
@@ -426,7 +426,7 @@ fn to_part(body: PartBody) -> Result<ContentPart, ApiError> {
 }
 
 /// Decodes the picture of a data URL.
-fn decode_image(url: &str) -> Result<Bytes, ApiError> {
+pub(super) fn image_of_data_url(url: &str) -> Result<Bytes, ApiError> {
     let invalid = |message: &str| Err(ApiError::invalid_request(message, Some("messages")));
     let Some(data) = url.strip_prefix("data:") else {
         return invalid("AURA does not download pictures. Send the picture itself, as `data:image/png;base64,…`.");
@@ -434,6 +434,12 @@ fn decode_image(url: &str) -> Result<Bytes, ApiError> {
     let Some((_, data)) = data.split_once(";base64,") else {
         return invalid("The URL of a picture must be `data:image/…;base64,…`.");
     };
+    decode_image(data)
+}
+
+/// Decodes a picture from base64 and checks its size and type.
+pub(crate) fn decode_image(data: &str) -> Result<Bytes, ApiError> {
+    let invalid = |message: &str| Err(ApiError::invalid_request(message, Some("messages")));
     let Ok(bytes) = STANDARD.decode(data.trim()) else {
         return invalid("A picture is not valid base64. Encode it again.");
     };
@@ -459,10 +465,15 @@ fn to_tool_call(body: ToolCallBody) -> ToolCall {
 fn to_tool(body: ToolBody) -> Result<Tool, ApiError> {
     let ToolKind::Function = body.kind;
     let FunctionBody { name, description, parameters, strict } = body.function;
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if name.is_empty() || name.len() > 64 || !name.chars().all(is_allowed) {
+    if !is_tool_name(&name) {
         let message = "The name of a tool must have 1 to 64 letters, digits, `_` or `-`.";
         return Err(ApiError::invalid_request(message, Some("tools")));
     }
     Ok(Tool { name, description, parameters: parameters.map(Value::Object), strict })
+}
+
+/// Whether a name is valid for a tool, as OpenAI and Anthropic define it.
+pub(crate) fn is_tool_name(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    (1..=64).contains(&name.len()) && name.chars().all(is_allowed)
 }

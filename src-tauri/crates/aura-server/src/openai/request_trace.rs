@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::guard::ArrivedAt;
 
 /// The trace of a request from its arrival on. The time to receive and parse it counts as added by AURA.
-pub(super) struct RequestTrace {
+pub(crate) struct RequestTrace {
     arrived: Instant,
     state: Mutex<TraceState>,
 }
@@ -32,13 +32,13 @@ struct TraceState {
 }
 
 /// A summary of the request so far.
-pub(super) struct TraceSummary {
+pub(crate) struct TraceSummary {
     /// The route of the answer.
-    pub(super) route: Option<Route>,
+    pub(crate) route: Option<Route>,
     /// Provider calls, including those in flight.
-    pub(super) attempts: usize,
+    pub(crate) attempts: usize,
     /// The time added by AURA: not spent waiting for a provider.
-    pub(super) overhead: Duration,
+    pub(crate) overhead: Duration,
 }
 
 /// How an answer came about: an extension of OpenAI's format.
@@ -53,13 +53,13 @@ pub(crate) struct Provenance {
 }
 
 /// A route as a model name: `provider/model`.
-pub(super) fn route_name(route: &Route) -> String {
+pub(crate) fn route_name(route: &Route) -> String {
     format!("{}/{}", route.provider, route.model)
 }
 
 impl RequestTrace {
     /// Starts the trace of a request whose body has not been read yet.
-    pub(super) fn new(request: &Request) -> Self {
+    pub(crate) fn new(request: &Request) -> Self {
         let arrived = request.extensions().get().map_or_else(Instant::now, |ArrivedAt(at)| *at);
         Self { arrived, state: Mutex::default() }
     }
@@ -68,7 +68,7 @@ impl RequestTrace {
         self.state.lock()
     }
 
-    pub(super) fn summary(&self) -> TraceSummary {
+    pub(crate) fn summary(&self) -> TraceSummary {
         let state = self.state();
         let last = state.attempts.iter().rfind(|attempt| attempt.kind.is_none()).map(|attempt| attempt.route.clone());
         // After its first content, a provider's text is passed on at once, so the wait is over.
@@ -83,7 +83,7 @@ impl RequestTrace {
         }
     }
 
-    pub(super) fn provenance(&self) -> Provenance {
+    pub(crate) fn provenance(&self) -> Provenance {
         let route = self.summary().route.as_ref().map(route_name);
         let state = self.state();
         Provenance { route, attempts: state.attempts.clone(), notices: state.notices.clone() }

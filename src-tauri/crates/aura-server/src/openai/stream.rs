@@ -1,31 +1,14 @@
 //! A chat completion in OpenAI's format, streamed as server-sent events.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
-use aura_core::error::Result;
-use aura_router::ChatResponse;
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use futures::StreamExt;
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::mpsc::Receiver;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::completion::{AssistantToolCall, TokenUsage, finish_reason};
 use super::error::ApiError;
 use super::request_trace::{Provenance, RequestTrace};
-
-/// An item from the task that runs the request.
-pub(super) enum StreamItem {
-    /// The next part of the answer.
-    Text(String),
-    /// The end: the whole answer, or why it failed.
-    End(Result<ChatResponse>),
-}
+use crate::chat_stream::{EventWriter, StreamItem, push_event};
 
 /// The fields that every chunk repeats.
 pub(super) struct ChunkHead {
@@ -97,85 +80,48 @@ fn choice<D>(delta: D, finish_reason: Option<&str>) -> [ChunkChoice<'_, D>; 1] {
     [ChunkChoice { index: 0, delta, logprobs: None, finish_reason }]
 }
 
-/// A stream in progress.
-struct ChunkStream {
+/// Writes an answer as `chat.completion.chunk`s.
+pub(super) struct ChunkWriter {
     head: ChunkHead,
-    /// The first item, until it is sent.
-    first: Option<StreamItem>,
-    items: Receiver<StreamItem>,
     trace: Arc<RequestTrace>,
     /// Whether the delta with the role was sent.
     has_started: bool,
-    /// The task that runs the request. Aborted when the client disconnects.
-    _task: AbortOnDropHandle<()>,
 }
 
-/// The response. Its first item has already arrived.
-pub(super) fn response(
-    mut headers: HeaderMap,
-    head: ChunkHead,
-    first: StreamItem,
-    items: Receiver<StreamItem>,
-    task: AbortOnDropHandle<()>,
-    trace: Arc<RequestTrace>,
-) -> Response {
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let stream = ChunkStream { head, first: Some(first), items, trace, has_started: false, _task: task };
-    let events = futures::stream::unfold(Some(stream), |stream| async move {
-        let mut stream = stream?;
-        let item = match stream.first.take() {
-            Some(item) => item,
-            None => stream.items.recv().await?,
-        };
-        let (events, is_last) = stream.events(item);
-        Some((Ok::<Bytes, Infallible>(events.into()), (!is_last).then_some(stream)))
-    });
-    (headers, Body::from_stream(events.boxed())).into_response()
+impl ChunkWriter {
+    pub(super) fn new(head: ChunkHead, trace: Arc<RequestTrace>) -> Self {
+        Self { head, trace, has_started: false }
+    }
 }
 
-/// Appends an event with JSON data.
-fn push_event(text: &mut String, value: &impl Serialize) {
-    // Serializing these types cannot fail: every key is a string.
-    let json = serde_json::to_string(value).unwrap_or_default();
-    text.push_str("data: ");
-    text.push_str(&json);
-    text.push_str("\n\n");
-}
-
-impl ChunkStream {
-    /// The events of an item, and whether it was the last.
-    fn events(&mut self, item: StreamItem) -> (String, bool) {
-        let mut out = String::new();
+impl EventWriter for ChunkWriter {
+    fn write(&mut self, item: StreamItem, out: &mut String) -> bool {
         if !std::mem::replace(&mut self.has_started, true) {
             let delta = RoleDelta { role: "assistant", content: "", refusal: None };
-            push_event(&mut out, &self.head.chunk(&choice(delta, None)));
+            push_event(out, "", &self.head.chunk(&choice(delta, None)));
         }
         match item {
             StreamItem::Text(text) => {
-                push_event(&mut out, &self.head.chunk(&choice(TextDelta { content: &text }, None)));
-                (out, false)
+                push_event(out, "", &self.head.chunk(&choice(TextDelta { content: &text }, None)));
+                return false;
             }
             StreamItem::End(Ok(response)) => {
                 for (index, call) in response.tool_calls.iter().enumerate() {
                     let mut call = json!(AssistantToolCall::new(call));
                     call["index"] = json!(index);
-                    push_event(&mut out, &self.head.chunk(&choice(json!({ "tool_calls": [call] }), None)));
+                    push_event(out, "", &self.head.chunk(&choice(json!({ "tool_calls": [call] }), None)));
                 }
                 let last = choice(EmptyDelta {}, Some(finish_reason(&response)));
-                push_event(&mut out, &Chunk { aura: Some(self.trace.provenance()), ..self.head.chunk(&last) });
+                push_event(out, "", &Chunk { aura: Some(self.trace.provenance()), ..self.head.chunk(&last) });
                 if self.head.include_usage {
                     let usage = Some(TokenUsage::new(&response.usage));
-                    push_event(&mut out, &Chunk { usage, ..self.head.chunk::<EmptyDelta>(&[]) });
+                    push_event(out, "", &Chunk { usage, ..self.head.chunk::<EmptyDelta>(&[]) });
                 }
                 out.push_str("data: [DONE]\n\n");
-                (out, true)
             }
             // Clients treat an event with `error` as a failure, and a stream without `[DONE]` as incomplete.
-            StreamItem::End(Err(error)) => {
-                push_event(&mut out, &ApiError::from(error).into_body());
-                (out, true)
-            }
+            StreamItem::End(Err(error)) => push_event(out, "", &ApiError::from(error).into_body()),
         }
+        true
     }
 }

@@ -1,0 +1,254 @@
+//! The request body of a message: Anthropic's fields, their validation, and their conversion for the router.
+
+use aura_providers::{ChatRequest, Message, ReasoningEffort, Role, Sampling, Service, Tool, ToolChoice};
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::content::{ContentBlock, MessageContent, SystemPrompt, append_message};
+use super::error::MessageError;
+use crate::shortened;
+
+/// The most tools, as in the OpenAI-compatible routes.
+const MAX_TOOLS: usize = 128;
+/// The most that a number of tokens may be: far more than any model has.
+const MAX_COUNT: u32 = 10_000_000;
+
+/// A request for a message. Anthropic's fields that are not listed here are ignored.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct MessagesBody {
+    /// `auto`, `provider/model`, or a model name alone.
+    #[schema(examples("auto"))]
+    pub(super) model: String,
+    /// The longest answer, tokens. Required for a message, not for counting tokens.
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    pub(super) max_tokens: Option<u32>,
+    /// The conversation, oldest message first.
+    #[schema(min_items = 1)]
+    messages: Vec<MessageParam>,
+    /// The system prompt.
+    system: Option<SystemPrompt>,
+    /// Whether to stream the answer as server-sent events.
+    pub(super) stream: Option<bool>,
+    /// Sequences that end the answer.
+    #[schema(max_items = 4)]
+    stop_sequences: Option<Vec<String>>,
+    /// The sampling temperature.
+    #[schema(minimum = 0, maximum = 1)]
+    temperature: Option<f64>,
+    /// The probability mass for nucleus sampling.
+    #[schema(minimum = 0, maximum = 1)]
+    top_p: Option<f64>,
+    /// The number of most likely tokens to choose from.
+    #[schema(minimum = 0, maximum = 10_000_000)]
+    top_k: Option<u32>,
+    /// The tools that the model may call.
+    #[schema(max_items = 128)]
+    tools: Option<Vec<ToolParam>>,
+    /// Whether and which tools the model calls.
+    tool_choice: Option<ToolChoiceParam>,
+    /// Whether the model reasons before it answers.
+    thinking: Option<ThinkingConfig>,
+    /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
+    pub(super) fallback: Option<bool>,
+}
+
+/// A message.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct MessageParam {
+    /// The role of its author.
+    role: MessageRole,
+    /// Text, or a list of blocks.
+    content: MessageContent,
+}
+
+/// The role of a message's author.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MessageRole {
+    /// The user.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// A tool that the model may call.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ToolParam {
+    /// Absent or `custom`. Anthropic's own tools, which run on its servers, are refused.
+    #[serde(rename = "type")]
+    #[schema(pattern = "^custom$")]
+    kind: Option<String>,
+    /// The name: 1 to 64 letters, digits, `_` or `-`.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    name: String,
+    /// What it is for.
+    description: Option<String>,
+    /// The JSON schema of the arguments.
+    #[schema(value_type = Option<Object>)]
+    input_schema: Option<serde_json::Map<String, Value>>,
+}
+
+/// Whether and which tools the model calls.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ToolChoiceParam {
+    /// `auto`, `any`, `tool` or `none`.
+    #[serde(rename = "type")]
+    kind: ToolUseMode,
+    /// The tool to call, if the type is `tool`.
+    name: Option<String>,
+    /// Whether the model may call only one tool.
+    disable_parallel_tool_use: Option<bool>,
+}
+
+/// Whether the model calls tools.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ToolUseMode {
+    /// The model decides.
+    Auto,
+    /// It calls at least one.
+    Any,
+    /// It calls the named one.
+    Tool,
+    /// It calls none.
+    None,
+}
+
+/// Whether the model reasons before it answers. AURA passes on how much, as far as a provider can be told; the reasoning itself is not
+/// returned.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ThinkingConfig {
+    /// `enabled`, `adaptive` or `disabled`.
+    #[serde(rename = "type")]
+    kind: ThinkingKind,
+    /// The most tokens for reasoning.
+    #[schema(maximum = 10_000_000)]
+    budget_tokens: Option<u32>,
+}
+
+/// Whether the model reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ThinkingKind {
+    /// It reasons within a budget.
+    Enabled,
+    /// It decides how much it reasons.
+    Adaptive,
+    /// It does not reason.
+    Disabled,
+}
+
+impl MessagesBody {
+    fn blocks(&self) -> impl Iterator<Item = &ContentBlock> {
+        self.messages.iter().flat_map(|message| message.content.blocks())
+    }
+
+    /// The service it needs: a picture in any message needs a vision model.
+    pub(super) fn service(&self) -> Service {
+        if self.blocks().any(ContentBlock::has_image) { Service::Vlm } else { Service::Llm }
+    }
+
+    /// The length of all pictures in it, bytes of base64. Pictures have a limit of their own.
+    pub(super) fn image_length(&self) -> usize {
+        self.blocks().map(ContentBlock::image_length).sum()
+    }
+
+    /// Validates the body and converts it for the router.
+    ///
+    /// # Errors
+    /// Status 400 when a field is not valid, or is not supported and would change the answer.
+    pub(super) fn into_request(self) -> Result<ChatRequest, MessageError> {
+        self.validate()?;
+        let mut messages: Vec<Message> = Vec::new();
+        for message in self.messages {
+            let role = if message.role == MessageRole::User { Role::User } else { Role::Assistant };
+            append_message(role, message.content, &mut messages)?;
+        }
+        let tools: Vec<Tool> = self.tools.unwrap_or_default().into_iter().map(to_tool).collect::<Result<_, _>>()?;
+        let single = self.tool_choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use);
+        Ok(ChatRequest {
+            system: self.system.map(SystemPrompt::into_text).unwrap_or_default(),
+            messages,
+            max_tokens: self.max_tokens,
+            tool_choice: to_tool_choice(self.tool_choice, &tools)?,
+            tools,
+            parallel_tool_calls: single.map(|single| !single),
+            sampling: Sampling {
+                temperature: self.temperature,
+                top_p: self.top_p,
+                stop: self.stop_sequences.unwrap_or_default(),
+                ..Sampling::default()
+            },
+            top_k: self.top_k.filter(|count| *count > 0),
+            effort: self.thinking.and_then(to_effort),
+            ..ChatRequest::default()
+        })
+    }
+
+    fn validate(&self) -> Result<(), MessageError> {
+        let invalid = |message: &str| Err(MessageError::invalid_request(message));
+        if self.messages.is_empty() {
+            return invalid("`messages` is empty. Send at least one message.");
+        }
+        if self.max_tokens.is_some_and(|count| !(1..=MAX_COUNT).contains(&count)) {
+            return invalid("`max_tokens` must be from 1 to 10000000.");
+        }
+        if self.thinking.as_ref().and_then(|thinking| thinking.budget_tokens).is_some_and(|count| count > MAX_COUNT) {
+            return invalid("`budget_tokens` must be at most 10000000.");
+        }
+        if self.top_k.is_some_and(|count| count > MAX_COUNT) {
+            return invalid("`top_k` must be at most 10000000.");
+        }
+        for (name, value) in [("temperature", self.temperature), ("top_p", self.top_p)] {
+            if value.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
+                return invalid(&format!("`{name}` must be from 0 to 1."));
+            }
+        }
+        if self.stop_sequences.as_ref().is_some_and(|stops| stops.len() > 4) {
+            return invalid("`stop_sequences` may have at most 4 texts.");
+        }
+        if self.tools.as_ref().is_some_and(|tools| tools.len() > MAX_TOOLS) {
+            return invalid("`tools` may have at most 128 tools.");
+        }
+        Ok(())
+    }
+}
+
+fn to_tool(body: ToolParam) -> Result<Tool, MessageError> {
+    if let Some(kind) = body.kind.filter(|kind| kind != "custom") {
+        return Err(MessageError::invalid_request(format!(
+            "The tool type `{}` runs on Anthropic's servers, which AURA does not call. Leave the tool out.",
+            shortened(&kind)
+        )));
+    }
+    if !crate::openai::is_tool_name(&body.name) {
+        return Err(MessageError::invalid_request("The name of a tool must have 1 to 64 letters, digits, `_` or `-`."));
+    }
+    let mut tool = Tool::new(body.name);
+    tool.description = body.description;
+    tool.parameters = body.input_schema.map(Value::Object);
+    Ok(tool)
+}
+
+fn to_tool_choice(choice: Option<ToolChoiceParam>, tools: &[Tool]) -> Result<ToolChoice, MessageError> {
+    let Some(choice) = choice else { return Ok(ToolChoice::Auto) };
+    match (choice.kind, choice.name) {
+        (ToolUseMode::Auto, _) => Ok(ToolChoice::Auto),
+        (ToolUseMode::None, _) => Ok(ToolChoice::Never),
+        (ToolUseMode::Any, _) if !tools.is_empty() => Ok(ToolChoice::Required),
+        (ToolUseMode::Tool, Some(name)) if tools.iter().any(|tool| tool.name == name) => Ok(ToolChoice::Named(name)),
+        _ => Err(MessageError::invalid_request("`tool_choice` needs a tool that is in `tools`.")),
+    }
+}
+
+/// The effort that suits a budget of reasoning tokens. Anthropic's smallest budget is 1,024 tokens.
+fn to_effort(thinking: ThinkingConfig) -> Option<ReasoningEffort> {
+    match (thinking.kind, thinking.budget_tokens) {
+        (ThinkingKind::Disabled, _) => Some(ReasoningEffort::None),
+        (ThinkingKind::Adaptive, _) | (ThinkingKind::Enabled, None) => Some(ReasoningEffort::Medium),
+        (ThinkingKind::Enabled, Some(..=4_096)) => Some(ReasoningEffort::Low),
+        (ThinkingKind::Enabled, Some(4_097..=16_384)) => Some(ReasoningEffort::Medium),
+        (ThinkingKind::Enabled, Some(_)) => Some(ReasoningEffort::High),
+    }
+}

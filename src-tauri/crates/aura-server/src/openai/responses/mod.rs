@@ -1,0 +1,61 @@
+//! `POST /v1/responses`: OpenAI's Responses API, without state: nothing is stored between two requests.
+
+mod input;
+mod item;
+mod request;
+mod response;
+mod stream;
+
+use std::sync::Arc;
+
+use aura_core::error::Error;
+use aura_router::sink_fn;
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+
+use self::request::ResponsesBody;
+use self::response::{ResponseBody, Template};
+use self::stream::ResponseWriter;
+use super::error::{ApiError, ApiErrorBody};
+use super::request_trace::{RequestTrace, route_name};
+use super::{json, model_name, provenance_headers};
+use crate::chat_stream::{ChatStream, ServerSentEvent};
+use crate::{LocalApi, body};
+
+/// Answers a conversation in the format of the Responses API. Nothing is stored: send the whole conversation. Disconnecting stops it.
+#[utoipa::path(
+    post, path = "/v1/responses", tag = "openai", request_body = ResponsesBody,
+    responses(
+        (status = 200, content((ResponseBody = "application/json"), (ServerSentEvent = "text/event-stream"))),
+        (status = 404, body = ApiErrorBody),
+    ),
+)]
+pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Result<Response, ApiError> {
+    let trace = Arc::new(RequestTrace::new(&request));
+    let (body, length): (ResponsesBody, usize) = json(request, body::MAX_JSON_WITH_FILE).await?;
+    if length.saturating_sub(body.image_length()) > body::MAX_JSON {
+        return Err(body::too_large("request without its pictures", body::MAX_JSON).into());
+    }
+    let streamed = body.stream == Some(true);
+    let plan = model_name::plan(&api.assistant, body.service(), &body.model, body.fallback.unwrap_or(false), None)?;
+    let convert = || {
+        let template = Template::new(&body);
+        body.into_request().map(|question| (template, question))
+    };
+    let (mut template, question) = if length > body::INLINE_LIMIT {
+        tokio::task::spawn_blocking(convert).await.map_err(Error::internal)?
+    } else {
+        convert()
+    }?;
+    if streamed {
+        let stream = ChatStream::start(api.assistant, plan, question, trace.clone()).await?;
+        template.model = trace.summary().route.as_ref().map(route_name).unwrap_or_default();
+        let headers = provenance_headers(&trace);
+        return Ok(stream.into_response(headers, ResponseWriter::new(template, trace)));
+    }
+    let routed = api.assistant.router().chat(&plan, &question, &*trace, &mut sink_fn(|_: String| {})).await?;
+    template.model = route_name(&routed.route);
+    let response = template.completed(&routed.value, Some(trace.provenance()));
+    Ok((provenance_headers(&trace), Json(response)).into_response())
+}

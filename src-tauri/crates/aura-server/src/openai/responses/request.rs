@@ -1,0 +1,267 @@
+//! The request body of a response: the fields, their validation, and their conversion for the router.
+
+use aura_providers::{ChatRequest, ReasoningEffort, ResponseFormat, Sampling, Service, Tool, ToolChoice};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::input::Input;
+use crate::openai::error::ApiError;
+use crate::openai::request::is_tool_name;
+use crate::shortened;
+
+/// The most tools, as in chat completions.
+const MAX_TOOLS: usize = 128;
+/// The most that a number of tokens may be: far more than any model has.
+const MAX_COUNT: u32 = 10_000_000;
+
+/// A request for a response. OpenAI's fields that are not listed here are ignored.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct ResponsesBody {
+    /// `auto`, `provider/model`, or a model name alone.
+    #[schema(examples("auto"))]
+    pub(super) model: String,
+    /// The question, or the conversation.
+    pub(super) input: Input,
+    /// The developer's instructions.
+    pub(super) instructions: Option<String>,
+    /// Whether to stream the answer as server-sent events.
+    pub(super) stream: Option<bool>,
+    /// The longest answer, tokens.
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    pub(super) max_output_tokens: Option<u32>,
+    /// The sampling temperature.
+    #[schema(minimum = 0, maximum = 2)]
+    pub(super) temperature: Option<f64>,
+    /// The probability mass for nucleus sampling.
+    #[schema(minimum = 0, maximum = 1)]
+    pub(super) top_p: Option<f64>,
+    /// The tools that the model may call.
+    #[schema(max_items = 128)]
+    pub(super) tools: Option<Vec<ToolItem>>,
+    /// Whether and which tools the model calls.
+    pub(super) tool_choice: Option<ToolChoiceItem>,
+    /// Whether the model may call several tools at once.
+    pub(super) parallel_tool_calls: Option<bool>,
+    /// How much the model reasons.
+    pub(super) reasoning: Option<Reasoning>,
+    /// The format of the answer.
+    pub(super) text: Option<TextOptions>,
+    /// Not supported: nothing is stored. Send the whole conversation in `input`.
+    #[schema(value_type = Option<()>)]
+    previous_response_id: Option<String>,
+    /// Not supported: nothing is stored. Only false is accepted.
+    background: Option<bool>,
+    /// Data that is returned unchanged.
+    pub(super) metadata: Option<Map<String, Value>>,
+    /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
+    pub(super) fallback: Option<bool>,
+}
+
+/// A tool that the model may call.
+#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
+pub(crate) struct ToolItem {
+    /// `function`, or `custom` for a tool whose input is free text. OpenAI's own tools, which run on its servers, are refused.
+    #[serde(rename = "type")]
+    #[schema(pattern = "^(function|custom)$")]
+    pub(super) kind: String,
+    /// The name: 1 to 64 letters, digits, `_` or `-`.
+    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
+    pub(super) name: Option<String>,
+    /// What it is for.
+    description: Option<String>,
+    /// The JSON schema of the arguments of a function.
+    parameters: Option<Map<String, Value>>,
+    /// Whether the arguments must follow the schema exactly.
+    strict: Option<bool>,
+}
+
+/// Whether and which tools the model calls.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum ToolChoiceItem {
+    /// `none`, `auto` or `required`.
+    Mode(ChoiceMode),
+    /// The model must call this tool.
+    Named {
+        /// The name of the tool.
+        name: String,
+    },
+}
+
+/// Whether the model calls tools.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ChoiceMode {
+    /// It calls none.
+    None,
+    /// The model decides.
+    Auto,
+    /// It calls at least one.
+    Required,
+}
+
+/// How much the model reasons. The reasoning itself is not returned.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+pub(crate) struct Reasoning {
+    /// The effort; an effort that a model does not know becomes the nearest one.
+    effort: Option<Effort>,
+}
+
+/// How much the model reasons.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Effort {
+    /// Not at all.
+    None,
+    /// The least that the model can do.
+    Minimal,
+    /// Little.
+    Low,
+    /// A moderate amount.
+    Medium,
+    /// A lot.
+    High,
+    /// As much as possible.
+    XHigh,
+}
+
+/// The format of the answer.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct TextOptions {
+    /// The format; text by default.
+    pub(super) format: Option<TextFormat>,
+}
+
+/// The format of an answer.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum TextFormat {
+    /// Text.
+    Text,
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that follows a schema.
+    JsonSchema {
+        /// The name of the schema.
+        name: String,
+        /// The schema.
+        schema: Map<String, Value>,
+        /// Whether it must be followed exactly.
+        strict: Option<bool>,
+    },
+}
+
+impl ResponsesBody {
+    /// The service it needs: a picture in any message needs a vision model.
+    pub(super) fn service(&self) -> Service {
+        if self.input.has_image() { Service::Vlm } else { Service::Llm }
+    }
+
+    /// The length of all pictures in it, bytes of base64. Pictures have a limit of their own.
+    pub(super) fn image_length(&self) -> usize {
+        self.input.image_length()
+    }
+
+    /// Validates the body and converts it for the router.
+    ///
+    /// # Errors
+    /// Status 400 when a field is not valid, or is not supported and would change the answer.
+    pub(super) fn into_request(self) -> Result<ChatRequest, ApiError> {
+        self.validate()?;
+        let messages = self.input.into_messages()?;
+        if messages.is_empty() {
+            return Err(ApiError::invalid_request("`input` is empty. Send at least one message.", Some("input")));
+        }
+        let tools: Vec<Tool> = self.tools.unwrap_or_default().into_iter().map(to_tool).collect::<Result<_, _>>()?;
+        let tool_choice = match self.tool_choice {
+            None | Some(ToolChoiceItem::Mode(ChoiceMode::Auto)) => ToolChoice::Auto,
+            Some(ToolChoiceItem::Mode(ChoiceMode::None)) => ToolChoice::Never,
+            Some(ToolChoiceItem::Mode(ChoiceMode::Required)) if !tools.is_empty() => ToolChoice::Required,
+            Some(ToolChoiceItem::Named { name }) if tools.iter().any(|tool| tool.name == name) => {
+                ToolChoice::Named(name)
+            }
+            Some(_) => {
+                let message = "`tool_choice` needs a tool that is in `tools`.";
+                return Err(ApiError::invalid_request(message, Some("tool_choice")));
+            }
+        };
+        Ok(ChatRequest {
+            system: self.instructions.unwrap_or_default(),
+            messages,
+            max_tokens: self.max_output_tokens,
+            tools,
+            tool_choice,
+            parallel_tool_calls: self.parallel_tool_calls,
+            format: match self.text.and_then(|text| text.format) {
+                None | Some(TextFormat::Text) => ResponseFormat::Text,
+                Some(TextFormat::JsonObject) => ResponseFormat::Json,
+                Some(TextFormat::JsonSchema { name, schema, strict }) => {
+                    ResponseFormat::Schema { name, schema: Value::Object(schema), strict }
+                }
+            },
+            sampling: Sampling { temperature: self.temperature, top_p: self.top_p, ..Sampling::default() },
+            effort: self.reasoning.and_then(|reasoning| reasoning.effort).map(to_effort),
+            ..ChatRequest::default()
+        })
+    }
+
+    fn validate(&self) -> Result<(), ApiError> {
+        let invalid = |message: &str, param| Err(ApiError::invalid_request(message, Some(param)));
+        if self.previous_response_id.is_some() {
+            return invalid(
+                "AURA stores no responses. Send the whole conversation in `input`.",
+                "previous_response_id",
+            );
+        }
+        if self.background == Some(true) {
+            return invalid("AURA does not answer in the background. Leave `background` out.", "background");
+        }
+        if self.max_output_tokens.is_some_and(|count| !(1..=MAX_COUNT).contains(&count)) {
+            return invalid("`max_output_tokens` must be from 1 to 10000000.", "max_output_tokens");
+        }
+        if self.temperature.is_some_and(|value| !(0.0..=2.0).contains(&value)) {
+            return invalid("`temperature` must be from 0 to 2.", "temperature");
+        }
+        if self.top_p.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
+            return invalid("`top_p` must be from 0 to 1.", "top_p");
+        }
+        if self.tools.as_ref().is_some_and(|tools| tools.len() > MAX_TOOLS) {
+            return invalid("`tools` may have at most 128 tools.", "tools");
+        }
+        Ok(())
+    }
+}
+
+fn to_tool(item: ToolItem) -> Result<Tool, ApiError> {
+    let invalid = |message: &str| ApiError::invalid_request(message, Some("tools"));
+    let is_custom = item.kind == "custom";
+    if !is_custom && item.kind != "function" {
+        return Err(invalid(&format!(
+            "The tool type `{}` runs on OpenAI's servers, which AURA does not call. Leave the tool out.",
+            shortened(&item.kind)
+        )));
+    }
+    let name = item.name.filter(|name| is_tool_name(name));
+    let name = name.ok_or_else(|| invalid("The name of a tool must have 1 to 64 letters, digits, `_` or `-`."))?;
+    let mut tool = Tool::new(name);
+    tool.description = item.description;
+    tool.strict = item.strict;
+    tool.parameters = if is_custom { Some(free_text()) } else { item.parameters.map(Value::Object) };
+    Ok(tool)
+}
+
+/// The schema that stands for the free text of a custom tool, because providers call functions only.
+fn free_text() -> Value {
+    json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]})
+}
+
+fn to_effort(effort: Effort) -> ReasoningEffort {
+    match effort {
+        Effort::None => ReasoningEffort::None,
+        Effort::Minimal => ReasoningEffort::Minimal,
+        Effort::Low => ReasoningEffort::Low,
+        Effort::Medium => ReasoningEffort::Medium,
+        Effort::High | Effort::XHigh => ReasoningEffort::High,
+    }
+}
