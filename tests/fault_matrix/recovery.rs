@@ -112,9 +112,14 @@ async fn key_rejected() -> Score {
     api::save_key(&harness.assistant, save("an-old-key")).await.unwrap();
     let fixture = Fixture::of(harness, Service::Llm, "groq", "gemini", long_timeouts()).await;
     let by_next = Expected::Text(answer("gemini"));
-    // The model list, which costs nothing, may have shown already that the key is wrong.
+    // The model list, which costs nothing, may have shown already that the key is wrong. If not, it confirms that now.
     let (record, ms) = fixture.ask().await;
     assert_eq!((record.error, record.answer.as_str()), (None, answer("gemini").as_str()));
+    let is_rejected = |harness: &Harness| {
+        let providers = harness.assistant.router().providers();
+        providers.iter().any(|provider| provider.name == "groq" && provider.problem.is_some())
+    };
+    fixture.harness.until(is_rejected).await;
     fixture.expect(&by_next, &[("gemini", None)]).await;
     let refused = api::snapshot(&fixture.harness.assistant, Nothing {}).await.unwrap();
     let problem = refused.providers.iter().find(|view| view.name == "groq").unwrap().problem.clone();
