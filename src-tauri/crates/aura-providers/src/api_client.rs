@@ -87,13 +87,13 @@ impl ApiClient {
     }
 
     fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        self.http.clients(&url).pooled.request(method, url)
+        self.http.client(&url).request(method, url)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Reply, Failure> {
         let request = self.authorise(request.header(ACCEPT, "*/*"))?;
         let failed = |error| self.redact(transport(error, &self.base));
-        let response = self.http.send(request.build().map_err(failed)?).await.map_err(failed)?;
+        let response = request.send().await.map_err(failed)?;
         let status = response.status();
         if status.is_success() {
             return Ok(Reply { response, key: self.key.clone() });

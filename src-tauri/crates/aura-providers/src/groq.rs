@@ -114,7 +114,8 @@ impl Chat for Groq {
         }
         let reply = client.post_json(client.url(&["chat", "completions"]), &body).await?;
         let answer =
-            openai_chat::OpenaiChatReader::new(self.catalog.starts_with_reasoning(&request.model), reply.rate_limit());
+            openai_chat::OpenaiChatReader::new(self.catalog.starts_with_reasoning(&request.model), reply.rate_limit())
+                .continuing(request.continues);
         Ok(reply.stream(JsonEvents::new(answer)))
     }
 }

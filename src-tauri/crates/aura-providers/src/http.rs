@@ -2,13 +2,16 @@
 //!
 //! No total timeout, no redirects, no compression: the timeouts of a request belong to its caller, a redirect could carry a key to
 //! another host, and compression delays streams.
+//!
+//! A request is sent once. The client sends it on a new connection only when the provider cannot have seen it or says that it did
+//! not process it: when a pooled connection closed before the request was written, and when HTTP/2 refuses the stream
+//! (`REFUSED_STREAM`, or `GOAWAY` with a lower stream id). After anything else the provider may have done the work and may bill it,
+//! so the call has failed, and the caller decides what comes next.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-use reqwest::{Client, ClientBuilder, Request, Response, Url, redirect};
+use reqwest::{Client, ClientBuilder, Url, redirect};
 use url::Host;
 
 /// Whether `TCP_NODELAY` is set: small packets are sent at once.
@@ -41,12 +44,13 @@ pub struct HttpError(String);
 
 /// The HTTP clients with their connection pools: no total timeout, no redirects, no compression. A clone shares the pools.
 #[derive(Debug, Clone)]
-pub struct HttpPools {
-    remote: ClientPair,
+pub struct HttpPools(Arc<Pools>);
+
+#[derive(Debug)]
+struct Pools {
+    remote: Client,
     /// For this computer, without the system's proxy.
-    loopback: ClientPair,
-    /// Hosts (with port) that have replied, so that the pool may hold a connection to them.
-    hosts_with_replies: Arc<Mutex<HashSet<String>>>,
+    loopback: Client,
     timeouts: HttpTimeouts,
 }
 
@@ -57,81 +61,31 @@ impl HttpPools {
     /// When TLS cannot be set up.
     pub fn new(timeouts: HttpTimeouts) -> Result<Self, HttpError> {
         let connect = timeouts.connect;
-        Ok(Self {
-            remote: ClientPair::new(|builder| builder.connect_timeout(connect))?,
-            loopback: ClientPair::new(|builder| builder.connect_timeout(connect).no_proxy())?,
-            hosts_with_replies: Arc::default(),
-            timeouts,
-        })
+        let remote = client(|builder| builder.connect_timeout(connect))?;
+        let loopback = client(|builder| builder.connect_timeout(connect).no_proxy())?;
+        Ok(Self(Arc::new(Pools { remote, loopback, timeouts })))
     }
 
     /// Whether `other` is a clone of this value, so that they share their connections.
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.hosts_with_replies, &other.hosts_with_replies)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// The timeouts that [`HttpPools::new`] was given.
     pub fn timeouts(&self) -> HttpTimeouts {
-        self.timeouts
+        self.0.timeouts
     }
 
     /// Clients for HTTP/2 without TLS, for tests.
     #[cfg(test)]
     pub(crate) fn http2() -> Result<Self, HttpError> {
-        let clients = ClientPair::new(|builder| builder.no_proxy().http2_prior_knowledge())?;
-        Ok(Self {
-            remote: clients.clone(),
-            loopback: clients,
-            hosts_with_replies: Arc::default(),
-            timeouts: HttpTimeouts::default(),
-        })
+        let remote = client(|builder| builder.no_proxy().http2_prior_knowledge())?;
+        let (loopback, timeouts) = (remote.clone(), HttpTimeouts::default());
+        Ok(Self(Arc::new(Pools { remote, loopback, timeouts })))
     }
 
-    pub(crate) fn clients(&self, url: &Url) -> &ClientPair {
-        if is_loopback(url) { &self.loopback } else { &self.remote }
-    }
-
-    fn has_replied(&self, host: &str) -> bool {
-        self.hosts_with_replies.lock().contains(host)
-    }
-
-    fn note_reply(&self, host: &str) {
-        let mut hosts_with_replies = self.hosts_with_replies.lock();
-        if !hosts_with_replies.contains(host) {
-            hosts_with_replies.insert(host.to_owned());
-        }
-    }
-
-    /// Sends a request. If a pooled connection breaks before the first byte of the reply, the request is sent once more on a new
-    /// connection: after a laptop slept, or a gateway closed idle connections, the provider has not failed.
-    pub(crate) async fn send(&self, request: Request) -> reqwest::Result<Response> {
-        let clients = self.clients(request.url());
-        let host = request.url().authority().to_owned();
-        let retry = if self.has_replied(&host) { request.try_clone() } else { None };
-        let result = match (clients.pooled.execute(request).await, retry) {
-            (Err(error), Some(retry)) if error.is_request() && !error.is_connect() && !error.is_timeout() => {
-                clients.fresh.execute(retry).await
-            }
-            (result, _) => result,
-        };
-        if result.is_ok() {
-            self.note_reply(&host);
-        }
-        result
-    }
-}
-
-/// The two clients of one pool.
-#[derive(Debug, Clone)]
-pub(crate) struct ClientPair {
-    pub(crate) pooled: Client,
-    /// Keeps no idle connections: for the one retry after a pooled connection turned out to be dead.
-    fresh: Client,
-}
-
-impl ClientPair {
-    fn new(kind: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Self, HttpError> {
-        Ok(Self { pooled: client(usize::MAX, &kind)?, fresh: client(0, &kind)? })
+    pub(crate) fn client(&self, url: &Url) -> &Client {
+        if is_loopback(url) { &self.0.loopback } else { &self.0.remote }
     }
 }
 
@@ -145,7 +99,7 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn client(idle: usize, kind: &impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, HttpError> {
+fn client(kind: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, HttpError> {
     // Another part of the program may have installed a TLS provider already; either one serves.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = || {
@@ -154,7 +108,6 @@ fn client(idle: usize, kind: &impl Fn(ClientBuilder) -> ClientBuilder) -> Result
             .tcp_nodelay(NO_DELAY)
             .tcp_keepalive(Duration::from_secs(30))
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(idle)
             .http2_keep_alive_interval(PING.0)
             .http2_keep_alive_timeout(PING.1)
             .http2_keep_alive_while_idle(true)
@@ -187,8 +140,8 @@ mod tests {
             assert_eq!(is_loopback(&address.parse().unwrap()), loopback, "{address}");
         }
         let http = HttpPools::new(HttpTimeouts::default()).unwrap();
-        let of = |address: &str| format!("{:?}", http.clients(&address.parse().unwrap()).pooled);
-        assert_eq!(of("http://localhost:1234/"), format!("{:?}", http.loopback.pooled));
-        assert_eq!(of("https://api.example/"), format!("{:?}", http.remote.pooled));
+        let of = |address: &str| format!("{:?}", http.client(&address.parse().unwrap()));
+        assert_eq!(of("http://localhost:1234/"), format!("{:?}", http.0.loopback));
+        assert_eq!(of("https://api.example/"), format!("{:?}", http.0.remote));
     }
 }

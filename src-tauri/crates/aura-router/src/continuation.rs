@@ -1,23 +1,36 @@
-//! Joins an answer that broke off with its continuation by another route: text that the continuation repeats is dropped, and words
-//! are neither joined nor split.
+//! Joins an answer that broke off with its continuation by another route: exactly as it comes, except that text is dropped which it
+//! evidently [repeats](repetition), and that a space is added between two sentences where both are missing it.
+
+mod repetition;
+#[cfg(test)]
+mod tests;
+
+use repetition::{BrokenOff, Repetition, is_structured};
 
 /// The most characters that are held back while a word is incomplete.
 const MAX_HELD_CHARS: usize = 32;
-/// The fewest characters that count as a repetition in scripts without spaces; fewer may match by chance.
-const MIN_UNSPACED_OVERLAP: usize = 4;
+/// What may stand before the first letter of a sentence.
+const OPENING: [char; 8] = ['"', '“', '(', '*', '_', '«', '¿', '¡'];
+/// What may stand between the end of a sentence and its last mark.
+const CLOSING: [char; 10] = ['"', '”', '’', '\'', '»', ')', ']', '*', '_', '`'];
+/// The marks at the end of a sentence.
+const SENTENCE_END: [char; 7] = ['.', '!', '?', '…', '。', '！', '？'];
+
+/// Whether a character belongs to a script that does not separate words by spaces. Korean does.
+pub(crate) fn is_unspaced(letter: char) -> bool {
+    matches!(letter, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{2e80}'..)
+        && !matches!(letter, '\u{3130}'..='\u{318f}' | '\u{a960}'..='\u{a97f}' | '\u{ac00}'..='\u{d7ff}')
+}
 
 /// Whether a character is part of a word in a script that separates words by spaces.
-fn is_word_char(letter: char) -> bool {
-    let without_spaces =
-        matches!(letter, '\u{0e00}'..='\u{0eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{2e80}'..);
-    letter.is_alphanumeric() && !without_spaces
+pub(crate) fn is_word_char(letter: char) -> bool {
+    letter.is_alphanumeric() && !is_unspaced(letter)
 }
 
 /// Whether a text ends with a complete sentence or code block.
 pub(crate) fn ends_sentence(text: &str) -> bool {
     let text = text.trim_end();
-    let bare = text.trim_end_matches(['"', '”', '’', '\'', '»', ')', ']', '*', '_', '`']);
-    text.ends_with("```") || bare.ends_with(['.', '!', '?', '…', '。', '！', '？'])
+    text.ends_with("```") || text.trim_end_matches(CLOSING).ends_with(SENTENCE_END)
 }
 
 /// Holds back the last word while it is incomplete, so that an answer that breaks off ends between two words.
@@ -55,185 +68,89 @@ impl WordBuffer {
 
 /// Holds back the beginning of a continuation until it is clear how much of it repeats the answer so far.
 pub(crate) struct Continuation {
-    /// The answer so far; empty once the repetition is known.
-    answer: String,
+    /// The answer so far; `None` once the continuation is joined to it.
+    answer: Option<BrokenOff>,
     pending: String,
-}
-
-/// How much of a continuation repeats the answer so far.
-enum Overlap {
-    /// More of the continuation is needed to tell.
-    Undecided,
-    /// The first bytes of it, this many.
-    Bytes(usize),
 }
 
 impl Continuation {
     pub(crate) fn new(answer: &str) -> Self {
-        Self { answer: answer.to_owned(), pending: String::new() }
+        Self { answer: (!answer.is_empty()).then(|| BrokenOff::new(answer)), pending: String::new() }
     }
 
     /// Takes the next text and returns what continues the answer.
     pub(crate) fn take(&mut self, text: &str) -> String {
-        if self.answer.is_empty() {
+        if self.answer.is_none() {
             return text.to_owned();
         }
         self.pending.push_str(text);
-        match overlap(&self.answer, &self.pending, false) {
-            Overlap::Undecided => String::new(),
-            Overlap::Bytes(bytes) => self.join(bytes),
-        }
+        self.join(false)
     }
 
     /// Returns the rest, when the continuation is complete.
     pub(crate) fn finish(&mut self) -> String {
-        match overlap(&self.answer, &self.pending, true) {
-            Overlap::Bytes(bytes) if !self.answer.is_empty() => self.join(bytes),
-            _ => String::new(),
-        }
+        self.join(true)
     }
 
-    fn join(&mut self, repeated: usize) -> String {
-        let (answer, pending) = (std::mem::take(&mut self.answer), std::mem::take(&mut self.pending));
-        let text = &pending[repeated..];
-        if answer.ends_with(char::is_whitespace) {
-            return text.trim_start().to_owned();
-        }
-        let starts_word = text.starts_with(is_word_char);
-        let ends_word = answer.ends_with(|last| is_word_char(last) || ".!?:,;)]}…%'’”»".contains(last));
-        if starts_word && ends_word { format!(" {text}") } else { text.to_owned() }
-    }
-}
-
-/// Each character other than white space, in lower case, and the byte offset of its end.
-fn letters(text: &str) -> Vec<(char, usize)> {
-    let compared = text.char_indices().filter(|(_, letter)| !letter.is_whitespace());
-    compared.map(|(at, letter)| (letter.to_lowercase().next().unwrap_or(letter), at + letter.len_utf8())).collect()
-}
-
-/// How much of `next` repeats the end of `answer`. Compares whole words and ignores case and white space. The repetition may begin at
-/// any word of the answer, so an answer that starts over is found as well.
-fn overlap(answer: &str, next: &str, is_complete: bool) -> Overlap {
-    let skipped = next.len() - next.trim_start().len();
-    let trimmed = &next[skipped..];
-    if trimmed.is_empty() || (!is_complete && "...".starts_with(trimmed)) {
-        return if is_complete { Overlap::Bytes(0) } else { Overlap::Undecided };
-    }
-    // Some models begin a continuation with dots.
-    let dots = ["...", "…"].into_iter().find(|dots| trimmed.starts_with(dots)).map_or(0, str::len);
-    let from = skipped + dots;
-    let (before, after) = (letters(answer), letters(&next[from..]));
-    let starts_a_word = |at: usize| {
-        let previous = if at == 0 { None } else { answer[..before[at - 1].1].chars().next_back() };
-        let apart = at > 0 && answer[before[at - 1].1..].starts_with(char::is_whitespace);
-        apart || !previous.is_some_and(is_word_char)
-    };
-    let same = |at: usize| before[at..].iter().zip(&after).all(|((one, _), (other, _))| one == other);
-    for at in (0..before.len()).filter(|at| starts_a_word(*at)) {
-        if !same(at) {
-            continue;
-        }
-        let repeated = before.len() - at;
-        if after.len() <= repeated && !is_complete {
-            // Everything so far repeats the answer; the next characters show whether it goes on.
-            return Overlap::Undecided;
-        }
-        if after.len() < repeated {
-            continue;
-        }
-        let end = from + after[repeated - 1].1;
-        let splits_word = next[..end].ends_with(is_word_char) && next[end..].starts_with(is_word_char);
-        let has_spaced_words = next[from..end].chars().any(is_word_char);
-        let is_long_enough = if has_spaced_words { repeated > 1 } else { repeated >= MIN_UNSPACED_OVERLAP };
-        if !splits_word && is_long_enough {
-            return Overlap::Bytes(end);
-        }
-    }
-    Overlap::Bytes(from)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The whole answer when `next` continues `answer`: the same whether it arrives at once or character by character.
-    fn join(answer: &str, next: &str) -> String {
-        let of = |pieces: &mut dyn Iterator<Item = &str>| {
-            let mut continuation = Continuation::new(answer);
-            let mut text: String = pieces.map(|piece| continuation.take(piece)).collect();
-            text.push_str(&continuation.finish());
-            format!("{answer}{text}")
+    /// What continues the answer; nothing while that is not clear.
+    fn join(&mut self, is_complete: bool) -> String {
+        let Some(answer) = &self.answer else { return String::new() };
+        let next = &self.pending;
+        let joined = match answer.repeated_by(next, is_complete) {
+            Repetition::Undecided => return String::new(),
+            Repetition::Bytes(bytes) => {
+                // Both texts may have the white space after the repetition.
+                let (text, rest) = (answer.text(), &next[bytes..]);
+                let space = &text[text.trim_end().len()..];
+                match rest.strip_prefix(space) {
+                    Some(rest) => rest.to_owned(),
+                    None => rest.trim_start().to_owned(),
+                }
+            }
+            Repetition::None if !begins_sentence_after(answer.text(), next) => next.clone(),
+            Repetition::None => match is_sentence_start(next, is_complete) {
+                Some(true) => format!(" {next}"),
+                Some(false) => next.clone(),
+                None => return String::new(),
+            },
         };
-        let whole = of(&mut [next].into_iter());
-        let mut places: Vec<usize> = next.char_indices().map(|(at, _)| at).collect();
-        places.push(next.len());
-        let by_letter = of(&mut places.windows(2).map(|pair| &next[pair[0]..pair[1]]));
-        assert_eq!(by_letter, whole, "in pieces");
-        whole
+        (self.answer, self.pending) = (None, String::new());
+        joined
     }
+}
 
-    #[test]
-    fn a_continuation_is_joined_with_one_space() {
-        assert_eq!(join("One two.", "Three"), "One two. Three");
-        assert_eq!(join("One two ", " three"), "One two three");
-        assert_eq!(join("One two", "three"), "One two three");
-        assert_eq!(join("One two", " three"), "One two three");
-        assert_eq!(join("One two", ", three"), "One two, three");
-        assert_eq!(join("One (", "two)"), "One (two)");
-        assert_eq!(join("", " three"), " three");
-        assert_eq!(join("一二", "三"), "一二三");
-    }
+/// Whether the answer ends with a whole sentence of prose, without white space after it, and `next` begins with a capital. This does
+/// not tell a new sentence from the rest of a name: `print(os.` and `Path)`, `https://example.` and `Com`, `Ph.` and `D.` have no
+/// space between them, and neither have numbers. So the last word of the answer must be an ordinary one: small letters only.
+fn begins_sentence_after(answer: &str, next: &str) -> bool {
+    let bare = answer.trim_end_matches(CLOSING);
+    let line_start = answer.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = &answer[line_start..];
+    let word = line.split_whitespace().next_back().unwrap_or_default();
+    let is_mark = |letter: char| CLOSING.contains(&letter) || SENTENCE_END.contains(&letter);
+    let word = word.trim_end_matches(is_mark).trim_start_matches(OPENING);
+    bare.ends_with(['.', '!', '?', '…'])
+        && next.trim_start_matches(OPENING).starts_with(char::is_uppercase)
+        && word.chars().count() >= 2
+        && word.chars().all(char::is_lowercase)
+        && line.split_whitespace().count() >= 2
+        && !is_structured(answer, answer.len())
+}
 
-    #[test]
-    fn a_repetition_is_dropped() {
-        let answer = "It is three o'clock in the ";
-        let whole = "It is three o'clock in the afternoon.";
-        for next in [
-            "afternoon.",
-            "the afternoon.",
-            "in the afternoon.",
-            "It is three o'clock in the afternoon.",
-            "it is three o'clock  in the afternoon.",
-            "... in the afternoon.",
-            "…afternoon.",
-        ] {
-            assert_eq!(join(answer, next), whole, "{next}");
-        }
-        assert_eq!(join("It is three", "It is three. Then four."), "It is three. Then four.");
-        assert_eq!(join("One two.", "Two. Three."), "One two. Three.");
-        assert_eq!(join("今は三時です。", "三時です。次に"), "今は三時です。次に");
-    }
-
-    #[test]
-    fn text_that_is_only_similar_is_kept() {
-        assert_eq!(join("Take the ", "then"), "Take the then", "another word");
-        assert_eq!(join("One two three. ", "One two four."), "One two three. One two four.", "another sentence");
-        assert_eq!(join("It is a ", "apple"), "It is a apple");
-        assert_eq!(join("One ", "."), "One .", "one dot does not announce a continuation");
-        assert_eq!(join("One two ", "two"), "One two ", "nothing was missing");
-        assert_eq!(join("One two ", " "), "One two ");
-    }
-
-    #[test]
-    fn an_incomplete_word_is_held_back() {
-        let mut words = WordBuffer::default();
-        let pieces = ["It", " costs 3", ".", "14 or", " so", ". Y", "es"];
-        let passed: Vec<String> = pieces.iter().map(|piece| words.take(piece)).collect();
-        assert_eq!(passed, ["", "It costs ", "", "3.14 ", "or ", "so. ", ""]);
-        assert_eq!(words.finish(), "Yes");
-        let mut words = WordBuffer::default();
-        assert_eq!(words.take("三時です"), "三時です");
-        let long = "x".repeat(MAX_HELD_CHARS + 1);
-        assert_eq!(words.take(&long), long, "a word that never ends is not held back");
-    }
-
-    #[test]
-    fn a_complete_sentence_is_recognised() {
-        for text in ["It is.", "Is it?\n", "“It is.”", "**It is.**", "```\nls\n```", "三時です。"] {
-            assert!(ends_sentence(text), "{text}");
-        }
-        for text in ["It is", "It is,", "1. One\n2. Two", ""] {
-            assert!(!ends_sentence(text), "{text}");
-        }
-    }
+/// Whether a text begins with an ordinary word that may begin a sentence: a capital, then small letters. `None` while the word is
+/// not complete.
+fn is_sentence_start(text: &str, is_complete: bool) -> Option<bool> {
+    let end = match text.find(char::is_whitespace) {
+        Some(end) => end,
+        None if is_complete => text.len(),
+        None if text.len() > 4 * MAX_HELD_CHARS => return Some(false),
+        None => return None,
+    };
+    let word = text[..end].trim_start_matches(OPENING);
+    let word = word.trim_end_matches(CLOSING).trim_end_matches([',', ':', ';', '.', '!', '?', '…']);
+    let mut letters = word.chars();
+    letters.next();
+    let rest = letters.as_str();
+    let is_ordinary = rest.chars().all(|letter| letter.is_lowercase() || matches!(letter, '\'' | '’'));
+    Some(is_ordinary && (!rest.is_empty() || (matches!(word, "I" | "A") && end < text.len())))
 }

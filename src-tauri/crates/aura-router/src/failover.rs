@@ -429,7 +429,7 @@ impl<'a> Failover<'a> {
             usage,
             cost,
         };
-        self.router.record(&attempt, failure, self.plan.keys_read_at);
+        self.router.record(&attempt, failure, self.plan.keys_read_at, candidate.services.models.as_ref());
         self.observer.attempt(&attempt);
         self.attempts.push(attempt);
         self.has_content.push(has_content);

@@ -1,9 +1,11 @@
 //! Records every attempt in the circuit breakers, the health figures, the usage and the counters, and announces changes of
 //! availability.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aura_providers::{Failure, FailureKind, Service};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -40,36 +42,44 @@ pub(crate) struct Monitor {
     pub(crate) usage: UsageTracker,
     counters: AttemptCounters,
     availability: broadcast::Sender<Availability>,
+    /// The checks of API keys that run now: the provider, and when the key was read.
+    key_checks: Mutex<HashSet<(String, Instant)>>,
 }
 
 impl Monitor {
     pub(crate) fn new(usage: UsageTracker) -> Self {
-        let (circuits, health, counters) = Default::default();
-        Self { circuits, health, usage, counters, availability: broadcast::Sender::new(QUEUE) }
+        let (circuits, health, counters, key_checks) = Default::default();
+        Self { circuits, health, usage, counters, availability: broadcast::Sender::new(QUEUE), key_checks }
     }
 
-    /// Records an attempt. `keys_read_at` is when its API key was read, `offered` are the services of its provider.
+    /// Records an attempt. `keys_read_at` is when its API key was read, `offered` are the services of its provider. With
+    /// `can_confirm`, a rejected key is only one failure until a [check](Self::finish_key_check) confirms it.
     pub(crate) fn record(
         &self,
         attempt: &Attempt,
         failure: Option<&Failure>,
         keys_read_at: Instant,
         offered: &[Service],
+        can_confirm: bool,
     ) {
         let (provider, service) = (&attempt.route.provider, attempt.service);
         let circuits = &self.circuits;
         let changed = match failure {
             None => circuits.on_success(provider, service),
-            Some(failure)
-                if failure.kind == FailureKind::KeyRejected && circuits.was_reset_since(provider, keys_read_at) =>
-            {
-                Vec::new()
+            Some(failure) if failure.kind == FailureKind::KeyRejected => {
+                match circuits.was_reset_since(provider, keys_read_at) {
+                    true => Vec::new(),
+                    false if !can_confirm => circuits.reject_key(provider),
+                    false if circuits.on_failure(provider, service, failure.kind, None) => vec![service],
+                    false => Vec::new(),
+                }
             }
-            Some(failure) => match retry_policy::cooldown(failure) {
-                Some(cooldown) if failure.kind == FailureKind::KeyRejected => circuits.reject_key(provider, cooldown),
-                cooldown if circuits.on_failure(provider, service, failure.kind, cooldown) => vec![service],
-                _ => Vec::new(),
-            },
+            Some(failure) => {
+                match circuits.on_failure(provider, service, failure.kind, retry_policy::cooldown(failure)) {
+                    true => vec![service],
+                    false => Vec::new(),
+                }
+            }
         };
         self.health.record(attempt, attempt.first_ms);
         self.usage.record(attempt);
@@ -77,21 +87,43 @@ impl Monitor {
         self.announce(provider, &changed, offered);
     }
 
-    /// Records that listing models failed. True when it shows for the first time that the API key is rejected.
+    /// Begins to check an API key that was read at `keys_read_at`. False when a check of it runs already.
+    pub(crate) fn begin_key_check(&self, provider: &str, keys_read_at: Instant) -> bool {
+        self.key_checks.lock().insert((provider.to_owned(), keys_read_at))
+    }
+
+    /// Records the result of a check that began with [`Self::begin_key_check`].
+    pub(crate) fn finish_key_check(
+        &self,
+        provider: &str,
+        listed: Result<(), FailureKind>,
+        keys_read_at: Instant,
+        offered: &[Service],
+    ) {
+        self.key_checks.lock().remove(&(provider.to_owned(), keys_read_at));
+        self.record_listing(provider, listed, keys_read_at, offered);
+    }
+
+    /// Records whether the provider listed its models, or how that failed: it shows whether the API key is accepted. True when
+    /// that was not known.
     pub(crate) fn record_listing(
         &self,
         provider: &str,
-        failure: &Failure,
+        listed: Result<(), FailureKind>,
         keys_read_at: Instant,
         offered: &[Service],
     ) -> bool {
-        if failure.kind != FailureKind::KeyRejected || self.circuits.was_reset_since(provider, keys_read_at) {
+        if self.circuits.was_reset_since(provider, keys_read_at) {
             return false;
         }
-        let was_known = self.circuits.is_key_rejected(provider);
-        let changed = self.circuits.reject_key(provider, retry_policy::cooldown(failure).unwrap_or_default());
+        let was_rejected = self.circuits.is_key_rejected(provider);
+        let changed = match listed {
+            Ok(()) => self.circuits.accept_key(provider),
+            Err(FailureKind::KeyRejected) => self.circuits.reject_key(provider),
+            Err(_) => return false,
+        };
         self.announce(provider, &changed, offered);
-        !was_known
+        was_rejected != listed.is_err()
     }
 
     /// Discards what was recorded about the old API key of a provider, which now has another one or none.

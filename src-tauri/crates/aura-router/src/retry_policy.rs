@@ -2,7 +2,7 @@
 //!
 //! | failure kind | next step | effect on the circuit |
 //! |---|---|---|
-//! | `KeyRejected` | next route | opens for every service of the provider, until another key is set or 1 h has passed |
+//! | `KeyRejected` | next route | counts; opens for every service of the provider when its model list, which is free, confirms it or there is none: for 1 min, doubling to 1 h, until another key is set or the provider accepts this one |
 //! | `Forbidden`, `Unreachable`, `Timeout`, `Interrupted` | next route | counts; two in a row open it |
 //! | `RateLimited` | on the last route: the same route once, if Retry-After is under 10 s; otherwise the next route | counts; opens for Retry-After, or 10 s |
 //! | `Quota` | next route | counts; opens for Retry-After, or 1 h |
@@ -16,7 +16,8 @@
 //!
 //! A failure with [`FailureDetail::RequestAdjusted`] is retried at once on the same route, once, whatever its kind. A circuit that
 //! counted two failures in a row stays open for 5 s, then 10 s and 15 s, and for 60 s once the provider has been failing for two
-//! minutes. A request makes at most [`RETRY_BUDGET`] attempts.
+//! minutes; a failure counts for one minute. A request makes at most [`RETRY_BUDGET`] attempts. A call that was sent is an attempt,
+//! whatever became of it.
 
 use std::time::Duration;
 
@@ -28,8 +29,10 @@ pub const RETRY_BUDGET: usize = 4;
 const MAX_WAIT: Duration = Duration::from_secs(10);
 /// Cooldown after a rate limit without Retry-After.
 const RATE_LIMIT_COOLDOWN: Duration = Duration::from_secs(10);
-/// Cooldown after a rejected key. Only another key helps, and setting one ends the cooldown.
-const KEY_COOLDOWN: Duration = Duration::from_secs(3_600);
+/// Cooldown after the first rejection of a key. It doubles with each rejection in a row, up to the maximum.
+const KEY_COOLDOWN: Duration = Duration::from_secs(60);
+/// The longest cooldown after a rejected key.
+const MAX_KEY_COOLDOWN: Duration = Duration::from_secs(3_600);
 /// Cooldown after a used-up quota without Retry-After.
 const QUOTA_COOLDOWN: Duration = Duration::from_secs(3_600);
 /// The longest wait before the first retry of an overloaded route; it doubles with each retry.
@@ -103,6 +106,11 @@ pub fn cooldown(failure: &Failure) -> Option<Duration> {
         FailureKind::Overloaded => failure.retry_after,
         _ => None,
     }
+}
+
+/// How long a rejected key opens the circuits, after this many rejections in a row. Another key ends the cooldown.
+pub(crate) fn key_cooldown(rejections: u32) -> Duration {
+    KEY_COOLDOWN.saturating_mul(1 << rejections.saturating_sub(1).min(8)).min(MAX_KEY_COOLDOWN)
 }
 
 #[cfg(test)]

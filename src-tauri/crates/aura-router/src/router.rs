@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use aura_providers::catalog::Catalog;
-use aura_providers::{Failure, FailureDetail, FailureKind, HttpPools, HttpTimeouts, NoPrograms, Programs, Service};
+use aura_providers::{
+    Failure, FailureDetail, FailureKind, HttpPools, HttpTimeouts, ListedModel, ModelListing, NoPrograms, Programs,
+    Service,
+};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
@@ -162,6 +165,14 @@ fn http_timeouts(settings: &RoutingSettings) -> HttpTimeouts {
     HttpTimeouts { connect: time(settings.timeouts.connect_ms), error_body: time(settings.timeouts.error_body_ms) }
 }
 
+/// The models that a provider lists. A provider that does not respond in time has [`FailureKind::Timeout`].
+async fn list_models(models: &dyn ModelListing) -> Result<Vec<ListedModel>, FailureKind> {
+    match tokio::time::timeout(LIST_TIMEOUT, models.models()).await {
+        Ok(listed) => listed.map_err(|failure| failure.kind),
+        Err(_) => Err(FailureKind::Timeout),
+    }
+}
+
 impl Router {
     /// A builder with default settings, no keys, and the embedded catalog.
     pub fn builder() -> RouterBuilder {
@@ -268,7 +279,7 @@ impl Router {
     }
 
     /// Refreshes the model lists of providers. The call is free, and also shows whether the API key is valid. A provider that does
-    /// not respond within 5 s keeps its last list. True when a list changed or a key turned out to be rejected.
+    /// not respond within 5 s keeps its last list. True when a list changed, or a key turned out to be rejected or accepted.
     pub async fn refresh_model_lists(&self, which: ModelListRefresh) -> bool {
         let now = jiff::Timestamp::now();
         let known = self.0.lists.known();
@@ -281,23 +292,22 @@ impl Router {
         });
         let calls = listers.into_iter().map(async |lister| {
             let requested_at = jiff::Timestamp::now();
-            match tokio::time::timeout(LIST_TIMEOUT, lister.models.models()).await {
-                Ok(Ok(models)) => {
-                    (Some((lister.name, ModelList { address: lister.address, requested_at, models })), false)
-                }
-                Ok(Err(failure)) => {
-                    let offered = table.offered(&lister.name);
-                    (None, self.0.monitor.record_listing(&lister.name, &failure, table.keys_read_at, offered))
-                }
-                Err(_) => (None, false),
+            let mut listed = list_models(&*lister.models).await;
+            if listed.as_ref().is_err_and(|kind| *kind == FailureKind::KeyRejected) {
+                // One refusal may be a stray one.
+                listed = list_models(&*lister.models).await;
             }
+            let (offered, verdict) = (table.offered(&lister.name), listed.as_ref().map(drop).map_err(|kind| *kind));
+            let changed = self.0.monitor.record_listing(&lister.name, verdict, table.keys_read_at, offered);
+            let list = |models| (lister.name, ModelList { address: lister.address, requested_at, models });
+            (listed.ok().map(list), changed)
         });
-        let (lists, rejected): (Vec<_>, Vec<bool>) = futures::future::join_all(calls).await.into_iter().unzip();
+        let (lists, keys_changed): (Vec<_>, Vec<bool>) = futures::future::join_all(calls).await.into_iter().unzip();
         let changed = self.0.lists.update(lists.into_iter().flatten().collect());
         if changed {
             self.apply_model_lists();
         }
-        changed || rejected.contains(&true)
+        changed || keys_changed.contains(&true)
     }
 
     /// Records that a provider no longer serves a model, or not to this account. Later requests avoid it.
@@ -314,15 +324,42 @@ impl Router {
         }
     }
 
-    /// Records an attempt. `keys_read_at` is when its API key was read.
-    pub(crate) fn record(&self, attempt: &Attempt, failure: Option<&Failure>, keys_read_at: Instant) {
-        let offered = self.0.table.load().offered(&attempt.route.provider);
-        self.0.monitor.record(attempt, failure, keys_read_at, offered);
-        if let Some(failure) = failure
-            && failure.kind == FailureKind::ModelGone
-        {
-            self.record_missing_model(&attempt.route, failure);
+    /// Records an attempt. `keys_read_at` is when its API key was read; `models` lists the provider's models with the same key.
+    pub(crate) fn record(
+        &self,
+        attempt: &Attempt,
+        failure: Option<&Failure>,
+        keys_read_at: Instant,
+        models: Option<&Arc<dyn ModelListing>>,
+    ) {
+        let provider = &attempt.route.provider;
+        let offered = self.0.table.load().offered(provider);
+        self.0.monitor.record(attempt, failure, keys_read_at, offered, models.is_some());
+        match failure {
+            Some(failure) if failure.kind == FailureKind::ModelGone => {
+                self.record_missing_model(&attempt.route, failure);
+            }
+            Some(failure) if failure.kind == FailureKind::KeyRejected => {
+                if let Some(models) = models {
+                    self.check_key(provider, keys_read_at, models.clone());
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// Asks for the provider's model list in the background: the call is free, and shows whether the API key is really rejected.
+    /// One refusal may come from a gateway, or be an incident of the provider.
+    fn check_key(&self, provider: &str, keys_read_at: Instant, models: Arc<dyn ModelListing>) {
+        if !self.0.monitor.begin_key_check(provider, keys_read_at) {
+            return;
+        }
+        let (router, provider) = (self.clone(), provider.to_owned());
+        tokio::spawn(async move {
+            let listed = list_models(&*models).await.map(drop);
+            let offered = router.0.table.load().offered(&provider);
+            router.0.monitor.finish_key_check(&provider, listed, keys_read_at, offered);
+        });
     }
 
     /// The routes of a plan in the order in which they would be tried now.

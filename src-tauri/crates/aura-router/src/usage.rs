@@ -1,9 +1,13 @@
 //! This month's usage: totals in memory, and a task that writes each attempt to the ledger.
 //!
-//! Recording an attempt never waits for the disk.
+//! Recording an attempt never waits for the disk. Attempts that cannot be written are kept and written later.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aura_providers::Service;
 use jiff::civil::Date;
@@ -15,8 +19,13 @@ use crate::attempt::Attempt;
 use crate::cost::today;
 use crate::ledger::{DailyUsage, Ledger, LedgerEntry, UsageTotals};
 
-/// Entries that may wait for the ledger. Further ones are dropped with a warning; the totals in memory still count them.
+/// Entries that may wait for the task, and as many that it keeps after a failure. Further ones are dropped with a warning; the totals
+/// in memory still count them.
 const QUEUE: usize = 4_096;
+/// How long after a failure the ledger is written again, if no attempt comes before. It doubles with each failure, up to the maximum.
+const RETRY: Duration = Duration::from_secs(1);
+/// The longest time between two failures.
+const MAX_RETRY: Duration = Duration::from_secs(60);
 /// The most entries of one write.
 const BATCH: usize = 64;
 
@@ -66,32 +75,82 @@ enum LedgerCommand {
     Flush(oneshot::Sender<()>),
 }
 
+/// Writes entries to the ledger, in order.
+struct LedgerWriter {
+    ledger: Option<Arc<dyn Ledger>>,
+    /// Entries that are not in the ledger yet, the oldest first.
+    unwritten: Vec<LedgerEntry>,
+    /// Failures in a row.
+    failures: u32,
+}
+
+impl LedgerWriter {
+    /// Runs until there are no more commands.
+    async fn run(mut self, mut commands: mpsc::Receiver<LedgerCommand>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let received = tokio::select! {
+                count = commands.recv_many(&mut batch, BATCH) => count > 0,
+                () = tokio::time::sleep(self.until_retry()), if !self.unwritten.is_empty() => true,
+            };
+            let mut flushes = Vec::new();
+            for command in batch.drain(..) {
+                match command {
+                    LedgerCommand::Append(entry) => self.keep(*entry),
+                    LedgerCommand::Flush(done) => flushes.push(done),
+                }
+            }
+            self.write().await;
+            for done in flushes {
+                let _ = done.send(());
+            }
+            if !received {
+                break;
+            }
+        }
+        if !self.unwritten.is_empty() {
+            tracing::warn!(count = self.unwritten.len(), "attempts are missing from the ledger");
+        }
+    }
+
+    /// How long to wait before the next try.
+    fn until_retry(&self) -> Duration {
+        RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(8)).min(MAX_RETRY)
+    }
+
+    fn keep(&mut self, entry: LedgerEntry) {
+        if self.ledger.is_none() {
+            return;
+        }
+        if self.unwritten.len() >= QUEUE {
+            self.unwritten.remove(0);
+            tracing::warn!("an attempt is missing from the ledger: it could not be written for too long");
+        }
+        self.unwritten.push(entry);
+    }
+
+    /// Writes what is not written. What cannot be written is kept.
+    async fn write(&mut self) {
+        let Some(ledger) = &self.ledger else { return };
+        while !self.unwritten.is_empty() {
+            let count = self.unwritten.len().min(BATCH);
+            if let Err(error) = ledger.add(&self.unwritten[..count]).await {
+                tracing::warn!(%error, count = self.unwritten.len(), "cannot write attempts to the ledger yet");
+                self.failures = self.failures.saturating_add(1);
+                return;
+            }
+            self.unwritten.drain(..count);
+        }
+        self.failures = 0;
+    }
+}
+
 impl UsageTracker {
     /// Starts the task that writes to the ledger; without one, the totals are kept in memory only. The task ends when the last
     /// clone is dropped and every recorded attempt is written. Must be called on a Tokio runtime.
     pub fn start(ledger: Option<Arc<dyn Ledger>>) -> Self {
-        let (to_ledger, mut commands) = mpsc::channel(QUEUE);
-        tokio::spawn(async move {
-            let mut batch = Vec::with_capacity(BATCH);
-            while commands.recv_many(&mut batch, BATCH).await > 0 {
-                let (mut entries, mut flushes) = (Vec::new(), Vec::new());
-                for command in batch.drain(..) {
-                    match command {
-                        LedgerCommand::Append(entry) => entries.push(*entry),
-                        LedgerCommand::Flush(done) => flushes.push(done),
-                    }
-                }
-                if !entries.is_empty()
-                    && let Some(ledger) = &ledger
-                    && let Err(error) = ledger.add(&entries).await
-                {
-                    tracing::warn!(%error, count = entries.len(), "cannot write attempts to the ledger");
-                }
-                for done in flushes {
-                    let _ = done.send(());
-                }
-            }
-        });
+        let (to_ledger, commands) = mpsc::channel(QUEUE);
+        tokio::spawn(LedgerWriter { ledger, unwritten: Vec::new(), failures: 0 }.run(commands));
         Self { totals: Arc::default(), to_ledger }
     }
 
@@ -122,7 +181,7 @@ impl UsageTracker {
         }
     }
 
-    /// Waits until every attempt recorded before this call is written to the ledger.
+    /// Waits until every attempt recorded before this call is written to the ledger, or could not be written.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
         if self.to_ledger.send(LedgerCommand::Flush(done)).await.is_ok() {

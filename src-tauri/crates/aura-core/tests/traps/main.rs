@@ -113,8 +113,13 @@ async fn trap_19_a_rejected_key_is_reported_whatever_its_status() {
         Some(400)
     );
     assert_eq!(notices(&record, NoticeKind::Fallback).len(), 1);
-    let gemini = harness.assistant.router().providers().into_iter().find(|provider| provider.name == "gemini").unwrap();
-    assert!(gemini.problem.unwrap().contains("key was rejected"));
+    // The model list, which is free, confirms the rejection in the background.
+    let problem = |harness: &Harness| {
+        let providers = harness.assistant.router().providers();
+        providers.into_iter().find(|provider| provider.name == "gemini").unwrap().problem
+    };
+    harness.until(|harness| problem(harness).is_some()).await;
+    assert!(problem(&harness).unwrap().contains("key was rejected"));
 }
 
 /// A screenshot is sent with its own question and not with later ones.

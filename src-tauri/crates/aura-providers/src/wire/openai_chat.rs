@@ -46,6 +46,11 @@ impl OpenaiChatReader {
         }
     }
 
+    /// Tells whether the answer is the rest of an interrupted one.
+    pub(crate) fn continuing(self, continues: bool) -> Self {
+        Self { reasoning: self.reasoning.continuing(continues), ..self }
+    }
+
     fn text(&mut self, text: &str, out: &mut Vec<ChatEvent>) {
         let (text, removed) = self.reasoning.push(text);
         self.emit(text, removed, out);

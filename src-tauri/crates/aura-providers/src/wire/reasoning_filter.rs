@@ -21,12 +21,19 @@ pub(crate) struct ReasoningFilter {
     thought: bool,
     /// Text other than white space was returned.
     spoke: bool,
+    /// The text continues another one, so white space at its beginning belongs to it.
+    continues: bool,
 }
 
 impl ReasoningFilter {
     /// A filter. `unmarked`: the model's answers begin with reasoning that has no opening tag.
     pub(crate) fn new(unmarked: bool) -> Self {
         Self { unmarked, ..Self::default() }
+    }
+
+    /// Keeps white space at the beginning, unless it comes after reasoning, if the answer continues another text.
+    pub(crate) fn continuing(self, continues: bool) -> Self {
+        Self { continues, ..self }
     }
 
     /// Adds text. Returns the part of the answer that is certain now, and whether reasoning was removed.
@@ -123,7 +130,7 @@ impl ReasoningFilter {
 
     /// Removes white space before the first text of the answer.
     fn trim_first(&mut self, text: String) -> String {
-        if self.spoke {
+        if self.spoke || (self.continues && !self.thought) {
             return text;
         }
         let trimmed = text.trim_start();
@@ -148,6 +155,21 @@ mod tests {
         let mut out: String = pieces.iter().map(|piece| filter.push(piece).0).collect();
         out.push_str(&filter.finish());
         out
+    }
+
+    #[test]
+    fn white_space_at_the_beginning_of_a_continuation_stays() {
+        for (text, expected) in [
+            ("\n    return x", "\n    return x"),
+            (" and so on", " and so on"),
+            ("<think>hm</think>\n\nand so on", "and so on"),
+        ] {
+            let mut filter = ReasoningFilter::default().continuing(true);
+            let mut out: String = text.split_inclusive(' ').map(|piece| filter.push(piece).0).collect();
+            out.push_str(&filter.finish());
+            assert_eq!(out, expected);
+            assert_eq!(run(&[text]), expected.trim_start(), "an answer of its own");
+        }
     }
 
     #[test]
