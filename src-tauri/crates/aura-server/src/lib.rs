@@ -3,6 +3,7 @@
 
 mod body;
 pub mod bootstrap;
+mod descriptors;
 mod environment;
 mod error;
 mod extract;
@@ -96,6 +97,7 @@ pub fn router(api: LocalApi) -> Router {
         .merge(openai::routes())
         .merge(openapi::routes())
         .merge(web_ui::routes())
+        .merge(guard::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(api.clone(), guard::protect))
