@@ -2,6 +2,7 @@
 
 /// Enough for any use of this server. A limit far above it would slow down programs that close every possible descriptor before they start
 /// another.
+#[cfg(unix)]
 const ENOUGH: u64 = 65_536;
 /// What is left for the database, the log, sound and the connections to providers.
 const RESERVED: u64 = 128;

@@ -11,7 +11,7 @@ pub struct ServerLimits {
     pub body_idle: Duration,
     /// Longest time for a whole request body. Default 60 s.
     pub body_total: Duration,
-    /// Longest time to read the rest of a request body that nobody needs any more. Default 5 s.
+    /// Longest time to read the rest of a request body that nobody needs any more. Default 15 s.
     pub drain: Duration,
     /// From the request head to the response head. Default 240 s: three services, each with its own timeout of a minute, and a margin.
     pub response_start: Duration,
@@ -29,7 +29,7 @@ impl Default for ServerLimits {
             header_read: Duration::from_secs(15),
             body_idle: Duration::from_secs(10),
             body_total: Duration::from_secs(60),
-            drain: Duration::from_secs(5),
+            drain: Duration::from_secs(15),
             response_start: Duration::from_secs(240),
             write_stall: Duration::from_secs(30),
             keep_alive: Duration::from_secs(15),
