@@ -242,6 +242,7 @@ mod tests {
     async fn a_request_that_does_not_arrive_gives_its_place_to_another() {
         let harness = Harness::new().await;
         let (folder, _served) = socket(harness.assistant.clone()).await;
+        let began = tokio::time::Instant::now();
         let mut held = Vec::new();
         for _ in 0..MAX_CONNECTIONS {
             let mut caller = connect(&folder).await;
@@ -252,7 +253,6 @@ mod tests {
         send(&mut next, "snapshot", json!({})).await;
         // All places are taken, so time passes until the requests are given up.
         tokio::time::pause();
-        let began = tokio::time::Instant::now();
         let mut line = String::new();
         next.read_line(&mut line).await.unwrap();
         assert!(line.starts_with("{\"ok\""), "{line}");
