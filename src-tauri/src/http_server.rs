@@ -63,7 +63,7 @@ pub(crate) async fn follow(assistant: Assistant, data: PathBuf, exiting: Cancell
 
 async fn start(port: u16, assistant: &Assistant, data: PathBuf) -> Result<RunningServer> {
     let listener = aura_server::listen(port).await?;
-    let token = tokio::task::spawn_blocking(move || Token::open(&data)).await.map_err(Error::internal)??;
+    let token = tokio::task::spawn_blocking(move || Token::create(&data)).await.map_err(Error::internal)??;
     let shutdown = CancellationToken::new();
     let api = LocalApi::new(assistant.clone(), token).with_web_ui(crate::interface::files());
     let task = tokio::spawn(aura_server::serve(listener, api, shutdown.clone()));

@@ -43,7 +43,7 @@ async fn every_error_has_the_openai_format() {
     for (line, host, status) in [
         ("GET /v1/models", format!("attacker.example:{port}"), 403),
         ("GET /v1/models", format!("localhost:{port}\r\nOrigin: https://attacker.example"), 403),
-        ("GET /v1/models", format!("localhost:{port}\r\nAuthorization: Bearer wrong"), 401),
+        ("GET /v1/models", format!("localhost:{port}\r\nVia: 1.1 proxy\r\nAuthorization: Bearer wrong"), 401),
         ("GET /v1/models/%FF", format!("localhost:{port}"), 400),
         ("GET /v1/nothing", format!("localhost:{port}"), 404),
         ("GET /v1/chat/completions", format!("localhost:{port}"), 405),

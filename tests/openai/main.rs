@@ -74,3 +74,8 @@ fn faults_of_the_first_speech_provider_are_hidden_from_the_official_client() {
 fn every_reply_matches_the_description() {
     check("check_description.py");
 }
+
+#[test]
+fn three_hundred_requests_with_a_wrong_key_get_clean_refusals() {
+    check("check_refusals.py");
+}

@@ -31,9 +31,14 @@ impl HttpServer {
 
     /// Starts a program that serves the local API.
     pub fn serving(aura: Aura, name: &str, arguments: &[&str]) -> Self {
+        Self::under(aura, &[], name, arguments)
+    }
+
+    /// Like [`Self::serving`], as the argument of another program that runs it in its own place.
+    pub fn under(aura: Aura, wrapper: &[&str], name: &str, arguments: &[&str]) -> Self {
         // It must not outlive a killed test.
         let mut command = aura.command_of(Path::new("setpriv"), &["--pdeathsig", "KILL", "--"]);
-        command.arg(program(name)).args(arguments).args(["--port", "0"]);
+        command.args(wrapper).arg(program(name)).args(arguments).args(["--port", "0"]);
         let log =
             std::fs::OpenOptions::new().create(true).append(true).open(aura.log()).expect("the folder can be written");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
@@ -84,6 +89,11 @@ impl HttpServer {
     /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.port)
+    }
+
+    /// The server's log so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.aura.log()).unwrap_or_default()
     }
 
     /// How the server was started, and its files.

@@ -80,7 +80,7 @@ impl Running {
     }
 
     /// Kills the program and its descendants, each by its ID: a killed program does not end its children.
-    fn end_family(&mut self) {
+    pub fn end_family(&mut self) {
         for process in family(self.id()).into_iter().rev() {
             let _ = Command::new("kill").args(["-9", &process.id.to_string()]).stderr(Stdio::null()).status();
         }

@@ -1,3 +1,4 @@
+import { createHmac, webcrypto } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { connect } from '.'
 import { setPreferences } from '../lib/preferences.svelte'
@@ -12,9 +13,13 @@ interface Call {
   asked: RequestInit & { headers: Record<string, string> }
 }
 
-/** The stubbed local API: the requests so far, and the reply to the next. */
+/** The stubbed local API: the requests so far, and the reply to the next. Questions for the proof are kept apart. */
 let calls: Call[]
 let answer: (call: Call) => Response | Promise<Response>
+let questions: Call[]
+/** The token of the server. */
+let known: string
+let prove: (call: Call) => Response | Promise<Response>
 
 const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status })
 const refuses = () => json({ error: { code: 'invalid_request', message: 'This needs the token.' } }, 401)
@@ -36,11 +41,27 @@ function stream() {
 
 const changed: AuraEvent = { type: 'changed', snapshot: readySnapshot() }
 
+/** The proof of a server that knows the token. */
+function honest({ asked }: Call) {
+  const { nonce } = JSON.parse(asked.body as string) as { nonce: string }
+  const proof = createHmac('sha256', known).update(`aura:${location.port}:${nonce}`).digest('hex')
+  return json({ proof })
+}
+
 beforeEach(() => {
   calls = []
   answer = () => json({})
+  questions = []
+  known = 'secret'
+  prove = honest
+  // jsdom has no `crypto.subtle`.
+  vi.stubGlobal('crypto', webcrypto)
   vi.stubGlobal('fetch', (address: string, asked: Call['asked']) => {
     const call = { address, asked }
+    if (address === '../proof') {
+      questions.push(call)
+      return Promise.resolve(prove(call))
+    }
     calls.push(call)
     return Promise.resolve(answer(call))
   })
@@ -102,6 +123,7 @@ describe('the token', () => {
     const states: TokenState[] = []
     const leave = backend.access.watch((state) => states.push(state))
     answer = () => json(readySnapshot())
+    known = 'other'
     await backend.access.signIn('other')
     expect(calls).toHaveLength(1)
     expect(calls[0]).toMatchObject({ address: './rpc/snapshot', asked: { headers: { Authorization: 'Bearer other' } } })
@@ -119,9 +141,10 @@ describe('the token', () => {
     const backend = new HttpBackend()
     const states: TokenState[] = []
     backend.access.watch((state) => states.push(state))
-    answer = refuses
-    await expect(backend.access.signIn('wrong')).rejects.toMatchObject({ message: 'This needs the token.' })
+    known = 'right'
+    await expect(backend.access.signIn('wrong')).rejects.toMatchObject({ message: /isn’t valid/ })
     expect(sessionStorage.getItem(place)).toBeNull()
+    expect(calls).toHaveLength(0)
     answer = () => json(readySnapshot())
     await backend.access.signIn('right')
     answer = refuses
@@ -133,6 +156,7 @@ describe('the token', () => {
   it('that could not be verified is not kept', async () => {
     sessionStorage.clear()
     const backend = new HttpBackend()
+    known = 'right'
     answer = () => Promise.reject(new TypeError('Failed to fetch'))
     await expect(backend.access.signIn('right')).rejects.toMatchObject({ code: 'not_running' })
     expect(sessionStorage.getItem(place)).toBeNull()
@@ -153,6 +177,85 @@ describe('the token', () => {
     await backend.access.signIn('secret')
     await backend.call('doctor', {})
     expect(calls[1]?.asked.headers['Authorization']).toBe('Bearer secret')
+  })
+})
+
+describe('the proof of the server', () => {
+  /** Everything that was sent, apart from random numbers. */
+  const sent = () => JSON.stringify([...calls, ...questions])
+
+  it('comes before the token, and asks with a new random number each time', async () => {
+    const backend = new HttpBackend()
+    await backend.call('doctor', {})
+    await backend.call('doctor', {})
+    const nonces = questions.map(({ asked }) => (JSON.parse(asked.body as string) as { nonce: string }).nonce)
+    expect(nonces).toHaveLength(2)
+    expect(new Set(nonces).size).toBe(2)
+    for (const nonce of nonces) expect(nonce).toMatch(/^[0-9a-f]{64}$/)
+    expect(JSON.stringify(questions)).not.toContain('secret')
+    expect(questions[0]).toMatchObject({ asked: { method: 'POST', redirect: 'error', credentials: 'omit' } })
+  })
+
+  it.each([
+    ['a server with another token', () => ((known = 'new'), honest)],
+    ['a server that says nothing of use', () => () => json({ proof: true })],
+    ['another program', () => () => new Response('<html>', { status: 404 })],
+    ['a program that lets everybody in', () => () => json({})],
+    [
+      'the reply to an earlier question',
+      () => () => json({ proof: createHmac('sha256', 'secret').update('aura:1:0').digest('hex') }),
+    ],
+  ])('is not given by %s, which does not get the token', async (_, other) => {
+    const backend = new HttpBackend()
+    const states: TokenState[] = []
+    backend.access.watch((state) => states.push(state))
+    prove = other()
+    await expect(backend.call('doctor', {})).rejects.toMatchObject({ message: /isn’t valid/ })
+    expect(sent()).not.toContain('secret')
+    expect(calls).toHaveLength(0)
+    expect(states).toEqual(['rejected'])
+    expect(sessionStorage.getItem(place)).toBeNull()
+    await expect(backend.call('doctor', {})).rejects.toBeTruthy()
+    expect(sent()).not.toContain('secret')
+  })
+
+  it('is asked for again when a server is busy or unreachable, and the token is kept', async () => {
+    const backend = new HttpBackend()
+    prove = () => json({ error: { code: 'busy', message: 'Try again in a second.' } }, 429)
+    await expect(backend.call('doctor', {})).rejects.toMatchObject({ code: 'busy' })
+    prove = () => Promise.reject(new TypeError('Failed to fetch'))
+    await expect(backend.call('doctor', {})).rejects.toMatchObject({ code: 'not_running' })
+    expect(calls).toHaveLength(0)
+    prove = honest
+    await backend.call('doctor', {})
+    expect(calls).toHaveLength(1)
+  })
+
+  it('needs a browser that can check it', async () => {
+    vi.stubGlobal('crypto', { getRandomValues: () => new Uint8Array(32) })
+    await expect(new HttpBackend().call('doctor', {})).rejects.toMatchObject({ code: 'internal', message: /This browser can’t/ })
+    expect([...calls, ...questions]).toEqual([])
+    expect(sessionStorage.getItem(place)).toBe('secret')
+  })
+
+  it('lasts as long as the event stream', async () => {
+    const first = stream()
+    answer = first.response
+    const backend = new HttpBackend(quick)
+    const leave = await backend.subscribe(() => undefined)
+    answer = () => json({})
+    const before = questions.length
+    await Promise.all([backend.call('doctor', {}), backend.call('health', {})])
+    expect(questions).toHaveLength(before)
+    // AURA ends, and another program takes its port.
+    const asked = calls.length
+    prove = () => json({ proof: '0'.repeat(64) })
+    first.breakOff()
+    await wait()
+    await expect(backend.call('doctor', {})).rejects.toBeTruthy()
+    expect(calls).toHaveLength(asked)
+    expect(backend.access.state()).toBe('rejected')
+    leave()
   })
 })
 

@@ -1,9 +1,15 @@
-/** The backend in an ordinary browser, over the local API: it serves this page at /app/, and operations and events behind a token. */
+/**
+ * The backend in an ordinary browser, over the local API: it serves this page at /app/, and operations and events behind a token.
+ *
+ * Once AURA has ended, another program may take its port. So the token is sent only while the connection to the server that proved to
+ * know it lasts: a page that lost it asks for the proof again.
+ */
 import type { ErrorCode } from '../generated/ErrorCode'
 import { signIn as de } from '../messages/de/sign-in'
 import { signIn as en } from '../messages/en/sign-in'
 import { language } from '../lib/preferences.svelte'
 import type { Failure } from './failure'
+import { canProve, proveServer } from './proof'
 import { events } from './sse'
 import type { Access, AuraEvent, Backend, OperationName, Request, Response as Result, TokenState } from './types'
 
@@ -38,6 +44,20 @@ function silent(): Failure {
   return { code, message: t.signIn.unreachable }
 }
 
+/** The failure when there is no token, or it is not the server's. */
+function missing(): Failure {
+  const t = words()
+  const code: ErrorCode = 'not_running'
+  return { code, message: t.signIn.rejected }
+}
+
+/** The failure where the browser cannot check the proof: it offers cryptography only to pages that it trusts. */
+function unsupported(): Failure {
+  const t = words()
+  const code: ErrorCode = 'internal'
+  return { code, message: t.signIn.unsupported }
+}
+
 /** The failure in an error response. */
 async function refusal(answer: Response): Promise<Failure> {
   const said: unknown = await answer.json().catch(() => null)
@@ -63,6 +83,10 @@ export class HttpBackend implements Backend {
   #token = kept()
   #state: TokenState = this.#token === null ? 'missing' : 'accepted'
   #watchers = new Set<(state: TokenState) => void>()
+  /** The proof that the server knows the token, asked for or given. */
+  #proof: { token: string; done: Promise<void>; given: boolean } | null = null
+  /** Open event streams. Each shows that the server which gave the proof still runs. */
+  #streams = 0
 
   constructor(private readonly backoff = defaultBackoff) {
     this.access = {
@@ -76,7 +100,7 @@ export class HttpBackend implements Backend {
         try {
           await this.call('snapshot', {})
         } catch (thrown) {
-          this.#token = null
+          this.#forget()
           throw thrown
         }
         keep(token)
@@ -124,6 +148,7 @@ export class HttpBackend implements Backend {
     let wait = this.backoff.initial
     for (;;) {
       if (stream) {
+        this.#streams += 1
         try {
           for await (const data of events(stream)) {
             if (over.aborted) return
@@ -132,8 +157,11 @@ export class HttpBackend implements Backend {
           }
         } catch {
           // The stream broke or ended; it is reopened below.
+        } finally {
+          this.#streams -= 1
         }
         if (over.aborted) return
+        this.#proof = null
         onConnection?.(false)
       }
       // Jitter, so that pages do not reconnect all at once.
@@ -152,32 +180,67 @@ export class HttpBackend implements Backend {
     return answer.body
   }
 
-  /** Sends a request. Rejects with a `Failure` unless the status is 2xx. */
+  /** Sends a request with the token, once the server has proven that it knows it. Rejects with a `Failure` unless the status is 2xx. */
   async #fetch(address: string, asked: RequestInit): Promise<Response> {
     const token = this.#token
-    let answer: Response
+    if (token === null) throw missing()
+    await this.#prove(token)
+    const answer = await this.#send(address, { ...asked, headers: { ...asked.headers, Authorization: `Bearer ${token}` } })
+    if (answer.ok) return answer
+    if (answer.status === 401) this.#reject(token)
+    throw await refusal(answer)
+  }
+
+  async #send(address: string, asked: RequestInit): Promise<Response> {
     try {
-      answer = await fetch(address, {
-        ...asked,
-        headers: { ...asked.headers, Authorization: `Bearer ${token ?? ''}` },
-        cache: 'no-store',
-        credentials: 'omit',
-        redirect: 'error',
-      })
+      return await fetch(address, { ...asked, cache: 'no-store', credentials: 'omit', redirect: 'error' })
     } catch {
+      // Another program may listen there from now on.
+      if (!asked.signal?.aborted) this.#proof = null
       throw silent()
     }
-    if (answer.ok) return answer
-    // Only if the token has not been replaced meanwhile.
-    if (answer.status === 401 && token === this.#token) {
-      this.#forget()
-      this.#become('rejected')
+  }
+
+  /** Waits for the proof that the server knows the token. A proof serves while an event stream is open, else for one request. */
+  async #prove(token: string): Promise<void> {
+    const isKept = this.#proof?.token === token && (!this.#proof.given || this.#streams > 0)
+    if (!isKept) this.#proof = { token, done: this.#askForProof(token), given: false }
+    const proof = this.#proof
+    if (!proof) throw silent()
+    try {
+      await proof.done
+    } catch (thrown) {
+      if (this.#proof === proof) this.#proof = null
+      throw thrown
     }
-    throw await refusal(answer)
+    proof.given = true
+    // The connection was lost, or the token given up, meanwhile.
+    if (this.#proof !== proof || this.#token !== token) throw silent()
+  }
+
+  async #askForProof(token: string): Promise<void> {
+    if (!canProve()) throw unsupported()
+    const proven = await proveServer(token, (body) =>
+      this.#send('../proof', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }),
+    )
+    if (proven === true) return
+    if (proven === false) {
+      this.#reject(token)
+      throw missing()
+    }
+    throw await refusal(proven)
+  }
+
+  /** Asks for the token again, unless it has been replaced meanwhile. */
+  #reject(token: string): void {
+    if (token !== this.#token) return
+    this.#forget()
+    this.#become('rejected')
   }
 
   #forget(): void {
     this.#token = null
+    this.#proof = null
     keep(null)
   }
 

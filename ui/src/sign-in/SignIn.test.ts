@@ -29,7 +29,7 @@ describe('the page in a browser', () => {
   it('rejects a wrong token and accepts the right one', async () => {
     await open('providers', { token: 'right' })
     await show('wrong')
-    expect(screen.getByRole('alert').textContent).toContain('That token isn’t right.')
+    expect(screen.getByRole('alert').textContent).toContain('That token isn’t valid')
     expect(field().value).toBe('')
     await accessible()
     await show(' right ')

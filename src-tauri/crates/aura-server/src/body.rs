@@ -147,14 +147,25 @@ impl Upload {
         })
     }
 
-    /// Frees the memory budget of a rejected request, then reads and discards the rest of its body: most clients read the response only
-    /// after they have sent everything.
-    pub(crate) async fn drain(&self) {
+    /// Frees the memory budget of a rejected request.
+    pub(crate) fn free_memory(&self) {
         drop(self.reserved.lock().take());
+    }
+
+    /// Reads and discards the rest of the body, within limits: most clients read the response only after they have sent everything, and
+    /// expect to use the connection again. Whether the body was read to its end.
+    pub(crate) async fn drain(&self) -> bool {
         let unread = self.unread.lock().take();
-        if let Some(mut incoming) = unread {
-            while incoming.length <= MAX_DRAIN && matches!(incoming.next().await, Ok(Some(Ok(_)))) {}
+        let Some(mut incoming) = unread else { return self.abort_reason.get().is_none() };
+        incoming.deadline = incoming.deadline.min(Instant::now() + self.limits.drain);
+        while incoming.length <= MAX_DRAIN {
+            match incoming.next().await {
+                Ok(Some(Ok(_))) => {}
+                Ok(None) => return true,
+                Ok(Some(Err(_))) | Err(_) => return false,
+            }
         }
+        false
     }
 
     fn put_back(&self, incoming: Option<IncomingBody>) {

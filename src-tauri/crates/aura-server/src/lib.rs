@@ -1,10 +1,11 @@
-//! The local API of the assistant: the guide's routes, routes in the formats of OpenAI and Anthropic, the web UI, events and metrics, behind a guard that
-//! admits only the user who started AURA and programs that have the token.
+//! The local API of the assistant: the guide's routes, routes in the formats of OpenAI and Anthropic, the web UI, events and metrics, behind
+//! a guard that admits only the user who started AURA and programs that have the token.
 
 mod anthropic;
 mod body;
 pub mod bootstrap;
 mod chat_stream;
+mod descriptors;
 mod environment;
 mod error;
 mod extract;
@@ -99,6 +100,7 @@ pub fn router(api: LocalApi) -> Router {
         .merge(anthropic::routes())
         .merge(openapi::routes())
         .merge(web_ui::routes())
+        .merge(guard::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(api.clone(), guard::protect))

@@ -11,6 +11,8 @@ pub struct ServerLimits {
     pub body_idle: Duration,
     /// Longest time for a whole request body. Default 60 s.
     pub body_total: Duration,
+    /// Longest time to read the rest of a request body that nobody needs any more. Default 15 s.
+    pub drain: Duration,
     /// From the request head to the response head. Default 240 s: three services, each with its own timeout of a minute, and a margin.
     pub response_start: Duration,
     /// Longest time in which the client accepts no byte of the response. Default 30 s.
@@ -27,6 +29,7 @@ impl Default for ServerLimits {
             header_read: Duration::from_secs(15),
             body_idle: Duration::from_secs(10),
             body_total: Duration::from_secs(60),
+            drain: Duration::from_secs(15),
             response_start: Duration::from_secs(240),
             write_stall: Duration::from_secs(30),
             keep_alive: Duration::from_secs(15),
@@ -46,6 +49,7 @@ impl ServerLimits {
             header_read: self.header_read.mul_f64(factor),
             body_idle: self.body_idle.mul_f64(factor),
             body_total: self.body_total.mul_f64(factor),
+            drain: self.drain.mul_f64(factor),
             response_start: self.response_start.mul_f64(factor),
             write_stall: self.write_stall.mul_f64(factor),
             keep_alive: self.keep_alive.mul_f64(factor),

@@ -14,7 +14,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
 
 use crate::anthropic::{self, MessageErrorBody};
 use crate::openai::{self, ApiErrorBody};
-use crate::{LocalApi, ProblemBody, routes};
+use crate::{LocalApi, ProblemBody, guard, routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -22,8 +22,11 @@ use crate::{LocalApi, ProblemBody, routes};
         title = "AURA",
         description = "AURA's local API: one address in front of every AI provider, with failover when a provider is down, slow, out of \
                        quota or has retired a model. Where the operating system reports the user of a connection, programs of the user \
-                       who started AURA need no token. All others send the content of the file `api-token` in AURA's data folder as \
-                       `Authorization: Bearer …`. `/chat` and `/process` stream server-sent events when the request has \
+                       who started AURA need no token, and whatever key they send is ignored. All others, web pages that send a key, \
+                       and requests that a proxy passes on (`Via`, `Forwarded`, `X-Forwarded-…`, `X-Real-IP`) need the content of the \
+                       file `api-token` in AURA's data folder as `Authorization: Bearer …`, `X-Api-Key` or `Api-Key`. AURA makes a new \
+                       token at each start: read the file again when the connection was lost, and let the server prove itself with \
+                       `POST /proof` before you send a token that you kept. `/chat` and `/process` stream server-sent events when the request has \
                        `Accept: text/event-stream`."
     ),
     tags(
@@ -61,6 +64,7 @@ use crate::{LocalApi, ProblemBody, routes};
         routes::state::health,
         routes::state::metrics,
         routes::events::events,
+        guard::proof::prove,
         description,
         page,
     ),
@@ -100,7 +104,8 @@ struct TokenSecurity;
 impl Modify for TokenSecurity {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let mut token = Http::new(HttpAuthScheme::Bearer);
-        token.description = Some("The content of the file `api-token` in AURA's data folder".to_owned());
+        token.description =
+            Some("The content of the file `api-token` in AURA's data folder, new at each start".to_owned());
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(token));
         let no_scopes: [&str; 0] = [];
@@ -231,6 +236,7 @@ mod tests {
             include_str!("openai/mod.rs"),
             include_str!("anthropic/mod.rs"),
             include_str!("openapi.rs"),
+            include_str!("guard/proof.rs"),
         ];
         let served = sources.iter().flat_map(|source| source.split(".route(\"").skip(1));
         let served = served.filter_map(|rest| rest.split('"').next()).map(|path| path.replace("{*", "{"));

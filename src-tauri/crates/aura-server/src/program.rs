@@ -30,11 +30,11 @@ pub async fn run(options: ServerOptions) -> Result<()> {
     let address = listener.local_addr().map_err(Error::internal)?;
     let bootstrap = bootstrap(sandbox).await?;
     let data = bootstrap.data.clone();
-    let token = tokio::task::spawn_blocking(move || Token::open(&data)).await.map_err(Error::internal)??;
+    let token = tokio::task::spawn_blocking(move || Token::create(&data)).await.map_err(Error::internal)??;
     let token_file = token.file().display().to_string();
     bootstrap.assistant.start_background().await;
     println!("AURA is listening on http://{address}");
-    eprintln!("Your own programs need no token. Others must send the one in {token_file}.");
+    eprintln!("Your own programs need no token. Others must send the one in {token_file}, which is new at each start.");
     let shutdown = CancellationToken::new();
     let cancel = shutdown.clone();
     tokio::spawn(async move {

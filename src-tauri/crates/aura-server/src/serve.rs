@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use aura_core::error::{Error, ErrorCode, Result};
@@ -13,17 +12,15 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use crate::guard::{Caller, ConnectionLimiter};
 use crate::write_timeout::WriteTimeout;
-use crate::{LocalApi, ServerLimits, router};
+use crate::{LocalApi, ServerLimits, descriptors, router};
 
-/// User lookups in flight; further connections wait in the accept queue.
-const MAX_LOOKUPS: usize = 64;
 /// The largest request head, bytes.
 const MAX_HEAD_SIZE: usize = 64 * 1024;
 /// Attempts to find a free port that is free on both addresses.
@@ -101,6 +98,7 @@ fn port_error(port: u16, cause: &io::Error) -> Error {
 /// Serves the local API until `shutdown` is cancelled and the requests in flight have finished, or the grace period of
 /// [`ServerLimits`] is over. No task is left when this returns or is dropped.
 pub async fn serve(listener: Listener, api: LocalApi, shutdown: CancellationToken) {
+    descriptors::raise_limit();
     let (closing, limits) = (api.closing.clone(), api.limits);
     accept_loop(listener, router(api), closing, shutdown, limits).await;
 }
@@ -115,11 +113,10 @@ async fn accept_loop(
     let (tasks, abort) = (TaskTracker::new(), CancellationToken::new());
     let _abort_on_drop = abort.clone().drop_guard();
     let limiter = ConnectionLimiter::default();
-    let lookups = Arc::new(Semaphore::new(MAX_LOOKUPS));
     loop {
         let lookup = tokio::select! {
             () = shutdown.cancelled() => break,
-            permit = lookups.clone().acquire_owned() => permit.ok(),
+            permit = limiter.acquire_lookup() => permit,
         };
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -193,6 +190,7 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use axum::routing::get;

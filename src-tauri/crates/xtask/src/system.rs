@@ -22,8 +22,10 @@ const BUILD: &[&str] = &[
 /// Packages for the offline provider: speech synthesis, speech recognition and text recognition on this computer.
 const OFFLINE: &[&str] = &["espeak-ng", "pocketsphinx", "pocketsphinx-en-us", "tesseract-ocr"];
 
-/// Packages to test: a display, a sound server and a key store that need no desktop, and tools that control and observe them.
+/// Packages to test: a display, a sound server and a key store that need no desktop, a browser, and tools that control and observe them.
 const TEST: &[&str] = &[
+    "chromium",
+    "chromium-driver",
     "curl",
     "dbus",
     "fonts-dejavu-core",
@@ -56,6 +58,8 @@ const OFFLINE_PROGRAMS: &[&str] = &["espeak-ng", "pocketsphinx_continuous", "tes
 const TEST_PROGRAMS: &[&str] = &[
     "Xvfb",
     "WebKitWebDriver",
+    "chromedriver",
+    "chromium",
     "convert",
     "curl",
     "dbus-daemon",

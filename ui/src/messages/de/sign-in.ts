@@ -10,9 +10,9 @@ export const signIn: typeof english = {
   wherePrinted: 'zeigt, wo der liegt.',
   open: 'Anmelden',
   opening: 'Anmeldung läuft …',
-  rejected:
-    'Das Token ist ungültig. Kopiere die ganze Zeile aus der Datei. Für ein neues Token lösche die Datei und starte AURA neu.',
+  rejected: 'Das Token ist ungültig: Jeder Start von AURA erzeugt ein neues. Kopiere noch einmal die ganze Zeile aus der Datei.',
   unreachable: 'AURA reagiert nicht. Starte AURA oder „aura serve“ und versuche es noch einmal.',
+  unsupported: 'Dieser Browser kann nicht prüfen, ob AURA antwortet. Öffne AURA in einem aktuellen Chrome, Firefox oder Edge.',
   unexpected: (status: string) => `AURA antwortete mit Status ${status}. Einzelheiten stehen im Protokoll.`,
   lost: 'Verbindung unterbrochen, wird wiederhergestellt … Diese Seite ist vielleicht nicht aktuell.',
   back: 'Wieder verbunden.',

@@ -101,7 +101,7 @@ impl Turns {
         }
     }
 
-    /// Runs a turn and waits for its end. The record of a failed turn holds its error.
+    /// Runs a turn and waits for its end. The record of a failed turn holds its error. Dropping the future stops the turn.
     ///
     /// # Errors
     /// When the program ends before the turn does.
@@ -193,14 +193,26 @@ impl TurnOwner {
         let task = tokio::spawn({
             let turn = turn.clone();
             async move {
-                let record = turn.run().await;
-                if let Some(done) = done {
-                    let _ = done.send(record);
-                }
+                let Some(done) = done else { return drop(turn.run().await) };
+                run_for_caller(&turn, done).await;
             }
         });
         self.current = Some(RunningTurn { turn, task, pressed: Instant::now() });
     }
+}
+
+/// Runs a turn whose caller waits for the record. A caller that leaves stops it.
+async fn run_for_caller(turn: &Turn, mut done: oneshot::Sender<TurnRecord>) {
+    let mut run = std::pin::pin!(turn.run());
+    let record = tokio::select! {
+        biased;
+        record = run.as_mut() => record,
+        () = done.closed() => {
+            turn.stop();
+            run.await
+        }
+    };
+    let _ = done.send(record);
 }
 
 impl Turn {

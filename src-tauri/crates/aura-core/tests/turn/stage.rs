@@ -182,3 +182,19 @@ async fn a_retry_takes_a_new_screenshot_unless_the_settings_forbid_it() {
     assert_eq!(api::retry(&harness.assistant, retry()).await.unwrap().seen, None);
     assert_eq!(harness.ports.screen.captures.load(Ordering::SeqCst), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_ends_when_its_caller_leaves() {
+    let mut harness = Harness::new().await;
+    harness.sandbox.add_fault(aura_sandbox::Fault::new(aura_sandbox::FaultKind::Silent));
+    let assistant = harness.assistant.clone();
+    let asked = tokio::spawn(async move {
+        let question = Ask { text: "Does anybody wait for this?".into(), speech: Speech::None, ..Ask::default() };
+        api::ask(&assistant, question).await
+    });
+    harness.next(|event| matches!(event, Event::Stage { stage: Stage::Thinking, .. }).then_some(())).await;
+    asked.abort();
+    let record = harness.done().await;
+    assert_eq!(record.error.unwrap().code, ErrorCode::Cancelled);
+    assert_eq!(harness.assistant.snapshot().stage, Stage::Idle);
+}

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Caller;
-use crate::Problem;
+use crate::{Problem, descriptors};
 
-/// Concurrent connections; further ones wait.
+/// Most concurrent connections; further ones wait. Fewer where the limit of open files leaves no room for them.
 const MAX_CONNECTIONS: usize = 1_024;
-/// Concurrent connections of other users of this computer, most of which are rejected; further ones are closed. A limit of their own
+/// Most concurrent connections of other users of this computer, most of which are rejected; further ones are closed. A limit of their own
 /// keeps other users from locking the owner out.
 const MAX_CONNECTIONS_OF_OTHER_USERS: usize = 64;
+/// Most connections whose user is not yet known, or that wait for a permit; further ones wait in the accept queue.
+const MAX_LOOKUPS: usize = 64;
 /// Concurrent requests.
 const MAX_REQUESTS: usize = 256;
 /// Concurrent endless streams. They have a limit of their own so that they take no permits from other requests.
@@ -26,18 +28,26 @@ const BODY_BUDGET: usize = 512;
 pub(crate) struct ConnectionLimiter {
     own: Arc<Semaphore>,
     other_users: Arc<Semaphore>,
+    lookups: Arc<Semaphore>,
 }
 
 impl Default for ConnectionLimiter {
     fn default() -> Self {
+        let most = descriptors::connections(MAX_CONNECTIONS);
         Self {
-            own: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-            other_users: Arc::new(Semaphore::new(MAX_CONNECTIONS_OF_OTHER_USERS)),
+            own: Arc::new(Semaphore::new(most)),
+            other_users: Arc::new(Semaphore::new(MAX_CONNECTIONS_OF_OTHER_USERS.min(most / 4))),
+            lookups: Arc::new(Semaphore::new(MAX_LOOKUPS.min(most / 4))),
         }
     }
 }
 
 impl ConnectionLimiter {
+    /// Waits for a permit to accept a connection, which is held until its user is known and it has a permit of its own.
+    pub(crate) async fn acquire_lookup(&self) -> Option<OwnedSemaphorePermit> {
+        self.lookups.clone().acquire_owned().await.ok()
+    }
+
     /// Waits for a permit. For other users of this computer it does not wait: `None` when none is left.
     pub(crate) async fn acquire(&self, caller: Caller) -> Option<OwnedSemaphorePermit> {
         if caller.is_other_user() {

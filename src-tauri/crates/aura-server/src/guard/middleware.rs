@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, SizeHint};
@@ -33,32 +33,53 @@ pub(crate) async fn protect(State(api): State<LocalApi>, request: Request, next:
         upload: None,
         permit: None,
     };
-    let response = respond(&api, request, next, &mut guard).await.unwrap_or_else(IntoResponse::into_response);
+    let response = respond(&api, request, next, &mut guard).await;
     guard.status = Some(response.status());
     response.map(|body| Body::new(GuardedBody { body, _guard: guard }))
 }
 
-async fn respond(
-    api: &LocalApi,
-    mut request: Request,
-    next: Next,
-    guard: &mut RequestGuard,
-) -> Result<Response, Problem> {
-    super::authorize(api, &mut request)?;
-    guard.permit = Some(api.limiter.acquire(request.uri().path())?);
-    request.extensions_mut().insert(ArrivedAt(guard.arrived));
+async fn respond(api: &LocalApi, request: Request, next: Next, guard: &mut RequestGuard) -> Response {
+    // A client that waits for permission to send its body sends none after a refusal.
+    let awaits_permission = request.headers().contains_key(header::EXPECT);
     let upload = Upload::new(api.limiter.body_budget(), api.limits);
     guard.upload = Some(upload.clone());
     let request = request.map(|body| upload.limit(body));
+    let response = match admit(api, request, guard) {
+        Ok(request) => run(api, request, next, &upload).await.unwrap_or_else(IntoResponse::into_response),
+        Err(refusal) => {
+            if awaits_permission {
+                return closing(refusal.into_response());
+            }
+            refusal.into_response()
+        }
+    };
+    if !response.status().is_success() {
+        upload.free_memory();
+    }
+    // The next request on the connection begins where this body ends.
+    if upload.drain().await { response } else { closing(response) }
+}
+
+/// Lets the request in, with a permit, or refuses it without reading its body.
+fn admit(api: &LocalApi, mut request: Request, guard: &mut RequestGuard) -> Result<Request, Problem> {
+    super::authorize(api, &mut request)?;
+    guard.permit = Some(api.limiter.acquire(request.uri().path())?);
+    request.extensions_mut().insert(ArrivedAt(guard.arrived));
+    Ok(request)
+}
+
+async fn run(api: &LocalApi, request: Request, next: Next, upload: &Upload) -> Result<Response, Problem> {
     let response = tokio::time::timeout(api.limits.response_start, next.run(request)).await.map_err(|_| {
         Problem::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "The request took longer than AURA waits. Try again.")
     })?;
     // A route sees an aborted body only as a read error; the upload knows the reason.
-    let response = upload.problem().map_or(response, IntoResponse::into_response);
-    if !response.status().is_success() {
-        upload.drain().await;
-    }
-    Ok(response)
+    Ok(upload.problem().map_or(response, IntoResponse::into_response))
+}
+
+/// Tells the client to send its next request on a new connection.
+fn closing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The label of a method in the metrics. Unknown methods share one label: clients could invent any number of them.

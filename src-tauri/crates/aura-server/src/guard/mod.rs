@@ -3,26 +3,30 @@
 //!
 //! A request must name this server as its host and, if it comes from a web page, that page must be one of this server's. Its caller must
 //! then send the token or, as the operating system reports, be the user who started AURA.
+//!
+//! The operating system vouches for the program at the other end of the connection. A program of the same user is let in with any key, as
+//! many cannot do without one. A proxy or a browser calls for others: then a key must be the token, and behind a proxy there must be one.
 
+mod headers;
 mod limiters;
 mod middleware;
 mod peer_uid;
+pub(crate) mod proof;
 mod token;
 
 use std::net::SocketAddr;
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 
 use crate::{LocalApi, Problem};
+use headers::{Key, SEC_FETCH_SITE, is_from_browser, is_proxied, single};
 
 pub(crate) use limiters::{ConnectionLimiter, RequestLimiter};
 pub(crate) use middleware::{ArrivedAt, protect};
+pub(crate) use proof::routes;
 pub use token::Token;
-
-/// The header in which a browser reports how the page of a request relates to the server.
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The peer of a connection, looked up once when the connection is accepted.
 #[derive(Debug, Clone, Copy)]
@@ -54,8 +58,8 @@ enum Admission {
     Token,
     /// The operating system reports that its caller is the user who started AURA.
     SameUser,
-    /// It is for a file of the web UI. The page asks for the token: a browser sends none when a user opens a URL.
-    WebUiFile,
+    /// It needs no token, because the response contains nothing of the user's.
+    Public,
 }
 
 /// An extractor for routes that always need the token, because they give access to the microphone, the screen and the keys.
@@ -88,7 +92,7 @@ fn authorize(api: &LocalApi, request: &mut Request) -> Result<(), Problem> {
 fn admit(token: &Token, caller: Option<Caller>, request: &Request) -> Result<Admission, Problem> {
     let headers = request.headers();
     let Some(caller) = caller else { return Err(token_required()) };
-    let host = single(headers, header::HOST)?;
+    let host = single(headers, "host")?;
     // A request line with an absolute URL names a host of its own.
     let authority = request.uri().authority().map(|authority| authority.as_str());
     if !host.is_some_and(|host| is_own_host(host, caller.port))
@@ -99,7 +103,7 @@ fn admit(token: &Token, caller: Option<Caller>, request: &Request) -> Result<Adm
             format!("AURA answers only under its own address. Use http://localhost:{}.", caller.port),
         ));
     }
-    let origin = single(headers, header::ORIGIN)?;
+    let origin = single(headers, "origin")?;
     let is_own_origin =
         |origin: &str| origin.strip_prefix("http://").is_some_and(|host| is_own_host(host, caller.port));
     if !origin.is_none_or(is_own_origin) {
@@ -108,42 +112,30 @@ fn admit(token: &Token, caller: Option<Caller>, request: &Request) -> Result<Adm
     if !matches!(single(headers, SEC_FETCH_SITE)?, None | Some("same-origin" | "none")) {
         return Err(forbidden("forbidden_origin", "Other websites may not call AURA."));
     }
-    match single(headers, header::AUTHORIZATION)? {
-        // A wrong token is rejected even for the same user: it is a mistake that the caller should notice.
-        Some(value) => match value.split_once(' ') {
-            Some((scheme, value))
-                if scheme.eq_ignore_ascii_case("bearer") && token.matches(value.trim().as_bytes()) =>
-            {
-                Ok(Admission::Token)
-            }
-            _ => Err(unauthorized(
-                "The token is wrong. If you are the user who started AURA, leave it out. Otherwise send the content of the file \
-                 `api-token` in AURA's data folder as `Authorization: Bearer …`.",
-            )),
-        },
-        None if caller.same_user => Ok(Admission::SameUser),
-        None if is_web_ui_file(request) => Ok(Admission::WebUiFile),
-        None => Err(token_required()),
+    let is_proxied = is_proxied(headers);
+    match headers::key(headers, token)? {
+        Key::Token => Ok(Admission::Token),
+        Key::Other if caller.same_user && !is_proxied && !is_from_browser(headers) => Ok(Admission::SameUser),
+        // A page or a proxy that sends a wrong token should notice.
+        Key::Other => Err(unauthorized(
+            "The token is wrong. AURA makes a new one at each start: send the content of the file `api-token` in AURA's data folder as \
+             `Authorization: Bearer …`.",
+        )),
+        Key::None if caller.same_user && !is_proxied => Ok(Admission::SameUser),
+        Key::None if is_web_ui_file(request) || proof::is_asked_for(request) => Ok(Admission::Public),
+        Key::None if is_proxied => Err(unauthorized(
+            "A request through a proxy needs the token. Send the content of the file `api-token` in AURA's data folder as \
+             `Authorization: Bearer …`.",
+        )),
+        Key::None => Err(token_required()),
     }
 }
 
-/// Whether a request is for a file of the web UI. These files are part of the program and contain nothing of the user's.
+/// Whether a request is for a file of the web UI. These files are part of the program. Their page asks for the token: a browser sends none
+/// when a user opens a URL.
 fn is_web_ui_file(request: &Request) -> bool {
     let path = request.uri().path();
     request.method() == Method::GET && (path == "/app" || (path.starts_with("/app/") && path != "/app/events"))
-}
-
-/// The only value of a header. A repeated header is rejected: proxies and servers may read different ones (request smuggling).
-fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Problem> {
-    let mut values = headers.get_all(&name).iter();
-    let first = values.next();
-    if values.next().is_some() {
-        return Err(Problem::bad_request(format!("The header `{name}` appears more than once. Send it once.")));
-    }
-    first
-        .map(|value| value.to_str())
-        .transpose()
-        .map_err(|_| Problem::bad_request(format!("The header `{name}` contains characters that are not allowed.")))
 }
 
 /// Whether a `host:port` is one of this server's.

@@ -5,11 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use aura_core::error::{Error, Result};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 /// The file in the data folder.
 const FILE: &str = "api-token";
-/// The name of the file in older versions.
+/// The name of the file in older versions, whose token stayed the same for ever.
 const OLD_FILE: &str = "door-token";
 
 /// The token of the local API: 64 hexadecimal digits.
@@ -20,30 +22,17 @@ pub struct Token {
 }
 
 impl Token {
-    /// Reads the token in the data folder, or creates one. The file is readable by its owner only; a token in a file that others can read
-    /// is replaced. Blocks on the disk.
+    /// Makes a new token and writes it to its file in the data folder, which only its owner can read. A server that ended leaves nothing of
+    /// use to whoever takes its port or finds its token. Blocks on the disk.
     ///
     /// # Errors
-    /// When the file cannot be read or written.
-    pub fn open(data: &Path) -> Result<Self> {
+    /// When the file cannot be written.
+    pub fn create(data: &Path) -> Result<Self> {
         let file = data.join(FILE);
-        let old = data.join(OLD_FILE);
-        if !file.exists() && old.exists() {
-            // The old token stays valid, so programs that use it keep working.
-            let _ = fs::rename(&old, &file);
-        }
-        let failed = |cause: std::io::Error| Error::storage("save the token of the local API", cause);
-        match fs::read_to_string(&file) {
-            Ok(secret) if secret.trim().len() == 64 && is_private(&file).map_err(failed)? => {
-                return Ok(Self { secret: secret.trim().to_owned(), file });
-            }
-            Ok(_) => {}
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
-            Err(cause) => return Err(failed(cause)),
-        }
         // Two random UUIDs: 244 random bits.
         let secret = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        write(&file, &secret).map_err(failed)?;
+        write(&file, &secret).map_err(|cause| Error::storage("save the token of the local API", cause))?;
+        let _ = fs::remove_file(data.join(OLD_FILE));
         Ok(Self { secret, file })
     }
 
@@ -56,18 +45,12 @@ impl Token {
     pub(crate) fn matches(&self, value: &[u8]) -> bool {
         self.secret.as_bytes().ct_eq(value).into()
     }
-}
 
-fn is_private(file: &Path) -> std::io::Result<bool> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        Ok(fs::metadata(file)?.permissions().mode() & 0o077 == 0)
-    }
-    #[cfg(not(unix))]
-    {
-        // The data folder is in the user's own profile.
-        fs::metadata(file).map(|_| true)
+    /// The HMAC-SHA256 of a message under the token, in hexadecimal digits.
+    pub(crate) fn sign(&self, message: &str) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()) else { unreachable!() };
+        mac.update(message.as_bytes());
+        mac.finalize().into_bytes().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 }
 
@@ -90,36 +73,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_survives_a_restart_and_nothing_else_matches() {
+    fn every_server_has_a_token_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
-        let token = Token::open(folder.path()).unwrap();
-        let again = Token::open(folder.path()).unwrap();
-        assert!(again.matches(token.secret.as_bytes()));
-        assert!(!again.matches(b"") && !again.matches(&token.secret.as_bytes()[1..]));
-        assert!(!again.matches(token.secret.replace(&token.secret[..1], "_").as_bytes()));
-    }
-
-    #[test]
-    fn a_token_file_with_the_old_name_is_renamed_and_stays_valid() {
-        let folder = tempfile::tempdir().unwrap();
-        let token = Token::open(folder.path()).unwrap();
-        fs::rename(token.file(), folder.path().join(OLD_FILE)).unwrap();
-        let migrated = Token::open(folder.path()).unwrap();
-        assert!(migrated.matches(token.secret.as_bytes()));
+        fs::write(folder.path().join(OLD_FILE), "0".repeat(64)).unwrap();
+        let token = Token::create(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(token.file()).unwrap(), token.secret);
+        let next = Token::create(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(token.file()).unwrap(), next.secret);
+        assert!(next.matches(next.secret.as_bytes()) && !next.matches(token.secret.as_bytes()));
+        assert!(!next.matches(b"") && !next.matches(&next.secret.as_bytes()[1..]));
+        assert!(!next.matches(&[b"0".repeat(64), next.secret.clone().into_bytes()].concat()));
         assert!(!folder.path().join(OLD_FILE).exists());
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_token_that_other_users_can_read_is_replaced() {
+    fn only_the_owner_can_read_the_file() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let token = Token::open(folder.path()).unwrap();
-        let mode = || fs::metadata(token.file()).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(), 0o600);
-        fs::set_permissions(token.file(), fs::Permissions::from_mode(0o644)).unwrap();
-        let next = Token::open(folder.path()).unwrap();
-        assert!(!next.matches(token.secret.as_bytes()));
-        assert_eq!(mode(), 0o600);
+        let file = folder.path().join(FILE);
+        fs::write(&file, "0".repeat(64)).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        Token::create(folder.path()).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_signature_is_hmac_sha256() {
+        // Test case 2 of RFC 4231.
+        let token = Token { secret: "Jefe".into(), file: PathBuf::new() };
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(token.sign("what do ya want for nothing?"), expected);
     }
 }

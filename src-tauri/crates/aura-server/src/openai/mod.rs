@@ -22,7 +22,7 @@ use std::sync::Arc;
 use aura_core::error::Error;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -50,7 +50,13 @@ pub(crate) async fn convert_errors(request: Request, next: Next) -> Response {
     let is_openai = request.uri().path().starts_with("/v1/");
     let response = next.run(request).await;
     match response.extensions().get::<Arc<Problem>>() {
-        Some(problem) if is_openai => ApiError::from(Problem::clone(problem)).into_response(),
+        Some(problem) if is_openai => {
+            let mut converted = ApiError::from(Problem::clone(problem)).into_response();
+            if let Some(close) = response.headers().get(header::CONNECTION) {
+                converted.headers_mut().insert(header::CONNECTION, close.clone());
+            }
+            converted
+        }
         _ => response,
     }
 }
