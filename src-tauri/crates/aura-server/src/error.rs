@@ -6,7 +6,9 @@ use aura_core::error::{Error, ErrorCode, ErrorDetail};
 use aura_providers::FailureKind;
 use aura_router::Attempt;
 use axum::Json;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -170,5 +172,28 @@ impl IntoResponse for Problem {
         // `openai::convert_errors` reads this to send the error in OpenAI's format.
         response.extensions_mut().insert(Arc::new(self));
         response
+    }
+}
+
+/// Answers a request, and converts an error of the guard, the limits and the fallback routes to the format of the routes that `is_ours`
+/// selects by their path.
+pub(crate) async fn convert_problem(
+    request: Request,
+    next: Next,
+    is_ours: impl Fn(&str) -> bool,
+    to_response: impl Fn(Problem) -> Response,
+) -> Response {
+    let is_ours = is_ours(request.uri().path());
+    let response = next.run(request).await;
+    match response.extensions().get::<Arc<Problem>>() {
+        Some(problem) if is_ours => {
+            let mut converted = to_response(Problem::clone(problem));
+            // Set when the connection cannot be used again.
+            if let Some(close) = response.headers().get(header::CONNECTION) {
+                converted.headers_mut().insert(header::CONNECTION, close.clone());
+            }
+            converted
+        }
+        _ => response,
     }
 }

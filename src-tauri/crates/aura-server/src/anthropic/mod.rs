@@ -10,8 +10,6 @@ mod reply;
 mod request;
 mod stream;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -20,7 +18,8 @@ use axum::routing::post;
 use error::MessageError;
 pub(crate) use error::MessageErrorBody;
 
-use crate::{LocalApi, Problem};
+use crate::LocalApi;
+use crate::error::convert_problem;
 
 /// The routes under `/v1/messages`.
 pub(crate) fn routes() -> Router<LocalApi> {
@@ -31,11 +30,6 @@ pub(crate) fn routes() -> Router<LocalApi> {
 
 /// Middleware that converts errors of the guard, the limits and the fallback routes under `/v1/messages` to Anthropic's format.
 pub(crate) async fn convert_errors(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_ours = path == "/v1/messages" || path.starts_with("/v1/messages/");
-    let response = next.run(request).await;
-    match response.extensions().get::<Arc<Problem>>() {
-        Some(problem) if is_ours => MessageError::from(Problem::clone(problem)).into_response(),
-        _ => response,
-    }
+    let is_ours = |path: &str| path == "/v1/messages" || path.starts_with("/v1/messages/");
+    convert_problem(request, next, is_ours, |problem| MessageError::from(problem).into_response()).await
 }

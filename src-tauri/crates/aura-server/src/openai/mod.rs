@@ -17,18 +17,17 @@ mod stream;
 mod subtitles;
 pub(crate) mod transcriptions;
 
-use std::sync::Arc;
-
 use aura_core::error::Error;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::de::DeserializeOwned;
 
-use crate::{LocalApi, Problem, body, shortened};
+use crate::error::convert_problem;
+use crate::{LocalApi, body, shortened};
 pub(crate) use error::{ApiError, ApiErrorBody};
 pub(crate) use model_name::plan;
 pub(crate) use request::{decode_image, is_tool_name};
@@ -47,18 +46,8 @@ pub(crate) fn routes() -> Router<LocalApi> {
 
 /// Middleware that converts errors of the guard, the limits and the fallback routes under `/v1/` to OpenAI's format.
 pub(crate) async fn convert_errors(request: Request, next: Next) -> Response {
-    let is_openai = request.uri().path().starts_with("/v1/");
-    let response = next.run(request).await;
-    match response.extensions().get::<Arc<Problem>>() {
-        Some(problem) if is_openai => {
-            let mut converted = ApiError::from(Problem::clone(problem)).into_response();
-            if let Some(close) = response.headers().get(header::CONNECTION) {
-                converted.headers_mut().insert(header::CONNECTION, close.clone());
-            }
-            converted
-        }
-        _ => response,
-    }
+    convert_problem(request, next, |path| path.starts_with("/v1/"), |problem| ApiError::from(problem).into_response())
+        .await
 }
 
 /// Deserializes a JSON body of at most `limit` bytes, and gives its length in bytes.
