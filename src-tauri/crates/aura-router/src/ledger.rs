@@ -14,7 +14,7 @@ pub trait Ledger: Send + Sync {
     /// Appends attempts, in one write.
     ///
     /// # Errors
-    /// When they could not be stored; they are then missing from the ledger, and a warning is logged.
+    /// When none of them could be stored; they are then written later.
     async fn add(&self, entries: &[LedgerEntry]) -> Result<(), LedgerError>;
 
     /// Totals per day, provider and service, from the day `from` (in this computer's time zone) to today.

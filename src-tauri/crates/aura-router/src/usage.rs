@@ -2,21 +2,27 @@
 //!
 //! Recording an attempt never waits for the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use aura_providers::Service;
 use jiff::civil::Date;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::Attempt;
 use crate::cost::today;
-use crate::ledger::{DailyUsage, Ledger, LedgerEntry, UsageTotals};
+use crate::ledger::{DailyUsage, Ledger, LedgerEntry, LedgerError, UsageTotals};
 
 /// Entries that may wait for the ledger. Further ones are dropped with a warning; the totals in memory still count them.
 const QUEUE: usize = 4_096;
+/// The first wait after the ledger failed. Each further failure doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// The most entries of one write.
 const BATCH: usize = 64;
 
@@ -66,32 +72,18 @@ enum LedgerCommand {
     Flush(oneshot::Sender<()>),
 }
 
+impl LedgerCommand {
+    fn is_flush(&self) -> bool {
+        matches!(self, Self::Flush(_))
+    }
+}
+
 impl UsageTracker {
     /// Starts the task that writes to the ledger; without one, the totals are kept in memory only. The task ends when the last
     /// clone is dropped and every recorded attempt is written. Must be called on a Tokio runtime.
     pub fn start(ledger: Option<Arc<dyn Ledger>>) -> Self {
-        let (to_ledger, mut commands) = mpsc::channel(QUEUE);
-        tokio::spawn(async move {
-            let mut batch = Vec::with_capacity(BATCH);
-            while commands.recv_many(&mut batch, BATCH).await > 0 {
-                let (mut entries, mut flushes) = (Vec::new(), Vec::new());
-                for command in batch.drain(..) {
-                    match command {
-                        LedgerCommand::Append(entry) => entries.push(*entry),
-                        LedgerCommand::Flush(done) => flushes.push(done),
-                    }
-                }
-                if !entries.is_empty()
-                    && let Some(ledger) = &ledger
-                    && let Err(error) = ledger.add(&entries).await
-                {
-                    tracing::warn!(%error, count = entries.len(), "cannot write attempts to the ledger");
-                }
-                for done in flushes {
-                    let _ = done.send(());
-                }
-            }
-        });
+        let (to_ledger, commands) = mpsc::channel(QUEUE);
+        tokio::spawn(write(ledger, commands));
         Self { totals: Arc::default(), to_ledger }
     }
 
@@ -122,7 +114,8 @@ impl UsageTracker {
         }
     }
 
-    /// Waits until every attempt recorded before this call is written to the ledger.
+    /// Waits until every attempt recorded before this call is written to the ledger. While the ledger fails, the attempts are kept and
+    /// written later, and this goes on waiting.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
         if self.to_ledger.send(LedgerCommand::Flush(done)).await.is_ok() {
@@ -153,5 +146,130 @@ impl UsageTracker {
         }
         report.lines = lines.into_values().collect();
         report
+    }
+}
+
+/// Writes entries to the ledger until every sender is gone. Entries that cannot be written are kept and written later.
+async fn write(ledger: Option<Arc<dyn Ledger>>, mut commands: mpsc::Receiver<LedgerCommand>) {
+    let mut unwritten: VecDeque<LedgerEntry> = VecDeque::new();
+    let mut flushes = Vec::new();
+    let mut batch = Vec::with_capacity(BATCH);
+    let (mut wait, mut retry_at) = (FIRST_WAIT, Instant::now());
+    loop {
+        let received = if unwritten.is_empty() {
+            commands.recv_many(&mut batch, BATCH).await
+        } else {
+            // The ledger failed. What arrives meanwhile is written with the rest.
+            timeout_at(retry_at, commands.recv_many(&mut batch, BATCH)).await.unwrap_or(usize::MAX)
+        };
+        // A flush is worth an attempt at once; a new entry is not.
+        let is_due = unwritten.is_empty() || Instant::now() >= retry_at || batch.iter().any(LedgerCommand::is_flush);
+        for command in batch.drain(..) {
+            match command {
+                LedgerCommand::Append(entry) => unwritten.push_back(*entry),
+                LedgerCommand::Flush(done) => flushes.push(done),
+            }
+        }
+        let surplus = unwritten.len().saturating_sub(QUEUE);
+        if surplus > 0 {
+            unwritten.drain(..surplus);
+            tracing::warn!(count = surplus, "attempts are missing from the ledger: it has failed for too long");
+        }
+        if is_due || received == 0 {
+            match write_all(ledger.as_deref(), &mut unwritten).await {
+                Ok(()) => wait = FIRST_WAIT,
+                Err(error) => {
+                    tracing::warn!(%error, count = unwritten.len(), "attempts are not in the ledger yet");
+                    retry_at = Instant::now() + wait;
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
+            }
+        }
+        if unwritten.is_empty() {
+            for done in flushes.drain(..) {
+                let _ = done.send(());
+            }
+        }
+        if received == 0 {
+            return;
+        }
+    }
+}
+
+/// Writes all entries, a batch at a time, up to the first failure.
+async fn write_all(ledger: Option<&dyn Ledger>, unwritten: &mut VecDeque<LedgerEntry>) -> Result<(), LedgerError> {
+    while !unwritten.is_empty() {
+        let count = unwritten.len().min(BATCH);
+        if let Some(ledger) = ledger {
+            ledger.add(&unwritten.make_contiguous()[..count]).await?;
+        }
+        unwritten.drain(..count);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::cost::{Cost, CostBasis};
+
+    /// A ledger that another process may keep busy.
+    #[derive(Default)]
+    struct BusyLedger {
+        is_busy: AtomicBool,
+        refused: Mutex<usize>,
+        entries: Mutex<Vec<LedgerEntry>>,
+    }
+
+    #[async_trait::async_trait]
+    impl Ledger for BusyLedger {
+        async fn add(&self, entries: &[LedgerEntry]) -> Result<(), LedgerError> {
+            if self.is_busy.load(Ordering::SeqCst) {
+                *self.refused.lock() += 1;
+                return Err(LedgerError("The database is locked.".into()));
+            }
+            self.entries.lock().extend_from_slice(entries);
+            Ok(())
+        }
+
+        async fn totals(&self, _: Date) -> Result<Vec<DailyUsage>, LedgerError> {
+            Ok(Vec::new())
+        }
+    }
+
+    fn attempt(ms: u32) -> Attempt {
+        Attempt {
+            service: Service::Llm,
+            route: crate::attempt::Route { provider: "groq".into(), model: "m".into(), voice: None },
+            ms,
+            first_ms: None,
+            kind: None,
+            message: None,
+            usage: aura_providers::Usage::default(),
+            cost: Cost { usd: Some(0.5), basis: CostBasis::Priced },
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_entry_is_lost_while_the_ledger_is_busy() {
+        let ledger = Arc::new(BusyLedger::default());
+        let tracker = UsageTracker::start(Some(ledger.clone()));
+        ledger.is_busy.store(true, Ordering::SeqCst);
+        for ms in 0..300 {
+            tracker.record(&attempt(ms));
+            tokio::task::yield_now().await;
+        }
+        assert!(timeout(Duration::from_secs(30), tracker.flush()).await.is_err(), "nothing can be written yet");
+        let refused = *ledger.refused.lock();
+        assert!((2..20).contains(&refused), "it tries again, and not all the time: {refused}");
+        ledger.is_busy.store(false, Ordering::SeqCst);
+        tracker.record(&attempt(300));
+        tracker.flush().await;
+        let written: Vec<u32> = ledger.entries.lock().iter().map(|entry| entry.attempt.ms).collect();
+        assert_eq!(written, (0..=300).collect::<Vec<_>>(), "each once, in order");
     }
 }
