@@ -302,6 +302,7 @@ impl Observer for Turn {
                 trace.attempts.push(attempt.clone());
             }
         });
+        self.save_soon();
         self.context.events.send(Event::Attempt { turn: self.id.clone(), attempt: Box::new(attempt.clone()) });
     }
 
