@@ -83,3 +83,29 @@ fn a_recording_that_is_stopped_can_be_retried() {
         assert!(duration > 16_000, "{duration} samples");
     });
 }
+
+#[test]
+fn a_server_that_nohup_started_survives_the_terminal() {
+    let providers = Providers::answering("Hello.");
+    for (script, survives) in [("exec \"$@\"", false), ("trap '' HUP; exec \"$@\"", true)] {
+        let aura = Aura::new().with_all(providers.groq());
+        let serve = aura.command(&["serve", "--port", "0"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh"]).arg(serve.get_program()).args(serve.get_args()).env_clear();
+        command.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(aura.folder());
+        let mut server = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()), "dash");
+        server.first_line();
+        let signal = |server: &Running, name: &str| {
+            let sent = Command::new("kill").args(["-s", name, &server.id().to_string()]).status();
+            assert!(sent.is_ok_and(|sent| sent.success()), "the server can be signalled");
+        };
+        signal(&server, "HUP");
+        if survives {
+            // Whoever answers another signal had the time to answer the first.
+            let turns = turns(&aura);
+            assert_eq!((server.is_alive(), turns.len()), (true, 0));
+            signal(&server, "TERM");
+        }
+        assert!(wait_until(Duration::from_secs(30), || !server.is_alive()), "{script}: the server does not end");
+    }
+}
