@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{bootstrap, commands, hotkey, http_server, instance_socket, overlay, startup, tray, windows};
 
-/// Longest time at exit to save the usage and to finish requests to the local API.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time at exit to finish requests to the local API, beside saving what is under way, which has limits of its own.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs the app until the user quits it, or closes the main window while AURA does not stay in the tray. Must be called on the main
 /// thread. With `hidden`, the main window is not shown if the desktop has a tray to open it from.
@@ -24,11 +24,11 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
         return Err(Error::new(ErrorCode::NotFound, message));
     }
     let data = bootstrap::paths()?.data;
-    let Some(listener) = runtime.block_on(instance_socket::open(&data))? else {
-        runtime.block_on(instance_socket::call(&data, instance_socket::SHOW, serde_json::Value::Null))?;
+    let Some(lock) = runtime.block_on(instance_socket::take_lock_or_show(&data))? else {
         println!("AURA is already running. Its window was brought to the front.");
         return Ok(());
     };
+    let listener = runtime.block_on(instance_socket::open(&data, &lock))?;
     let bootstrap = runtime.block_on(bootstrap::bootstrap(sandbox))?;
     tauri::async_runtime::set(runtime.clone());
     let assistant = bootstrap.assistant.clone();
@@ -56,12 +56,12 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
     runtime.spawn(hotkey::run(handle.clone(), assistant.clone()));
     runtime.spawn(instance_socket::serve(listener, assistant.clone(), move || windows::show_main(&handle)));
     let exiting = CancellationToken::new();
-    let mut server = runtime.spawn(http_server::follow(assistant.clone(), data, exiting.clone()));
+    let mut server = runtime.spawn(http_server::follow(assistant.clone(), data.clone(), exiting.clone()));
     let starting = assistant.clone();
     runtime.spawn(async move { starting.start_background().await });
     let app_handle = app.handle().clone();
     runtime.spawn(async move {
-        // For example when the desktop session ends. This exits cleanly, so that the usage is saved.
+        // For example when the desktop session ends. This exits cleanly, so that what is under way is saved.
         aura_server::shutdown_signal().await;
         app_handle.exit(0);
     });
@@ -70,8 +70,9 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
     app.run(move |app, event| {
         if let RunEvent::Exit = event {
             exiting.cancel();
-            let shutdown = async { tokio::join!(assistant.close(), &mut server) };
-            let _ = runtime.block_on(async { tokio::time::timeout(SHUTDOWN_TIMEOUT, shutdown).await });
+            let server = async { tokio::time::timeout(SERVER_TIMEOUT, &mut server).await };
+            let _ = runtime.block_on(async { tokio::join!(assistant.close(), server) });
+            instance_socket::remove(&data);
         }
         if let RunEvent::WindowEvent { label, event, .. } = event
             && label == windows::MAIN
@@ -86,7 +87,7 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
             }
         }
     });
-    drop(bootstrap);
+    drop((bootstrap, lock));
     Ok(())
 }
 

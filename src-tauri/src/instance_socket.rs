@@ -14,6 +14,8 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Semaphore;
 
+use crate::app_lock::AppLock;
+
 /// Largest request in bytes: 25 MB of sound in base64, for a test of speech recognition.
 const MAX_REQUEST: u64 = 36 * 1024 * 1024;
 
@@ -28,6 +30,11 @@ const QUICK_OPERATIONS: &[&str] = &["snapshot", "press", "release", "finish", "c
 const QUICK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for any other operation. A turn with all its own timeouts can take several minutes.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// How long an app that holds the lock may take until it answers on its socket, or until it has ended.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The wait before the next attempt.
+const NEXT_ATTEMPT: Duration = Duration::from_millis(50);
 
 /// The request of a second `aura`: bring the window to the front.
 pub(crate) const SHOW: &str = "show";
@@ -56,20 +63,46 @@ fn name(data: &Path) -> Result<Name<'static>> {
     })
 }
 
-/// Opens the socket; `None` if another AURA of the same user has it open.
+/// Takes the lock, or brings the window of the app that has it to the front and returns `None`.
+///
+/// # Errors
+/// The lock cannot be taken, or the app that has it does not answer.
+pub(crate) async fn take_lock_or_show(data: &Path) -> Result<Option<AppLock>> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let folder = data.to_owned();
+        let lock = tokio::task::spawn_blocking(move || AppLock::take(&folder)).await.map_err(Error::internal)??;
+        // An app of an earlier version has no lock, and answers.
+        if lock.is_some() && Stream::connect(name(data)?).await.is_err() {
+            return Ok(lock);
+        }
+        drop(lock);
+        // The other app may be starting, or ending: then it does not answer.
+        match call(data, SHOW, Value::Null).await {
+            Ok(_) => return Ok(None),
+            Err(error) if begun.elapsed() >= PATIENCE => return Err(error),
+            Err(_) => tokio::time::sleep(NEXT_ATTEMPT).await,
+        }
+    }
+}
+
+/// Opens the socket. Only the app that holds the lock of the data folder may do so.
 ///
 /// # Errors
 /// The socket cannot be created in the data folder.
-pub(crate) async fn open(data: &Path) -> Result<Option<Listener>> {
-    if Stream::connect(name(data)?).await.is_ok() {
-        return Ok(None);
-    }
-    // A crash leaves the file behind; nothing answers on it.
+pub(crate) async fn open(data: &Path, _: &AppLock) -> Result<Listener> {
+    // A crash leaves the file behind. Nobody else has it open, because this app has the lock.
+    remove(data);
+    // The file is removed by `remove`, under the lock, and not when the listener is dropped: by then another app may have its own there.
+    let listener = ListenerOptions::new().name(name(data)?).reclaim_name(false).create_tokio();
+    listener.map_err(|cause| Error::storage("open the socket for `aura ptt`", cause))
+}
+
+/// Removes the socket's file, so that nobody connects to an app that is ending.
+pub(crate) fn remove(data: &Path) {
     if cfg!(unix) {
-        let _ = tokio::fs::remove_file(data.join("aura.sock")).await;
+        let _ = std::fs::remove_file(data.join("aura.sock"));
     }
-    let listener = ListenerOptions::new().name(name(data)?).create_tokio();
-    listener.map(Some).map_err(|cause| Error::storage("open the socket for `aura ptt`", cause))
 }
 
 /// Serves requests until the program ends. `show` brings the window to the front.

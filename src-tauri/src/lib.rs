@@ -1,5 +1,6 @@
 //! The desktop app and the command line: thin shells around the assistant in `aura-core`.
 
+mod app_lock;
 mod bootstrap;
 mod changes;
 mod cli;

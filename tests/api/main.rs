@@ -17,6 +17,7 @@ mod sessions;
 mod sound;
 mod stream;
 mod switch;
+mod unsaved;
 mod upgrade;
 mod web_ui;
 

@@ -7,6 +7,7 @@ mod keyboard_only;
 mod pictures;
 mod policy;
 mod questions;
+mod starts;
 mod switching;
 mod tray;
 mod welcome;

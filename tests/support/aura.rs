@@ -240,11 +240,39 @@ impl App {
         self.wait_until_ready();
     }
 
-    pub(crate) fn wait_until_ready(&mut self) {
+    /// Starts the app again on the same files, after it ended, and waits until it answers; its window may come later.
+    pub fn start_again_unseen(&mut self) {
+        self.running = self.aura.launch();
+        self.wait_until_it_answers();
+    }
+
+    /// Sends a signal, such as `KILL`, to the app itself.
+    pub fn signal(&self, name: &str) {
+        let id = self.process().expect("the app runs").to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "the app can be signalled");
+    }
+
+    /// The process ID of the app itself; `None` once it has ended.
+    pub fn process(&self) -> Option<u32> {
+        let family = crate::processes::family(self.running.id());
+        family.into_iter().find(|process| process.name == "aura").map(|process| process.id)
+    }
+
+    /// Waits for the end of the app. False once the limit is reached.
+    pub fn ends_within(&mut self, limit: Duration) -> bool {
+        wait_until(limit, || !self.running.is_alive())
+    }
+
+    fn wait_until_it_answers(&mut self) {
         let there = wait_until(Duration::from_secs(40), || {
             !self.running.is_alive() || self.try_call("snapshot", &json!({})).is_some()
         });
         assert!(there && self.running.is_alive(), "AURA did not open its socket");
+    }
+
+    pub(crate) fn wait_until_ready(&mut self) {
+        self.wait_until_it_answers();
         // The shortcut is grabbed while the window is created, after the socket opens.
         let shown = wait_until(Duration::from_secs(40), || !crate::display::windows("^AURA$").is_empty());
         assert!(shown, "AURA showed no window");
@@ -259,7 +287,8 @@ impl App {
         }
     }
 
-    fn try_call(&self, operation: &str, request: &Value) -> Option<Value> {
+    /// Calls an operation; `None` if the app does not answer, for example because it has ended.
+    pub fn try_call(&self, operation: &str, request: &Value) -> Option<Value> {
         let mut stream = UnixStream::connect(self.aura.data().join("aura.sock")).ok()?;
         let call = json!({"operation": operation, "request": request});
         writeln!(stream, "{call}").ok()?;

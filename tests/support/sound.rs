@@ -168,6 +168,21 @@ pub fn make_file(path: &Path, rate: u32, channels: u8, effect: &str) {
     run(&mut command, "sox");
 }
 
+/// Creates a sound file of [`RATE`] with white noise, as loud as speech and nowhere like itself.
+pub fn make_noise(path: &Path, seconds: u32) {
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+    let mut wav = hound::WavWriter::create(path, spec).expect("the folder can be written");
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    for _ in 0..RATE * seconds {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        wav.write_sample((state >> 48) as i16 / 3).expect("the file can be written");
+    }
+    wav.finalize().expect("the file can be written");
+}
+
 /// Measures the output of the speaker, millisecond by millisecond.
 #[derive(Debug)]
 pub struct SoundMonitor {

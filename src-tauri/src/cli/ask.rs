@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use aura_core::api::{self, Speech};
 use aura_core::error::Result;
 
+use super::stopped::until_stopped;
 use super::{args, output};
 use crate::bootstrap::bootstrap;
 
@@ -25,7 +26,7 @@ pub(super) async fn run(sandbox: bool, ask: args::Ask) -> Result<ExitCode> {
         speech,
         overrides: ask.routes.into(),
     };
-    let record = api::ask(&bootstrap.assistant, request).await?;
+    let record = until_stopped(&bootstrap.assistant, api::ask(&bootstrap.assistant, request)).await?;
     bootstrap.assistant.close().await;
     output::turn(&record, ask.json)
 }

@@ -11,6 +11,7 @@ use aura_core::record::TurnRecord;
 use serde_json::json;
 use tokio::sync::broadcast;
 
+use super::stopped::until_stopped;
 use super::{args, output};
 use crate::bootstrap::bootstrap;
 
@@ -27,11 +28,11 @@ pub(super) async fn run(sandbox: bool, listen: args::Listen) -> Result<ExitCode>
                 speech,
                 overrides: listen.routes.into(),
             };
-            api::listen(&bootstrap.assistant, request).await?
+            until_stopped(&bootstrap.assistant, api::listen(&bootstrap.assistant, request)).await?
         }
         None => {
             let press = Press { screen: Some(listen.screen), speech, overrides: listen.routes.into() };
-            record(&bootstrap.assistant, press, listen.seconds).await?
+            until_stopped(&bootstrap.assistant, record(&bootstrap.assistant, press, listen.seconds)).await?
         }
     };
     bootstrap.assistant.close().await;

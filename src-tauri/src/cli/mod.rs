@@ -9,6 +9,7 @@ mod operations;
 mod output;
 mod providers;
 mod serve;
+mod stopped;
 mod table;
 
 use std::process::ExitCode;

@@ -29,7 +29,7 @@ mod wav;
 pub use decode::decode;
 pub use error::{Error, Result};
 pub use resample::{Mixdown, Resampler};
-pub use wav::{WavDecoder, WavFile, read_wav, speech_wav, wav};
+pub use wav::{WavDecoder, WavFile, read_wav, restore_wav, speech_wav, wav};
 
 /// The sample rate for speech recognition, in hertz. Every common recogniser works at 16 kHz.
 pub const SPEECH_RATE: u32 = 16_000;

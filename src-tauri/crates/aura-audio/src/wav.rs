@@ -1,8 +1,8 @@
 //! WAV files: written while recording, and decoded while they arrive.
 
 use std::fs::File;
-use std::io::{BufWriter, Cursor};
-use std::path::Path;
+use std::io::{BufWriter, Cursor, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,11 +38,13 @@ pub fn wav(samples: &[i16], rate: u32) -> Bytes {
     file.into_inner().into()
 }
 
-/// A 16-bit mono WAV file that is written while recording. Its header is updated as it grows, so that a crash loses at most half a second.
+/// A 16-bit mono WAV file that is written while recording. Each write reaches the operating system, so that a crash loses only what was
+/// not passed to it; [`restore_wav`] corrects the header then. The file is locked while it is written, so that another process can tell.
 pub struct WavFile {
     writer: WavWriter<BufWriter<File>>,
-    unflushed: u32,
-    rate: u32,
+    /// The same open file, for the lock and to sync it.
+    file: File,
+    path: PathBuf,
 }
 
 impl WavFile {
@@ -51,11 +53,16 @@ impl WavFile {
     /// # Errors
     /// [`Error::Write`] when the file cannot be created.
     pub fn create(path: &Path, rate: u32) -> Result<Self> {
-        let writer = WavWriter::create(path, spec(rate)).map_err(Error::write)?;
-        Ok(Self { writer, unflushed: 0, rate })
+        let file = File::create(path).map_err(Error::write)?;
+        // Some file systems have no locks.
+        let _ = file.try_lock();
+        let shared = file.try_clone().map_err(Error::write)?;
+        let mut writer = WavWriter::new(BufWriter::new(shared), spec(rate)).map_err(Error::write)?;
+        writer.flush().map_err(Error::write)?;
+        Ok(Self { writer, file, path: path.to_owned() })
     }
 
-    /// Appends samples. Updates the header on disk at least every half second of audio.
+    /// Appends samples and updates the header.
     ///
     /// # Errors
     /// [`Error::Write`] when the disk is full or the file cannot be written.
@@ -63,21 +70,60 @@ impl WavFile {
         for sample in samples {
             self.writer.write_sample(*sample).map_err(Error::write)?;
         }
-        self.unflushed += samples.len() as u32;
-        if self.unflushed >= self.rate / 2 {
-            self.unflushed = 0;
-            self.writer.flush().map_err(Error::write)?;
-        }
-        Ok(())
+        self.writer.flush().map_err(Error::write)
     }
 
-    /// Completes and closes the file.
+    /// Completes and closes the file. Afterwards it is on the disk, so that it survives a power cut too.
     ///
     /// # Errors
     /// [`Error::Write`] when the file cannot be written.
     pub fn close(self) -> Result<()> {
-        self.writer.finalize().map_err(Error::write)
+        self.writer.finalize().map_err(Error::write)?;
+        self.file.sync_all().map_err(Error::write)?;
+        sync_folder(&self.path).map_err(Error::write)
     }
+}
+
+/// Syncs the folder of a file, without which a power cut may lose the new file's name. Only Unix has this.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+/// Corrects the header of a file that [`WavFile`] wrote and a crash left behind: its sizes become those of the file. Returns the number of
+/// samples, or `None` if another process is writing the file.
+///
+/// # Errors
+/// [`Error::Write`] when the file cannot be opened or changed, [`Error::Unreadable`] when [`WavFile`] did not write it.
+pub fn restore_wav(path: &Path) -> Result<Option<u64>> {
+    const HEADER: u64 = 44;
+    let mut file = File::options().read(true).write(true).open(path).map_err(Error::write)?;
+    if let Err(std::fs::TryLockError::WouldBlock) = file.try_lock() {
+        return Ok(None);
+    }
+    let length = file.metadata().map_err(Error::write)?.len();
+    if length < HEADER {
+        return Ok(Some(0));
+    }
+    let mut header = [0; HEADER as usize];
+    file.read_exact(&mut header).map_err(Error::write)?;
+    if &header[..4] != b"RIFF" || &header[8..16] != b"WAVEfmt " || &header[36..40] != b"data" {
+        return Err(Error::unreadable("AURA did not write this WAV file."));
+    }
+    let samples = (length - HEADER) / 2;
+    let size = u32::try_from(samples * 2).map_err(Error::write)?;
+    let sizes = [(4, size.saturating_add(36)), (40, size)];
+    if sizes.iter().any(|&(at, size)| header[at..at + 4] != size.to_le_bytes()) {
+        file.set_len(HEADER + samples * 2).map_err(Error::write)?;
+        for (at, size) in sizes {
+            file.seek(SeekFrom::Start(at as u64)).map_err(Error::write)?;
+            file.write_all(&size.to_le_bytes()).map_err(Error::write)?;
+        }
+        file.sync_all().map_err(Error::write)?;
+    }
+    Ok(Some(samples))
 }
 
 /// Decodes a complete WAV file of any rate, channel count and sample format to mono.
@@ -294,10 +340,36 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("question.wav");
         let mut file = WavFile::create(&path, SPEECH_RATE).unwrap();
-        file.write(&vec![1_000; SPEECH_RATE as usize]).unwrap();
+        file.write(&[1_000; 320]).unwrap();
         let saved = read_wav(&std::fs::read(&path).unwrap()).unwrap();
-        assert!(saved.duration().as_millis() >= 500, "a crash now would lose more than half a second");
+        assert_eq!(saved.samples.len(), 320, "a crash now would lose sound");
+        assert_eq!(restore_wav(&path).unwrap(), None, "it is being written");
         file.close().unwrap();
+        assert_eq!(restore_wav(&path).unwrap(), Some(320));
+    }
+
+    #[test]
+    fn a_file_that_a_crash_left_behind_gets_its_true_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("question.wav");
+        let whole = speech_wav(&ramp()).to_vec();
+        // The header says less than there is, more than there is, nothing, or the file ends within a sample.
+        for (announced, bytes) in [(100_u32, whole.len()), (1 << 20, whole.len()), (0, whole.len()), (100, 44 + 77)] {
+            let mut file = whole[..bytes].to_vec();
+            file[4..8].copy_from_slice(&(announced + 36).to_le_bytes());
+            file[40..44].copy_from_slice(&announced.to_le_bytes());
+            std::fs::write(&path, &file).unwrap();
+            let samples = (bytes as u64 - 44) / 2;
+            assert_eq!(restore_wav(&path).unwrap(), Some(samples), "{announced}");
+            let restored = std::fs::read(&path).unwrap();
+            assert_eq!(restored, speech_wav(&ramp()[..samples as usize]), "{announced}");
+        }
+        for bytes in [0, 12, 44] {
+            std::fs::write(&path, &whole[..bytes]).unwrap();
+            assert_eq!(restore_wav(&path).unwrap(), Some(0), "{bytes} bytes");
+        }
+        std::fs::write(&path, [b'x'; 100]).unwrap();
+        assert!(matches!(restore_wav(&path), Err(Error::Unreadable(_))));
     }
 
     #[test]

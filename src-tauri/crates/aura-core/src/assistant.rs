@@ -9,14 +9,18 @@ use aura_router::{Availability, ModelListRefresh, Router, UsageTracker};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::config::{Config, Environment, Keys, SettingsStore};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::ports::Ports;
-use crate::turn::{DetachedTurn, TurnContext, TurnOutcome, Turns, run_detached};
+use crate::turn::{
+    DetachedTurn, Owner, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings, end_unfinished,
+    run_detached,
+};
 use crate::views::{ProviderView, RouteView, Snapshot};
 
 /// How often the age of the model lists is checked.
@@ -25,6 +29,12 @@ const STALE_LIST_CHECK: Duration = Duration::from_secs(1_800);
 /// How often the settings file is checked for changes by another program. A check reads the file's metadata alone and, unlike file
 /// notifications, works on network drives.
 const SETTINGS_CHECK: Duration = Duration::from_secs(1);
+
+/// The longest time at the end for turns that are under way to stop and to be saved. A history that another process keeps busy takes 3 s
+/// for each record.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest time at the end for the ledger, and for turns that could not be saved earlier.
+const LAST_SAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The configuration of an [`Assistant`].
 #[derive(Clone, Default)]
@@ -57,6 +67,10 @@ struct Inner {
     shortcut_problem: ArcSwapOption<String>,
     server_problem: ArcSwapOption<String>,
     usage: UsageTracker,
+    /// The folder for recordings.
+    recordings: PathBuf,
+    /// The task that saves turns which could not be saved at their end.
+    _saving: AbortOnDropHandle<()>,
     /// The task that refreshes model lists.
     background: OnceLock<AbortOnDropHandle<()>>,
     /// The task that watches the settings file.
@@ -101,14 +115,22 @@ impl Assistant {
             .builtin_only(sandbox);
         let router = tokio::task::spawn_blocking(move || builder.build()).await.map_err(Error::internal)??;
         let forwarding = tokio::spawn(forward(router.availability(), events.clone()));
+        let (folder, unsaved) = (data.join("running"), UnsavedTurns::default());
+        let owner = tokio::task::spawn_blocking(move || Owner::register(&folder)).await.map_err(Error::internal)?;
+        let owner = Arc::new(owner);
+        let saving = tokio::spawn(unsaved.clone().run(ports.history.clone()));
         let turns = Turns::start(TurnContext {
             ports: ports.clone(),
             router: router.clone(),
             store: store.clone(),
             events: EventSink::Everyone(events.clone()),
-            recordings: Some(recordings),
+            recordings: Some(recordings.clone()),
+            owner,
+            unsaved,
+            closing: CancellationToken::new(),
+            running: TaskTracker::new(),
         });
-        Ok(Self(Arc::new(Inner {
+        let assistant = Self(Arc::new(Inner {
             ports,
             store,
             keys,
@@ -120,18 +142,23 @@ impl Assistant {
             shortcut_problem: ArcSwapOption::empty(),
             server_problem: ArcSwapOption::empty(),
             usage,
+            recordings,
+            _saving: AbortOnDropHandle::new(saving),
             background: OnceLock::new(),
             settings_watch: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
             devices: Mutex::default(),
-        })))
+        }));
+        assistant.recover(false).await;
+        Ok(assistant)
     }
 
-    /// Reads the saved API keys and this month's usage, and fetches the model lists of the user's own servers. Then starts two
-    /// background tasks: one refreshes model lists, one watches the settings file. Separate from [`Assistant::start`], because
+    /// Adds recordings that the history does not know, reads the saved API keys and this month's usage, and fetches the model lists of
+    /// the user's own servers. Then starts two background tasks: one refreshes model lists, one watches the settings file. Separate from [`Assistant::start`], because
     /// a keyring may ask the user for permission first.
     pub async fn start_background(&self) {
+        self.recover(true).await;
         let names: Vec<String> = self.0.router.providers().into_iter().map(|provider| provider.name).collect();
         self.0.keys.load(&names).await;
         // The sandbox costs nothing and does not show real usage.
@@ -149,6 +176,8 @@ impl Assistant {
                 if assistant.0.router.refresh_model_lists(ModelListRefresh::Stale).await {
                     assistant.announce();
                 }
+                // Those of a command line that was killed meanwhile.
+                assistant.recover(false).await;
                 drop(assistant);
                 tokio::time::sleep(STALE_LIST_CHECK).await;
             }
@@ -162,9 +191,16 @@ impl Assistant {
         }
     }
 
-    /// Waits until all usage is written to the ledger. Must be the last call before the program ends.
+    /// Stops every turn that is under way, and waits a few seconds at most until turns and usage are saved. Must be the last call before
+    /// the program ends; no further turn begins.
     pub async fn close(&self) {
-        self.0.usage.flush().await;
+        if timeout(STOP_TIMEOUT, self.0.turns.close()).await.is_err() {
+            tracing::warn!("a turn could not be saved before AURA ends; it is found at the next start");
+        }
+        let saved = async { tokio::join!(self.0.turns.context().unsaved.saved(), self.0.usage.flush()) };
+        if timeout(LAST_SAVE_TIMEOUT, saved).await.is_err() {
+            tracing::warn!("the history or the ledger is busy; not everything could be saved before AURA ends");
+        }
     }
 
     /// Subscribes to all events from now on. A slow subscriber misses the oldest ones.
@@ -219,13 +255,8 @@ impl Assistant {
         question: DetachedTurn,
     ) -> (mpsc::Receiver<TurnUpdate>, impl Future<Output = TurnOutcome> + Send + 'static + use<>) {
         let (updates, receiver) = TurnUpdates::channel();
-        let context = TurnContext {
-            ports: self.0.ports.clone(),
-            router: self.0.router.clone(),
-            store: self.0.store.clone(),
-            events: EventSink::One(updates.clone()),
-            recordings: None,
-        };
+        let events = EventSink::One(updates.clone());
+        let context = TurnContext { events, recordings: None, ..self.0.turns.context().clone() };
         (receiver, Box::pin(run_detached(context, question, updates)))
     }
 
@@ -323,6 +354,19 @@ impl Assistant {
                 }
             }
         })));
+    }
+
+    /// Ends the turns of processes that have ended and, with `recordings`, adds those that the history does not know.
+    async fn recover(&self, recordings: bool) {
+        let TurnContext { owner, unsaved, .. } = self.0.turns.context();
+        let (history, folder) = (&*self.0.ports.history, &self.0.recordings);
+        let mut found = end_unfinished(history, owner, folder, unsaved).await;
+        if recordings && found.is_ok() {
+            found = add_unknown_recordings(history, folder, unsaved).await.map(drop);
+        }
+        if let Err(error) = found {
+            tracing::warn!(%error, "turns that an earlier AURA did not end could not be looked for");
+        }
     }
 
     /// Fetches stale model lists in the background, and sends a snapshot if one changed.

@@ -44,6 +44,8 @@ pub enum ErrorCode {
     PortTaken,
     /// The user or the caller stopped the work.
     Cancelled,
+    /// AURA ended before the turn did: it was quit, or it was killed.
+    Unfinished,
     /// A defect in AURA.
     Internal,
 }
@@ -70,6 +72,7 @@ impl ErrorCode {
             Self::NotRunning => "not_running",
             Self::PortTaken => "port_taken",
             Self::Cancelled => "cancelled",
+            Self::Unfinished => "unfinished",
             Self::Internal => "internal",
         }
     }
@@ -120,6 +123,16 @@ impl Error {
     /// Makes the error of work that was stopped.
     pub fn cancelled() -> Self {
         Self::new(ErrorCode::Cancelled, "Stopped.")
+    }
+
+    /// Makes the error of a turn that AURA did not end. `retriable` says whether its text or its recording was saved.
+    pub(crate) fn unfinished(retriable: bool) -> Self {
+        let message = if retriable {
+            "AURA ended before this turn did. Retry it to get an answer."
+        } else {
+            "AURA ended before this turn did, and before anything was recorded. Ask again."
+        };
+        Self::new(ErrorCode::Unfinished, message)
     }
 
     /// Makes the error of a file or the database. `action` completes the sentence "AURA could not …".

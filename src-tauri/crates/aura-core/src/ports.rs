@@ -243,7 +243,7 @@ pub trait History: Send + Sync {
     /// # Errors
     /// When the database fails.
     async fn save(&self, turn: &TurnRecord) -> Result<()>;
-    /// Finds the turns that match the filter, newest first.
+    /// Finds the turns that match the filter and have ended, newest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -253,6 +253,16 @@ pub trait History: Send + Sync {
     /// # Errors
     /// When the database fails.
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>>;
+    /// Reads all turns that have not ended, of every process that uses this database.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn unfinished(&self) -> Result<Vec<TurnRecord>>;
+    /// Returns those of the IDs that no turn has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn unknown(&self, ids: Vec<String>) -> Result<Vec<String>>;
     /// Deletes the turn with this ID. Succeeds when there is none.
     ///
     /// # Errors

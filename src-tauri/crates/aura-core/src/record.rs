@@ -100,6 +100,8 @@ pub enum NoticeKind {
     /// The recording of the question or the answer could not be saved.
     #[serde(rename = "not_kept")]
     RecordingNotSaved,
+    /// The turn could not be saved in the history yet; AURA tries again until it can.
+    NotSaved,
     /// The answer reached the token limit and was cut off.
     #[serde(rename = "cut")]
     AnswerTruncated,
@@ -193,4 +195,43 @@ pub struct TurnRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub first_sound_ms: Option<u32>,
+    /// Present until the turn has ended. The history lists only turns that have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub running: Option<Running>,
+}
+
+impl TurnRecord {
+    /// A turn that has just begun.
+    pub(crate) fn begun(id: String, session: String, started_at: jiff::Timestamp) -> Self {
+        Self {
+            id,
+            session,
+            started_at,
+            transcript: String::new(),
+            answer: String::new(),
+            spoken: String::new(),
+            interrupted: false,
+            error: None,
+            stages: Vec::new(),
+            notices: Vec::new(),
+            question_audio: None,
+            answer_audio: None,
+            seen: None,
+            picture: None,
+            first_sound_ms: None,
+            running: None,
+        }
+    }
+}
+
+/// The state of a turn that had not ended when its record was saved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct Running {
+    /// The last stage that the turn had begun; `idle` before the first.
+    pub stage: Stage,
+    /// The process that runs the turn: the name of its lock file in the folder `running` of the data folder. Once nobody holds
+    /// that lock, the turn has ended without its end being saved.
+    pub owner: String,
 }

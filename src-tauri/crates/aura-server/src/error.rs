@@ -132,6 +132,7 @@ impl From<Error> for Problem {
             ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::NoRoute
             | ErrorCode::Cancelled
+            | ErrorCode::Unfinished
             | ErrorCode::Keyring
             | ErrorCode::Storage
             | ErrorCode::Shortcut

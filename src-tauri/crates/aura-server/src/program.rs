@@ -51,21 +51,30 @@ pub async fn run(options: ServerOptions) -> Result<()> {
     Ok(())
 }
 
-/// Resolves on Ctrl+C, and on SIGTERM where the operating system has it.
+/// Resolves on Ctrl+C and, on Unix, when the user logs out or the terminal closes (SIGTERM, SIGHUP). From the first poll on, these signals
+/// no longer end the process by themselves. A process that was started to ignore SIGHUP, as `nohup` does, goes on ignoring it.
 pub async fn shutdown_signal() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = tokio::signal::ctrl_c() => {}
-                }
-            }
-            Err(_) => drop(tokio::signal::ctrl_c().await),
-        }
+        let hangup = (!ignores_hangup()).then(SignalKind::hangup);
+        let kinds = [Some(SignalKind::interrupt()), Some(SignalKind::terminate()), hangup];
+        let mut signals: Vec<_> = kinds.into_iter().flatten().filter_map(|kind| signal(kind).ok()).collect();
+        std::future::poll_fn(|context| {
+            let has_come = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if has_come { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
     }
     #[cfg(not(unix))]
     drop(tokio::signal::ctrl_c().await);
+}
+
+/// Whether this process was started to ignore SIGHUP. Only Linux tells.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    const SIGHUP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & SIGHUP != 0)
 }

@@ -23,6 +23,8 @@ pub enum Mic {
     Hears(Vec<i16>),
     /// Records these samples, then is disconnected.
     Lost(Vec<i16>),
+    /// Panics, as a defect in AURA would.
+    Broken,
 }
 
 /// A signal as loud as speech for `seconds`, after 0.2 s and before 0.1 s of silence; 16 kHz mono.
@@ -43,6 +45,7 @@ impl Microphone for FakeMicrophone {
             Mic::None => return Err(Error::new(ErrorCode::NoMicrophone, "There is no microphone.")),
             Mic::Hears(samples) => (samples, false),
             Mic::Lost(samples) => (samples, true),
+            Mic::Broken => panic!("a defect"),
         };
         let (blocks, inbox) = mpsc::channel(64);
         let stop = CancellationToken::new();
@@ -237,6 +240,8 @@ pub struct FakeHistory {
     pub turns: Mutex<Vec<TurnRecord>>,
     /// Whether `save` blocks until this is reset.
     pub is_blocked: AtomicBool,
+    /// Whether `save` fails.
+    pub is_full: AtomicBool,
 }
 
 #[async_trait]
@@ -244,6 +249,9 @@ impl History for FakeHistory {
     async fn save(&self, turn: &TurnRecord) -> Result<()> {
         while self.is_blocked.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if self.is_full.load(Ordering::SeqCst) {
+            return Err(Error::storage("save the turn to the history", "the disk is full"));
         }
         let mut turns = self.turns.lock().unwrap();
         turns.retain(|known| known.id != turn.id);
@@ -253,12 +261,23 @@ impl History for FakeHistory {
 
     async fn find(&self, filter: &TurnFilter) -> Result<Vec<TurnRecord>> {
         let turns = self.turns.lock().unwrap();
-        let fits = |turn: &&TurnRecord| filter.session.as_ref().is_none_or(|session| turn.session == *session);
+        let of_session = |turn: &&TurnRecord| filter.session.as_ref().is_none_or(|session| turn.session == *session);
+        let fits = |turn: &&TurnRecord| turn.running.is_none() && of_session(turn);
         Ok(turns.iter().rev().filter(fits).take(filter.limit as usize).cloned().collect())
     }
 
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {
         Ok(self.turns.lock().unwrap().iter().find(|turn| turn.id == id).cloned())
+    }
+
+    async fn unfinished(&self) -> Result<Vec<TurnRecord>> {
+        let turns = self.turns.lock().unwrap();
+        Ok(turns.iter().filter(|turn| turn.running.is_some()).cloned().collect())
+    }
+
+    async fn unknown(&self, ids: Vec<String>) -> Result<Vec<String>> {
+        let turns = self.turns.lock().unwrap();
+        Ok(ids.into_iter().filter(|id| !turns.iter().any(|turn| turn.id == *id)).collect())
     }
 
     async fn delete(&self, id: &str) -> Result<()> {

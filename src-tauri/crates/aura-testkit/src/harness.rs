@@ -26,6 +26,7 @@ pub struct Harness {
     pub sandbox: Sandbox,
     /// The assistant's events since its start.
     pub events: Receiver<Event>,
+    setup: Setup,
     data: tempfile::TempDir,
 }
 
@@ -58,10 +59,27 @@ impl Harness {
         let ports = FakePorts::default();
         let data = tempfile::tempdir().unwrap();
         let setup = Setup { data: data.path().to_owned(), environment, ..Setup::default() };
-        let assistant = Assistant::start(ports.ports(), setup).await.unwrap();
+        let assistant = Assistant::start(ports.ports(), setup.clone()).await.unwrap();
         assistant.start_background().await;
         let events = assistant.subscribe();
-        Self { assistant, ports, sandbox, events, data }
+        Self { assistant, ports, sandbox, events, setup, data }
+    }
+
+    /// Starts another assistant on the same ports and files, as a second process would.
+    pub async fn second(&self) -> Assistant {
+        let assistant = Assistant::start(self.ports.ports(), self.setup.clone()).await.unwrap();
+        assistant.start_background().await;
+        assistant
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// The turn in the history that began last, whether it has ended or not.
+    pub fn newest(&self) -> Option<TurnRecord> {
+        self.ports.history.turns.lock().unwrap().last().cloned()
     }
 
     /// The recordings in the data folder.

@@ -20,7 +20,10 @@ const SYSTEM_FREE_CRATES: &[&str] = &["aura-audio", "aura-providers", "aura-rout
 const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router"];
 
 /// Integration tests that need a display, a sound server or the built programs. They run one after another.
-const WHOLE_SYSTEM: &[&str] = &["api", "browser", "cli", "desktop", "guide", "openai", "voice"];
+const WHOLE_SYSTEM: &[&str] = &["api", "browser", "cli", "desktop", "guide", "kill", "openai", "voice"];
+
+/// How often the kill matrix kills the app here. `cargo test -p aura-tests --test kill` does it 200 times.
+const KILLS: &str = "20";
 
 /// How many tests of one of them run at once: each has its own servers, display and sound server, and mostly waits.
 fn threads(name: &str) -> usize {
@@ -140,6 +143,9 @@ pub(crate) fn whole_system(report: &mut Report, runner: &TestRunner, name: &'sta
     let mut cargo = if test.is_libtest { runner.cargo_test() } else { program::cargo("test") };
     let threads = format!("--test-threads={}", threads(name));
     cargo.args(["--workspace", "--test", name, "--", &threads]).args(&runner.arguments);
+    if name == "kill" && std::env::var_os("AURA_KILLS").is_none() {
+        cargo.env("AURA_KILLS", KILLS);
+    }
     report.watch(name, &mut cargo)
 }
 

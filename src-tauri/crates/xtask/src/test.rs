@@ -42,6 +42,8 @@ enum Kind {
     Voice,
     /// The real window.
     Desktop,
+    /// The real app, killed at random moments of a turn.
+    Kill,
 }
 
 impl Test {
@@ -63,7 +65,8 @@ impl Test {
 
     fn run(&self, report: &mut Report, runner: &TestRunner) -> Result {
         let is_selected = |kind| self.only.is_none_or(|only| only == kind);
-        let whole_system = [Kind::Sdk, Kind::Api, Kind::Cli, Kind::Voice, Kind::Desktop].into_iter().any(is_selected);
+        let whole_system =
+            [Kind::Sdk, Kind::Api, Kind::Cli, Kind::Voice, Kind::Desktop, Kind::Kill].into_iter().any(is_selected);
         if is_selected(Kind::Lint) {
             report.step("format", |_| steps::format())?;
         }
@@ -95,7 +98,9 @@ impl Test {
         if is_selected(Kind::Api) {
             report.step("api", |report| steps::api(report, runner))?;
         }
-        for (kind, name) in [(Kind::Cli, "cli"), (Kind::Voice, "voice"), (Kind::Desktop, "desktop")] {
+        for (kind, name) in
+            [(Kind::Cli, "cli"), (Kind::Voice, "voice"), (Kind::Desktop, "desktop"), (Kind::Kill, "kill")]
+        {
             if is_selected(kind) {
                 report.step(name, |report| steps::whole_system(report, runner, name))?;
             }

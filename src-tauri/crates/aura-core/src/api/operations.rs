@@ -188,7 +188,11 @@ pub async fn export(assistant: &Assistant, request: Export) -> Result<Exported> 
 /// # Errors
 /// With [`ErrorCode::NotFound`] when the turn, or both its transcript and its recording, are missing.
 pub async fn retry(assistant: &Assistant, request: Retry) -> Result<TurnRecord> {
-    let turn = assistant.ports().history.get(&request.id).await?;
+    let unsaved = assistant.turns().context().unsaved.get(&request.id);
+    let turn = match unsaved {
+        Some(turn) => Some(turn),
+        None => assistant.ports().history.get(&request.id).await?,
+    };
     let turn = turn.ok_or_else(|| Error::new(ErrorCode::NotFound, "This turn is no longer in the history."))?;
     let question = match (&turn.question_audio, turn.transcript.is_empty()) {
         (Some(path), true) => Question::File(path.clone()),

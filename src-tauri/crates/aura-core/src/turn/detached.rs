@@ -11,7 +11,6 @@ use aura_audio::Pcm;
 use aura_router::RouteOverrides;
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::request::{Attachment, Question, Speech, TurnContext, TurnRequest};
 use super::turn::Turn;
@@ -72,8 +71,10 @@ pub(crate) async fn run(context: TurnContext, question: DetachedTurn, updates: T
         ..TurnRequest::new(sound.map_or(Question::Text(text), Question::Audio), session)
     };
     let (stage, _) = watch::channel(Stage::Idle);
-    let turn = Turn::new(context, config, request, Arc::new(stage), CancellationToken::new());
-    let record = turn.run().await;
+    let running = context.running.clone();
+    let cancel = context.closing.child_token();
+    let turn = Turn::new(context, config, request, Arc::new(stage), cancel);
+    let record = running.track_future(turn.run()).await;
     TurnOutcome { record, plan: intent::plan(&turn.take_tool_calls()) }
 }
 

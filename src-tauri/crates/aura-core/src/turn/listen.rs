@@ -25,12 +25,18 @@ impl Turn {
     /// # Errors
     /// When there is no microphone, it is disconnected before enough was recorded, or the recording holds no speech.
     pub(super) async fn listen(&self, prepared: &Prepared) -> Result<RecordedSpeech> {
-        let _stage = self.enter(Stage::Listening);
+        let _stage = self.time(Stage::Listening);
         let settings = &self.config.settings.listening;
-        let mut recording = self.context.ports.microphone.record(settings.microphone.as_deref()).await?;
+        let microphone = self.context.ports.microphone.record(settings.microphone.as_deref());
+        // The user is shown that AURA listens once the turn is in the history. The microphone opens meanwhile.
+        let (recording, ()) = tokio::join!(microphone, async {
+            self.begun().await;
+            self.show(Stage::Listening);
+        });
+        let mut recording = recording?;
         // The file is created only now: without a microphone there is nothing to save.
         let path = self.recording_path("question");
-        let file = path.clone().map(|path| RecordingFile::create(path, SPEECH_RATE, self.discard.clone()));
+        let file = path.clone().map(|path| RecordingFile::create(path, SPEECH_RATE, self));
         self.edit(|record| record.question_audio = path);
         let limit = settings.longest_seconds as usize * SPEECH_RATE as usize;
         let mut samples: Vec<i16> = Vec::new();

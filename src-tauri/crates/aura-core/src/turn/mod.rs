@@ -6,11 +6,14 @@
 mod detached;
 mod listen;
 mod look;
+mod owner;
 mod prepare;
 mod push_to_talk;
 mod recorded_speech;
 mod recorder;
+mod recovery;
 mod request;
+mod saving;
 mod sentences;
 mod speak;
 mod speech_file;
@@ -18,26 +21,31 @@ mod think;
 mod transcribe;
 #[expect(clippy::module_inception, reason = "the file of `struct Turn`")]
 mod turn;
+mod unsaved;
 mod voice;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use detached::run as run_detached;
 pub use detached::{ANSWER_RATE, DetachedTurn, TurnOutcome};
+pub(crate) use owner::Owner;
 use prepare::Prepared;
 use push_to_talk::{OnPress, OnRelease};
 pub(crate) use recorded_speech::{holds_words, speech_duration};
+pub(crate) use recovery::{add_unknown_recordings, end_unfinished};
 pub use request::Speech;
 pub(crate) use request::{Attachment, Question, TurnContext, TurnRequest};
 pub(crate) use sentences::split_to;
 pub(crate) use speech_file::decode_to_speech_rate;
 use turn::{Phase, Turn};
+pub(crate) use unsaved::UnsavedTurns;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -54,6 +62,7 @@ const SENTENCES: usize = think::MAX_ANSWER_TOKENS as usize;
 pub(crate) struct Turns {
     commands: mpsc::Sender<Command>,
     stage: watch::Receiver<Stage>,
+    context: TurnContext,
 }
 
 enum Command {
@@ -69,8 +78,21 @@ impl Turns {
     pub(crate) fn start(context: TurnContext) -> Self {
         let (commands, inbox) = mpsc::channel(COMMANDS);
         let (show, stage) = watch::channel(Stage::Idle);
-        tokio::spawn(TurnOwner { context, stage: Arc::new(show), current: None }.run(inbox));
-        Self { commands, stage }
+        tokio::spawn(TurnOwner { context: context.clone(), stage: Arc::new(show), current: None }.run(inbox));
+        Self { commands, stage, context }
+    }
+
+    /// The context of the turns on the stage.
+    pub(crate) fn context(&self) -> &TurnContext {
+        &self.context
+    }
+
+    /// Stops every turn, begins no further one, and waits until all are written down.
+    pub(crate) async fn close(&self) {
+        self.context.closing.cancel();
+        self.cancel();
+        self.context.running.close();
+        self.context.running.wait().await;
     }
 
     /// Handles a press of the push-to-talk key.
@@ -187,10 +209,13 @@ impl TurnOwner {
         if let Some(running) = self.current.take() {
             running.turn.supersede();
         }
+        if self.context.closing.is_cancelled() {
+            return;
+        }
         let config: Arc<Config> = self.context.store.get();
-        let cancel = CancellationToken::new();
+        let cancel = self.context.closing.child_token();
         let turn = Arc::new(Turn::new(self.context.clone(), config, request, self.stage.clone(), cancel));
-        let task = tokio::spawn({
+        let task = self.context.running.spawn({
             let turn = turn.clone();
             async move {
                 let Some(done) = done else { return drop(turn.run().await) };
@@ -216,21 +241,27 @@ async fn run_for_caller(turn: &Turn, mut done: oneshot::Sender<TurnRecord>) {
 }
 
 impl Turn {
-    /// Runs the turn until its record is saved. Cancelling drops the work at its current await point.
+    /// Runs the turn until its record is saved. Cancelling drops the work at its current await point. A panic ends this turn alone.
     async fn run(&self) -> TurnRecord {
+        let mut dropped = self.save_when_dropped();
         let result = tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(Error::cancelled()),
-            result = self.work() => result,
+            () = self.cancel.cancelled() => Err(self.stop_reason()),
+            result = AssertUnwindSafe(self.work()).catch_unwind() => result.unwrap_or_else(|panic| Err(defect(&*panic))),
+            never = self.keep_saved() => match never {},
         };
         let record = self.close(result);
         if self.discard.is_cancelled() {
+            dropped.disarm();
+            self.files_written().await;
+            self.forget().await;
             self.show(Stage::Idle);
             return record;
         }
-        if let Err(error) = self.context.ports.history.save(&record).await {
-            tracing::warn!(%error, "could not save the turn");
-        }
+        dropped.ended(&record);
+        self.files_written().await;
+        let record = self.save(record).await;
+        dropped.disarm();
         self.show(Stage::Idle);
         self.context.events.send(Event::Done { record: Box::new(record.clone()) });
         record
@@ -238,6 +269,10 @@ impl Turn {
 
     async fn work(&self) -> Result<()> {
         let prepared = self.prepare();
+        // The microphone opens meanwhile. A detached turn shows nothing that the history should know first.
+        if !matches!(self.request.question, Question::Microphone) && !self.is_detached() {
+            self.begun().await;
+        }
         let question = match &self.request.question {
             Question::Microphone => self.transcribe(self.listen(&prepared).await?).await?,
             Question::File(path) => self.transcribe(self.open_recording(path).await?).await?,
@@ -262,4 +297,10 @@ impl Turn {
         }
         written
     }
+}
+
+/// The error of a turn that panicked.
+fn defect(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Error::internal(text.unwrap_or("a panic"))
 }

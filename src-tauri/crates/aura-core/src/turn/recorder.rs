@@ -4,23 +4,24 @@ use std::path::PathBuf;
 
 use aura_audio::WavFile;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
 
+use super::turn::Turn;
 use crate::error::{Error, Result};
 
 /// Blocks of samples that may be queued for the disk: at least 40 s of recording.
 const QUEUE: usize = 4_096;
 
-/// A recording that is being written. Dropping it completes the file.
+/// A recording that is being written. Dropping it completes the file, too; the turn waits for that before it ends.
 pub(super) struct RecordingFile {
     samples: mpsc::Sender<Vec<i16>>,
     done: oneshot::Receiver<Result<()>>,
 }
 
 impl RecordingFile {
-    /// Creates the file. [`RecordingFile::close`] reports errors. If `discard` is cancelled by the time the file is complete,
-    /// the file is deleted.
-    pub(super) fn create(path: PathBuf, rate: u32, discard: CancellationToken) -> Self {
+    /// Creates the file. [`RecordingFile::close`] reports errors. If the turn is discarded by the time the file is complete, the file is
+    /// deleted.
+    pub(super) fn create(path: PathBuf, rate: u32, turn: &Turn) -> Self {
+        let (discard, being_written) = (turn.discard.clone(), turn.files.token());
         let (samples, mut inbox) = mpsc::channel::<Vec<i16>>(QUEUE);
         let (report, done) = oneshot::channel();
         std::thread::spawn(move || {
@@ -35,6 +36,7 @@ impl RecordingFile {
                 let _ = std::fs::remove_file(&path);
             }
             let _ = report.send(written.map_err(Error::from));
+            drop(being_written);
         });
         Self { samples, done }
     }

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use aura_router::{RouteOverrides, Router};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::owner::Owner;
+use super::unsaved::UnsavedTurns;
 use crate::config::SettingsStore;
 use crate::event::EventSink;
 use crate::ports::Ports;
@@ -20,6 +24,14 @@ pub(crate) struct TurnContext {
     pub(crate) events: EventSink,
     /// The folder for recordings. `None` for a detached turn, which leaves no file behind.
     pub(crate) recordings: Option<PathBuf>,
+    /// This process, as the owner of its turns.
+    pub(crate) owner: Arc<Owner>,
+    /// Turns that could not be saved.
+    pub(crate) unsaved: UnsavedTurns,
+    /// Cancelled when AURA ends: every turn stops then.
+    pub(crate) closing: CancellationToken,
+    /// Every turn that has not ended.
+    pub(crate) running: TaskTracker,
 }
 
 /// The source of a question.

@@ -148,7 +148,7 @@ impl Turn {
                     let (_, file_rate) = saved.get_or_insert_with(|| {
                         let path = self.recording_path("answer");
                         self.edit(|record| record.answer_audio = path.clone());
-                        let file = path.map(|path| RecordingFile::create(path, pcm.rate, self.discard.clone()));
+                        let file = path.map(|path| RecordingFile::create(path, pcm.rate, self));
                         (file, pcm.rate)
                     });
                     if pcm.rate != rate {

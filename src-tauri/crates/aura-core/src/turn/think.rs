@@ -114,6 +114,9 @@ impl Sink<String> for AnswerSink<'_> {
     async fn send(&mut self, text: String) {
         self.turn.edit(|record| record.answer.push_str(&text));
         let sentences = self.sentences.push(&text);
+        if !sentences.is_empty() {
+            self.turn.save_soon();
+        }
         self.turn.context.events.send_content(Event::Text { turn: self.turn.id.clone(), delta: text }).await;
         for sentence in sentences {
             // The channel is closed when the answer is not spoken.

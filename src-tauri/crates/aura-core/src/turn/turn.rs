@@ -6,16 +6,17 @@ use std::time::Duration;
 use aura_providers::{Service, ToolCall};
 use aura_router::{Attempt, Observer, Route, RouteNotice, RoutePlan, RoutingSnapshot};
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::request::{Attachment, Question, TurnContext, TurnRequest};
 use super::voice::Voice;
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
-use crate::record::{Notice, NoticeKind, SentPicture, Stage, StageTrace, TurnRecord};
+use crate::record::{Notice, NoticeKind, Running, SentPicture, Stage, StageTrace, TurnRecord};
 
 /// One turn while it runs.
 pub(crate) struct Turn {
@@ -30,6 +31,12 @@ pub(crate) struct Turn {
     pub(crate) release: CancellationToken,
     /// Cancelled when the key was held too briefly to be intended: the turn then saves nothing.
     pub(crate) discard: CancellationToken,
+    /// The files that are being written.
+    pub(crate) files: TaskTracker,
+    /// Notified when the record has changed so much that it is saved.
+    pub(super) changed: Notify,
+    /// Cancelled once the first record is saved, or could not be.
+    pub(super) begun: CancellationToken,
     began: Instant,
     stage: Arc<watch::Sender<Stage>>,
     state: Mutex<TurnState>,
@@ -69,26 +76,16 @@ impl Turn {
         cancel: CancellationToken,
     ) -> Self {
         let id = uuid::Uuid::now_v7().to_string();
-        let record = TurnRecord {
-            id: id.clone(),
-            session: request.session.clone(),
-            started_at: jiff::Timestamp::now(),
-            transcript: String::new(),
-            answer: String::new(),
-            spoken: String::new(),
-            interrupted: false,
-            error: None,
-            stages: Vec::new(),
-            notices: Vec::new(),
-            question_audio: None,
-            answer_audio: None,
-            seen: None,
-            picture: match &request.image {
-                Some(Attachment::File(path)) => Some(path.clone()),
-                _ => None,
-            },
-            first_sound_ms: None,
-        };
+        let mut record = TurnRecord::begun(id.clone(), request.session.clone(), jiff::Timestamp::now());
+        if let Some(Attachment::File(path)) = &request.image {
+            record.picture = Some(path.clone());
+        }
+        // From the first moment, so that a turn that AURA does not end can be retried.
+        match &request.question {
+            Question::Text(text) => record.transcript = text.clone(),
+            Question::File(path) => record.question_audio = Some(path.clone()),
+            Question::Microphone | Question::Audio(_) => {}
+        }
         let now = Instant::now();
         let phase = match request.question {
             Question::Microphone => Phase::Listening,
@@ -111,6 +108,9 @@ impl Turn {
             release: cancel.child_token(),
             discard: CancellationToken::new(),
             cancel,
+            files: TaskTracker::new(),
+            changed: Notify::new(),
+            begun: CancellationToken::new(),
             began: now,
             stage,
             state: Mutex::new(state),
@@ -120,6 +120,22 @@ impl Turn {
     /// The current phase.
     pub(crate) fn phase(&self) -> Phase {
         self.state.lock().phase
+    }
+
+    /// The record so far, of a turn that has not ended.
+    pub(super) fn unfinished(&self) -> TurnRecord {
+        let mut record = self.state.lock().record.clone();
+        let stage = record.stages.last().map_or(Stage::Idle, |trace| trace.stage);
+        record.running = Some(Running { stage, owner: self.context.owner.name().to_owned() });
+        record
+    }
+
+    /// Saves the record soon, for a turn that AURA does not end. A detached turn is short, and there may be many at once: it is saved
+    /// at its begin, with its transcript, and at its end.
+    pub(super) fn save_soon(&self) {
+        if !self.is_detached() {
+            self.changed.notify_one();
+        }
     }
 
     /// Changes the record.
@@ -196,6 +212,7 @@ impl Turn {
         if state.phase == Phase::Listening {
             state.phase = Phase::Answering;
             state.asked_at = Instant::now();
+            self.save_soon();
         }
     }
 
@@ -220,6 +237,7 @@ impl Turn {
     /// Records and sends the transcript.
     pub(crate) fn set_transcript(&self, question: &str) {
         self.edit(|record| record.transcript = question.to_owned());
+        self.changed.notify_one();
         self.context.events.send(Event::Transcript { turn: self.id.clone(), text: question.to_owned() });
     }
 
@@ -237,9 +255,9 @@ impl Turn {
             state.record.spoken = voice.spoken();
         }
         if let Err(error) = result {
-            state.record.interrupted = error.code == ErrorCode::Cancelled;
+            state.record.interrupted = matches!(error.code, ErrorCode::Cancelled | ErrorCode::Unfinished);
             // An answer that the user interrupted is not a failure.
-            if !state.record.interrupted || state.record.answer.is_empty() {
+            if error.code != ErrorCode::Cancelled || state.record.answer.is_empty() {
                 state.record.error = Some(error);
             }
         }
@@ -284,6 +302,7 @@ impl Observer for Turn {
                 trace.attempts.push(attempt.clone());
             }
         });
+        self.save_soon();
         self.context.events.send(Event::Attempt { turn: self.id.clone(), attempt: Box::new(attempt.clone()) });
     }
 
@@ -318,6 +337,7 @@ impl Drop for StageTimer<'_> {
     fn drop(&mut self) {
         let elapsed = whole_ms(self.began.elapsed());
         self.edit(|trace| trace.ms = elapsed);
+        self.turn.save_soon();
     }
 }
 

@@ -7,6 +7,7 @@ mod devices;
 mod press;
 mod routes;
 mod stage;
+mod unfinished;
 
 use std::time::Duration;
 

@@ -45,6 +45,10 @@ const LEDGER: &str = "
     CREATE INDEX attempts_by_day ON attempts (day);
 ";
 
+/// Whether a turn has not ended: its record has the object `running`. No text contains this, because JSON escapes quotes. Derived from
+/// the record, so that any version of AURA can write the row.
+pub(super) const UNFINISHED: &str = r#"(instr(json, '"running":{"stage":') > 0)"#;
+
 /// How long to wait for another process: the desktop app and the command line may use the file at the same time.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -112,6 +116,12 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     for (migration, version) in MIGRATIONS.iter().zip(1..).skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(migration)?;
         transaction.pragma_update(None, "user_version", version)?;
+    }
+    // No migration: a version of AURA that does not know this index keeps it up to date all the same. A newer one's file is left alone.
+    if usize::try_from(version).is_ok_and(|version| version <= MIGRATIONS.len()) {
+        transaction.execute_batch(&format!(
+            "CREATE INDEX IF NOT EXISTS turns_unfinished ON turns (started_at) WHERE {UNFINISHED}"
+        ))?;
     }
     transaction.commit()?;
     Ok(db)

@@ -17,7 +17,7 @@ use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot};
 
-use self::file::Database;
+use self::file::{Database, UNFINISHED};
 
 /// Queries that are queued for the database thread at most; callers wait when it is full.
 const MAX_QUEUED_JOBS: usize = 64;
@@ -95,6 +95,7 @@ impl History for SqliteHistory {
             let mut rows = db.prepare_cached(&format!(
                 "SELECT json FROM turns
                  WHERE {of_session}
+                   AND NOT {UNFINISHED}
                    AND (?2 IS NULL OR rowid IN (SELECT rowid FROM words WHERE words MATCH ?2))
                    AND (?3 IS NULL OR (started_at, id) < (SELECT started_at, id FROM turns WHERE id = ?3))
                  ORDER BY started_at DESC, id DESC LIMIT ?4"
@@ -115,6 +116,29 @@ impl History for SqliteHistory {
         })
         .await
         .map(|found| parse(found).pop())
+    }
+
+    async fn unfinished(&self) -> Result<Vec<TurnRecord>> {
+        self.run("read the history", |db| {
+            let mut rows = db.prepare_cached(&format!("SELECT json FROM turns WHERE {UNFINISHED}"))?;
+            rows.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
+        })
+        .await
+        .map(parse)
+    }
+
+    async fn unknown(&self, ids: Vec<String>) -> Result<Vec<String>> {
+        self.run("read the history", move |db| {
+            let mut row = db.prepare_cached("SELECT 1 FROM turns WHERE id = ?1")?;
+            let mut unknown = Vec::new();
+            for id in &ids {
+                if !row.exists([id])? {
+                    unknown.push(id.clone());
+                }
+            }
+            Ok(unknown)
+        })
+        .await
     }
 
     async fn delete(&self, id: &str) -> Result<()> {
@@ -216,6 +240,7 @@ mod tests {
             seen: None,
             picture: None,
             first_sound_ms: Some(321),
+            running: None,
         }
     }
 
@@ -255,6 +280,35 @@ mod tests {
         history.delete("a").await.unwrap();
         history.delete("a").await.unwrap();
         assert_eq!(history.get("a").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_listed_once_it_has_ended() {
+        use aura_core::record::{Running, Stage};
+
+        let folder = tempfile::tempdir().unwrap();
+        let history = SqliteHistory::open(folder.path()).unwrap();
+        // What a person says looks like the mark of an unfinished turn, and is none.
+        let ended = turn("a", "x", 1, r#""running":{"stage":"idle"}"#, r#"{"running":{}}"#);
+        let running = Running { stage: Stage::Listening, owner: "me".into() };
+        let begun = TurnRecord { running: Some(running), ..turn("b", "x", 2, "question", "") };
+        history.save(&ended).await.unwrap();
+        history.save(&begun).await.unwrap();
+        assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["a"]);
+        assert_eq!(history.unfinished().await.unwrap(), std::slice::from_ref(&begun));
+        assert_eq!(history.get("b").await.unwrap(), Some(begun.clone()));
+        let all = ["a", "b", "c"].map(String::from).to_vec();
+        assert_eq!(history.unknown(all).await.unwrap(), ["c"]);
+        // The index is used: the whole history is not read at each start.
+        let database = Connection::open(folder.path().join("history.db")).unwrap();
+        let plan: String = database
+            .query_row(&format!("EXPLAIN QUERY PLAN SELECT json FROM turns WHERE {UNFINISHED}"), [], |row| row.get(3))
+            .unwrap();
+        assert!(plan.contains("turns_unfinished"), "{plan}");
+
+        history.save(&TurnRecord { running: None, ..begun }).await.unwrap();
+        assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["b", "a"]);
+        assert_eq!(history.unfinished().await.unwrap(), vec![]);
     }
 
     #[tokio::test]

@@ -1,0 +1,117 @@
+//! How a turn gets into the history: at its first moment, after each step, and at its end.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::turn::Turn;
+use crate::error::Error;
+use crate::record::{Notice, NoticeKind, TurnRecord};
+
+/// The longest time for which a turn waits until it is in the history. A busy disk must not keep the user waiting.
+const LONGEST_BEGIN: Duration = Duration::from_millis(250);
+/// The wait after a record could not be saved during the turn. Its end is saved all the same.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// The longest wait for the recordings of a turn that was stopped. Their threads need only the disk.
+const LONGEST_WRITE: Duration = Duration::from_secs(3);
+
+impl Turn {
+    /// Saves the record at once and after each change, for ever. What changes during a save is saved together.
+    pub(super) async fn keep_saved(&self) -> Infallible {
+        loop {
+            let saved = self.context.ports.history.save(&self.unfinished()).await;
+            self.begun.cancel();
+            if let Err(error) = saved {
+                tracing::debug!(%error, "the turn under way is not saved");
+                sleep(WAIT_AFTER_FAILURE).await;
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    /// Waits until the turn is in the history, or cannot be now.
+    pub(super) async fn begun(&self) {
+        let _ = timeout(LONGEST_BEGIN, self.begun.cancelled()).await;
+    }
+
+    /// Waits until the recordings are on the disk.
+    pub(super) async fn files_written(&self) {
+        self.files.close();
+        if timeout(LONGEST_WRITE, self.files.wait()).await.is_err() {
+            tracing::warn!(turn = self.id, "a recording is still being written at the end of its turn");
+        }
+    }
+
+    /// Saves the ended turn. One that cannot be saved gets a notice, and is saved later.
+    pub(super) async fn save(&self, record: TurnRecord) -> TurnRecord {
+        match self.context.ports.history.save(&record).await {
+            Ok(()) => {
+                self.context.unsaved.try_again();
+                record
+            }
+            Err(error) => {
+                self.notify_error(NoticeKind::NotSaved, &not_saved(&error));
+                self.context.unsaved.push(record.clone());
+                let notice = Notice { kind: NoticeKind::NotSaved, message: not_saved(&error).message };
+                TurnRecord { notices: [record.notices.clone(), vec![notice]].concat(), ..record }
+            }
+        }
+    }
+
+    /// Removes the turn from the history.
+    pub(super) async fn forget(&self) {
+        if let Err(error) = self.context.ports.history.delete(&self.id).await {
+            tracing::warn!(%error, "a turn that was not intended is still in the history");
+        }
+    }
+
+    /// Why the turn was stopped.
+    pub(super) fn stop_reason(&self) -> Error {
+        if !self.context.closing.is_cancelled() {
+            return Error::cancelled();
+        }
+        let record = self.unfinished();
+        Error::unfinished(!record.transcript.is_empty() || record.question_audio.is_some())
+    }
+
+    /// Saves the turn as a stopped one if this is dropped before the turn ends: its caller left.
+    pub(super) fn save_when_dropped(&self) -> SaveWhenDropped<'_> {
+        SaveWhenDropped { turn: self, ended: None, armed: true }
+    }
+}
+
+/// See [`Turn::save_when_dropped`].
+pub(super) struct SaveWhenDropped<'a> {
+    turn: &'a Turn,
+    /// The record, once the turn has ended.
+    ended: Option<TurnRecord>,
+    armed: bool,
+}
+
+impl SaveWhenDropped<'_> {
+    /// The turn has ended with this record, which is to be saved.
+    pub(super) fn ended(&mut self, record: &TurnRecord) {
+        self.ended = Some(record.clone());
+    }
+
+    /// There is nothing left to save.
+    pub(super) fn disarm(&mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for SaveWhenDropped<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            let record = self.ended.take().unwrap_or_else(|| self.turn.close(Err(self.turn.stop_reason())));
+            self.turn.context.unsaved.push(record);
+        }
+    }
+}
+
+fn not_saved(cause: &Error) -> Error {
+    let message =
+        "This turn is not in the history yet. Check that the disk is not full; AURA tries again until you quit it.";
+    Error { message: message.into(), ..cause.clone() }
+}
