@@ -49,7 +49,7 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
-    /// Show, search and export past questions and answers.
+    /// Show, search, delete and export past questions and answers.
     History {
         #[command(subcommand)]
         what: Option<History>,
@@ -135,6 +135,22 @@ pub(super) enum History {
         id: String,
         #[command(flatten)]
         routes: Routes,
+    },
+    /// Delete turns for good, with AURA's recordings of them: one, those of a time, or all.
+    #[command(group(clap::ArgGroup::new("which").required(true).multiple(true)))]
+    Delete {
+        /// ID of the turn, as `aura history` lists it.
+        #[arg(group = "which", conflicts_with_all = ["from", "before", "all"])]
+        id: Option<String>,
+        /// Only turns that began at this date or time, or later.
+        #[arg(long, value_name = "DATE", group = "which", value_parser = super::history::parse_time)]
+        from: Option<jiff::Timestamp>,
+        /// Only turns that began before this date or time.
+        #[arg(long, value_name = "DATE", group = "which", value_parser = super::history::parse_time)]
+        before: Option<jiff::Timestamp>,
+        /// Every turn.
+        #[arg(long, group = "which", conflicts_with_all = ["from", "before"])]
+        all: bool,
     },
     /// Print all turns as a JSON list, oldest first.
     Export,

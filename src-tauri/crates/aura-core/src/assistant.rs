@@ -61,6 +61,8 @@ struct Inner {
     background: OnceLock<AbortOnDropHandle<()>>,
     /// The task that watches the settings file.
     settings_watch: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that sends a snapshot when the history's problem changes.
+    history_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that forwards availability changes as events.
     _forwarding: AbortOnDropHandle<()>,
     exports: PathBuf,
@@ -73,12 +75,12 @@ impl Assistant {
     /// [`Assistant::start_background`] reads the API keys.
     ///
     /// # Errors
-    /// When the folder for recordings cannot be created, or the HTTP clients cannot be built.
+    /// When the HTTP clients cannot be built. A folder for recordings that cannot be created costs only the recordings.
     pub async fn start(ports: Ports, setup: Setup) -> Result<Self> {
         let recordings = setup.data.join("recordings");
-        tokio::fs::create_dir_all(&recordings)
-            .await
-            .map_err(|cause| Error::storage("create the folder for recordings", cause))?;
+        if let Err(cause) = tokio::fs::create_dir_all(&recordings).await {
+            tracing::warn!(%cause, folder = %recordings.display(), "recordings cannot be saved");
+        }
         let Setup { settings_file, environment, sandbox, data, exports } = setup;
         let keys = Arc::new(Keys::new(ports.secrets.clone(), environment.clone()));
         let variables = environment.variables();
@@ -108,7 +110,7 @@ impl Assistant {
             events: EventSink::Everyone(events.clone()),
             recordings: Some(recordings),
         });
-        Ok(Self(Arc::new(Inner {
+        let assistant = Self(Arc::new(Inner {
             ports,
             store,
             keys,
@@ -122,10 +124,13 @@ impl Assistant {
             usage,
             background: OnceLock::new(),
             settings_watch: OnceLock::new(),
+            history_watch: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
             devices: Mutex::default(),
-        })))
+        }));
+        assistant.watch_history();
+        Ok(assistant)
     }
 
     /// Reads the saved API keys and this month's usage, and fetches the model lists of the user's own servers. Then starts two
@@ -162,9 +167,10 @@ impl Assistant {
         }
     }
 
-    /// Waits until all usage is written to the ledger. Must be the last call before the program ends.
+    /// Waits until all usage and turns are on the disk. Must be the last call before the program ends.
     pub async fn close(&self) {
         self.0.usage.flush().await;
+        self.0.ports.history.close().await;
     }
 
     /// Subscribes to all events from now on. A slow subscriber misses the oldest ones.
@@ -205,6 +211,7 @@ impl Assistant {
             providers: self.providers(),
             routes: self.routes(),
             keyring_problem: self.0.keys.problem(),
+            history_problem: self.0.ports.history.problem().borrow().as_ref().map(ToString::to_string),
             shortcut_problem: self.0.shortcut_problem.load().as_deref().cloned(),
             server_problem: self.0.server_problem.load().as_deref().cloned(),
         }
@@ -321,6 +328,19 @@ impl Assistant {
                     assistant.reconfigure();
                     assistant.announce();
                 }
+            }
+        })));
+    }
+
+    /// Sends a snapshot whenever the history's problem changes: a repair, a full disk, or the end of it.
+    fn watch_history(&self) {
+        let mut problem = self.0.ports.history.problem();
+        let assistant = Arc::downgrade(&self.0);
+        let _ = self.0.history_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
+            // Ends with the history.
+            while problem.changed().await.is_ok() {
+                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                assistant.announce();
             }
         })));
     }
