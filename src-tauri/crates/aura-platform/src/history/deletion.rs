@@ -63,9 +63,10 @@ pub(super) fn delete(database: &mut Database, selection: &Selection, interrupt: 
     }
     let oldest = Duration::from_micros(u64::try_from(oldest).unwrap_or(0));
     database.files.remove_copies(SystemTime::UNIX_EPOCH + oldest);
-    let (files, files_left) = sweep(database)?;
+    let swept = sweep(database);
     interrupt();
     database.empty_log();
+    let (files, files_left) = swept?;
     Ok(Deleted { ids, files, files_left })
 }
 

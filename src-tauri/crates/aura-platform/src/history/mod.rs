@@ -221,16 +221,18 @@ impl History for SqliteHistory {
     }
 
     async fn delete(&self, selection: &Selection) -> Result<Deleted> {
-        let selection = selection.clone();
-        let interrupt = self.interrupt.clone();
-        // The check would keep deleted words in the log, and copy them.
-        let deleted = self.job(move |database| deletion::delete(database, &selection, || interrupt.now())).await;
-        let deleted = deleted?;
-        if !deleted.ids.is_empty() {
+        let (selection, interrupt, renewals) = (selection.clone(), self.interrupt.clone(), self.renewals.clone());
+        self.job(move |database| {
+            // The check would keep deleted words in the log, and copy them. It begins again below.
+            let deleted = deletion::delete(database, &selection, || interrupt.now());
+            if deleted.as_ref().is_ok_and(|deleted| deleted.ids.is_empty()) {
+                return deleted;
+            }
             // Fails when a request waits already.
-            let _ = self.renewals.try_send(());
-        }
-        Ok(deleted)
+            let _ = renewals.try_send(());
+            deleted
+        })
+        .await
     }
 
     fn problem(&self) -> watch::Receiver<Option<HistoryProblem>> {
