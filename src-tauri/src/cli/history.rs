@@ -80,13 +80,6 @@ fn report(deleted: DeletedTurns, as_json: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A time of the command line: a date, which means its first moment in this computer's time zone, or a whole timestamp.
-pub(super) fn parse_time(text: &str) -> std::result::Result<jiff::Timestamp, String> {
-    let date = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::system()).ok();
-    let time = text.parse().ok().or_else(|| date().map(|day| day.timestamp()));
-    time.ok_or_else(|| "Write a date such as 2026-11-28, or a time such as 2026-11-28T09:30:00Z.".to_owned())
-}
-
 async fn turns(operations: &Operations, query: serde_json::Value) -> Result<Vec<TurnRecord>> {
     serde_json::from_value(operations.call("history", query).await?).map_err(Error::internal)
 }
