@@ -26,7 +26,9 @@ describe('the history', () => {
   })
 
   it('says what is wrong with it, and that it is well again', async () => {
-    const { backend } = await open('history', { snapshot: readySnapshot({ history_problem: 'The disk is full. Free some space.' }) })
+    const { backend } = await open('history', {
+      snapshot: readySnapshot({ history_problem: 'The disk is full. Free some space.' }),
+    })
     expect(screen.getByRole('alert').textContent).toContain('The disk is full. Free some space.')
     await accessible()
     backend.emit({ type: 'changed', snapshot: readySnapshot() })
