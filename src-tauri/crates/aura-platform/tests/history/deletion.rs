@@ -18,7 +18,9 @@ fn files_with_canary(folder: &Path) -> Vec<PathBuf> {
         if path.is_dir() {
             found.extend(files_with_canary(&path));
         } else {
-            let bytes = std::fs::read(&path).unwrap().to_ascii_lowercase();
+            // A backup that is being made gets another name when it is complete.
+            let Ok(bytes) = std::fs::read(&path) else { continue };
+            let bytes = bytes.to_ascii_lowercase();
             // The search index shares beginnings of words, so a part is looked for.
             if bytes.windows(8).any(|window| window == &CANARY.as_bytes()[4..12]) {
                 found.push(path);
