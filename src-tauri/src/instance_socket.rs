@@ -216,7 +216,8 @@ mod tests {
     /// A socket in a folder of its own, with an assistant behind it.
     async fn socket(assistant: Assistant) -> (TempDir, AbortOnDropHandle<()>) {
         let folder = tempfile::tempdir().unwrap();
-        let listener = open(folder.path()).await.unwrap().unwrap();
+        let lock = AppLock::take(folder.path()).unwrap().unwrap();
+        let listener = open(folder.path(), &lock).await.unwrap();
         let served = tokio::spawn(serve(listener, assistant, || {}));
         (folder, AbortOnDropHandle::new(served))
     }

@@ -128,7 +128,7 @@ fn the_health_of_the_running_app_comes_from_its_requests() {
 }
 
 #[test]
-fn the_history_is_searched_exported_and_retried() {
+fn the_history_is_searched_exported_retried_and_deleted() {
     let providers = Providers::answering(ANSWER);
     let aura = with_both(&providers);
     ok(aura.run(&["ask", "How many are there?", "--json"]));
@@ -146,6 +146,19 @@ fn the_history_is_searched_exported_and_retried() {
     assert_eq!(asked, ["How many are there?", "And tomorrow?", "And tomorrow?"], "the oldest first");
     assert!(aura.run(&["history"]).out.contains("How many are there?"));
     assert_eq!(aura.run(&["history", "retry", "nobody"]).code, 1);
+
+    // Without a selection, or with two, nothing is deleted.
+    for wrong in
+        [&["history", "delete"][..], &["history", "delete", id, "--all"], &["history", "delete", "--before", "soon"]]
+    {
+        assert_eq!(aura.run(wrong).code, 2, "{wrong:?}");
+    }
+    assert_eq!(aura.run(&["history", "delete", id]).code, 0);
+    let left = ok(aura.run(&["history", "--json"]));
+    assert!(left.as_array().unwrap().len() == 2 && !left.to_string().contains(id), "{left:#}");
+    assert_eq!(ok(aura.run(&["history", "delete", "--before", "2020-01-01", "--json"]))["turns"], 0);
+    assert_eq!(ok(aura.run(&["history", "delete", "--all", "--json"]))["turns"], 2);
+    assert_eq!(ok(aura.run(&["history", "--json"])), serde_json::json!([]));
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
-    /// Show, search and export past questions and answers.
+    /// Show, search, delete and export past questions and answers.
     History {
         #[command(subcommand)]
         what: Option<History>,
@@ -136,6 +136,22 @@ pub(super) enum History {
         #[command(flatten)]
         routes: Routes,
     },
+    /// Delete turns for good, with AURA's recordings of them: one, those of a time, or all.
+    #[command(group(clap::ArgGroup::new("which").required(true).multiple(true)))]
+    Delete {
+        /// ID of the turn, as `aura history` lists it.
+        #[arg(group = "which", conflicts_with_all = ["from", "before", "all"])]
+        id: Option<String>,
+        /// Only turns that began at this date or time, or later.
+        #[arg(long, value_name = "DATE", group = "which", value_parser = parse_time)]
+        from: Option<jiff::Timestamp>,
+        /// Only turns that began before this date or time.
+        #[arg(long, value_name = "DATE", group = "which", value_parser = parse_time)]
+        before: Option<jiff::Timestamp>,
+        /// Every turn.
+        #[arg(long, group = "which", conflicts_with_all = ["from", "before"])]
+        all: bool,
+    },
     /// Print all turns as a JSON list, oldest first.
     Export,
 }
@@ -220,4 +236,11 @@ pub(super) enum PttAction {
     Release,
     /// Cancel the current turn.
     Cancel,
+}
+
+/// A time of the command line: a date, which means its first moment in this computer's time zone, or a whole timestamp.
+fn parse_time(text: &str) -> Result<jiff::Timestamp, String> {
+    let date = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::system()).ok();
+    let time = text.parse().ok().or_else(|| date().map(|day| day.timestamp()));
+    time.ok_or_else(|| "Write a date such as 2026-11-28, or a time such as 2026-11-28T09:30:00Z.".to_owned())
 }

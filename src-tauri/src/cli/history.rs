@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use aura_core::api::DeletedTurns;
 use aura_core::error::{Error, Result};
 use aura_core::record::TurnRecord;
 use aura_router::RouteOverrides;
@@ -35,6 +36,20 @@ async fn run_command(operations: &Operations, what: Option<History>, as_json: bo
             let record = operations.call("retry", request).await?;
             output::turn(&serde_json::from_value(record).map_err(Error::internal)?, as_json)
         }
+        Some(History::Delete { id: Some(id), .. }) => {
+            operations.call("delete_turn", json!({ "id": id })).await?;
+            if as_json {
+                return output::json(&json!({})).map(|()| ExitCode::SUCCESS);
+            }
+            output::print("Deleted.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(History::Delete { id: None, from, before, all }) => {
+            let request = json!({ "from": from, "before": before, "all": all });
+            let deleted = operations.call("delete_turns", request).await?;
+            let deleted: DeletedTurns = serde_json::from_value(deleted).map_err(Error::internal)?;
+            report(deleted, as_json)
+        }
         Some(History::Export) => {
             let mut all: Vec<TurnRecord> = Vec::new();
             loop {
@@ -49,6 +64,20 @@ async fn run_command(operations: &Operations, what: Option<History>, as_json: bo
             output::json(&all).map(|()| ExitCode::SUCCESS)
         }
     }
+}
+
+fn report(deleted: DeletedTurns, as_json: bool) -> Result<ExitCode> {
+    if as_json {
+        return output::json(&deleted).map(|()| ExitCode::SUCCESS);
+    }
+    output::print(format!("Deleted {} turns and {} recordings.", deleted.turns, deleted.recordings));
+    if deleted.recordings_left > 0 {
+        eprintln!(
+            "note: {} recordings could not be removed. AURA removes them at its next start. Check the folder's permissions.",
+            deleted.recordings_left
+        );
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn turns(operations: &Operations, query: serde_json::Value) -> Result<Vec<TurnRecord>> {

@@ -173,6 +173,13 @@ export class FakeBackend implements Backend {
         this.history = this.history.filter((turn) => turn.id !== id)
         return {}
       },
+      delete_turns: ({ from, before, all }) => {
+        const isSelected = ({ started_at: at }: TurnRecord) =>
+          all === true || ((from === undefined || at >= from) && (before === undefined || at < before))
+        const turns = this.history.filter(isSelected).length
+        this.history = this.history.filter((turn) => !isSelected(turn))
+        return { turns, recordings: 0, recordings_left: 0 }
+      },
       retry: ({ id }) => sampleTurn(id),
       new_session: () => this.#change({ session: `session-${++this.#turns}-new` }),
       switch: ({ service, provider, model, voice }) => {

@@ -1,6 +1,8 @@
 // This file was generated from the Rust list of operations. Do not edit it.
 import type { Ask } from './Ask'
 import type { ChangeSettings } from './ChangeSettings'
+import type { DeleteTurns } from './DeleteTurns'
+import type { DeletedTurns } from './DeletedTurns'
 import type { Devices } from './Devices'
 import type { Diagnostic } from './Diagnostic'
 import type { Export } from './Export'
@@ -39,6 +41,7 @@ export type Operations = {
   retry: { request: Retry; response: TurnRecord }
   history: { request: HistoryQuery; response: Array<TurnRecord> }
   delete_turn: { request: TurnId; response: Nothing }
+  delete_turns: { request: DeleteTurns; response: DeletedTurns }
   new_session: { request: Nothing; response: Snapshot }
   switch: { request: Switch; response: Snapshot }
   save_key: { request: SaveKey; response: Snapshot }

@@ -49,6 +49,10 @@ routes: Array<RouteView>,
  */
 keyring_problem?: string, 
 /**
+ * What is wrong with the history or was repaired lately, in sentences; absent when nothing is.
+ */
+history_problem?: string, 
+/**
  * Why the global shortcut does not work, in a sentence; absent when it does.
  */
 shortcut_problem?: string, 

@@ -25,6 +25,17 @@ describe('the history', () => {
     await accessible()
   })
 
+  it('says what is wrong with it, and that it is well again', async () => {
+    const { backend } = await open('history', {
+      snapshot: readySnapshot({ history_problem: 'The disk is full. Free some space.' }),
+    })
+    expect(screen.getByRole('alert').textContent).toContain('The disk is full. Free some space.')
+    await accessible()
+    backend.emit({ type: 'changed', snapshot: readySnapshot() })
+    await settle()
+    expect(screen.queryByRole('alert')).toBeNull()
+  })
+
   it('shows that it is loading', async () => {
     await open('history', { handlers: { history: () => new Promise(() => undefined) } })
     expect(screen.getByText('Loading…')).toBeTruthy()

@@ -45,6 +45,7 @@ describe('the foot of the rail', () => {
     expect(railStatus(freshSnapshot())).toMatchObject({ tone: 'quiet', text: 'Answering offline' })
     expect(railStatus(freshSnapshot({ routes: [] }))).toMatchObject({ tone: 'bad' })
     expect(railStatus(readySnapshot({ shortcut_problem: 'Taken.' }))).toMatchObject({ tone: 'warn', panel: 'settings' })
+    expect(railStatus(readySnapshot({ history_problem: 'Full.' }))).toMatchObject({ tone: 'warn', panel: 'history' })
     expect(railStatus(readySnapshot({ routes: readySnapshot().routes.slice(1) }))).toMatchObject({ tone: 'warn' })
   })
 

@@ -161,12 +161,13 @@ export type Tone = 'ok' | 'warn' | 'bad' | 'quiet'
 export function railStatus(
   snapshot: Snapshot,
   paused: { provider: string; service: Service }[] = [],
-): { tone: Tone; text: string; panel: 'providers' | 'settings' | 'health' } {
+): { tone: Tone; text: string; panel: 'providers' | 'settings' | 'health' | 'history' } {
   const first = (service: Service) => snapshot.routes.find((view) => view.service === service)?.routes[0]
   const answers = first('llm')
   if (!answers) return { tone: 'bad', text: t.rail.noAnswers, panel: 'providers' }
   if (!first('stt')) return { tone: 'warn', text: t.rail.noTranscription, panel: 'providers' }
   if (snapshot.shortcut_problem !== undefined) return { tone: 'warn', text: t.rail.shortcutUnavailable, panel: 'settings' }
+  if (snapshot.history_problem !== undefined) return { tone: 'warn', text: t.rail.historyProblem, panel: 'history' }
   const trouble = paused[0]
   if (trouble) {
     const instead = first(trouble.service)?.provider

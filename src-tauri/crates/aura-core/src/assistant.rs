@@ -75,6 +75,8 @@ struct Inner {
     background: OnceLock<AbortOnDropHandle<()>>,
     /// The task that watches the settings file.
     settings_watch: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that sends a snapshot when the history's problem changes.
+    history_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that forwards availability changes as events.
     _forwarding: AbortOnDropHandle<()>,
     exports: PathBuf,
@@ -87,12 +89,12 @@ impl Assistant {
     /// [`Assistant::start_background`] reads the API keys.
     ///
     /// # Errors
-    /// When the folder for recordings cannot be created, or the HTTP clients cannot be built.
+    /// When the HTTP clients cannot be built. A folder for recordings that cannot be created costs only the recordings.
     pub async fn start(ports: Ports, setup: Setup) -> Result<Self> {
         let recordings = setup.data.join("recordings");
-        tokio::fs::create_dir_all(&recordings)
-            .await
-            .map_err(|cause| Error::storage("create the folder for recordings", cause))?;
+        if let Err(cause) = tokio::fs::create_dir_all(&recordings).await {
+            tracing::warn!(%cause, folder = %recordings.display(), "recordings cannot be saved");
+        }
         let Setup { settings_file, environment, sandbox, data, exports } = setup;
         let keys = Arc::new(Keys::new(ports.secrets.clone(), environment.clone()));
         let variables = environment.variables();
@@ -146,10 +148,12 @@ impl Assistant {
             _saving: AbortOnDropHandle::new(saving),
             background: OnceLock::new(),
             settings_watch: OnceLock::new(),
+            history_watch: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
             devices: Mutex::default(),
         }));
+        assistant.watch_history();
         assistant.recover(false).await;
         Ok(assistant)
     }
@@ -201,6 +205,7 @@ impl Assistant {
         if timeout(LAST_SAVE_TIMEOUT, saved).await.is_err() {
             tracing::warn!("the history or the ledger is busy; not everything could be saved before AURA ends");
         }
+        self.0.ports.history.close().await;
     }
 
     /// Subscribes to all events from now on. A slow subscriber misses the oldest ones.
@@ -241,6 +246,7 @@ impl Assistant {
             providers: self.providers(),
             routes: self.routes(),
             keyring_problem: self.0.keys.problem(),
+            history_problem: self.0.ports.history.problem().borrow().as_ref().map(ToString::to_string),
             shortcut_problem: self.0.shortcut_problem.load().as_deref().cloned(),
             server_problem: self.0.server_problem.load().as_deref().cloned(),
         }
@@ -367,6 +373,19 @@ impl Assistant {
         if let Err(error) = found {
             tracing::warn!(%error, "turns that an earlier AURA did not end could not be looked for");
         }
+    }
+
+    /// Sends a snapshot whenever the history's problem changes: a repair, a full disk, or the end of it.
+    fn watch_history(&self) {
+        let mut problem = self.0.ports.history.problem();
+        let assistant = Arc::downgrade(&self.0);
+        let _ = self.0.history_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
+            // Ends with the history.
+            while problem.changed().await.is_ok() {
+                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                assistant.announce();
+            }
+        })));
     }
 
     /// Fetches stale model lists in the background, and sends a snapshot if one changed.

@@ -12,6 +12,7 @@ mod assistant;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod history_problem;
 pub mod intent;
 pub mod ports;
 pub mod record;

@@ -3,6 +3,7 @@
 //! The message of every error tells the user what to do. No method may block the runtime: an adapter that must block does so on a
 //! thread of its own.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,10 +13,11 @@ pub use aura_router::{DailyUsage, Ledger, LedgerEntry, LedgerError};
 use bytes::Bytes;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::error::Result;
+use crate::history_problem::HistoryProblem;
 use crate::record::TurnRecord;
 
 /// A microphone or loudspeaker that can be chosen in the settings.
@@ -263,11 +265,49 @@ pub trait History: Send + Sync {
     /// # Errors
     /// When the database fails.
     async fn unknown(&self, ids: Vec<String>) -> Result<Vec<String>>;
-    /// Deletes the turn with this ID. Succeeds when there is none.
+    /// Removes the row of a turn that was not intended and has no words yet. Succeeds when there is none.
     ///
     /// # Errors
     /// When the database fails.
-    async fn delete(&self, id: &str) -> Result<()>;
+    async fn discard(&self, id: &str) -> Result<()>;
+    /// Deletes the selected turns and AURA's own recordings of them. Neither the database nor a backup holds their words
+    /// afterwards. Succeeds when nothing is selected. Recordings that could not be removed are remembered and removed later.
+    ///
+    /// # Errors
+    /// When the database fails. No turn is deleted then.
+    async fn delete(&self, selection: &Selection) -> Result<Deleted>;
+    /// What is wrong with the history now, or was repaired lately. Adapters that cannot fail keep the default, which reports nothing.
+    fn problem(&self) -> watch::Receiver<Option<HistoryProblem>> {
+        watch::channel(None).1
+    }
+    /// Waits until the stored turns were checked for damage once since the start, and damage was repaired.
+    async fn checked(&self) {}
+    /// Writes everything to the disk and ends background work. Must be the last call.
+    async fn close(&self) {}
+}
+
+/// Which turns [`History::delete`] deletes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// The turn with this ID.
+    Turn(String),
+    /// Turns that began before this time.
+    Before(jiff::Timestamp),
+    /// Turns that began at or after the first time and before the second.
+    Between(jiff::Timestamp, jiff::Timestamp),
+    /// Every turn.
+    All,
+}
+
+/// What [`History::delete`] deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// IDs of the deleted turns.
+    pub ids: Vec<String>,
+    /// Recordings that were removed.
+    pub files: Vec<PathBuf>,
+    /// Recordings that could not be removed now. They are removed at the next deletion or start.
+    pub files_left: Vec<PathBuf>,
 }
 
 /// A filter for [`History::find`].
@@ -317,6 +357,8 @@ pub enum DiagnosticArea {
     Shortcut,
     /// The settings file.
     Settings,
+    /// The database of turns.
+    History,
     /// The current route of a service: `stt route`, `llm route`, `vlm route`, `tts route`.
     Route(Service),
     /// A local program or a provider, by name.
@@ -332,6 +374,7 @@ impl std::fmt::Display for DiagnosticArea {
             Self::Keyring => f.write_str("keyring"),
             Self::Shortcut => f.write_str("shortcut"),
             Self::Settings => f.write_str("settings"),
+            Self::History => f.write_str("history"),
             Self::Route(service) => write!(f, "{} route", service.as_str()),
             Self::Named(name) => f.write_str(name),
         }
@@ -346,9 +389,10 @@ impl From<DiagnosticArea> for String {
 
 impl From<String> for DiagnosticArea {
     fn from(name: String) -> Self {
-        let fixed = [Self::Microphone, Self::Speaker, Self::Screen, Self::Keyring, Self::Shortcut, Self::Settings];
+        let devices = [Self::Microphone, Self::Speaker, Self::Screen, Self::Keyring, Self::Shortcut];
+        let files = [Self::Settings, Self::History];
         let routes = Service::ALL.map(Self::Route);
-        let known = fixed.into_iter().chain(routes).find(|area| area.to_string() == name);
+        let known = devices.into_iter().chain(files).chain(routes).find(|area| area.to_string() == name);
         known.unwrap_or(Self::Named(name))
     }
 }

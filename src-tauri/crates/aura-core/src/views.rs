@@ -33,6 +33,10 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub keyring_problem: Option<String>,
+    /// What is wrong with the history or was repaired lately, in sentences; absent when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub history_problem: Option<String>,
     /// Why the global shortcut does not work, in a sentence; absent when it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aura_core::error::Error;
 use aura_core::ports::{
-    CaptureTarget, Diagnostic, DiagnosticArea, Doctor, Microphone, Programs, Screen, Secrets, Speaker,
+    CaptureTarget, Diagnostic, DiagnosticArea, Doctor, History, Microphone, Programs, Screen, Secrets, Speaker,
 };
 use tokio::net::TcpStream;
 
@@ -28,6 +28,8 @@ pub struct SystemDoctor {
     pub secrets: Arc<dyn Secrets>,
     /// Looks for local programs.
     pub programs: Arc<dyn Programs>,
+    /// Reports damage, and whether turns are saved.
+    pub history: Arc<dyn History>,
 }
 
 /// A task of the `offline` provider that needs a local program.
@@ -77,14 +79,15 @@ fn failed(area: DiagnosticArea, error: &Error, default: &str) -> Diagnostic {
 impl Doctor for SystemDoctor {
     async fn examine(&self) -> Vec<Diagnostic> {
         // At the same time, because each may take seconds when something is wrong.
-        let (microphone, speaker, screen, keyring, model) = tokio::join!(
+        let (microphone, speaker, screen, keyring, history, model) = tokio::join!(
             microphone(&*self.microphone),
             speaker(&*self.speaker),
             screen(&*self.screen),
             keyring(&*self.secrets),
+            history(&*self.history),
             local_model()
         );
-        let mut results = vec![microphone, speaker, screen, keyring, shortcut()];
+        let mut results = vec![microphone, speaker, screen, keyring, history, shortcut()];
         results.extend(PROGRAM_CHECKS.iter().map(|check| program(&*self.programs, check)));
         results.push(model);
         results
@@ -150,6 +153,14 @@ async fn keyring(secrets: &dyn Secrets) -> Diagnostic {
     match secrets.check().await {
         Ok(()) => passed(DiagnosticArea::Keyring, "Works: API keys are saved in the operating system's key store."),
         Err(error) => failed(DiagnosticArea::Keyring, &error, "Keys are kept for this session only."),
+    }
+}
+
+async fn history(history: &dyn History) -> Diagnostic {
+    history.checked().await;
+    match &*history.problem().borrow() {
+        Some(found) => problem(DiagnosticArea::History, found.message(), found.remedy()),
+        None => passed(DiagnosticArea::History, "Works: past turns are saved, and the database is undamaged."),
     }
 }
 

@@ -30,23 +30,24 @@ pub use programs::LocalPrograms;
 pub use screen::DesktopScreen;
 pub use speaker::CpalSpeaker;
 
-/// The ports of this computer. Opens the history; devices are opened when they are first used.
+/// The ports of this computer. Opens the history, in memory if the disk fails; devices are opened when they are first used.
 ///
 /// # Errors
-/// The history cannot be opened or created.
+/// Not even a history in memory can be made.
 pub fn ports(paths: &Paths) -> Result<Ports> {
     let microphone = Arc::new(CpalMicrophone::default());
     let speaker = Arc::new(CpalSpeaker::default());
     let screen = Arc::new(DesktopScreen::default());
     let secrets = Arc::new(Keyring);
     let programs = Arc::new(LocalPrograms);
+    let history = Arc::new(SqliteHistory::open(&paths.data)?);
     let doctor = Arc::new(SystemDoctor {
         microphone: microphone.clone(),
         speaker: speaker.clone(),
         screen: screen.clone(),
         secrets: secrets.clone(),
         programs: programs.clone(),
+        history: history.clone(),
     });
-    let history = Arc::new(SqliteHistory::open(&paths.data)?);
     Ok(Ports { microphone, speaker, screen, secrets, ledger: history.clone(), history, programs, doctor })
 }

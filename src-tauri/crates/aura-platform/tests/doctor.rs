@@ -37,7 +37,7 @@ fn a_complete_computer_passes() {
     };
     in_own_process("a_complete_computer_passes", prepare, || {
         let results = examine();
-        for area in ["speaker", "screen", "keyring", "shortcut"] {
+        for area in ["speaker", "screen", "keyring", "shortcut", "history"] {
             let result = result_for(&results, area);
             assert!(result.ok && result.remedy.is_none(), "{result:?}");
         }

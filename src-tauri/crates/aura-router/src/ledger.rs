@@ -22,6 +22,12 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// When the ledger cannot be read.
     async fn totals(&self, from: Date) -> Result<Vec<DailyUsage>, LedgerError>;
+
+    /// Deletes the attempts of the days before `before` (in this computer's time zone). Returns how many there were.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn prune(&self, before: Date) -> Result<u64, LedgerError>;
 }
 
 /// The ledger could not be read or written. Holds a sentence that says why.

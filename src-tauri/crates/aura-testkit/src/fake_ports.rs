@@ -280,9 +280,35 @@ impl History for FakeHistory {
         Ok(ids.into_iter().filter(|id| !turns.iter().any(|turn| turn.id == *id)).collect())
     }
 
-    async fn delete(&self, id: &str) -> Result<()> {
+    async fn discard(&self, id: &str) -> Result<()> {
         self.turns.lock().unwrap().retain(|turn| turn.id != id);
         Ok(())
+    }
+
+    async fn delete(&self, selection: &Selection) -> Result<Deleted> {
+        let is_selected = |turn: &mut TurnRecord| match selection {
+            Selection::Turn(id) => turn.id == *id,
+            Selection::Before(before) => turn.started_at < *before,
+            Selection::Between(from, before) => (*from..*before).contains(&turn.started_at),
+            Selection::All => true,
+        };
+        let removed: Vec<TurnRecord> = self.turns.lock().unwrap().extract_if(.., is_selected).collect();
+        let own = |turn: &TurnRecord, path: &std::path::PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&turn.id))
+        };
+        let mut deleted = Deleted::default();
+        for turn in removed {
+            let paths = turn.question_audio.iter().chain(&turn.answer_audio).filter(|path| own(&turn, path));
+            for path in paths.filter(|path| path.exists()) {
+                let list = match std::fs::remove_file(path) {
+                    Ok(()) => &mut deleted.files,
+                    Err(_) => &mut deleted.files_left,
+                };
+                list.push(path.clone());
+            }
+            deleted.ids.push(turn.id);
+        }
+        Ok(deleted)
     }
 }
 
@@ -299,6 +325,11 @@ impl Ledger for FakeLedger {
 
     async fn totals(&self, _: jiff::civil::Date) -> Result<Vec<DailyUsage>, LedgerError> {
         Ok(Vec::new())
+    }
+
+    async fn prune(&self, before: jiff::civil::Date) -> Result<u64, LedgerError> {
+        let day = |entry: &LedgerEntry| entry.at.to_zoned(jiff::tz::TimeZone::system()).date();
+        Ok(self.0.lock().unwrap().extract_if(.., |entry| day(entry) < before).count() as u64)
     }
 }
 

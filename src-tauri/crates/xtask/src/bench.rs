@@ -16,6 +16,8 @@ pub(crate) enum Bench {
     Window(Window),
     /// Latency that the local API adds, for one caller and under load, and its memory growth.
     Server(Server),
+    /// Start, search, paging, export, deletion and recovery of a history of many turns.
+    History(History),
     /// Latency that the core adds to a request compared with a bare HTTP client, and the time that failover takes.
     Providers(Providers),
 }
@@ -32,6 +34,17 @@ pub(crate) struct Providers {
     /// Also measure the libraries genai and async-openai in the same rounds. Builds them first.
     #[arg(long)]
     peers: bool,
+}
+
+/// Options of the benchmark of the history.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// Number of turns in the history.
+    #[arg(long, default_value_t = 50_000)]
+    turns: u32,
+    /// Measure a build with optimisation.
+    #[arg(long)]
+    release: bool,
 }
 
 /// Options of the benchmark of the local API.
@@ -75,6 +88,7 @@ impl Bench {
             Self::Window(window) => window.start(),
             Self::Server(server) => server.start(),
             Self::Providers(providers) => providers.start(),
+            Self::History(history) => history.start(),
         }
     }
 }
@@ -102,6 +116,21 @@ impl Providers {
             measure.arg(target.join("release/aura-bench-peers"));
         }
         program::run(&mut measure)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl History {
+    fn start(&self) -> Result<ExitCode> {
+        let mut build = program::cargo("build");
+        build.args(["--package", "aura-platform", "--example", "bench-history"]);
+        if self.release {
+            build.arg("--release");
+        }
+        program::run(&mut build)?;
+        let folder = if self.release { "release" } else { "debug" };
+        let mut measure = program::command(program::target().join(folder).join("examples/bench-history"));
+        program::run(measure.arg(self.turns.to_string()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

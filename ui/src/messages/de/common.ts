@@ -67,6 +67,7 @@ export const rail: typeof english.rail = {
   noAnswers: 'Füge einen API-Schlüssel oder einen Server hinzu, um Antworten zu bekommen.',
   noTranscription: 'Die Spracherkennung ist nicht eingerichtet. Tippen geht trotzdem.',
   shortcutUnavailable: 'Tastenkürzel nicht verfügbar',
+  historyProblem: 'Problem mit dem Verlauf',
   unreachable: 'Nicht verbunden',
 }
 

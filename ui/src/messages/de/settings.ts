@@ -114,6 +114,7 @@ export const settings: typeof english = {
     keyring: 'Schlüsselbund',
     shortcut: 'Tastenkürzel',
     settings: 'Einstellungsdatei',
+    history: 'Verlauf',
   } as Record<string, string>,
   checking: 'Prüft …',
   check: 'Noch einmal prüfen',

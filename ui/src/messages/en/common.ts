@@ -63,6 +63,7 @@ export const rail = {
   noAnswers: 'Add an API key or a server to get answers.',
   noTranscription: 'Speech recognition isn’t set up. You can still type.',
   shortcutUnavailable: 'Shortcut unavailable',
+  historyProblem: 'The history needs attention',
   unreachable: 'Not connected',
 }
 

@@ -108,6 +108,7 @@ export const settings = {
     keyring: 'Keyring',
     shortcut: 'Shortcut',
     settings: 'Settings file',
+    history: 'History',
   } as Record<string, string>,
   checking: 'Checking…',
   check: 'Check again',

@@ -10,7 +10,7 @@ use super::types::*;
 use crate::assistant::Assistant;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, ErrorCode, Result};
-use crate::ports::{Diagnostic, DiagnosticArea, TurnFilter};
+use crate::ports::{Diagnostic, DiagnosticArea, Selection, TurnFilter};
 use crate::record::TurnRecord;
 use crate::turn::{Attachment, Question, TurnRequest};
 use crate::views::*;
@@ -30,6 +30,7 @@ macro_rules! with_operations {
             retry: Retry => TurnRecord,
             history: HistoryQuery => Vec<TurnRecord>,
             delete_turn: TurnId => Nothing,
+            delete_turns: DeleteTurns => DeletedTurns,
             new_session: Nothing => Snapshot,
             switch: Switch => Snapshot,
             save_key: SaveKey => Snapshot,
@@ -232,27 +233,33 @@ pub async fn history(assistant: &Assistant, request: HistoryQuery) -> Result<Vec
     assistant.ports().history.find(&TurnFilter { session, words, before, limit }).await
 }
 
-/// Deletes a turn and its recordings. Succeeds when there is no such turn.
+/// Deletes a turn and AURA's recordings of it. Succeeds when there is no such turn.
 ///
 /// # Errors
-/// When the history or a recording cannot be changed.
+/// When the history cannot be changed.
 pub async fn delete_turn(assistant: &Assistant, request: TurnId) -> Result<Nothing> {
-    let history = &assistant.ports().history;
-    if let Some(turn) = history.get(&request.id).await? {
-        history.delete(&request.id).await?;
-        // Recordings made by AURA begin with the turn's ID. A file that the user passed in is not AURA's to delete.
-        let own = |path: &std::path::PathBuf| {
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&turn.id))
-        };
-        for path in turn.question_audio.iter().chain(&turn.answer_audio).filter(|path| own(path)) {
-            if let Err(cause) = tokio::fs::remove_file(path).await
-                && cause.kind() != std::io::ErrorKind::NotFound
-            {
-                return Err(Error::storage("remove the turn's recording", cause));
-            }
-        }
-    }
+    assistant.ports().history.delete(&Selection::Turn(request.id)).await?;
     Ok(Nothing {})
+}
+
+/// Deletes the turns of a time, or all, and AURA's recordings of them.
+///
+/// # Errors
+/// When the request selects nothing or contradicts itself, or the history cannot be changed.
+pub async fn delete_turns(assistant: &Assistant, request: DeleteTurns) -> Result<DeletedTurns> {
+    let selection = match (request.all, request.from, request.before) {
+        (true, None, None) => Selection::All,
+        (false, None, Some(before)) => Selection::Before(before),
+        (false, Some(from), before) => Selection::Between(from, before.unwrap_or(jiff::Timestamp::MAX)),
+        _ => return Err(Error::invalid("Set either `all`, or `from` or `before` or both.")),
+    };
+    let deleted = assistant.ports().history.delete(&selection).await?;
+    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+    Ok(DeletedTurns {
+        turns: count(deleted.ids.len()),
+        recordings: count(deleted.files.len()),
+        recordings_left: count(deleted.files_left.len()),
+    })
 }
 
 /// Starts a new session: the next turn remembers nothing of the earlier ones.

@@ -106,6 +106,34 @@ pub struct TurnId {
     pub id: String,
 }
 
+/// Request of `delete_turns`: turns of a time, or all. Nothing is deleted when no field is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default, deny_unknown_fields)]
+pub struct DeleteTurns {
+    /// Only turns that began at or after this time.
+    #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
+    pub from: Option<jiff::Timestamp>,
+    /// Only turns that began before this time.
+    #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
+    pub before: Option<jiff::Timestamp>,
+    /// Every turn. Neither `from` nor `before` may be set then.
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub all: bool,
+}
+
+/// Response of `delete_turns`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct DeletedTurns {
+    /// The number of turns that were deleted.
+    pub turns: u32,
+    /// The number of recordings that were removed.
+    pub recordings: u32,
+    /// The number of recordings that could not be removed now. AURA removes them at the next deletion or start.
+    pub recordings_left: u32,
+}
+
 /// Request of `look`: takes a screenshot without a question.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

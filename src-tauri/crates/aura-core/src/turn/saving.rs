@@ -61,7 +61,7 @@ impl Turn {
 
     /// Removes the turn from the history.
     pub(super) async fn forget(&self) {
-        if let Err(error) = self.context.ports.history.delete(&self.id).await {
+        if let Err(error) = self.context.ports.history.discard(&self.id).await {
             tracing::warn!(%error, "a turn that was not intended is still in the history");
         }
     }

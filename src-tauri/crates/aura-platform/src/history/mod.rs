@@ -1,23 +1,39 @@
 //! The turns and the usage ledger, in one SQLite file.
 //!
-//! A thread of its own holds the connection, because SQLite blocks. Writes are awaited, so a saved turn is on disk.
+//! A thread of its own holds the connection, because SQLite blocks. Writes are awaited, so a saved turn is on the disk. A second thread
+//! checks the database for damage after the start, and makes a backup of it once a day and after deletions.
 
-mod file;
+mod backup;
+mod check;
+mod database;
+mod deletion;
+mod files;
+mod ledger;
+mod lock;
+mod memory;
+mod pages;
+mod row;
+mod salvage;
+mod schema;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aura_core::error::{Error, Result};
-use aura_core::ports::{History, TurnFilter};
+use aura_core::history_problem::HistoryProblem;
+use aura_core::ports::{Deleted, History, Selection, TurnFilter};
 use aura_core::record::TurnRecord;
-use aura_providers::Service;
-use aura_router::{DailyUsage, Ledger, LedgerEntry, LedgerError, UsageTotals};
-use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, params};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use self::file::{Database, UNFINISHED};
+use self::backup::Interrupt;
+use self::check::Health;
+use self::database::Database;
+use self::files::Files;
+use self::row::UNFINISHED;
 
 /// Queries that are queued for the database thread at most; callers wait when it is full.
 const MAX_QUEUED_JOBS: usize = 64;
@@ -28,26 +44,58 @@ type Job = Box<dyn FnOnce(&mut Database) + Send>;
 #[derive(Debug, Clone)]
 pub struct SqliteHistory {
     jobs: mpsc::Sender<Job>,
+    /// Asks for a new backup. One waiting request is enough.
+    renewals: mpsc::Sender<()>,
+    interrupt: Arc<Interrupt>,
+    problem: watch::Receiver<Option<HistoryProblem>>,
+    /// Whether the first check is over.
+    checked: watch::Receiver<bool>,
 }
 
 impl SqliteHistory {
-    /// Opens or creates the database in a folder. A damaged file is renamed, with an error in the log.
+    /// Opens or creates the database in a folder. A damaged one is repaired; one that cannot be used is replaced by one in memory until
+    /// the disk works again. [`History::problem`] tells about both.
     ///
     /// # Errors
-    /// The file cannot be opened or created, or a newer version of AURA wrote it.
+    /// When not even a database in memory can be made, or a thread cannot be started.
     pub fn open(folder: &Path) -> Result<Self> {
-        let mut database = Database::open(&folder.join("history.db"))?;
+        let mut database = Database::open(folder)?;
+        let (files, problem) = (database.files.clone(), database.problem());
+        let is_memory = !database.is_on_disk();
         let (jobs, mut queue) = mpsc::channel::<Job>(MAX_QUEUED_JOBS);
+        let failed = |cause| Error::storage("open the history", cause);
         std::thread::Builder::new()
             .name("aura-history".into())
             .spawn(move || {
+                if let Err(error) = deletion::sweep(&mut database) {
+                    tracing::warn!(%error, "recordings of deleted turns could not be removed");
+                }
                 // Ends when the last handle is dropped.
                 while let Some(job) = queue.blocking_recv() {
                     job(&mut database);
                 }
+                if let Err(error) = database.close() {
+                    tracing::warn!(%error, "the history could not be closed");
+                }
             })
-            .map_err(|cause| Error::storage("open the history", cause))?;
-        Ok(Self { jobs })
+            .map_err(failed)?;
+        let (renewals, requests) = mpsc::channel(1);
+        let (is_checked, checked) = watch::channel(is_memory);
+        let interrupt = Arc::new(Interrupt::default());
+        let checker = Checker { files, jobs: jobs.downgrade(), requests, is_checked, interrupt: interrupt.clone() };
+        std::thread::Builder::new().name("aura-history-check".into()).spawn(|| checker.run()).map_err(failed)?;
+        Ok(Self { jobs, renewals, interrupt, problem, checked })
+    }
+
+    /// Runs a job on the database thread.
+    async fn job<T: Send + 'static>(&self, job: impl FnOnce(&mut Database) -> Result<T> + Send + 'static) -> Result<T> {
+        let (sender, result) = oneshot::channel();
+        let job: Job = Box::new(move |database| {
+            // Fails when the caller was dropped.
+            let _ = sender.send(job(database));
+        });
+        self.jobs.send(job).await.map_err(|_| Error::internal("the history thread has ended"))?;
+        result.await.map_err(|_| Error::internal("the history thread ended unexpectedly"))?
     }
 
     /// Runs a query on the database thread. `action` completes the sentence "AURA could not {action}."
@@ -56,13 +104,74 @@ impl SqliteHistory {
         action: &'static str,
         query: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (sender, result) = oneshot::channel();
+        self.job(move |database| database.run(action, query)).await
+    }
+
+    /// Runs a query that writes on the database thread.
+    async fn write<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        query: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.job(move |database| {
+            let done = database.write(action, query);
+            if database.log_is_due {
+                database.empty_log();
+            }
+            done
+        })
+        .await
+    }
+}
+
+/// The thread that checks the database and makes backups.
+struct Checker {
+    files: Files,
+    jobs: mpsc::WeakSender<Job>,
+    requests: mpsc::Receiver<()>,
+    is_checked: watch::Sender<bool>,
+    interrupt: Arc<Interrupt>,
+}
+
+impl Checker {
+    fn run(mut self) {
+        let mut renew = false;
+        // Without a database on the disk, there is nothing to check before the first deletion on it.
+        if *self.is_checked.borrow() && self.requests.blocking_recv().is_none() {
+            return;
+        }
+        loop {
+            let mut health = backup::inspect(&self.files, renew, &self.interrupt);
+            if health.is_some_and(|health| health != Health::Whole) && self.repair() {
+                // There may be no backup yet.
+                health = backup::inspect(&self.files, renew, &self.interrupt);
+            }
+            if health.is_some() {
+                self.is_checked.send_replace(true);
+            }
+            // A deletion asks for a new backup. Ends when the last handle of the history is dropped.
+            if self.requests.blocking_recv().is_none() {
+                return;
+            }
+            renew = true;
+        }
+    }
+
+    /// Lets the database thread repair the database, and waits for it.
+    fn repair(&self) -> bool {
+        let (sender, repaired) = oneshot::channel();
         let job: Job = Box::new(move |database| {
-            // Fails when the caller was dropped.
-            let _ = sender.send(database.run(action, query));
+            let _ = sender.send(database.repair(None));
         });
-        self.jobs.send(job).await.map_err(|_| Error::internal("the history thread has ended"))?;
-        result.await.map_err(|_| Error::internal("the history thread ended unexpectedly"))?
+        let sent = self.jobs.upgrade().is_some_and(|jobs| jobs.blocking_send(job).is_ok());
+        match sent.then(|| repaired.blocking_recv()) {
+            Some(Ok(Ok(repaired))) => repaired,
+            Some(Ok(Err(error))) => {
+                tracing::error!(%error, "the damaged history could not be repaired");
+                false
+            }
+            _ => false,
+        }
     }
 }
 
@@ -72,13 +181,8 @@ impl History for SqliteHistory {
         let json = serde_json::to_string(turn).map_err(Error::internal)?;
         let (id, session, started) = (turn.id.clone(), turn.session.clone(), turn.started_at.as_microsecond());
         let (transcript, answer) = (turn.transcript.clone(), turn.answer.clone());
-        self.run("save the turn to the history", move |db| {
-            db.prepare_cached(
-                "INSERT INTO turns (id, session, started_at, transcript, answer, json) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (id) DO UPDATE SET session = ?2, started_at = ?3, transcript = ?4, answer = ?5, json = ?6",
-            )?
-            .execute(params![id, session, started, transcript, answer, json])
-            .map(drop)
+        self.write("save the turn to the history", move |db| {
+            db.prepare_cached(row::UPSERT)?.execute(params![id, session, started, transcript, answer, json]).map(drop)
         })
         .await
     }
@@ -93,38 +197,37 @@ impl History for SqliteHistory {
             // Two statements, because SQLite does not use the session index for `?1 IS NULL OR session = ?1`.
             let of_session = if session.is_some() { "session = ?1" } else { "?1 IS NULL" };
             let mut rows = db.prepare_cached(&format!(
-                "SELECT json FROM turns
+                "SELECT {} FROM turns
                  WHERE {of_session}
                    AND NOT {UNFINISHED}
                    AND (?2 IS NULL OR rowid IN (SELECT rowid FROM words WHERE words MATCH ?2))
                    AND (?3 IS NULL OR (started_at, id) < (SELECT started_at, id FROM turns WHERE id = ?3))
-                 ORDER BY started_at DESC, id DESC LIMIT ?4"
+                 ORDER BY started_at DESC, id DESC LIMIT ?4",
+                row::COLUMNS
             ))?;
-            let found = rows.query_map(params![session, query, before, limit], |row| row.get::<_, String>(0))?;
-            found.collect::<Result<Vec<_>, _>>()
+            let found = rows.query_map(params![session, query, before, limit], row::read)?;
+            found.filter_map(Result::transpose).collect()
         })
         .await
-        .map(parse)
     }
 
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {
         let id = id.to_owned();
         self.run("read the history", move |db| {
-            db.prepare_cached("SELECT json FROM turns WHERE id = ?1")?
-                .query_row([&id], |row| row.get::<_, String>(0))
+            db.prepare_cached(&format!("SELECT {} FROM turns WHERE id = ?1", row::COLUMNS))?
+                .query_row([&id], row::read)
                 .optional()
         })
         .await
-        .map(|found| parse(found).pop())
+        .map(Option::flatten)
     }
 
     async fn unfinished(&self) -> Result<Vec<TurnRecord>> {
         self.run("read the history", |db| {
-            let mut rows = db.prepare_cached(&format!("SELECT json FROM turns WHERE {UNFINISHED}"))?;
-            rows.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
+            let mut rows = db.prepare_cached(&format!("SELECT {} FROM turns WHERE {UNFINISHED}", row::COLUMNS))?;
+            rows.query_map([], row::read)?.filter_map(Result::transpose).collect()
         })
         .await
-        .map(parse)
     }
 
     async fn unknown(&self, ids: Vec<String>) -> Result<Vec<String>> {
@@ -141,12 +244,44 @@ impl History for SqliteHistory {
         .await
     }
 
-    async fn delete(&self, id: &str) -> Result<()> {
+    async fn discard(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
-        self.run("delete the turn from the history", move |db| {
+        self.write("remove the turn from the history", move |db| {
             db.prepare_cached("DELETE FROM turns WHERE id = ?1")?.execute([&id]).map(drop)
         })
         .await
+    }
+
+    async fn delete(&self, selection: &Selection) -> Result<Deleted> {
+        let (selection, interrupt, renewals) = (selection.clone(), self.interrupt.clone(), self.renewals.clone());
+        self.job(move |database| {
+            // The check would keep deleted words in the log, and copy them. It begins again below.
+            let deleted = deletion::delete(database, &selection, || interrupt.now());
+            if deleted.as_ref().is_ok_and(|deleted| deleted.ids.is_empty()) {
+                return deleted;
+            }
+            // Fails when a request waits already.
+            let _ = renewals.try_send(());
+            deleted
+        })
+        .await
+    }
+
+    fn problem(&self) -> watch::Receiver<Option<HistoryProblem>> {
+        self.problem.clone()
+    }
+
+    async fn checked(&self) {
+        // Fails when the check was interrupted because the program ends.
+        let _ = self.checked.clone().wait_for(|checked| *checked).await;
+    }
+
+    async fn close(&self) {
+        self.interrupt.for_good();
+        self.checked().await;
+        if let Err(error) = self.job(Database::close).await {
+            tracing::warn!(%error, "the history could not be closed");
+        }
     }
 }
 
@@ -155,274 +290,4 @@ fn as_query(words: &str) -> String {
     let quoted: Vec<String> =
         words.split_whitespace().map(|word| format!("\"{}\"*", word.replace('"', "\"\""))).collect();
     quoted.join(" ")
-}
-
-#[async_trait]
-impl Ledger for SqliteHistory {
-    async fn add(&self, entries: &[LedgerEntry]) -> Result<(), LedgerError> {
-        let row = |entry: &LedgerEntry| {
-            let day = entry.at.to_zoned(jiff::tz::TimeZone::system()).date().to_string();
-            let json = serde_json::to_string(entry)?;
-            Ok((day, entry.attempt.route.provider.clone(), entry.attempt.service.as_str(), json))
-        };
-        let rows: Result<Vec<_>, serde_json::Error> = entries.iter().map(row).collect();
-        let rows = rows.map_err(|cause| LedgerError(cause.to_string()))?;
-        self.run("save the usage", move |db| {
-            let transaction = db.unchecked_transaction()?;
-            {
-                let mut insert = transaction
-                    .prepare_cached("INSERT INTO attempts (day, provider, service, json) VALUES (?1, ?2, ?3, ?4)")?;
-                for (day, provider, service, json) in &rows {
-                    insert.execute(params![day, provider, service, json])?;
-                }
-            }
-            transaction.commit()
-        })
-        .await
-        .map_err(|error| LedgerError(error.message))
-    }
-
-    async fn totals(&self, from: Date) -> Result<Vec<DailyUsage>, LedgerError> {
-        let from = from.to_string();
-        let rows = self
-            .run("read the usage", move |db| {
-                let mut rows = db.prepare_cached("SELECT day, json FROM attempts WHERE day >= ?1")?;
-                let mut totals: BTreeMap<(String, String, Service), UsageTotals> = BTreeMap::new();
-                let found = rows.query_map([&from], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
-                for row in found {
-                    let (day, json) = row?;
-                    // Skips entries of another version.
-                    let Ok(LedgerEntry { attempt, .. }) = serde_json::from_str(&json) else { continue };
-                    totals.entry((day, attempt.route.provider.clone(), attempt.service)).or_default().add(&attempt);
-                }
-                Ok(totals)
-            })
-            .await
-            .map_err(|error| LedgerError(error.message))?;
-        let daily = |((day, provider, service), totals): ((String, String, Service), UsageTotals)| {
-            Some(DailyUsage { day: day.parse().ok()?, provider, service, totals })
-        };
-        Ok(rows.into_iter().filter_map(daily).collect())
-    }
-}
-
-/// Parses rows into turns. A row that cannot be parsed, perhaps written by another version, is skipped.
-fn parse(rows: impl IntoIterator<Item = String>) -> Vec<TurnRecord> {
-    rows.into_iter()
-        .filter_map(|row| match serde_json::from_str(&row) {
-            Ok(turn) => Some(turn),
-            Err(cause) => {
-                tracing::warn!(%cause, "a turn in the history cannot be read and is skipped");
-                None
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn turn(id: &str, session: &str, second: i64, transcript: &str, answer: &str) -> TurnRecord {
-        TurnRecord {
-            id: id.into(),
-            session: session.into(),
-            started_at: jiff::Timestamp::from_second(second).unwrap(),
-            transcript: transcript.into(),
-            answer: answer.into(),
-            spoken: answer.into(),
-            interrupted: false,
-            error: None,
-            stages: vec![],
-            notices: vec![],
-            question_audio: None,
-            answer_audio: None,
-            seen: None,
-            picture: None,
-            first_sound_ms: Some(321),
-            running: None,
-        }
-    }
-
-    fn newest(limit: u32) -> TurnFilter {
-        TurnFilter { limit, ..TurnFilter::default() }
-    }
-
-    fn holding(words: &str) -> TurnFilter {
-        TurnFilter { words: Some(words.into()), ..newest(10) }
-    }
-
-    fn ids(turns: &[TurnRecord]) -> Vec<&str> {
-        turns.iter().map(|turn| turn.id.as_str()).collect()
-    }
-
-    #[tokio::test]
-    async fn turns_are_saved_replaced_listed_and_deleted() {
-        let folder = tempfile::tempdir().unwrap();
-        let history = SqliteHistory::open(folder.path()).unwrap();
-        for (id, session, second) in [("a", "x", 10), ("b", "y", 30), ("c", "x", 20)] {
-            history.save(&turn(id, session, second, "question", "answer")).await.unwrap();
-        }
-        assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["b", "c", "a"]);
-        assert_eq!(ids(&history.find(&newest(2)).await.unwrap()), ["b", "c"]);
-        assert_eq!(
-            ids(&history.find(&TurnFilter { session: Some("x".into()), ..newest(10) }).await.unwrap()),
-            ["c", "a"]
-        );
-
-        let before = |id: &str| TurnFilter { before: Some(id.into()), ..newest(10) };
-        assert_eq!(ids(&history.find(&before("b")).await.unwrap()), ["c", "a"]);
-        assert_eq!(ids(&history.find(&before("a")).await.unwrap()), Vec::<&str>::new());
-
-        let better = turn("a", "x", 10, "question", "a better answer");
-        history.save(&better).await.unwrap();
-        assert_eq!(history.get("a").await.unwrap(), Some(better));
-        history.delete("a").await.unwrap();
-        history.delete("a").await.unwrap();
-        assert_eq!(history.get("a").await.unwrap(), None);
-    }
-
-    #[tokio::test]
-    async fn a_turn_is_listed_once_it_has_ended() {
-        use aura_core::record::{Running, Stage};
-
-        let folder = tempfile::tempdir().unwrap();
-        let history = SqliteHistory::open(folder.path()).unwrap();
-        // What a person says looks like the mark of an unfinished turn, and is none.
-        let ended = turn("a", "x", 1, r#""running":{"stage":"idle"}"#, r#"{"running":{}}"#);
-        let running = Running { stage: Stage::Listening, owner: "me".into() };
-        let begun = TurnRecord { running: Some(running), ..turn("b", "x", 2, "question", "") };
-        history.save(&ended).await.unwrap();
-        history.save(&begun).await.unwrap();
-        assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["a"]);
-        assert_eq!(history.unfinished().await.unwrap(), std::slice::from_ref(&begun));
-        assert_eq!(history.get("b").await.unwrap(), Some(begun.clone()));
-        let all = ["a", "b", "c"].map(String::from).to_vec();
-        assert_eq!(history.unknown(all).await.unwrap(), ["c"]);
-        // The index is used: the whole history is not read at each start.
-        let database = Connection::open(folder.path().join("history.db")).unwrap();
-        let plan: String = database
-            .query_row(&format!("EXPLAIN QUERY PLAN SELECT json FROM turns WHERE {UNFINISHED}"), [], |row| row.get(3))
-            .unwrap();
-        assert!(plan.contains("turns_unfinished"), "{plan}");
-
-        history.save(&TurnRecord { running: None, ..begun }).await.unwrap();
-        assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["b", "a"]);
-        assert_eq!(history.unfinished().await.unwrap(), vec![]);
-    }
-
-    #[tokio::test]
-    async fn turns_survive_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let saved = turn("a", "x", 10, "What is this?", "A lamp.");
-        SqliteHistory::open(folder.path()).unwrap().save(&saved).await.unwrap();
-        assert_eq!(SqliteHistory::open(folder.path()).unwrap().get("a").await.unwrap(), Some(saved));
-    }
-
-    #[tokio::test]
-    async fn search_finds_word_prefixes_and_follows_changes() {
-        let folder = tempfile::tempdir().unwrap();
-        let history = SqliteHistory::open(folder.path()).unwrap();
-        history.save(&turn("a", "x", 1, "What is the weather?", "Rain in the evening.")).await.unwrap();
-        history.save(&turn("b", "x", 2, "And tomorrow?", "The weather clears.")).await.unwrap();
-        assert_eq!(ids(&history.find(&holding("weath")).await.unwrap()), ["b", "a"]);
-        assert_eq!(ids(&history.find(&holding("weather RAIN")).await.unwrap()), ["a"]);
-        assert_eq!(ids(&history.find(&holding("\"rain OR (")).await.unwrap()), Vec::<&str>::new());
-        assert_eq!(ids(&history.find(&holding(" ")).await.unwrap()), Vec::<&str>::new());
-
-        history.save(&turn("a", "x", 1, "What is the time?", "Noon.")).await.unwrap();
-        history.delete("b").await.unwrap();
-        assert_eq!(ids(&history.find(&holding("weather")).await.unwrap()), Vec::<&str>::new());
-        assert_eq!(ids(&history.find(&holding("noon")).await.unwrap()), ["a"]);
-    }
-
-    #[tokio::test]
-    async fn usage_is_added_up_by_day_provider_and_service() {
-        use aura_providers::{FailureKind, Usage};
-        use aura_router::{Attempt, Cost, CostBasis, Route};
-
-        let folder = tempfile::tempdir().unwrap();
-        let attempt = |provider: &str, kind| Attempt {
-            service: Service::Llm,
-            route: Route { provider: provider.into(), model: "m".into(), voice: None },
-            ms: 1,
-            first_ms: None,
-            kind,
-            message: None,
-            usage: Usage { input_tokens: Some(10), ..Usage::default() },
-            cost: Cost { usd: Some(0.5), basis: CostBasis::Priced },
-        };
-        let entry = |at: &str, attempt| LedgerEntry { at: at.parse().unwrap(), attempt };
-        let history = SqliteHistory::open(folder.path()).unwrap();
-        let entries = [
-            entry("2026-10-31T12:00:00Z", attempt("groq", None)),
-            entry("2026-11-02T12:00:00Z", attempt("groq", None)),
-            entry("2026-11-02T12:00:01Z", attempt("groq", Some(FailureKind::Timeout))),
-            entry("2026-11-02T12:00:02Z", attempt("gemini", None)),
-        ];
-        history.add(&entries).await.unwrap();
-        drop(history);
-        let history = SqliteHistory::open(folder.path()).unwrap();
-        let daily = history.totals("2026-11-01".parse().unwrap()).await.unwrap();
-        let figures: Vec<_> = daily
-            .iter()
-            .map(|line| {
-                (
-                    line.provider.as_str(),
-                    line.totals.attempts,
-                    line.totals.failed,
-                    line.totals.input_tokens,
-                    line.totals.usd,
-                )
-            })
-            .collect();
-        assert_eq!(figures, [("gemini", 1, 0, 10, 0.5), ("groq", 2, 1, 20, 1.0)]);
-    }
-
-    #[tokio::test]
-    async fn a_damaged_file_is_renamed_when_it_is_opened() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("history.db"), vec![b'x'; 9000]).unwrap();
-        let history = SqliteHistory::open(folder.path()).unwrap();
-        history.save(&turn("a", "x", 1, "q", "a")).await.unwrap();
-        assert_eq!(renamed(folder.path()), 1);
-    }
-
-    #[tokio::test]
-    async fn a_damaged_file_is_renamed_when_it_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let history = SqliteHistory::open(folder.path()).unwrap();
-        for n in 0..200 {
-            history.save(&turn(&format!("t{n}"), "x", n, "question", &"words ".repeat(200))).await.unwrap();
-        }
-        drop(history);
-        // The database thread closes the file and merges the log into it.
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        // The header stays intact, so that the damage is found only when the pages are read.
-        let path = folder.path().join("history.db");
-        let mut bytes = std::fs::read(&path).unwrap();
-        bytes[40_960..].fill(0x5a);
-        std::fs::write(&path, bytes).unwrap();
-
-        let history = SqliteHistory::open(folder.path()).unwrap();
-        assert_eq!(history.find(&newest(500)).await.unwrap(), vec![]);
-        history.save(&turn("new", "x", 1, "q", "a")).await.unwrap();
-        assert_eq!(ids(&history.find(&newest(10)).await.unwrap()), ["new"]);
-        assert_eq!(renamed(folder.path()), 1);
-    }
-
-    #[tokio::test]
-    async fn a_file_of_a_newer_version_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("history.db");
-        Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
-        let error = SqliteHistory::open(folder.path()).unwrap_err();
-        assert!(error.message.contains("newer AURA"), "{}", error.message);
-        assert_eq!(renamed(folder.path()), 0);
-    }
-
-    fn renamed(folder: &Path) -> usize {
-        let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with("history.broken-") && name.ends_with(".db")).count()
-    }
 }
