@@ -72,6 +72,8 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
             exiting.cancel();
             let shutdown = async { tokio::join!(assistant.close(), &mut server) };
             let _ = runtime.block_on(async { tokio::time::timeout(SHUTDOWN_TIMEOUT, shutdown).await });
+            // The event loop ends the process.
+            aura_server::close_log();
         }
         if let RunEvent::WindowEvent { label, event, .. } = event
             && label == windows::MAIN
