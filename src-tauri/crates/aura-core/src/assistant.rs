@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::ports::Ports;
 use crate::turn::{DetachedTurn, TurnContext, TurnOutcome, Turns, run_detached};
+use crate::upkeep::Upkeep;
 use crate::views::{ProviderView, RouteView, Snapshot};
 
 /// How often the age of the model lists is checked.
@@ -61,9 +62,12 @@ struct Inner {
     background: OnceLock<AbortOnDropHandle<()>>,
     /// The task that watches the settings file.
     settings_watch: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that compresses recordings and deletes old ones.
+    upkeep: OnceLock<AbortOnDropHandle<()>>,
     /// The task that forwards availability changes as events.
     _forwarding: AbortOnDropHandle<()>,
     exports: PathBuf,
+    recordings: PathBuf,
     /// Cancelled to end a replay or a microphone test, which use devices outside a turn.
     devices: Mutex<CancellationToken>,
 }
@@ -106,7 +110,7 @@ impl Assistant {
             router: router.clone(),
             store: store.clone(),
             events: EventSink::Everyone(events.clone()),
-            recordings: Some(recordings),
+            recordings: Some(recordings.clone()),
         });
         Ok(Self(Arc::new(Inner {
             ports,
@@ -122,14 +126,16 @@ impl Assistant {
             usage,
             background: OnceLock::new(),
             settings_watch: OnceLock::new(),
+            upkeep: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
+            recordings,
             devices: Mutex::default(),
         })))
     }
 
-    /// Reads the saved API keys and this month's usage, and fetches the model lists of the user's own servers. Then starts two
-    /// background tasks: one refreshes model lists, one watches the settings file. Separate from [`Assistant::start`], because
+    /// Reads the saved API keys and this month's usage, and fetches the model lists of the user's own servers. Then starts three
+    /// background tasks: one refreshes model lists, one watches the settings file, one compresses and deletes old recordings. Separate from [`Assistant::start`], because
     /// a keyring may ask the user for permission first.
     pub async fn start_background(&self) {
         let names: Vec<String> = self.0.router.providers().into_iter().map(|provider| provider.name).collect();
@@ -142,6 +148,7 @@ impl Assistant {
         self.0.router.refresh_model_lists(ModelListRefresh::Unknown).await;
         self.announce();
         self.watch_settings();
+        self.start_upkeep();
         let assistant = Arc::downgrade(&self.0);
         let _ = self.0.background.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
@@ -306,6 +313,17 @@ impl Assistant {
         self.0.router.reset_key(provider);
         self.reconfigure();
         self.announce()
+    }
+
+    /// Compresses recordings, and deletes what the settings no longer allow, from now on.
+    fn start_upkeep(&self) {
+        let upkeep = Upkeep {
+            history: self.0.ports.history.clone(),
+            ledger: self.0.ports.ledger.clone(),
+            recordings: self.0.recordings.clone(),
+        };
+        let task = upkeep.run(self.0.store.clone(), self.subscribe());
+        let _ = self.0.upkeep.set(AbortOnDropHandle::new(tokio::spawn(task)));
     }
 
     /// Watches the settings file for changes by other programs: the command line, the server, the desktop app, or an editor.

@@ -15,7 +15,9 @@ pub mod event;
 pub mod intent;
 pub mod ports;
 pub mod record;
+mod recordings;
 mod turn;
+mod upkeep;
 mod views;
 
 pub use assistant::{Assistant, Setup};

@@ -258,7 +258,21 @@ pub trait History: Send + Sync {
     /// # Errors
     /// When the database fails.
     async fn delete(&self, id: &str) -> Result<()>;
+    /// Changes the turn with this ID. Returns false when there is none; it is never added. Nothing can change or delete the turn between
+    /// reading and saving it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn edit(&self, id: &str, change: TurnChange) -> Result<bool>;
+    /// Deletes every turn that began before a time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn delete_before(&self, time: jiff::Timestamp) -> Result<()>;
 }
+
+/// A change of a turn, for [`History::edit`]. It may run more than once, each time on the turn as it was saved.
+pub type TurnChange = Box<dyn Fn(&mut TurnRecord) + Send>;
 
 /// A filter for [`History::find`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -22,6 +22,12 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// When the ledger cannot be read.
     async fn totals(&self, from: Date) -> Result<Vec<DailyUsage>, LedgerError>;
+
+    /// Deletes the attempts of the days before `day` (in this computer's time zone).
+    ///
+    /// # Errors
+    /// When the ledger cannot be changed.
+    async fn forget_before(&self, day: Date) -> Result<(), LedgerError>;
 }
 
 /// The ledger could not be read or written. Holds a sentence that says why.

@@ -265,6 +265,17 @@ impl History for FakeHistory {
         self.turns.lock().unwrap().retain(|turn| turn.id != id);
         Ok(())
     }
+
+    async fn edit(&self, id: &str, change: TurnChange) -> Result<bool> {
+        let mut turns = self.turns.lock().unwrap();
+        let found = turns.iter_mut().find(|turn| turn.id == id);
+        Ok(found.map(|turn| change(turn)).is_some())
+    }
+
+    async fn delete_before(&self, time: jiff::Timestamp) -> Result<()> {
+        self.turns.lock().unwrap().retain(|turn| turn.started_at >= time);
+        Ok(())
+    }
 }
 
 /// A ledger in memory. Its totals are empty.
@@ -280,6 +291,12 @@ impl Ledger for FakeLedger {
 
     async fn totals(&self, _: jiff::civil::Date) -> Result<Vec<DailyUsage>, LedgerError> {
         Ok(Vec::new())
+    }
+
+    async fn forget_before(&self, day: jiff::civil::Date) -> Result<(), LedgerError> {
+        let day_of = |entry: &LedgerEntry| entry.at.to_zoned(jiff::tz::TimeZone::system()).date();
+        self.0.lock().unwrap().retain(|entry| day_of(entry) >= day);
+        Ok(())
     }
 }
 

@@ -82,6 +82,7 @@ impl Turn {
             notices: Vec::new(),
             question_audio: None,
             answer_audio: None,
+            recordings_deleted: None,
             seen: None,
             picture: match &request.image {
                 Some(Attachment::File(path)) => Some(path.clone()),

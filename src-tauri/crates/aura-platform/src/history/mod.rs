@@ -3,13 +3,14 @@
 //! A thread of its own holds the connection, because SQLite blocks. Writes are awaited, so a saved turn is on disk.
 
 mod file;
+mod retention;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use async_trait::async_trait;
 use aura_core::error::{Error, Result};
-use aura_core::ports::{History, TurnFilter};
+use aura_core::ports::{History, TurnChange, TurnFilter};
 use aura_core::record::TurnRecord;
 use aura_providers::Service;
 use aura_router::{DailyUsage, Ledger, LedgerEntry, LedgerError, UsageTotals};
@@ -124,6 +125,14 @@ impl History for SqliteHistory {
         })
         .await
     }
+
+    async fn edit(&self, id: &str, change: TurnChange) -> Result<bool> {
+        self.edit_turn(id.to_owned(), change).await
+    }
+
+    async fn delete_before(&self, time: jiff::Timestamp) -> Result<()> {
+        self.delete_turns_before(time).await
+    }
 }
 
 /// A full-text query that matches every word as a prefix. The words are quoted, so they never count as search syntax.
@@ -180,6 +189,10 @@ impl Ledger for SqliteHistory {
         };
         Ok(rows.into_iter().filter_map(daily).collect())
     }
+
+    async fn forget_before(&self, day: Date) -> Result<(), LedgerError> {
+        self.delete_attempts_before(day).await.map_err(|error| LedgerError(error.message))
+    }
 }
 
 /// Parses rows into turns. A row that cannot be parsed, perhaps written by another version, is skipped.
@@ -213,6 +226,7 @@ mod tests {
             notices: vec![],
             question_audio: None,
             answer_audio: None,
+            recordings_deleted: None,
             seen: None,
             picture: None,
             first_sound_ms: Some(321),
