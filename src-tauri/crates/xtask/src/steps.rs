@@ -20,7 +20,7 @@ const SYSTEM_FREE_CRATES: &[&str] = &["aura-audio", "aura-providers", "aura-rout
 const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router"];
 
 /// Integration tests that need a display, a sound server or the built programs. They run one after another.
-const WHOLE_SYSTEM: &[&str] = &["api", "cli", "desktop", "guide", "openai", "voice"];
+const WHOLE_SYSTEM: &[&str] = &["api", "cli", "desktop", "guide", "openai", "private", "voice"];
 
 /// How many tests of one of them run at once: each has its own servers, display and sound server, and mostly waits.
 fn threads(name: &str) -> usize {
@@ -143,10 +143,10 @@ pub(crate) fn whole_system(report: &mut Report, runner: &TestRunner, name: &'sta
     report.watch(name, &mut cargo)
 }
 
-/// Tests the local API as a process: its routes, the guide, and OpenAI's own client.
+/// Tests the local API as a process: its routes, the guide, OpenAI's own client, and what it leaves on the disk.
 pub(crate) fn api(report: &mut Report, runner: &TestRunner) -> Result {
     crate::sdk::python()?;
-    for name in ["api", "guide", "openai"] {
+    for name in ["api", "guide", "openai", "private"] {
         whole_system(report, runner, name)?;
     }
     Ok(())

@@ -52,7 +52,8 @@ export const settings: typeof english = {
   privacyProvidersHint: 'Erlaube Stimme, Text und Bildschirm einzeln für jeden Anbieter.',
   privacyProvidersLink: 'Unter Anbieter auswählen',
   privacyHistory: 'Fragen und Antworten',
-  privacyHistoryHint: 'Mit ihren Aufnahmen nur auf diesem Rechner gespeichert, bis du sie löschst oder sie so alt sind, wie du unten einstellst. Bildschirmfotos werden nicht gespeichert.',
+  privacyHistoryHint:
+    'Mit ihren Aufnahmen nur auf diesem Rechner gespeichert, bis du sie löschst oder sie so alt sind, wie du unten einstellst. Bildschirmfotos werden nicht gespeichert.',
   privacyHistoryLink: 'Verlauf öffnen',
   keepRecordings: 'Aufnahmen behalten für',
   keepRecordingsHint: 'Der Text bleibt im Verlauf. 0 behält sie für immer.',

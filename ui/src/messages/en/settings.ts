@@ -46,7 +46,8 @@ export const settings = {
   privacyProvidersHint: 'Allow voice, text and screen separately for each provider.',
   privacyProvidersLink: 'Choose under Providers',
   privacyHistory: 'Questions and answers',
-  privacyHistoryHint: 'Kept with their recordings on this computer only, until you delete them or they are as old as you set below. Screenshots are not kept.',
+  privacyHistoryHint:
+    'Kept with their recordings on this computer only, until you delete them or they are as old as you set below. Screenshots are not kept.',
   privacyHistoryLink: 'Open the history',
   keepRecordings: 'Keep recordings for',
   keepRecordingsHint: 'The text stays in the history. 0 keeps them for ever.',

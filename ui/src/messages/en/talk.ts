@@ -19,7 +19,8 @@ export const turn = {
   play: 'Play',
   stop: 'Stop',
   recordingDeleted: {
-    age: (days: number) => (days === 1 ? 'The recording was deleted after 1 day.' : `The recording was deleted after ${days} days.`),
+    age: (days: number) =>
+      days === 1 ? 'The recording was deleted after 1 day.' : `The recording was deleted after ${days} days.`,
     space: (gigabytes: number) => `The recording was deleted because all recordings together had reached ${gigabytes} GB.`,
     unknown: 'The recording was deleted.',
   },
