@@ -14,7 +14,6 @@ use aura_tests::desktop::with_desktop;
 use aura_tests::http::answer;
 use aura_tests::process::{Running, wait_until};
 use aura_tests::processes::family;
-use aura_tests::providers::{gemini_variables, groq_variables};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::Client;
@@ -69,8 +68,10 @@ impl Place {
         let script = format!("umask 000\nexec setpriv --pdeathsig KILL -- '{}' \"$@\"", program.display());
         let path = std::env::var("PATH").expect("a PATH");
         Aura::of(self.script(&format!("bin/run-{name}"), &script))
-            .with_all(groq_variables(sandbox))
-            .with_all(gemini_variables(sandbox))
+            .with("GROQ_API_KEY", sandbox.key())
+            .with("GROQ_BASE_URL", sandbox.groq_base_url())
+            .with("GEMINI_API_KEY", sandbox.key())
+            .with("GEMINI_BASE_URL", sandbox.gemini_base_url())
             .with("OPENROUTER_API_KEY", CANARY_KEY)
             .with("RUST_LOG", "trace")
             .with("PATH", format!("{}:{path}", self.path("bin").display()))

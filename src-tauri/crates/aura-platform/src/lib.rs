@@ -33,13 +33,13 @@ pub use speaker::CpalSpeaker;
 /// The ports of this computer. Opens the history; devices are opened when they are first used.
 ///
 /// # Errors
-/// The history, or the folder for temporary files, cannot be opened or created.
+/// The history cannot be opened or created.
 pub fn ports(paths: &Paths) -> Result<Ports> {
     let microphone = Arc::new(CpalMicrophone::default());
     let speaker = Arc::new(CpalSpeaker::default());
     let screen = Arc::new(DesktopScreen::default());
     let secrets = Arc::new(Keyring);
-    let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp"))?);
+    let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp")));
     let doctor = Arc::new(SystemDoctor {
         microphone: microphone.clone(),
         speaker: speaker.clone(),

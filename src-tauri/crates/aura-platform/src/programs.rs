@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use async_trait::async_trait;
-use aura_core::error::{Error, Result};
 use aura_providers::{Job, JobOutput, ProgramError, Programs};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -57,18 +56,22 @@ pub struct LocalPrograms {
 
 impl LocalPrograms {
     /// Programs whose temporary files lie in this folder, which is created if it is missing. Files that a killed process left there are
-    /// deleted.
-    ///
-    /// # Errors
-    /// The folder cannot be created.
-    pub fn new(temp: PathBuf) -> Result<Self> {
-        create_private(&temp).map_err(|cause| Error::storage("create the folder for temporary files", cause))?;
-        match aura_providers::sweep_temp_files(&temp) {
-            Ok(0) => {}
-            Ok(files) => tracing::info!(files, "deleted temporary files of a process that was killed"),
-            Err(cause) => tracing::warn!(%cause, "old temporary files could not be deleted"),
+    /// deleted. Where the folder cannot be used, the files lie in the user's folder for running programs, else in the one for
+    /// temporary files; nobody else can read them there either.
+    pub fn new(temp: PathBuf) -> Self {
+        let prepared = create_private(&temp).and_then(|()| aura_providers::sweep_temp_files(&temp));
+        match prepared {
+            Ok(0) => Self { temp },
+            Ok(files) => {
+                tracing::info!(files, "deleted temporary files of a process that was killed");
+                Self { temp }
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, folder = %temp.display(), "the folder for temporary files cannot be used");
+                let running = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
+                Self { temp: running.unwrap_or_else(std::env::temp_dir) }
+            }
         }
-        Ok(Self { temp })
     }
 }
 
@@ -156,7 +159,7 @@ mod tests {
     use super::*;
 
     fn local() -> LocalPrograms {
-        LocalPrograms::new(std::env::temp_dir()).unwrap()
+        LocalPrograms::new(std::env::temp_dir())
     }
 
     fn shell(script: &str, stdin: Bytes, limit: Duration) -> Job {
@@ -215,7 +218,7 @@ mod tests {
     async fn a_program_inherits_only_what_it_needs() {
         let folder = tempfile::tempdir().unwrap();
         let temp = folder.path().join("tmp");
-        let programs = LocalPrograms::new(temp.clone()).unwrap();
+        let programs = LocalPrograms::new(temp.clone());
         let done = programs.run(shell("env", Bytes::new(), Duration::from_secs(20))).await.unwrap();
         let names: Vec<String> = String::from_utf8_lossy(&done.stdout)
             .lines()
@@ -227,6 +230,15 @@ mod tests {
         );
         assert!(names.iter().any(|name| name == "PATH"), "{names:?}");
         assert!(String::from_utf8_lossy(&done.stdout).contains(&format!("TMPDIR={}\n", temp.display())));
+    }
+
+    #[test]
+    fn without_a_data_folder_programs_still_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let temp = LocalPrograms::new(file.join("tmp")).temp_folder();
+        assert!(temp.is_dir() && !temp.starts_with(folder.path()));
     }
 
     #[tokio::test]
