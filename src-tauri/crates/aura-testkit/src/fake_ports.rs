@@ -269,7 +269,7 @@ impl History for FakeHistory {
     async fn edit(&self, id: &str, change: TurnChange) -> Result<bool> {
         let mut turns = self.turns.lock().unwrap();
         let found = turns.iter_mut().find(|turn| turn.id == id);
-        Ok(found.map(|turn| change(turn)).is_some())
+        Ok(found.map(change).is_some())
     }
 
     async fn delete_before(&self, time: jiff::Timestamp) -> Result<()> {
