@@ -73,6 +73,8 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
             let server = async { tokio::time::timeout(SERVER_TIMEOUT, &mut server).await };
             let _ = runtime.block_on(async { tokio::join!(assistant.close(), server) });
             instance_socket::remove(&data);
+            // The event loop ends the process.
+            aura_server::close_log();
         }
         if let RunEvent::WindowEvent { label, event, .. } = event
             && label == windows::MAIN

@@ -19,6 +19,11 @@ pub use cli::main;
 
 /// Sets up the process. Call it before any thread is started, because it changes environment variables and allocator settings.
 pub fn prepare_process() {
+    aura_server::prepare_process();
+    // On Wayland, screenshots come from the desktop's portal, which refuses callers whose `/proc` folder it cannot read.
+    if std::env::var_os("WAYLAND_DISPLAY").is_none_or(|display| display.is_empty()) {
+        aura_server::forbid_inspection();
+    }
     // glibc keeps freed memory per arena. With one arena per thread, each thread that ever held a screenshot
     // would keep its memory; two arenas are enough.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -16,7 +16,6 @@ use std::process::ExitCode;
 
 use aura_core::error::{Error, Result};
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 use crate::{bootstrap, desktop, instance_socket};
 use args::{Arguments, Command, PttAction};
@@ -25,8 +24,11 @@ use operations::Operations;
 /// Runs the command that the arguments name. Exit code 0: done; 1: it failed; 2: wrong usage.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    init_log();
-    match run(arguments) {
+    // The PulseAudio client reports every closed connection as an error.
+    aura_server::start_log("warn,pulseaudio=off");
+    let result = run(arguments);
+    aura_server::close_log();
+    match result {
         Ok(code) => code,
         Err(error) => {
             output::error(&error);
@@ -64,12 +66,4 @@ async fn ptt(action: PttAction) -> Result<ExitCode> {
     };
     instance_socket::call(&bootstrap::paths()?.data, operation, serde_json::json!({})).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Logs to standard error, at the level in `RUST_LOG` or `LOG_LEVEL`. The default is warnings, without those of the PulseAudio client,
-/// which reports every closed connection as an error.
-fn init_log() {
-    let level = aura_server::log_level().unwrap_or("warn,pulseaudio=off");
-    let filter = EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -26,6 +26,7 @@ export const sampleSettings = (): Settings => ({
   listening: { mode: 'auto', longest_seconds: 120 },
   speaking: { muted: false },
   screen: { share: 'when_asked', target: { kind: 'monitor' } },
+  history: { keep_recordings_days: 30, keep_turns_days: 0, max_gigabytes: 5 },
   shortcut: 'Ctrl+Shift+Space',
   timeouts: {
     connect_ms: 3000,

@@ -161,6 +161,17 @@ describe('a turn', () => {
     expect(screen.getByRole('button', { name: 'Play' })).toBeTruthy()
   })
 
+  it.each([
+    [{ reason: 'age', days: 30 }, 'The recording was deleted after 30 days.'],
+    [{ reason: 'space', gigabytes: 5 }, 'The recording was deleted because all recordings together had reached 5 GB.'],
+    [{ reason: 'unknown' }, 'The recording was deleted.'],
+  ] as const)('whose recording was deleted says why and is not played', async (recordings_deleted, message) => {
+    await opened(turn('a', { recordings_deleted }))
+    expect(screen.getByText(message)).toBeTruthy()
+    expect(screen.queryByRole('button', { name: 'Play' })).toBeNull()
+    await accessible()
+  })
+
   it('that cannot be retried shows why', async () => {
     const gone = failing({ code: 'not_found', message: 'Nothing of this question was kept.' })
     await opened(turn('a'), { handlers: { retry: gone } })

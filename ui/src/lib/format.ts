@@ -1,4 +1,5 @@
 /** Formatting of numbers, names and states. */
+import type { RecordingsDeleted } from '../generated/RecordingsDeleted'
 import type { Attempt } from '../generated/Attempt'
 import type { Cost } from '../generated/Cost'
 import type { Route } from '../generated/Route'
@@ -192,4 +193,16 @@ export const hasAccount = (snapshot: Snapshot) =>
 export const isServer = (snapshot: Snapshot, name: string) => {
   const entry = snapshot.settings.providers[name]
   return entry !== undefined && entry !== null && entry.preset !== undefined
+}
+
+/** Why AURA deleted recordings of a turn, in a sentence. */
+export function deletedReason(deleted: RecordingsDeleted): string {
+  switch (deleted.reason) {
+    case 'age':
+      return t.turn.recordingDeleted.age(deleted.days)
+    case 'space':
+      return t.turn.recordingDeleted.space(deleted.gigabytes)
+    default:
+      return t.turn.recordingDeleted.unknown
+  }
 }

@@ -109,6 +109,27 @@ describe('settings', () => {
     ])
   })
 
+  it('set how long recordings and texts are kept', async () => {
+    const { backend } = await open('settings')
+    const set = async (name: string, value: string) => {
+      await fireEvent.change(screen.getByRole('spinbutton', { name }), { target: { value } })
+      await settle()
+    }
+    expect(screen.getByRole<HTMLInputElement>('spinbutton', { name: 'Keep recordings for' }).value).toBe('30')
+    await set('Keep recordings for', '7')
+    await set('Recordings together at most', '0')
+    await set('Keep questions and answers for', '365')
+    expect(backend.requests('change_settings')).toEqual([
+      { changes: { history: { keep_recordings_days: 7 } } },
+      { changes: { history: { max_gigabytes: 0 } } },
+      { changes: { history: { keep_turns_days: 365 } } },
+    ])
+    await set('Keep recordings for', '1.5')
+    expect(screen.getByRole('alert').textContent).toBe('A whole number from 0 to 36500.')
+    expect(backend.requests('change_settings')).toHaveLength(3)
+    await accessible()
+  })
+
   it('reject a recording limit that is too short', async () => {
     const { backend } = await open('settings')
     await fireEvent.change(screen.getByRole('spinbutton', { name: 'Recording limit' }), { target: { value: '2' } })

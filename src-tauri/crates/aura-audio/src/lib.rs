@@ -23,11 +23,13 @@
 
 mod decode;
 mod error;
+mod flac;
 mod resample;
 mod wav;
 
 pub use decode::decode;
 pub use error::{Error, Result};
+pub use flac::flac;
 pub use resample::{Mixdown, Resampler};
 pub use wav::{WavDecoder, WavFile, read_wav, restore_wav, speech_wav, wav};
 

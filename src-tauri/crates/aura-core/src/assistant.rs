@@ -21,6 +21,7 @@ use crate::turn::{
     DetachedTurn, Owner, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings, end_unfinished,
     run_detached,
 };
+use crate::upkeep::Upkeep;
 use crate::views::{ProviderView, RouteView, Snapshot};
 
 /// How often the age of the model lists is checked.
@@ -77,6 +78,8 @@ struct Inner {
     settings_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that sends a snapshot when the history's problem changes.
     history_watch: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that compresses recordings and deletes old ones.
+    upkeep: OnceLock<AbortOnDropHandle<()>>,
     /// The task that forwards availability changes as events.
     _forwarding: AbortOnDropHandle<()>,
     exports: PathBuf,
@@ -149,6 +152,7 @@ impl Assistant {
             background: OnceLock::new(),
             settings_watch: OnceLock::new(),
             history_watch: OnceLock::new(),
+            upkeep: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
             devices: Mutex::default(),
@@ -159,7 +163,8 @@ impl Assistant {
     }
 
     /// Adds recordings that the history does not know, reads the saved API keys and this month's usage, and fetches the model lists of
-    /// the user's own servers. Then starts two background tasks: one refreshes model lists, one watches the settings file. Separate from [`Assistant::start`], because
+    /// the user's own servers. Then starts three background tasks: one refreshes model lists, one watches the settings file, one
+    /// compresses and deletes old recordings. Separate from [`Assistant::start`], because
     /// a keyring may ask the user for permission first.
     pub async fn start_background(&self) {
         self.recover(true).await;
@@ -173,6 +178,7 @@ impl Assistant {
         self.0.router.refresh_model_lists(ModelListRefresh::Unknown).await;
         self.announce();
         self.watch_settings();
+        self.start_upkeep();
         let assistant = Arc::downgrade(&self.0);
         let _ = self.0.background.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
@@ -343,6 +349,17 @@ impl Assistant {
         self.0.router.reset_key(provider);
         self.reconfigure();
         self.announce()
+    }
+
+    /// Compresses recordings, and deletes what the settings no longer allow, from now on.
+    fn start_upkeep(&self) {
+        let upkeep = Upkeep {
+            history: self.0.ports.history.clone(),
+            ledger: self.0.ports.ledger.clone(),
+            recordings: self.0.recordings.clone(),
+        };
+        let task = upkeep.run(self.0.store.clone(), self.subscribe());
+        let _ = self.0.upkeep.set(AbortOnDropHandle::new(tokio::spawn(task)));
     }
 
     /// Watches the settings file for changes by other programs: the command line, the server, the desktop app, or an editor.

@@ -16,7 +16,9 @@ pub mod history_problem;
 pub mod intent;
 pub mod ports;
 pub mod record;
+pub mod recordings;
 mod turn;
+mod upkeep;
 mod views;
 
 pub use assistant::{Assistant, Setup};

@@ -276,6 +276,12 @@ pub trait History: Send + Sync {
     /// # Errors
     /// When the database fails. No turn is deleted then.
     async fn delete(&self, selection: &Selection) -> Result<Deleted>;
+    /// Changes the turn with this ID. Returns false when there is none; it is never added. Nothing can change or delete the turn between
+    /// reading and saving it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn edit(&self, id: &str, change: TurnChange) -> Result<bool>;
     /// What is wrong with the history now, or was repaired lately. Adapters that cannot fail keep the default, which reports nothing.
     fn problem(&self) -> watch::Receiver<Option<HistoryProblem>> {
         watch::channel(None).1
@@ -309,6 +315,9 @@ pub struct Deleted {
     /// Recordings that could not be removed now. They are removed at the next deletion or start.
     pub files_left: Vec<PathBuf>,
 }
+
+/// A change of a turn, for [`History::edit`]. It may run more than once, each time on the turn as it was saved.
+pub type TurnChange = Box<dyn Fn(&mut TurnRecord) + Send>;
 
 /// A filter for [`History::find`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

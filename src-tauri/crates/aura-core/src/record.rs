@@ -147,6 +147,40 @@ impl SentPicture {
     }
 }
 
+/// Why AURA deleted recordings of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum RecordingsDeleted {
+    /// They were older than the settings allow.
+    Age {
+        /// The limit at that time, in days.
+        days: u32,
+    },
+    /// All recordings together were larger than the settings allow, and these were the oldest.
+    Space {
+        /// The limit at that time, in gigabytes.
+        gigabytes: u32,
+    },
+    /// A reason that a later version of AURA wrote.
+    #[serde(other)]
+    Unknown,
+}
+
+impl RecordingsDeleted {
+    /// The reason in a sentence, for users.
+    pub fn message(self) -> String {
+        match self {
+            Self::Age { days: 1 } => "The recording was deleted after 1 day.".into(),
+            Self::Age { days } => format!("The recording was deleted after {days} days."),
+            Self::Space { gigabytes } => {
+                format!("The recording was deleted because all recordings together had reached {gigabytes} GB.")
+            }
+            Self::Unknown => "The recording was deleted.".into(),
+        }
+    }
+}
+
 /// One turn: a question and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -182,6 +216,10 @@ pub struct TurnRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
     pub answer_audio: Option<PathBuf>,
+    /// Why AURA deleted recordings of this turn; absent when it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub recordings_deleted: Option<RecordingsDeleted>,
     /// The picture that was sent with the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
@@ -217,6 +255,7 @@ impl TurnRecord {
             notices: Vec::new(),
             question_audio: None,
             answer_audio: None,
+            recordings_deleted: None,
             seen: None,
             picture: None,
             first_sound_ms: None,

@@ -25,7 +25,7 @@ pub use doctor::SystemDoctor;
 pub use history::SqliteHistory;
 pub use keyring::Keyring;
 pub use microphone::CpalMicrophone;
-pub use paths::{Paths, documents};
+pub use paths::{Paths, create_private, documents};
 pub use programs::LocalPrograms;
 pub use screen::DesktopScreen;
 pub use speaker::CpalSpeaker;
@@ -39,7 +39,7 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
     let speaker = Arc::new(CpalSpeaker::default());
     let screen = Arc::new(DesktopScreen::default());
     let secrets = Arc::new(Keyring);
-    let programs = Arc::new(LocalPrograms);
+    let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp")));
     let history = Arc::new(SqliteHistory::open(&paths.data)?);
     let doctor = Arc::new(SystemDoctor {
         microphone: microphone.clone(),

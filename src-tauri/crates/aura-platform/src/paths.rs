@@ -50,10 +50,46 @@ impl Paths {
         for folder in [&paths.config, &paths.data] {
             create_private(folder)
                 .map_err(|cause| Error::storage(&format!("create the folder {}", folder.display()), cause))?;
+            make_private(folder);
         }
         Ok(paths)
     }
 }
+
+/// The files and folders that AURA makes in its own two folders.
+const OWN: &[&str] = &[
+    "config.toml",
+    "api-token",
+    "history.db",
+    "history.db-wal",
+    "history.db-shm",
+    "models.json",
+    "models.sandbox.json",
+    "windows.json",
+    "recordings",
+    "backups",
+    "logs",
+    "tmp",
+];
+
+/// Takes away other users' access to what an earlier version made in a folder that they can enter. A link is left alone: the user made it.
+#[cfg(unix)]
+fn make_private(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    for path in OWN.iter().map(|name| folder.join(name)) {
+        let Ok(file) = std::fs::symlink_metadata(&path) else { continue };
+        let mode = file.permissions().mode();
+        if (file.is_file() || file.is_dir()) && mode & 0o077 != 0 {
+            let private = std::fs::Permissions::from_mode(mode & 0o700);
+            if let Err(cause) = std::fs::set_permissions(&path, private) {
+                tracing::warn!(%cause, file = %path.display(), "other users may be able to read this file");
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &Path) {}
 
 /// The user's documents folder, if the desktop has one. Exports are saved there.
 pub fn documents() -> Option<PathBuf> {
@@ -62,7 +98,10 @@ pub fn documents() -> Option<PathBuf> {
 }
 
 /// Creates a folder that only the current user can read. An existing folder keeps its permissions, because it may be shared on purpose.
-fn create_private(folder: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// The folder cannot be created, or something else has its name.
+pub fn create_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -86,6 +125,30 @@ mod tests {
                 assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
             }
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_an_earlier_version_left_readable_becomes_private_in_a_shared_folder() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let (shared, outside) = (home.path().join("data"), home.path().join("outside"));
+        std::fs::create_dir_all(shared.join("recordings")).unwrap();
+        for file in [shared.join("history.db"), shared.join("notes.txt"), outside.clone()] {
+            std::fs::write(&file, "").unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        std::os::unix::fs::symlink(&outside, shared.join("config.toml")).unwrap();
+        for folder in [shared.clone(), shared.join("recordings")] {
+            std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Paths::at(home.path().join("config"), &shared).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&shared.join("history.db")), 0o600);
+        assert_eq!(mode(&shared.join("recordings")), 0o700);
+        assert_eq!(mode(&shared), 0o755, "the folder itself may be shared on purpose");
+        assert_eq!(mode(&shared.join("notes.txt")), 0o644, "a file of the user's");
+        assert_eq!(mode(&outside), 0o644, "a link is not followed");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Runs programs on this computer for the `offline` provider.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -9,18 +10,85 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
+use crate::paths::create_private;
+
 /// Bytes of standard output that are read at most. A minute of speech is under 6 MB.
 const STDOUT_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// Bytes of standard error that are kept: the end, which usually says what went wrong.
 const STDERR_LIMIT: usize = 2048;
 
+/// The variables that a program inherits, and the beginnings of such names: where it finds its libraries and data, and the language. No
+/// others: an API key, or the address of a screen or a bus, is not its business.
+const INHERITED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "TESSDATA_PREFIX",
+    "ESPEAK_DATA_PATH",
+    "OMP_NUM_THREADS",
+    "OMP_THREAD_LIMIT",
+    // Windows starts hardly any program without these.
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "WINDIR",
+    "COMSPEC",
+    "PATHEXT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PROGRAMDATA",
+    "PROGRAMFILES",
+];
+const INHERITED_BEGINNINGS: &[&str] = &["LC_", "XDG_"];
+
 /// The programs on `PATH`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct LocalPrograms;
+#[derive(Debug, Clone)]
+pub struct LocalPrograms {
+    temp: PathBuf,
+}
+
+impl LocalPrograms {
+    /// Programs whose temporary files lie in this folder, which is created if it is missing. Files that a killed process left there are
+    /// deleted. Where the folder cannot be used, the files lie in the user's folder for running programs, else in the one for
+    /// temporary files; nobody else can read them there either.
+    pub fn new(temp: PathBuf) -> Self {
+        let prepared = create_private(&temp).and_then(|()| aura_providers::sweep_temp_files(&temp));
+        match prepared {
+            Ok(0) => Self { temp },
+            Ok(files) => {
+                tracing::info!(files, "deleted temporary files of a process that was killed");
+                Self { temp }
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, folder = %temp.display(), "the folder for temporary files cannot be used");
+                let running = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
+                Self { temp: running.unwrap_or_else(std::env::temp_dir) }
+            }
+        }
+    }
+}
+
+/// The variables of this process that a program inherits.
+fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| {
+        let Some(name) = name.to_str().map(str::to_uppercase) else { return false };
+        INHERITED.contains(&name.as_str()) || INHERITED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+    })
+}
 
 #[async_trait]
 impl Programs for LocalPrograms {
+    fn temp_folder(&self) -> PathBuf {
+        self.temp.clone()
+    }
+
     fn find(&self, name: &str) -> Option<PathBuf> {
         which::which(name).ok()
     }
@@ -28,6 +96,10 @@ impl Programs for LocalPrograms {
     async fn run(&self, job: Job) -> Result<JobOutput, ProgramError> {
         let name = job.program.file_name().unwrap_or(job.program.as_os_str()).to_string_lossy().into_owned();
         let mut command = Command::new(&job.program);
+        command.env_clear().envs(inherited());
+        for name in ["TMPDIR", "TMP", "TEMP"] {
+            command.env(name, &self.temp);
+        }
         command.args(&job.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|cause| {
             tracing::debug!(%cause, name, "a local program could not be started");
@@ -86,9 +158,13 @@ mod tests {
 
     use super::*;
 
+    fn local() -> LocalPrograms {
+        LocalPrograms::new(std::env::temp_dir())
+    }
+
     fn shell(script: &str, stdin: Bytes, limit: Duration) -> Job {
         Job {
-            program: LocalPrograms.find("sh").expect("every Unix has sh"),
+            program: local().find("sh").expect("every Unix has sh"),
             args: vec!["-c".into(), script.into()],
             stdin,
             limit,
@@ -99,7 +175,7 @@ mod tests {
     async fn stdin_is_written_while_output_is_read() {
         // More than any pipe holds, in both directions.
         let text = Bytes::from(vec![b'a'; 1 << 20]);
-        let done = LocalPrograms.run(shell("cat; echo oops >&2", text.clone(), Duration::from_secs(20))).await.unwrap();
+        let done = local().run(shell("cat; echo oops >&2", text.clone(), Duration::from_secs(20))).await.unwrap();
         assert!(done.success);
         assert_eq!(done.stdout, text);
         assert_eq!(done.stderr, "oops\n");
@@ -108,13 +184,13 @@ mod tests {
     #[tokio::test]
     async fn a_failure_keeps_the_end_of_standard_error() {
         let noise = "i=0; while [ $i -lt 999 ]; do echo line $i >&2; i=$((i+1)); done; exit 3";
-        let done = LocalPrograms.run(shell(noise, Bytes::new(), Duration::from_secs(20))).await.unwrap();
+        let done = local().run(shell(noise, Bytes::new(), Duration::from_secs(20))).await.unwrap();
         assert!(!done.success);
         assert_eq!(done.stderr.len(), STDERR_LIMIT);
         assert!(done.stderr.ends_with("line 998\n"));
         // A program that does not read its standard input.
         let not_reading =
-            LocalPrograms.run(shell("exit 0", vec![b'a'; 1 << 20].into(), Duration::from_secs(20))).await.unwrap();
+            local().run(shell("exit 0", vec![b'a'; 1 << 20].into(), Duration::from_secs(20))).await.unwrap();
         assert!(not_reading.success);
     }
 
@@ -123,7 +199,7 @@ mod tests {
         let pid_file = tempfile::NamedTempFile::new().unwrap();
         let script = format!("echo $$ > {}; exec sleep 60", pid_file.path().display());
         let begun = Instant::now();
-        let error = LocalPrograms.run(shell(&script, Bytes::new(), Duration::from_millis(300))).await.unwrap_err();
+        let error = local().run(shell(&script, Bytes::new(), Duration::from_millis(300))).await.unwrap_err();
         assert!(begun.elapsed() < Duration::from_secs(5));
         assert!(error.0.contains("“sh” took longer"), "{error}");
         let pid = std::fs::read_to_string(pid_file.path()).unwrap();
@@ -139,14 +215,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_program_inherits_only_what_it_needs() {
+        let folder = tempfile::tempdir().unwrap();
+        let temp = folder.path().join("tmp");
+        let programs = LocalPrograms::new(temp.clone());
+        let done = programs.run(shell("env", Bytes::new(), Duration::from_secs(20))).await.unwrap();
+        let names: Vec<String> = String::from_utf8_lossy(&done.stdout)
+            .lines()
+            .filter_map(|line| Some(line.split_once('=')?.0.to_owned()))
+            .collect();
+        // cargo sets these for every test.
+        assert!(
+            std::env::var_os("CARGO_MANIFEST_DIR").is_some() && !names.iter().any(|name| name.starts_with("CARGO"))
+        );
+        assert!(names.iter().any(|name| name == "PATH"), "{names:?}");
+        assert!(String::from_utf8_lossy(&done.stdout).contains(&format!("TMPDIR={}\n", temp.display())));
+    }
+
+    #[test]
+    fn without_a_data_folder_programs_still_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let temp = LocalPrograms::new(file.join("tmp")).temp_folder();
+        assert!(temp.is_dir() && !temp.starts_with(folder.path()));
+    }
+
+    #[tokio::test]
     async fn a_program_that_does_not_exist_is_reported() {
-        assert_eq!(LocalPrograms.find("aura-no-such-program"), None);
+        assert_eq!(local().find("aura-no-such-program"), None);
         let job = Job {
             program: "/aura-no-such-program".into(),
             args: vec![],
             stdin: Bytes::new(),
             limit: Duration::from_secs(1),
         };
-        assert!(LocalPrograms.run(job).await.unwrap_err().0.contains("could not be started"));
+        assert!(local().run(job).await.unwrap_err().0.contains("could not be started"));
     }
 }

@@ -68,6 +68,7 @@ pub use client::{Client, ClientBuilder, ClientError};
 pub use http::{HttpError, HttpPools, HttpTimeouts};
 pub use limits::{MAX_AUDIO_FILE_BYTES, MAX_IMAGE_BYTES, MAX_UPLOAD_BYTES};
 pub use media::MediaType;
+pub use offline::sweep_temp_files;
 pub use presets::{Preset, preset, presets};
 pub use programs::{Job, JobOutput, NoPrograms, ProgramError, Programs};
 pub use provider::{Connection, Provider, Services};

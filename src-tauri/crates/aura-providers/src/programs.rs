@@ -42,6 +42,11 @@ pub trait Programs: Send + Sync {
     /// The path of a program by its name, as a search in `PATH` finds it.
     fn find(&self, name: &str) -> Option<PathBuf>;
 
+    /// The folder for the files through which sound and text go to a program. Only the current user should be able to read it.
+    fn temp_folder(&self) -> PathBuf {
+        std::env::temp_dir()
+    }
+
     /// Runs a program until it ends. Dropping the future kills it.
     ///
     /// # Errors

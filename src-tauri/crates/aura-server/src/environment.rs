@@ -33,7 +33,7 @@ pub(crate) fn env_file_problem() -> Option<&'static str> {
 }
 
 /// The log filter that `RUST_LOG` or else `LOG_LEVEL` sets, in the syntax of `tracing_subscriber::EnvFilter`.
-pub fn log_level() -> Option<&'static str> {
+pub(crate) fn log_level() -> Option<&'static str> {
     environment().get("RUST_LOG").or_else(|| environment().get("LOG_LEVEL"))
 }
 

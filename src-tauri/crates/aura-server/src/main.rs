@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use aura_server::{ServerLimits, ServerOptions};
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
 /// Serves AURA's local API on this computer, without a window.
 #[derive(Debug, Parser)]
@@ -26,17 +25,18 @@ fn limits_scale(text: &str) -> Result<f64, String> {
     if (0.001..=1_000.0).contains(&scale) { Ok(scale) } else { Err("not between 0.001 and 1000".to_owned()) }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    aura_server::prepare_process();
+    aura_server::forbid_inspection();
     let Arguments { port, sandbox, limits_scale } = Arguments::parse();
-    let level = aura_server::log_level().unwrap_or("warn");
-    let filter = EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    aura_server::start_log("warn");
     if sandbox {
         eprintln!("Sandbox: using simulated providers. No real provider is called.");
     }
     let limits = ServerLimits::default().scaled(limits_scale);
-    match aura_server::run(ServerOptions { sandbox, port, limits, web_ui: None }).await {
+    let served = run(ServerOptions { sandbox, port, limits, web_ui: None });
+    aura_server::close_log();
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error[{}]: {}", error.code.as_str(), error.message);
@@ -46,4 +46,10 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(options: ServerOptions) -> aura_core::error::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(aura_core::error::Error::internal)?;
+    runtime.block_on(aura_server::run(options))
 }

@@ -285,6 +285,12 @@ impl History for FakeHistory {
         Ok(())
     }
 
+    async fn edit(&self, id: &str, change: TurnChange) -> Result<bool> {
+        let mut turns = self.turns.lock().unwrap();
+        let found = turns.iter_mut().find(|turn| turn.id == id);
+        Ok(found.map(change).is_some())
+    }
+
     async fn delete(&self, selection: &Selection) -> Result<Deleted> {
         let is_selected = |turn: &mut TurnRecord| match selection {
             Selection::Turn(id) => turn.id == *id,
@@ -299,12 +305,12 @@ impl History for FakeHistory {
         let mut deleted = Deleted::default();
         for turn in removed {
             let paths = turn.question_audio.iter().chain(&turn.answer_audio).filter(|path| own(&turn, path));
-            for path in paths.filter(|path| path.exists()) {
-                let list = match std::fs::remove_file(path) {
+            for path in paths.flat_map(|path| aura_core::recordings::names(path)).filter(|path| path.exists()) {
+                let list = match std::fs::remove_file(&path) {
                     Ok(()) => &mut deleted.files,
                     Err(_) => &mut deleted.files_left,
                 };
-                list.push(path.clone());
+                list.push(path);
             }
             deleted.ids.push(turn.id);
         }

@@ -20,7 +20,7 @@ const SYSTEM_FREE_CRATES: &[&str] = &["aura-audio", "aura-providers", "aura-rout
 const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router"];
 
 /// Integration tests that need a display, a sound server or the built programs. They run one after another.
-const WHOLE_SYSTEM: &[&str] = &["api", "browser", "cli", "desktop", "guide", "kill", "openai", "voice"];
+const WHOLE_SYSTEM: &[&str] = &["api", "browser", "cli", "desktop", "guide", "kill", "openai", "private", "voice"];
 
 /// How often the kill matrix kills the app here. `cargo test -p aura-tests --test kill` does it 200 times.
 const KILLS: &str = "20";
@@ -149,10 +149,10 @@ pub(crate) fn whole_system(report: &mut Report, runner: &TestRunner, name: &'sta
     report.watch(name, &mut cargo)
 }
 
-/// Tests the local API as a process: its routes, web pages of others, the guide, and OpenAI's own client.
+/// Tests the local API as a process: its routes, web pages of others, the guide, OpenAI's own client, and what it leaves on the disk.
 pub(crate) fn api(report: &mut Report, runner: &TestRunner) -> Result {
     crate::sdk::python()?;
-    for name in ["api", "browser", "guide", "openai"] {
+    for name in ["api", "browser", "guide", "openai", "private"] {
         whole_system(report, runner, name)?;
     }
     Ok(())

@@ -20,6 +20,12 @@ export const turn: typeof english.turn = {
   copy: 'Kopieren',
   play: 'Abspielen',
   stop: 'Stoppen',
+  recordingDeleted: {
+    age: (days: number) =>
+      days === 1 ? 'Die Aufnahme wurde nach 1 Tag gelöscht.' : `Die Aufnahme wurde nach ${days} Tagen gelöscht.`,
+    space: (gigabytes: number) => `Die Aufnahme wurde gelöscht, weil alle Aufnahmen zusammen ${gigabytes} GB erreicht hatten.`,
+    unknown: 'Die Aufnahme wurde gelöscht.',
+  },
   chooseAnother: 'Anderes Modell wählen',
   copyError: 'Einzelheiten kopieren',
   answered: 'Beantwortet.',

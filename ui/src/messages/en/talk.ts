@@ -18,6 +18,12 @@ export const turn = {
   copy: 'Copy',
   play: 'Play',
   stop: 'Stop',
+  recordingDeleted: {
+    age: (days: number) =>
+      days === 1 ? 'The recording was deleted after 1 day.' : `The recording was deleted after ${days} days.`,
+    space: (gigabytes: number) => `The recording was deleted because all recordings together had reached ${gigabytes} GB.`,
+    unknown: 'The recording was deleted.',
+  },
   chooseAnother: 'Choose another model',
   copyError: 'Copy details',
   answered: 'Answered.',

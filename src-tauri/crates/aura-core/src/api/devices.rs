@@ -55,11 +55,17 @@ pub(super) async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothi
 }
 
 pub(super) async fn replay(assistant: &Assistant, id: &str) -> Result<Nothing> {
-    let missing = || Error::new(ErrorCode::NotFound, "The audio of this answer was not saved.");
+    let not_found = |message: &str| Error::new(ErrorCode::NotFound, message);
     // Claimed before the file is read: a question asked meanwhile ends the replay too.
     let stop = assistant.claim_devices();
-    let turn = assistant.ports().history.get(id).await?.ok_or_else(missing)?;
-    let file = tokio::fs::read(turn.answer_audio.ok_or_else(missing)?).await.map_err(|_| missing())?;
+    let turn = assistant.ports().history.get(id).await?;
+    let turn = turn.ok_or_else(|| not_found("This turn is no longer in the history."))?;
+    let file = match (&turn.answer_audio, turn.recordings_deleted) {
+        (Some(path), _) => crate::recordings::read(path).await,
+        (None, Some(reason)) => return Err(not_found(&reason.message())),
+        (None, None) => None,
+    };
+    let file = file.ok_or_else(|| not_found("The audio of this answer was not saved."))?;
     let speaker = assistant.ports().speaker.clone();
     let pcm = tokio::task::spawn_blocking(move || aura_audio::decode(file.into())).await.map_err(Error::internal)??;
     let output = speaker.open(assistant.config().settings.speaking.speaker.as_deref()).await?;

@@ -1,6 +1,8 @@
 //! Export of the history to a file.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use super::{ExportFormat, Exported};
 use crate::assistant::Assistant;
@@ -29,9 +31,38 @@ pub(super) async fn export(assistant: &Assistant, format: ExportFormat) -> Resul
         ExportFormat::Markdown => (to_markdown(&turns), "md"),
     };
     let time = jiff::Zoned::now().strftime("%Y-%m-%d-%H%M%S").to_string();
-    let path = assistant.exports().join(format!("aura-history-{time}.{extension}"));
-    tokio::fs::write(&path, text).await.map_err(|cause| Error::storage("write the export", cause))?;
+    let base = assistant.exports().join(format!("aura-history-{time}"));
+    let path = tokio::task::spawn_blocking(move || write_new(&base, extension, text.as_bytes()))
+        .await
+        .map_err(Error::internal)?
+        .map_err(|cause| Error::storage("write the export", cause))?;
     Ok(Exported { path, turns: u32::try_from(turns.len()).unwrap_or(u32::MAX) })
+}
+
+/// Exports of the same second that are numbered at most.
+const MAX_NUMBER: u32 = 1_000;
+
+/// Writes a new file that only the current user can read, `base.extension` or `base-2.extension` and so on. Never replaces a file, and never
+/// follows a link. A file that could not be written whole is deleted.
+fn write_new(base: &Path, extension: &str, content: &[u8]) -> std::io::Result<PathBuf> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut number = 1;
+    let (mut file, path) = loop {
+        let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+        let path = PathBuf::from(format!("{}{suffix}.{extension}", base.display()));
+        match options.open(&path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists && number < MAX_NUMBER => number += 1,
+            opened => break (opened?, path),
+        }
+    };
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    if written.is_err() {
+        drop(std::fs::remove_file(&path));
+    }
+    written.map(|()| path)
 }
 
 fn to_markdown(turns: &[TurnRecord]) -> String {
@@ -56,5 +87,24 @@ mod tests {
     fn an_empty_history_exports_a_title_alone_and_json_is_the_default_format() {
         assert_eq!(to_markdown(&[]), "# AURA\n");
         assert_eq!(ExportFormat::default(), ExportFormat::Json);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn an_export_is_private_and_neither_replaces_a_file_nor_follows_a_link() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().join("aura-history");
+        let outside = folder.path().join("outside");
+        std::fs::write(&outside, "mine").unwrap();
+        symlink(&outside, base.with_extension("json")).unwrap();
+        symlink(folder.path().join("missing"), folder.path().join("aura-history-2.json")).unwrap();
+        let third = write_new(&base, "json", b"[]").unwrap();
+        assert_eq!(third, folder.path().join("aura-history-3.json"));
+        assert_eq!(std::fs::metadata(&third).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(write_new(&base, "json", b"[1]").unwrap(), folder.path().join("aura-history-4.json"));
+        assert_eq!(std::fs::read(&third).unwrap(), b"[]");
+        assert_eq!(std::fs::read(&outside).unwrap(), b"mine");
+        assert!(!folder.path().join("missing").exists());
     }
 }

@@ -12,6 +12,7 @@ use crate::config::ScreenPolicy;
 use crate::error::{Error, ErrorCode, Result};
 use crate::ports::{Diagnostic, DiagnosticArea, Selection, TurnFilter};
 use crate::record::TurnRecord;
+use crate::recordings;
 use crate::turn::{Attachment, Question, TurnRequest};
 use crate::views::*;
 
@@ -196,8 +197,13 @@ pub async fn retry(assistant: &Assistant, request: Retry) -> Result<TurnRecord> 
     };
     let turn = turn.ok_or_else(|| Error::new(ErrorCode::NotFound, "This turn is no longer in the history."))?;
     let question = match (&turn.question_audio, turn.transcript.is_empty()) {
-        (Some(path), true) => Question::File(path.clone()),
+        // A recording that is gone is reported by the turn, with its path.
+        (Some(path), true) => Question::File(recordings::find(path).await.unwrap_or_else(|| path.clone())),
         (None, true) => {
+            if let Some(reason) = turn.recordings_deleted {
+                let message = format!("{} Its text was not saved. Ask the question again.", reason.message());
+                return Err(Error::new(ErrorCode::NotFound, message));
+            }
             return Err(Error::new(
                 ErrorCode::NotFound,
                 "Neither the text nor the recording of this question was saved. Ask it again.",

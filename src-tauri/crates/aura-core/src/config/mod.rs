@@ -11,7 +11,7 @@ mod store;
 pub use environment::Environment;
 pub use keys::{KeyPlace, KeyView, Keys};
 pub use settings::{
-    Appearance, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings, Speaking, Startup, TalkKeyMode,
-    Theme,
+    Appearance, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings, Speaking,
+    Startup, TalkKeyMode, Theme,
 };
 pub use store::{Config, SettingsStore};

@@ -40,6 +40,8 @@ pub struct Settings {
     pub speaking: Speaking,
     /// Screen sharing.
     pub screen: ScreenSharing,
+    /// How long questions, answers and recordings are kept.
+    pub history: HistorySettings,
     /// The global push-to-talk shortcut, such as `Ctrl+Shift+Space`.
     pub shortcut: String,
     /// Timeouts of calls to providers.
@@ -91,6 +93,14 @@ impl Settings {
         if !(5..=600).contains(&self.listening.longest_seconds) {
             return Err(Error::invalid("The recording limit must be between 5 and 600 seconds."));
         }
+        if self.history.keep_recordings_days.max(self.history.keep_turns_days) > 36_500 {
+            return Err(Error::invalid(
+                "The days for which the history is kept must be between 0 (for ever) and 36500.",
+            ));
+        }
+        if self.history.max_gigabytes > 100_000 {
+            return Err(Error::invalid("The limit for recordings must be between 0 (none) and 100000 gigabytes."));
+        }
         let timeouts = self.timeouts;
         let times = [
             timeouts.connect_ms,
@@ -140,6 +150,7 @@ impl Default for Settings {
             listening: Listening::default(),
             speaking: Speaking::default(),
             screen: ScreenSharing::default(),
+            history: HistorySettings::default(),
             shortcut: "Ctrl+Shift+Space".into(),
             timeouts: Timeouts::default(),
             appearance: Appearance::default(),
@@ -165,6 +176,26 @@ impl Default for Startup {
     /// AURA keeps running by default, so that push-to-talk works without the window.
     fn default() -> Self {
         Self { background: true, at_login: false }
+    }
+}
+
+/// How long questions, answers and recordings are kept. Screenshots are never kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct HistorySettings {
+    /// Days after which a recording is deleted; 0: never. The text of the turn stays.
+    pub keep_recordings_days: u32,
+    /// Days after which a turn is deleted; 0: never.
+    pub keep_turns_days: u32,
+    /// Size of all recordings together, in gigabytes, from which on the oldest are deleted; 0: no limit.
+    pub max_gigabytes: u32,
+}
+
+impl Default for HistorySettings {
+    /// Recordings for a month, texts for ever.
+    fn default() -> Self {
+        Self { keep_recordings_days: 30, keep_turns_days: 0, max_gigabytes: 5 }
     }
 }
 

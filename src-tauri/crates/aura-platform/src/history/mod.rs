@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod database;
 mod deletion;
+mod edit;
 mod files;
 mod ledger;
 mod lock;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aura_core::error::{Error, Result};
 use aura_core::history_problem::HistoryProblem;
-use aura_core::ports::{Deleted, History, Selection, TurnFilter};
+use aura_core::ports::{Deleted, History, Selection, TurnChange, TurnFilter};
 use aura_core::record::TurnRecord;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -250,6 +251,10 @@ impl History for SqliteHistory {
             db.prepare_cached("DELETE FROM turns WHERE id = ?1")?.execute([&id]).map(drop)
         })
         .await
+    }
+
+    async fn edit(&self, id: &str, change: TurnChange) -> Result<bool> {
+        self.edit_turn(id.to_owned(), change).await
     }
 
     async fn delete(&self, selection: &Selection) -> Result<Deleted> {

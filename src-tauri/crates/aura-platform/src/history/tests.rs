@@ -19,6 +19,7 @@ fn turn(id: &str, session: &str, second: i64, transcript: &str, answer: &str) ->
         notices: vec![],
         question_audio: None,
         answer_audio: None,
+        recordings_deleted: None,
         seen: None,
         picture: None,
         first_sound_ms: Some(321),

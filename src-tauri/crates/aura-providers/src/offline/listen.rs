@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{Offline, TempFile, args};
+use super::{Offline, args};
 use crate::types::{Failure, FailureKind, Transcript, TranscriptionRequest, Usage};
 use crate::wire::transcription;
 
@@ -48,8 +48,8 @@ pub(super) async fn transcribe(offline: &Offline, request: &TranscriptionRequest
             "The speech recogniser on this computer does not translate. Install whisper-cli.",
         ));
     }
-    let file = TempFile::with_content("wav", &request.wav).await?;
-    let path = || file.0.clone().into_os_string();
+    let file = offline.temp_file("wav", request.wav.clone()).await?;
+    let path = || file.argument();
     let (name, text) = match recogniser {
         Recogniser::Whisper(program, model) => {
             let language = transcription::language_code(request.language.as_deref()).unwrap_or_else(|| "auto".into());

@@ -7,6 +7,9 @@ mod answer;
 mod listen;
 mod look;
 mod speak;
+mod temp_file;
+
+pub use temp_file::sweep_temp_files;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,6 +21,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
 
+use self::temp_file::TempFile;
 use crate::catalog::Catalog;
 use crate::http::HttpPools;
 use crate::programs::{Job, JobOutput, Programs};
@@ -92,6 +96,11 @@ fn services(offline: Arc<Offline>) -> Services {
 }
 
 impl Offline {
+    /// A temporary file with this content.
+    async fn temp_file(&self, extension: &'static str, content: Bytes) -> Result<TempFile, Failure> {
+        TempFile::create(self.programs.temp_folder(), extension, content).await
+    }
+
     /// Runs a program and returns its output. Fails when its exit status is not 0, with the last line of its standard error.
     async fn run(&self, program: PathBuf, args: Vec<OsString>, stdin: Bytes) -> Result<JobOutput, Failure> {
         let name = program.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -113,36 +122,6 @@ impl Offline {
 /// Converts arguments of a program.
 fn args<const N: usize>(arguments: [&str; N]) -> Vec<OsString> {
     arguments.iter().map(OsString::from).collect()
-}
-
-/// A temporary file for a program. It is deleted on drop, also when a call is cancelled.
-struct TempFile(PathBuf);
-
-impl TempFile {
-    fn new(extension: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("aura-{}.{extension}", uuid::Uuid::new_v4().simple())))
-    }
-
-    async fn with_content(extension: &str, bytes: &[u8]) -> Result<Self, Failure> {
-        let file = Self::new(extension);
-        tokio::fs::write(&file.0, bytes).await.map_err(|error| disk_failure(&error))?;
-        Ok(file)
-    }
-
-    async fn read(&self) -> Result<Vec<u8>, Failure> {
-        tokio::fs::read(&self.0).await.map_err(|error| disk_failure(&error))
-    }
-}
-
-impl Drop for TempFile {
-    fn drop(&mut self) {
-        // The file may never have been created.
-        drop(std::fs::remove_file(&self.0));
-    }
-}
-
-fn disk_failure(error: &std::io::Error) -> Failure {
-    Failure::new(FailureKind::Unreachable, format!("The folder for temporary files cannot be used: {error}"))
 }
 
 #[async_trait]

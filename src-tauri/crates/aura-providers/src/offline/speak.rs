@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::{Offline, PROVIDER, TempFile, args};
+use super::{Offline, PROVIDER, args};
 use crate::types::{Failure, FailureKind, SpeechEvent, SpeechRequest};
 use crate::wire::speech_decoder::{silent, unreadable};
 use aura_audio::WavDecoder;
@@ -70,22 +70,22 @@ pub(super) async fn speak(offline: &Offline, request: &SpeechRequest) -> Result<
             offline.run(program, arguments, text).await?.stdout.to_vec()
         }
         Synthesiser::Piper(program, model) => {
-            let file = TempFile::new("wav");
-            let arguments =
-                vec!["--model".into(), model.into_os_string(), "--output_file".into(), file.0.clone().into_os_string()];
+            let file = offline.temp_file("wav", Bytes::new()).await?;
+            let arguments = vec!["--model".into(), model.into_os_string(), "--output_file".into(), file.argument()];
             offline.run(program, arguments, text).await?;
             file.read().await?
         }
         Synthesiser::Say(program) => {
-            let (file, text_file) = (TempFile::new("wav"), TempFile::with_content("txt", &text).await?);
+            let file = offline.temp_file("wav", Bytes::new()).await?;
+            let text_file = offline.temp_file("txt", text).await?;
             let mut arguments = args(["--data-format=LEI16@22050", "-o"]);
-            arguments.extend([file.0.clone().into_os_string(), "-f".into(), text_file.0.clone().into_os_string()]);
+            arguments.extend([file.argument(), "-f".into(), text_file.argument()]);
             offline.run(program, arguments, Bytes::new()).await?;
             file.read().await?
         }
         Synthesiser::Sapi(program) => {
-            let file = TempFile::new("wav");
-            let path = file.0.to_string_lossy().replace('\'', "''");
+            let file = offline.temp_file("wav", Bytes::new()).await?;
+            let path = file.argument().to_string_lossy().replace('\'', "''");
             let script = SAPI_SCRIPT.replace("$env:AURA_SPEECH_FILE", &format!("'{path}'"));
             offline.run(program, args(["-NoProfile", "-NonInteractive", "-Command", &script]), text).await?;
             file.read().await?

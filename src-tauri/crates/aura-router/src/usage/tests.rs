@@ -34,6 +34,10 @@ impl Ledger for UnreliableLedger {
     async fn totals(&self, _: Date) -> Result<Vec<DailyUsage>, LedgerError> {
         Ok(Vec::new())
     }
+
+    async fn prune(&self, _: Date) -> Result<u64, LedgerError> {
+        Ok(0)
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,6 +37,10 @@ impl Ledger for Books {
     async fn totals(&self, _: jiff::civil::Date) -> Result<Vec<DailyUsage>, LedgerError> {
         Ok(Vec::new())
     }
+
+    async fn prune(&self, _: jiff::civil::Date) -> Result<u64, LedgerError> {
+        Ok(0)
+    }
 }
 
 impl Observer for Books {
