@@ -132,6 +132,7 @@ impl From<Error> for Problem {
             | ErrorCode::Cancelled
             | ErrorCode::Keyring
             | ErrorCode::Storage
+            | ErrorCode::NewerVersion
             | ErrorCode::Shortcut
             | ErrorCode::NotRunning
             | ErrorCode::PortTaken
