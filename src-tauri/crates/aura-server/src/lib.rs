@@ -3,6 +3,7 @@
 
 mod body;
 pub mod bootstrap;
+mod env_file;
 mod environment;
 mod error;
 mod extract;

@@ -19,6 +19,7 @@ use crate::{LocalApi, Problem};
 
 pub(crate) use limiters::{ConnectionLimiter, RequestLimiter};
 pub(crate) use middleware::{ArrivedAt, protect};
+pub(crate) use peer_uid::this_user;
 pub use token::Token;
 
 /// The header in which a browser reports how the page of a request relates to the server.
