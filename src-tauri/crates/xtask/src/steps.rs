@@ -146,7 +146,7 @@ pub(crate) fn whole_system(report: &mut Report, runner: &TestRunner, name: &'sta
 /// Tests the local API as a process: its routes, the guide, and OpenAI's own client.
 pub(crate) fn api(report: &mut Report, runner: &TestRunner) -> Result {
     crate::sdk::python()?;
-    for name in ["api", "guide", "openai"] {
+    for name in ["api", "canary", "guide", "openai"] {
         whole_system(report, runner, name)?;
     }
     Ok(())
