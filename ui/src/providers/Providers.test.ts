@@ -190,9 +190,11 @@ describe('the order', () => {
 describe('an account', () => {
   it('shows that its key is for another address, and takes it again', async () => {
     const snapshot = readySnapshot()
-    const account = snapshot.providers.find((provider) => provider.name === 'groq')!
-    account.key = { ends_with: 'k3Qf', place: 'keyring', only_for: 'https://api.groq.com' }
-    account.problem = 'Its address is not the one that its API key is for.'
+    const moved = {
+      key: { ends_with: 'k3Qf', place: 'keyring' as const, only_for: 'https://api.groq.com' },
+      problem: 'Its address is not the one that its API key is for.',
+    }
+    snapshot.providers = snapshot.providers.map((provider) => (provider.name === 'groq' ? { ...provider, ...moved } : provider))
     snapshot.settings.providers.groq = {
       base_url: 'https://proxy.example/v1',
       may_receive: { audio: true, screen: true, text: true },

@@ -72,8 +72,7 @@ export const providers = {
   keyEnds: (end: string) => (end === '' ? 'An API key' : `An API key that ends in ${end}`),
   keyHint: 'Stored in your system keyring. You can’t view it again.',
   keyFor: (address: string) => `The key is sent to ${address} only.`,
-  keyOnlyFor: (address: string) =>
-    `Not sent: this key is for ${address}. Save the key again if it may go to the new address.`,
+  keyOnlyFor: (address: string) => `Not sent: this key is for ${address}. Save the key again if it may go to the new address.`,
   keySave: 'Save',
   keyCancel: 'Cancel',
   keySessionOnly: 'Keep it for this session only',
