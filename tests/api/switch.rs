@@ -120,17 +120,29 @@ async fn setting_a_default_model_selects_its_provider() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_switch_against_the_environment_is_rejected() {
-    let (_sandbox, aura) = sandboxed(quick(Vec::new())).await;
+async fn a_switch_against_the_environment_applies_until_the_next_start() {
+    let (_sandbox, aura) = sandboxed(quick(vec![Rule::reply("Yes.")])).await;
     let server = HttpServer::start(aura.with("DEFAULT_LLM_PROVIDER", "groq"));
-    let reply = server.post("/providers/switch").json(&to_gemini()).send().await.unwrap();
-    assert_eq!(reply.status(), 422);
-    assert!(reply.text().await.unwrap().contains("DEFAULT_LLM_PROVIDER"));
-    // The command line rejects it as well.
-    let command = server.aura().run(&["providers", "switch", "llm", "gemini"]);
-    assert_eq!(command.code, 1, "{command:?}");
-    assert!(command.err.contains("DEFAULT_LLM_PROVIDER"), "{command:?}");
-    assert_eq!(server.settings(), "");
+    let provider = async |server: &HttpServer| {
+        let answer = server.chat(json!({"text": "Is it so?"})).await;
+        answer["stages"][0]["route"]["provider"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(provider(&server).await, "groq");
+    let switched = server.switch(to_gemini()).await;
+    let message = switched["message"].as_str().unwrap();
+    assert!(message.contains("DEFAULT_LLM_PROVIDER=groq") && message.contains("starts next"), "{message}");
+    assert_eq!(provider(&server).await, "gemini");
+
+    // The variable decides again, and the server says what it overrules.
+    let server = server.restart();
+    assert_eq!(provider(&server).await, "groq");
+    let log = std::fs::read_to_string(server.aura().folder().join("log")).unwrap();
+    assert!(log.contains("DEFAULT_LLM_PROVIDER=groq overrules the remembered"), "{log}");
+    // The command line switches a running server, to what is remembered already.
+    let command = server.aura().run(&["providers", "switch", "llm", "gemini", "gemini-1.5-flash"]);
+    assert_eq!(command.code, 0, "{command:?}");
+    assert!(command.err.contains("DEFAULT_LLM_PROVIDER=groq"), "{command:?}");
+    assert!(eventually(async || provider(&server).await == "gemini").await, "{}", server.settings());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,20 @@ use tokio::runtime::Runtime;
 /// The guide's curl commands, each under its title.
 const LINES: &str = include_str!("lines.sh");
 
+/// The guide's environment variables, as printed there.
+const VARIABLES: [(&str, &str); 10] = [
+    ("DEFAULT_STT_PROVIDER", "groq"),
+    ("DEFAULT_LLM_PROVIDER", "groq"),
+    ("DEFAULT_VLM_PROVIDER", "groq"),
+    ("DEFAULT_TTS_PROVIDER", "groq"),
+    ("DEFAULT_STT_MODEL", "whisper-large-v3-turbo"),
+    ("DEFAULT_LLM_MODEL", "llama-3.3-70b-versatile"),
+    ("DEFAULT_VLM_MODEL", "llama-4-maverick-17b-128e-instruct"),
+    ("DEFAULT_TTS_MODEL", "playai-tts"),
+    ("DEFAULT_TTS_VOICE", "Arista-PlayAI"),
+    ("ENABLE_PROVIDER_FALLBACK", "true"),
+];
+
 /// The result of one step.
 struct Row {
     title: String,
@@ -32,7 +46,8 @@ struct Row {
 
 /// The server, its providers, and the results so far.
 struct Walk {
-    server: HttpServer,
+    /// `None` only while it is started again.
+    server: Option<HttpServer>,
     sandbox: Sandbox,
     rows: Vec<Row>,
 }
@@ -50,21 +65,30 @@ fn main() -> ExitCode {
     }
     let began = Instant::now();
     let runtime = Runtime::new().unwrap();
-    let config = SandboxConfig { script: script(), ..SandboxConfig::default() };
-    let (sandbox, aura) = runtime.block_on(sandboxed(config));
-    let mut walk = Walk { server: HttpServer::serving(aura, "aura", &["serve"]), sandbox, rows: Vec::new() };
-    files(walk.server.aura().folder());
-    walk.all();
-    print(&walk.rows);
-    let failed = walk.rows.iter().filter(|row| row.result.is_err()).count();
+    // Without the guide's variables, and with them.
+    let mut rows = Vec::new();
+    for variables in [&[], &VARIABLES[..]] {
+        let config = SandboxConfig { script: script(), ..SandboxConfig::default() };
+        let (sandbox, aura) = runtime.block_on(sandboxed(config));
+        let aura = variables.iter().fold(aura, |aura, (name, value)| aura.with(name, *value));
+        let mut walk = Walk { server: Some(HttpServer::serving(aura, "aura", &["serve"])), sandbox, rows: Vec::new() };
+        files(walk.server().aura().folder());
+        walk.all();
+        if !variables.is_empty() {
+            walk.next_start();
+        }
+        println!("\n{}", if variables.is_empty() { "As printed" } else { "With the guide's variables" });
+        print(&walk.rows);
+        // Dropped before the runtime, on which the sandbox runs.
+        rows.extend(std::mem::take(&mut walk.rows));
+    }
+    let failed = rows.iter().filter(|row| row.result.is_err()).count();
     println!(
         "\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out; finished in {:.2}s\n",
         if failed == 0 { "ok" } else { "FAILED" },
-        walk.rows.len() - failed,
+        rows.len() - failed,
         began.elapsed().as_secs_f64(),
     );
-    // Dropped before the runtime, on which the sandbox runs.
-    drop(walk);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -166,6 +190,26 @@ impl Walk {
         });
     }
 
+    fn server(&self) -> &HttpServer {
+        self.server.as_ref().expect("it runs")
+    }
+
+    /// Starts the server again: the variables decide again.
+    fn next_start(&mut self) {
+        self.sandbox.clear_faults();
+        self.curl("Switch Default Provider", |answer| {
+            let message = says(&answer["message"], "message");
+            assert!(message.contains("DEFAULT_LLM_PROVIDER=groq"), "it tells that the variable decides again");
+            message
+        });
+        let aura = self.server.take().expect("it runs").stop();
+        self.server = Some(HttpServer::serving(aura, "aura", &["serve"]));
+        self.curl("Get Service Config", |answer| {
+            assert_eq!(answer["default_provider"], "groq", "the variable decides");
+            says(&answer["default_model"], "default_model")
+        });
+    }
+
     /// Runs one of the guide's curl commands.
     fn curl(&mut self, title: &str, check: impl FnOnce(&Value) -> String) {
         let line = LINES.split("### ").find_map(|block| block.strip_prefix(title)?.strip_prefix('\n'));
@@ -174,7 +218,7 @@ impl Walk {
     }
 
     fn step(&mut self, title: &str, line: &str, check: impl FnOnce(&Value) -> String) {
-        let line = line.replace("localhost:8000", &format!("localhost:{}", self.server.port()));
+        let line = line.replace("localhost:8000", &format!("localhost:{}", self.server().port()));
         let mut bash = self.command("bash");
         bash.args(["-c", &line]);
         self.run(title, bash, check);
@@ -184,13 +228,16 @@ impl Walk {
     fn example(&mut self, file: &str, check: impl FnOnce(&Value) -> String) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guide");
         let mut command = self.command(python().to_str().unwrap());
-        command.arg(folder.join("run.py")).arg(folder.join("examples").join(file)).arg(self.server.port().to_string());
+        command
+            .arg(folder.join("run.py"))
+            .arg(folder.join("examples").join(file))
+            .arg(self.server().port().to_string());
         self.run(&format!("Example {file}"), command, check);
     }
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        let folder = self.server.aura().folder();
+        let folder = self.server().aura().folder();
         command.current_dir(folder).env("CURL_HOME", folder).env("no_proxy", "*").stdin(Stdio::null());
         command
     }

@@ -101,6 +101,13 @@ impl Aura {
         self
     }
 
+    /// Without an environment variable.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self
+    }
+
     /// With the private message bus of [`crate::desktop::with_desktop_and_store`].
     #[must_use]
     pub fn with_store(self) -> Self {

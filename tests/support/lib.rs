@@ -4,6 +4,7 @@
 
 pub mod aura;
 pub mod axe;
+pub mod catcher;
 pub mod desktop;
 pub mod display;
 pub mod http;

@@ -57,6 +57,14 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Save, remove and list API keys.
+    Keys {
+        #[command(subcommand)]
+        what: Option<Keys>,
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Check this computer and say how to fix what does not work.
     Doctor {
         /// Print JSON.
@@ -119,6 +127,22 @@ pub(super) enum Providers {
         #[arg(long)]
         aloud: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    /// Save a provider's API key in the keyring. The key is read from standard input.
+    Set {
+        /// Provider of the key.
+        provider: String,
+    },
+    /// Remove a provider's API key from the keyring.
+    Remove {
+        /// Provider of the key.
+        provider: String,
+    },
+    /// List where each API key is stored, and its last characters.
+    List,
 }
 
 #[derive(Debug, Subcommand)]

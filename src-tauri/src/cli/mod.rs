@@ -1,9 +1,10 @@
-//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `history` or `doctor`.
+//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `history` or `doctor`.
 
 mod args;
 mod ask;
 mod doctor;
 mod history;
+mod keys;
 mod listen;
 mod operations;
 mod output;
@@ -51,6 +52,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Ptt { action }) => runtime.block_on(ptt(action)),
         Some(Command::Providers { what, json }) => runtime.block_on(providers::run(sandbox, what, json)),
         Some(Command::History { what, json }) => runtime.block_on(history::run(sandbox, what, json)),
+        Some(Command::Keys { what, json }) => runtime.block_on(keys::run(sandbox, what, json)),
         Some(Command::Doctor { json }) => runtime.block_on(doctor::run(sandbox, json)),
     };
     // Does not wait for threads that block on a sound server.

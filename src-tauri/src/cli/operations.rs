@@ -1,7 +1,8 @@
 //! Runs operations by name: in the running app, so that its window shows them and its health data counts, else in this process.
 
 use aura_core::api;
-use aura_core::error::{ErrorCode, Result};
+use aura_core::error::{Error, ErrorCode, Result};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::bootstrap::{Bootstrap, bootstrap, paths};
@@ -41,6 +42,11 @@ impl Operations {
             Self::Running(data) => instance_socket::call(data, name, request).await,
             Self::InProcess(bootstrap) => api::call(&bootstrap.assistant, name, request).await,
         }
+    }
+
+    /// Runs an operation and parses its result.
+    pub(super) async fn request<T: DeserializeOwned>(&self, name: &str, request: Value) -> Result<T> {
+        serde_json::from_value(self.call(name, request).await?).map_err(Error::internal)
     }
 
     /// Loads the model list of each provider. The running app has done so already.

@@ -9,8 +9,7 @@ use aura_router::{Cost, CostBasis, UsageReport};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::Providers;
 use super::{Operations, output, table};
@@ -52,7 +51,12 @@ async fn run_command(operations: &Operations, what: Option<Providers>, as_json: 
                     "{} is set to {provider}, which is not ready yet. Run `aura doctor` to see why.",
                     service.as_str()
                 )),
-            })
+            })?;
+            let of_service = format!("routes.{}.", service.as_str());
+            for overruled in snapshot.overruled.iter().filter(|overruled| overruled.setting.starts_with(&of_service)) {
+                eprintln!("note: {}", overruled.message());
+            }
+            Ok(())
         }
         Some(Providers::Test { service, provider, model, voice, text, file, aloud }) => {
             let input = match file {
@@ -244,11 +248,4 @@ fn cost(cost: Cost) -> String {
 
 fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.collect::<Vec<_>>().join(" ")
-}
-
-impl Operations {
-    /// Runs an operation and parses its result.
-    async fn request<T: DeserializeOwned>(&self, name: &str, request: Value) -> Result<T> {
-        serde_json::from_value(self.call(name, request).await?).map_err(Error::internal)
-    }
 }

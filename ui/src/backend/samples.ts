@@ -65,6 +65,7 @@ export const freshSnapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   session: 'session-1',
   settings: sampleSettings(),
   from_environment: [],
+  overruled: [],
   settings_problems: [],
   providers: [
     sampleProvider('groq', 'Groq', { problem: 'Groq needs an API key.' }),

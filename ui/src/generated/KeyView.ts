@@ -12,4 +12,8 @@ ends_with: string,
 /**
  * Where the key is stored.
  */
-place: KeyPlace, };
+place: KeyPlace, 
+/**
+ * The address that the key is for, when the provider now has another one, so that the key is not sent; else absent.
+ */
+only_for?: string, };

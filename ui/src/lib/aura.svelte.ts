@@ -169,7 +169,7 @@ export class Aura {
     return this.change('change_settings', { changes })
   }
 
-  /** Whether an environment variable sets a setting, so that it cannot be changed here. */
+  /** Whether an environment variable decides a setting now. */
   isFromEnvironment(name: string): boolean {
     return this.snapshot?.from_environment.includes(name) ?? false
   }

@@ -67,12 +67,29 @@ describe('the routes of the services', () => {
     ])
   })
 
-  it('cannot be changed when an environment variable sets them', async () => {
-    await open('providers', { snapshot: readySnapshot({ from_environment: ['routes.llm.provider', 'fallback'] }) })
+  it('can be changed although an environment variable sets them, with a note', async () => {
+    const { backend } = await open('providers', {
+      snapshot: readySnapshot({ from_environment: ['routes.llm.provider', 'fallback'] }),
+    })
     await press(/^Change provider for Answers/)
-    expect(screen.getByRole<HTMLSelectElement>('combobox', { name: 'Provider' }).disabled).toBe(true)
     expect(screen.getAllByText(/^Set by an environment variable/)).toHaveLength(2)
-    expect(screen.getByRole<HTMLInputElement>('checkbox', { name: /^Fall back/ }).disabled).toBe(true)
+    await pick('Provider', '')
+    expect(backend.requests('change_settings')).toHaveLength(1)
+    expect(screen.getByRole<HTMLInputElement>('checkbox', { name: /^Fall back/ }).disabled).toBe(false)
+  })
+
+  it('show what an environment variable overrules', async () => {
+    const overruled = { setting: 'routes.llm.provider', variable: 'DEFAULT_LLM_PROVIDER', value: 'groq', remembered: 'gemini' }
+    await open('providers', {
+      snapshot: readySnapshot({
+        overruled: [
+          { ...overruled, in_effect: true },
+          { ...overruled, setting: 'routes.tts.voice', variable: 'DEFAULT_TTS_VOICE', in_effect: false },
+        ],
+      }),
+    })
+    expect(screen.getByText(/^DEFAULT_LLM_PROVIDER=groq overrules what you chose before, gemini/)).toBeTruthy()
+    expect(screen.getByText(/^DEFAULT_TTS_VOICE=groq decides again when AURA starts/)).toBeTruthy()
   })
 
   it('show why the chosen provider is unavailable', async () => {
@@ -160,12 +177,6 @@ describe('the order', () => {
     expect(screen.getByText('Then Ollama, then Offline, then Gemini. Applies from your next question.')).toBeTruthy()
   })
 
-  it('cannot be changed when an environment variable sets it', async () => {
-    await open('providers', { snapshot: readySnapshot({ from_environment: ['routes.llm.then'] }) })
-    await press(/^Edit order for Answers/)
-    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Move Ollama up' }).disabled).toBe(true)
-  })
-
   it('is computed from the saved order', () => {
     const list = entries([groq(), offline()], 'llm', undefined, ['offline'])
     expect(list.map((entry) => [entry.provider.name, entry.tried])).toEqual([
@@ -177,6 +188,24 @@ describe('the order', () => {
 })
 
 describe('an account', () => {
+  it('shows that its key is for another address, and takes it again', async () => {
+    const snapshot = readySnapshot()
+    const moved = {
+      key: { ends_with: 'k3Qf', place: 'keyring' as const, only_for: 'https://api.groq.com' },
+      problem: 'Its address is not the one that its API key is for.',
+    }
+    snapshot.providers = snapshot.providers.map((provider) => (provider.name === 'groq' ? { ...provider, ...moved } : provider))
+    snapshot.settings.providers.groq = {
+      base_url: 'https://proxy.example/v1',
+      may_receive: { audio: true, screen: true, text: true },
+    }
+    await open('providers', { snapshot })
+    expect(screen.getByText(/^Not sent: this key is for https:\/\/api.groq.com/)).toBeTruthy()
+    await press('Replace the API key for Groq')
+    expect(screen.getByText(/sent to https:\/\/proxy.example\/v1 only/)).toBeTruthy()
+    await accessible()
+  })
+
   it('shows its state and only the end of its key', async () => {
     await open('providers')
     expect(screen.getByText('An API key that ends in k3Qf')).toBeTruthy()

@@ -46,7 +46,7 @@ pub struct Setup {
     pub data: PathBuf,
     /// The folder for exports. `None`: [`Setup::data`].
     pub exports: Option<PathBuf>,
-    /// The environment variables that override the settings.
+    /// The environment variables that decide settings at start.
     pub environment: Environment,
     /// Whether the sandbox answers instead of the real providers. Interfaces show this.
     pub sandbox: bool,
@@ -112,7 +112,7 @@ impl Assistant {
         let lists = data.join(if sandbox { "models.sandbox.json" } else { "models.json" });
         let builder = Router::builder()
             .settings(store.get().settings.routing())
-            .keys(keys.all())
+            .keys(keys.all(&store.get().settings))
             .programs(ports.programs.clone())
             .variables(variables)
             .model_list_file(lists)
@@ -168,8 +168,7 @@ impl Assistant {
     /// a keyring may ask the user for permission first.
     pub async fn start_background(&self) {
         self.recover(true).await;
-        let names: Vec<String> = self.0.router.providers().into_iter().map(|provider| provider.name).collect();
-        self.0.keys.load(&names).await;
+        self.0.keys.load(&self.0.router.providers()).await;
         // The sandbox costs nothing and does not show real usage.
         if !self.0.sandbox {
             self.0.usage.load(&*self.0.ports.ledger).await;
@@ -227,7 +226,7 @@ impl Assistant {
     /// Every built-in provider and configured server.
     pub fn providers(&self) -> Vec<ProviderView> {
         let view = |info: aura_router::ProviderInfo| {
-            let key = self.0.keys.view(&info.name);
+            let key = self.0.keys.view(&info);
             ProviderView::new(info, key)
         };
         self.0.router.providers().into_iter().map(view).collect()
@@ -248,6 +247,7 @@ impl Assistant {
             session: self.session(),
             settings: config.settings.clone(),
             from_environment: config.from_environment.clone(),
+            overruled: config.overruled.clone(),
             settings_problems: config.problems.clone(),
             providers: self.providers(),
             routes: self.routes(),
@@ -417,7 +417,8 @@ impl Assistant {
 
     /// Passes the current settings and API keys to the router.
     fn reconfigure(&self) {
-        self.0.router.reconfigure(self.config().settings.routing(), self.0.keys.all());
+        let config = self.config();
+        self.0.router.reconfigure(config.settings.routing(), self.0.keys.all(&config.settings));
     }
 
     /// Sends a new snapshot to all subscribers.
@@ -442,6 +443,9 @@ async fn forward(mut availability: broadcast::Receiver<Availability>, events: Ev
 fn log_problems(config: &Config) {
     for problem in &config.problems {
         tracing::warn!("{problem}");
+    }
+    for overruled in config.overruled.iter().filter(|overruled| overruled.in_effect) {
+        tracing::warn!("{}", overruled.message());
     }
 }
 

@@ -32,6 +32,8 @@ pub enum ErrorCode {
     Keyring,
     /// A file or the history database could not be read or written.
     Storage,
+    /// A file was written by a later version of AURA, so this version does not change it.
+    NewerVersion,
     /// The global shortcut is not valid, or another program uses it.
     Shortcut,
     /// The request is not valid. The message says why.
@@ -66,6 +68,7 @@ impl ErrorCode {
             Self::Blocked => "blocked",
             Self::Keyring => "keyring",
             Self::Storage => "storage",
+            Self::NewerVersion => "newer_version",
             Self::Shortcut => "shortcut",
             Self::InvalidRequest => "invalid_request",
             Self::NotFound => "not_found",

@@ -4,7 +4,7 @@ use aura_providers::Service;
 use aura_router::{Consent, ModelInfo, ModelSource, PriceInfo, ProviderInfo, Route, RouteInfo, ServerInfo, VoiceInfo};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{KeyView, Settings};
+use crate::config::{KeyView, Overruled, Settings};
 use crate::record::Stage;
 
 /// The whole state that an interface shows while nothing happens. Sent with every change of it.
@@ -19,10 +19,13 @@ pub struct Snapshot {
     pub stage: Stage,
     /// ID of the current session. Turns of one session share memory.
     pub session: String,
-    /// The settings in effect: the settings file, overridden by environment variables.
+    /// The settings in effect: the settings file, and over it the environment variables that nobody has changed since the start.
     pub settings: Settings,
-    /// Paths of the settings that environment variables override, such as `routes.llm.provider`.
+    /// Paths of the settings that environment variables decide now, such as `routes.llm.provider`.
     pub from_environment: Vec<String>,
+    /// What was remembered and is overruled by an environment variable, now or at the next start.
+    #[serde(default)]
+    pub overruled: Vec<Overruled>,
     /// Problems found in the settings file, one sentence each. A value with a problem keeps its default.
     pub settings_problems: Vec<String>,
     /// Every built-in provider and configured server.

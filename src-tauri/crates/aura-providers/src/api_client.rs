@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Request, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::http::HttpPools;
+use crate::http::{HttpPools, may_carry_key};
 use crate::redact::{cause, redact, shorten, without_key};
 use crate::response_stream::{self, ResponseStream};
 use crate::types::{Failure, FailureKind, RateLimit};
@@ -91,9 +91,10 @@ impl ApiClient {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Reply, Failure> {
-        let request = self.authorise(request.header(ACCEPT, "*/*"))?;
         let failed = |error| self.redact(transport(error, &self.base));
-        let response = request.send().await.map_err(failed)?;
+        let mut request = request.header(ACCEPT, "*/*").build().map_err(failed)?;
+        self.authorise(&mut request)?;
+        let response = self.http.client(request.url()).execute(request).await.map_err(failed)?;
         let status = response.status();
         if status.is_success() {
             return Ok(Reply { response, key: self.key.clone() });
@@ -103,8 +104,15 @@ impl ApiClient {
         Err(self.redact(error_reply::failure(status.as_u16(), &headers, &body)))
     }
 
-    fn authorise(&self, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
-        let Some(key) = &self.key else { return Ok(request) };
+    /// Adds the API key. The one place where a key meets a URL.
+    fn authorise(&self, request: &mut Request) -> Result<(), Failure> {
+        let Some(key) = &self.key else { return Ok(()) };
+        if !may_carry_key(request.url()) {
+            return Err(Failure::new(
+                FailureKind::KeyRejected,
+                "The API key was not sent, because the address is not encrypted (http). Use an https address, or remove the key.",
+            ));
+        }
         let key = key.expose_secret().trim();
         let (name, value) = match self.header {
             KeyHeader::Bearer => ("authorization", format!("Bearer {key}")),
@@ -117,7 +125,8 @@ impl ApiClient {
             )
         })?;
         value.set_sensitive(true);
-        Ok(request.header(name, value))
+        request.headers_mut().insert(HeaderName::from_static(name), value);
+        Ok(())
     }
 
     fn redact(&self, failure: Failure) -> Failure {

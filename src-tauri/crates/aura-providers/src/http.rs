@@ -89,8 +89,16 @@ impl HttpPools {
     }
 }
 
+/// Whether an API key may be sent to a URL: the connection is encrypted, or the server is on this computer. Plain HTTP would show the
+/// key to everybody on the way, an HTTP proxy included.
+pub fn may_carry_key(url: &Url) -> bool {
+    // A name server may be asked for `desk.localhost`, and may lie; `localhost` itself is in the operating system's own table.
+    let is_this_computer = is_loopback(url) && url.host_str().is_none_or(|host| !host.ends_with(".localhost"));
+    url.scheme() == "https" || is_this_computer
+}
+
 /// Whether a URL is on this computer.
-pub(crate) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -138,6 +146,20 @@ mod tests {
             ("https://api.example/", false),
         ] {
             assert_eq!(is_loopback(&address.parse().unwrap()), loopback, "{address}");
+        }
+        for (address, carries) in [
+            ("https://api.example/", true),
+            ("https://192.168.1.9/", true),
+            ("http://127.0.0.1:11434/v1/", true),
+            ("http://[::1]:8080/", true),
+            ("http://localhost:1234/", true),
+            ("http://desk.localhost/", false),
+            ("http://localhost.example/", false),
+            ("http://192.168.1.9/", false),
+            ("http://desk.local/", false),
+            ("http://127.0.0.1@api.example/", false),
+        ] {
+            assert_eq!(may_carry_key(&address.parse().unwrap()), carries, "{address}");
         }
         let http = HttpPools::new(HttpTimeouts::default()).unwrap();
         let of = |address: &str| format!("{:?}", http.client(&address.parse().unwrap()));

@@ -65,7 +65,7 @@ pub use wire::fuzzing;
 
 pub use aura_audio;
 pub use client::{Client, ClientBuilder, ClientError};
-pub use http::{HttpError, HttpPools, HttpTimeouts};
+pub use http::{HttpError, HttpPools, HttpTimeouts, is_loopback, may_carry_key};
 pub use limits::{MAX_AUDIO_FILE_BYTES, MAX_IMAGE_BYTES, MAX_UPLOAD_BYTES};
 pub use media::MediaType;
 pub use offline::sweep_temp_files;

@@ -21,6 +21,10 @@ pub struct ProviderInfo {
     pub local: bool,
     /// Whether it needs an API key.
     pub needs_key: bool,
+    /// The address that requests go to; `None` for local programs.
+    pub address: Option<url::Url>,
+    /// The preset of a server that the user added; else the name.
+    pub preset: String,
     /// The kinds of data that it may receive.
     pub may_receive: Consent,
     /// A sentence that says why it cannot be used; `None` when it is ready.

@@ -182,6 +182,8 @@ impl RoutingTable {
                 services: provider.kind.services.to_vec(),
                 local: provider.kind.local,
                 needs_key: provider.kind.key_env.is_some(),
+                address: provider.location.clone(),
+                preset: provider.catalog_id.clone(),
                 may_receive: provider.consent,
                 problem: provider.problem.clone(),
             })

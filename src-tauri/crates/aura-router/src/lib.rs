@@ -13,6 +13,7 @@
 pub mod health;
 pub mod retry_policy;
 
+mod api_keys;
 mod attempt;
 mod chat;
 mod circuit_breaker;
@@ -45,6 +46,7 @@ mod usage;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use api_keys::{ApiKeys, KeyScope};
 pub use attempt::{Attempt, Observer, Route, RouteNotice, RouteNoticeKind};
 pub use chat::ChatResponse;
 pub use cost::{Cost, CostBasis};
@@ -57,7 +59,7 @@ pub use outcome::Routed;
 pub use plan::{Candidate, RoutePlan};
 pub use router::{ModelListRefresh, Router, RouterBuilder, RoutingSnapshot};
 pub use settings::{
-    ApiKeys, Consent, ProviderSettings, RouteChoice, RouteOverrides, RoutePreference, Routes, RoutingSettings, Timeouts,
+    Consent, ProviderSettings, RouteChoice, RouteOverrides, RoutePreference, Routes, RoutingSettings, Timeouts,
 };
 pub use sink::{FnSink, Sink, sink_fn};
 pub use stream::{RoutedChat, RoutedChatEvent};

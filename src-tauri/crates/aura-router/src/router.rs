@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use crate::api_keys::ApiKeys;
 use crate::attempt::{Attempt, Route};
 use crate::counters::AttemptCount;
 use crate::error::Result;
@@ -29,7 +30,7 @@ use crate::monitor::{Availability, Monitor};
 use crate::plan::{Candidate, RoutePlan};
 use crate::ranking;
 use crate::routing_table::{Environment, Inputs, RoutingTable};
-use crate::settings::{ApiKeys, RouteOverrides, RoutingSettings};
+use crate::settings::{RouteOverrides, RoutingSettings};
 use crate::usage::{UsageReport, UsageTracker};
 
 /// How long a provider may take to list its models or its voices.

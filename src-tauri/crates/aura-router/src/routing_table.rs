@@ -16,11 +16,12 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::api_keys::{ApiKeys, KeyChoice};
 use crate::attempt::{Route, RouteNotice, RouteNoticeKind};
 use crate::error::{Error, Result};
 use crate::model_lists::KnownModels;
 use crate::plan::{Candidate, RoutePlan};
-use crate::settings::{ApiKeys, Consent, RouteChoice, RouteOverrides, RoutePreference, RoutingSettings};
+use crate::settings::{Consent, RouteChoice, RouteOverrides, RoutePreference, RoutingSettings};
 
 /// The provider kind of every configured name that is not a built-in provider.
 pub(crate) const SERVER_KIND: &str = "openai_compatible";
@@ -57,8 +58,10 @@ pub(crate) struct ConnectedProvider {
     is_local: bool,
     /// Why it cannot be used; a sentence that begins with "It" or "Its".
     pub(crate) problem: Option<String>,
-    /// Its address; empty for local programs.
+    /// Its address; empty for local programs, and for a server at the address of its preset.
     pub(crate) address: String,
+    /// The address that requests go to; `None` for local programs.
+    pub(crate) location: Option<Url>,
     key: Option<SecretString>,
     preset: Option<String>,
     http: HttpPools,
@@ -328,8 +331,7 @@ fn connect(
         .and_then(|variable| environment.variables.get(variable).map(String::as_str))
         .or(own.base_url.as_deref())
         .or(kind.base_url);
-    let key = keys.get(&name).cloned();
-    let mut problem = (kind.key_env.is_some() && key.is_none()).then(|| "It has no API key yet.".to_owned());
+    let mut problem = None;
     let base_url = address.and_then(|address| {
         let slash = if address.ends_with('/') { "" } else { "/" };
         Url::parse(&format!("{address}{slash}"))
@@ -338,8 +340,31 @@ fn connect(
     });
     let catalog_id = own.preset.clone().unwrap_or_else(|| name.clone());
     let preset = preset(&catalog_id);
-    let location = base_url.as_ref().or(preset.base_url.as_ref());
-    let is_local = kind.local || (kind.id == SERVER_KIND && location.is_some_and(|url| preset.is_local(url)));
+    let location = base_url.clone().or_else(|| preset.base_url.clone().filter(|_| kind.id == SERVER_KIND));
+    let is_local = kind.local || (kind.id == SERVER_KIND && location.as_ref().is_some_and(|url| preset.is_local(url)));
+    let key = match keys.choose(&name, location.as_ref()) {
+        KeyChoice::Use(key) => Some(key.clone()),
+        KeyChoice::None => {
+            if kind.key_env.is_some() {
+                problem.get_or_insert_with(|| "It has no API key yet.".to_owned());
+            }
+            None
+        }
+        KeyChoice::OtherAddress => {
+            problem.get_or_insert_with(|| {
+                "Its address is not the one that its API key is for, so the key is not sent. Save its key again."
+                    .to_owned()
+            });
+            None
+        }
+        KeyChoice::Unprotected => {
+            problem.get_or_insert_with(|| {
+                "Its address is not encrypted (http), so its API key is not sent. Use an https address, or remove the key."
+                    .to_owned()
+            });
+            None
+        }
+    };
     let address = base_url.as_ref().map(Url::to_string).unwrap_or_default();
     let mut connection = Connection::new(name.clone(), http.clone())
         .with_catalog(environment.catalog.clone())
@@ -359,6 +384,7 @@ fn connect(
         is_local,
         problem,
         address,
+        location,
         key,
         preset: own.preset,
         http: http.clone(),

@@ -1,8 +1,7 @@
-//! The configuration of the router: routes, providers, consent, timeouts, and API keys.
+//! The configuration of the router: routes, providers, consent and timeouts.
 
 use std::collections::BTreeMap;
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use aura_providers::Service;
@@ -39,28 +38,6 @@ impl Default for RoutingSettings {
             providers: BTreeMap::new(),
             timeouts: Timeouts::default(),
         }
-    }
-}
-
-/// API keys by provider name. Neither `Debug` nor `Serialize`, so that no key reaches a log.
-#[derive(Clone, Default)]
-pub struct ApiKeys(BTreeMap<String, SecretString>);
-
-impl ApiKeys {
-    /// The key of a provider.
-    pub fn get(&self, provider: &str) -> Option<&SecretString> {
-        self.0.get(provider)
-    }
-
-    /// Sets or replaces the key of a provider.
-    pub fn insert(&mut self, provider: impl Into<String>, key: SecretString) {
-        self.0.insert(provider.into(), key);
-    }
-}
-
-impl<N: Into<String>, K: Into<SecretString>> FromIterator<(N, K)> for ApiKeys {
-    fn from_iter<I: IntoIterator<Item = (N, K)>>(keys: I) -> Self {
-        Self(keys.into_iter().map(|(provider, key)| (provider.into(), key.into())).collect())
     }
 }
 

@@ -13,7 +13,7 @@ use aura_core::{
 };
 use aura_platform::Paths;
 
-use crate::environment::{env_file_problem, environment};
+use crate::environment::{env_file_notes, environment};
 
 /// An assistant, and what must live as long as it does.
 pub struct Bootstrap {
@@ -40,8 +40,10 @@ pub fn paths() -> Result<Paths> {
 /// When a folder cannot be created, the sandbox is requested but missing or cannot start, or the assistant cannot start.
 pub async fn bootstrap(sandbox: bool) -> Result<Bootstrap> {
     let paths = paths()?;
-    if let Some(problem) = env_file_problem() {
-        tracing::warn!("{problem}");
+    for note in env_file_notes() {
+        // Also where the log is filtered or goes to a file: a file in the working directory decides about keys.
+        eprintln!("{note}");
+        tracing::info!("{note}");
     }
     #[cfg_attr(not(feature = "sandbox"), expect(unused_mut, reason = "only the sandbox changes it"))]
     let mut environment = environment().clone();

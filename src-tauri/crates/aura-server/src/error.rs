@@ -135,6 +135,7 @@ impl From<Error> for Problem {
             | ErrorCode::Unfinished
             | ErrorCode::Keyring
             | ErrorCode::Storage
+            | ErrorCode::NewerVersion
             | ErrorCode::Shortcut
             | ErrorCode::NotRunning
             | ErrorCode::PortTaken

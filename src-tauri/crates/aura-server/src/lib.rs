@@ -6,6 +6,7 @@ mod body;
 pub mod bootstrap;
 mod chat_stream;
 mod descriptors;
+mod env_file;
 mod environment;
 mod error;
 mod extract;

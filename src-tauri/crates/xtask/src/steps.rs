@@ -20,7 +20,8 @@ const SYSTEM_FREE_CRATES: &[&str] = &["aura-audio", "aura-providers", "aura-rout
 const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router"];
 
 /// Integration tests that need a display, a sound server or the built programs. They run one after another.
-const WHOLE_SYSTEM: &[&str] = &["api", "browser", "cli", "desktop", "guide", "kill", "openai", "private", "voice"];
+const WHOLE_SYSTEM: &[&str] =
+    &["api", "browser", "canary", "cli", "desktop", "guide", "kill", "openai", "private", "voice"];
 
 /// How often the kill matrix kills the app here. `cargo test -p aura-tests --test kill` does it 200 times.
 const KILLS: &str = "20";
@@ -152,7 +153,7 @@ pub(crate) fn whole_system(report: &mut Report, runner: &TestRunner, name: &'sta
 /// Tests the local API as a process: its routes, web pages of others, the guide, OpenAI's own client, and what it leaves on the disk.
 pub(crate) fn api(report: &mut Report, runner: &TestRunner) -> Result {
     crate::sdk::python()?;
-    for name in ["api", "browser", "guide", "openai", "private"] {
+    for name in ["api", "browser", "canary", "guide", "openai", "private"] {
         whole_system(report, runner, name)?;
     }
     Ok(())

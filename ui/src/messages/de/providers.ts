@@ -50,7 +50,12 @@ export const providers: typeof english = {
   orderReset: 'Standardreihenfolge verwenden',
   fallback: 'Bei einem Ausfall auf den nächsten Anbieter ausweichen',
   fallbackHint: 'Wenn aus, zeigt ein Ausfall einen Fehler mit dem Knopf „Noch einmal“.',
-  fromEnvironment: 'Durch eine Umgebungsvariable festgelegt. Ändere oder entferne sie und starte AURA neu.',
+  fromEnvironment:
+    'Durch eine Umgebungsvariable festgelegt. Eine Änderung gilt sofort und wird gespeichert; beim nächsten Start entscheidet wieder die Variable.',
+  overruledNow: (variable: string, value: string, remembered: string) =>
+    `${variable}=${value} geht deiner früheren Wahl vor: ${remembered}. Entferne die Variable, um sie zu behalten.`,
+  overruledLater: (variable: string, value: string) =>
+    `Beim nächsten Start entscheidet wieder ${variable}=${value}. Entferne die Variable, um deine Wahl zu behalten.`,
   accounts: 'Konten und Server',
   noKeyNeeded: 'kein API-Schlüssel nötig',
   keyPlaces: { keyring: 'im Schlüsselbund', session: 'bis AURA beendet wird', environment: 'aus der Umgebung' },
@@ -68,6 +73,9 @@ export const providers: typeof english = {
   keyField: (provider: string) => `API-Schlüssel für ${provider}`,
   keyEnds: (end: string) => (end === '' ? 'Ein API-Schlüssel' : `Ein API-Schlüssel, der auf ${end} endet`),
   keyHint: 'Wird im Schlüsselbund des Systems gespeichert und nicht noch einmal angezeigt.',
+  keyFor: (address: string) => `Der Schlüssel wird nur an ${address} gesendet.`,
+  keyOnlyFor: (address: string) =>
+    `Wird nicht gesendet: Dieser Schlüssel gilt für ${address}. Speichere ihn neu, wenn er an die neue Adresse gehen darf.`,
   keySave: 'Speichern',
   keyCancel: 'Abbrechen',
   keySessionOnly: 'Nur für diese Sitzung behalten',

@@ -48,7 +48,12 @@ export const providers = {
   orderReset: 'Use the default order',
   fallback: 'Fall back to the next provider on failure',
   fallbackHint: 'When off, a failure shows an error with a Retry button.',
-  fromEnvironment: 'Set by an environment variable. Change or remove it, then restart AURA.',
+  fromEnvironment:
+    'Set by an environment variable. A change applies at once and is remembered; the variable decides again when AURA starts.',
+  overruledNow: (variable: string, value: string, remembered: string) =>
+    `${variable}=${value} overrules what you chose before, ${remembered}. Remove the variable to keep your choice.`,
+  overruledLater: (variable: string, value: string) =>
+    `${variable}=${value} decides again when AURA starts. Remove the variable to keep your choice.`,
   accounts: 'Accounts and servers',
   noKeyNeeded: 'no API key needed',
   keyPlaces: { keyring: 'in the keyring', session: 'until AURA closes', environment: 'from the environment' },
@@ -66,6 +71,8 @@ export const providers = {
   keyField: (provider: string) => `API key for ${provider}`,
   keyEnds: (end: string) => (end === '' ? 'An API key' : `An API key that ends in ${end}`),
   keyHint: 'Stored in your system keyring. You can’t view it again.',
+  keyFor: (address: string) => `The key is sent to ${address} only.`,
+  keyOnlyFor: (address: string) => `Not sent: this key is for ${address}. Save the key again if it may go to the new address.`,
   keySave: 'Save',
   keyCancel: 'Cancel',
   keySessionOnly: 'Keep it for this session only',

@@ -2,7 +2,7 @@
 //! operation by name with [`call`]; a host that expands the list cannot forget an operation.
 
 use aura_router::health::HealthReport;
-use aura_router::{RouteOverrides, UsageReport};
+use aura_router::{ProviderInfo, RouteOverrides, UsageReport};
 use serde_json::{Value, json};
 
 use super::catalog_types::*;
@@ -273,11 +273,11 @@ pub async fn new_session(assistant: &Assistant, _: Nothing) -> Result<Snapshot> 
     Ok(assistant.begin_session())
 }
 
-/// Changes the default route of a service. It applies from the next request on.
+/// Changes the default route of a service. It applies from the next request on and is remembered. Where an environment variable sets
+/// the route, it decides again at the next start.
 ///
 /// # Errors
-/// When the provider is unknown or does not offer the service, when an environment variable overrides the route so that the change
-/// would have no effect, or when the settings cannot be saved.
+/// When the provider is unknown or does not offer the service, or when the settings cannot be saved.
 pub async fn switch(assistant: &Assistant, request: Switch) -> Result<Snapshot> {
     let providers = assistant.router().providers();
     let known = providers.iter().find(|provider| provider.name == request.provider);
@@ -288,14 +288,6 @@ pub async fn switch(assistant: &Assistant, request: Switch) -> Result<Snapshot> 
     if !provider.services.contains(&request.service) {
         return Err(Error::invalid(format!("{} does not offer {}.", provider.label, request.service.as_str())));
     }
-    let service = request.service.as_str();
-    let prefix = format!("routes.{service}.");
-    if let Some(name) = assistant.config().from_environment.iter().find_map(|name| name.strip_prefix(&prefix)) {
-        let variable = format!("DEFAULT_{}_{}", service.to_uppercase(), name.to_uppercase());
-        return Err(Error::invalid(format!(
-            "The environment variable {variable} sets the default route for {service}. Remove it, restart AURA, then switch."
-        )));
-    }
     let choice = json!({"provider": request.provider, "model": request.model, "voice": request.voice});
     assistant.change(json!({"routes": {request.service.as_str(): choice}})).await
 }
@@ -305,8 +297,8 @@ pub async fn switch(assistant: &Assistant, request: Switch) -> Result<Snapshot> 
 /// # Errors
 /// When the provider is unknown, the text cannot be a key, an environment variable sets the key, or the keyring fails.
 pub async fn save_key(assistant: &Assistant, request: SaveKey) -> Result<Snapshot> {
-    known_provider(assistant, &request.provider)?;
-    assistant.keys().save(&request.provider, request.key, request.session_only).await?;
+    let provider = known_provider(assistant, &request.provider)?;
+    assistant.keys().save(&provider, request.key, request.session_only).await?;
     let snapshot = assistant.key_changed(&request.provider);
     assistant.refresh_stale_lists();
     Ok(snapshot)
@@ -317,14 +309,14 @@ pub async fn save_key(assistant: &Assistant, request: SaveKey) -> Result<Snapsho
 /// # Errors
 /// When the provider is unknown, an environment variable sets the key, or the keyring fails.
 pub async fn forget_key(assistant: &Assistant, request: ProviderName) -> Result<Snapshot> {
-    known_provider(assistant, &request.provider)?;
-    assistant.keys().forget(&request.provider).await?;
+    let provider = known_provider(assistant, &request.provider)?;
+    assistant.keys().forget(&provider).await?;
     Ok(assistant.key_changed(&request.provider))
 }
 
-fn known_provider(assistant: &Assistant, name: &str) -> Result<()> {
-    let known = assistant.router().providers().iter().any(|provider| provider.name == name);
-    if known { Ok(()) } else { Err(Error::invalid(format!("There is no provider `{name}`."))) }
+fn known_provider(assistant: &Assistant, name: &str) -> Result<ProviderInfo> {
+    let known = assistant.router().providers().into_iter().find(|provider| provider.name == name);
+    known.ok_or_else(|| Error::invalid(format!("There is no provider `{name}`.")))
 }
 
 /// Changes settings. They apply from the next request on.
@@ -411,6 +403,14 @@ pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>
             ok: false,
             message: problem,
             remedy: Some("Correct the value in the settings file or under Settings.".into()),
+        });
+    }
+    for overruled in snapshot.overruled {
+        diagnostics.push(Diagnostic {
+            area: DiagnosticArea::Settings,
+            ok: true,
+            message: overruled.message(),
+            remedy: None,
         });
     }
     for provider in snapshot.providers {

@@ -1,12 +1,12 @@
-//! Environment variables that override the settings, from the process or from a `.env` file. Their names are those of the
+//! Environment variables that decide settings at start, from the process or from a `.env` file. Their names are those of the
 //! multi-provider guide.
 
 use std::collections::BTreeMap;
 
-use aura_providers::{PROVIDERS, Service};
+use aura_providers::{PROVIDERS, presets};
+use aura_router::KeyScope;
 use secrecy::SecretString;
-
-use super::Settings;
+use url::Url;
 
 /// A copy of the environment variables, so that tests need not change those of the process.
 #[derive(Clone, Default)]
@@ -47,40 +47,28 @@ impl Environment {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// The API key of a built-in provider; `None` when its variable is unset or empty.
-    pub fn key(&self, provider: &str) -> Option<SecretString> {
-        let variable = PROVIDERS.iter().find(|known| known.id == provider)?.key_env?;
-        self.get(variable).map(SecretString::from)
+    /// The API key that a variable sets for a provider: its own, or that of the preset of its kind of server.
+    pub(super) fn key(&self, provider: &str, preset: &str) -> Option<EnvironmentKey> {
+        if let Some(known) = PROVIDERS.iter().find(|known| known.id == provider) {
+            let own = known.base_url_env.and_then(|variable| self.get(variable)).or(known.base_url);
+            let scope =
+                own.and_then(|own| Url::parse(own).ok()).map_or(KeyScope::Nowhere, |own| KeyScope::origin(&own));
+            return Some(EnvironmentKey { key: self.get(known.key_env?)?.into(), scope });
+        }
+        let preset = presets().iter().find(|known| known.id == preset)?;
+        let own = preset.base_url.as_ref()?;
+        let scope = if preset.local { KeyScope::Loopback } else { KeyScope::origin(own) };
+        Some(EnvironmentKey { key: self.get(&key_variable(&preset.id))?.into(), scope })
     }
+}
 
-    /// Overrides settings by the variables. Returns the paths of the overridden settings, such as `routes.llm.provider`.
-    pub fn apply(&self, settings: &mut Settings) -> Vec<String> {
-        let mut overridden = Vec::new();
-        for service in Service::ALL {
-            let upper = service.as_str().to_uppercase();
-            let choice = settings.routes.get_mut(service);
-            let provider = self.get(&format!("DEFAULT_{upper}_PROVIDER"));
-            if let Some(provider) = provider {
-                choice.provider = Some(provider.to_lowercase());
-                // A saved model belongs to the saved provider.
-                choice.model = None;
-                choice.voice = None;
-                overridden.push(format!("routes.{}.provider", service.as_str()));
-            }
-            for (name, field, target) in [
-                (format!("DEFAULT_{upper}_MODEL"), "model", &mut choice.model),
-                (format!("DEFAULT_{upper}_VOICE"), "voice", &mut choice.voice),
-            ] {
-                if let Some(value) = self.get(&name) {
-                    *target = Some(value.to_owned());
-                    overridden.push(format!("routes.{}.{field}", service.as_str()));
-                }
-            }
-        }
-        if let Some(value) = self.get("ENABLE_PROVIDER_FALLBACK") {
-            settings.fallback = !matches!(value.to_lowercase().as_str(), "false" | "0" | "no" | "off");
-            overridden.push("fallback".into());
-        }
-        overridden
-    }
+/// An API key that a variable sets, and where it may be sent.
+pub(super) struct EnvironmentKey {
+    pub(super) key: SecretString,
+    pub(super) scope: KeyScope,
+}
+
+/// The variable for the API key of a preset, such as `OPENAI_API_KEY`.
+pub fn key_variable(preset: &str) -> String {
+    format!("{}_API_KEY", preset.to_uppercase().replace(['-', '.'], "_"))
 }

@@ -1,17 +1,20 @@
 //! Settings and API keys. Settings come from three layers: the defaults, the settings file with the differences from them, and
-//! environment variables that override both.
+//! environment variables, which decide at the start.
 
 mod environment;
 mod keys;
 mod merge_patch;
 mod settings;
+mod settings_document;
 mod settings_file;
+mod start_values;
 mod store;
 
-pub use environment::Environment;
+pub use environment::{Environment, key_variable};
 pub use keys::{KeyPlace, KeyView, Keys};
 pub use settings::{
     Appearance, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings, Speaking,
     Startup, TalkKeyMode, Theme,
 };
+pub use start_values::Overruled;
 pub use store::{Config, SettingsStore};

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::ports::CaptureTarget;
 
 /// The version of the settings file's layout. Version 2 renamed `clocks` to `timeouts` and `door` to `local_api`.
-const SCHEMA: u32 = 2;
+pub(super) const SCHEMA: u32 = 2;
 
 /// Everything that the user can change, apart from API keys, which are in the operating system's keyring.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,20 +2,74 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value};
+use toml_edit::DocumentMut;
 
 use super::Settings;
 use super::merge_patch::{empty, merge};
+use super::settings::SCHEMA;
+use super::settings_document::{self, RENAMED};
 use crate::error::{Error, ErrorCode, Result};
 
 /// How long to wait for another AURA process to release the settings file. A process that holds it longer hangs.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Tables of version 1 of the layout, and their present names.
-const RENAMED: &[(&str, &str)] = &[("clocks", "timeouts"), ("door", "local_api")];
+/// The first line of a file that AURA creates.
+const HEADING: &str = "# Only settings that differ from AURA's defaults. API keys are not stored here.\n";
+
+/// The version of a settings file's layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// The present one.
+    Present,
+    /// An older one, with this version. The first change migrates it.
+    Older(i64),
+    /// That of a later version of AURA. The file is not changed.
+    Newer(i64),
+}
+
+/// The content of the settings file.
+pub(super) struct Content {
+    /// The valid differences from the defaults, as a JSON merge patch under present names.
+    pub(super) values: Value,
+    /// A problem in words for each value that is not valid.
+    pub(super) problems: Vec<String>,
+    /// The text of the file.
+    pub(super) text: String,
+    pub(super) layout: Layout,
+    document: DocumentMut,
+}
+
+impl Default for Content {
+    /// An absent file.
+    fn default() -> Self {
+        let (values, text) = (empty(), String::new());
+        Self { values, problems: Vec::new(), text, layout: Layout::Present, document: DocumentMut::new() }
+    }
+}
+
+impl Content {
+    /// The content of a new file with these differences from the defaults.
+    pub(super) fn new(values: Value) -> Self {
+        let document = settings_document::new(&values);
+        let text = document.to_string();
+        Self { values, text, document, ..Self::default() }
+    }
+
+    /// The text after a change; everything that the change does not name stays as it is written. `patch` is the change under
+    /// present names, `settings` are the differences from the defaults after it.
+    pub(super) fn changed(mut self, patch: &Value, settings: &Value) -> String {
+        let heading = if self.text.is_empty() { HEADING } else { "" };
+        if matches!(self.layout, Layout::Older(_)) {
+            settings_document::migrate(&mut self.document);
+        }
+        settings_document::apply(&mut self.document, patch, settings);
+        format!("{heading}{}", self.document)
+    }
+}
 
 /// Tells one version of the settings file from the next without reading it. Every change creates a new file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,30 +124,43 @@ pub(super) fn lock(file: &Path) -> Result<Option<fs::File>> {
     }
 }
 
-/// Reads the file value by value, so that one value that is not valid does not reset the others. Returns the valid differences from
-/// the defaults, and a problem in words for each other value. A missing file holds no differences.
+/// Reads the file value by value, so that one value that is not valid does not reset the others. A missing file holds no
+/// differences.
 ///
 /// # Errors
 /// With a problem in words, when nothing can be read.
-pub(super) fn read(file: &Path) -> Result<(Value, Vec<String>), String> {
+pub(super) fn read(file: &Path) -> Result<Content, String> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok((empty(), Vec::new())),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Content::default()),
         Err(cause) => return Err(format!("The settings file could not be read: {cause}.")),
     };
-    let table: toml::Table = match toml::from_str(&text) {
-        Ok(table) => table,
-        Err(cause) => {
-            // The next change overwrites the file, so what the user wrote is copied first.
-            let copy = file.with_extension("broken.toml");
-            let copied = match fs::copy(file, &copy) {
-                Ok(_) => format!("a copy was saved as {}", copy.display()),
-                Err(cause) => format!("it could not be copied: {cause}"),
-            };
-            return Err(format!("The settings file is not valid TOML ({}); {copied}.", cause.message()));
-        }
-    };
+    parse(text).map_err(|cause| {
+        // The next change overwrites the file, so what the user wrote is copied first.
+        let copy = file.with_extension("broken.toml");
+        let copied = match fs::copy(file, &copy) {
+            Ok(_) => format!("a copy was saved as {}", copy.display()),
+            Err(cause) => format!("it could not be copied: {cause}"),
+        };
+        format!("The settings file is not valid TOML ({cause}); {copied}.")
+    })
+}
+
+/// Reads the text of a settings file.
+///
+/// # Errors
+/// With the cause, when the text is not TOML.
+pub(super) fn parse(text: String) -> Result<Content, String> {
+    let table: toml::Table = toml::from_str(&text).map_err(|cause| cause.message().to_owned())?;
+    let document: DocumentMut = text.parse().map_err(|cause: toml_edit::TomlError| cause.message().to_owned())?;
     let (mut valid, mut problems) = (empty(), Vec::new());
+    let layout = layout(&table);
+    if let Layout::Newer(version) = layout {
+        problems.push(format!(
+            "A later version of AURA wrote the settings file (layout {version}, this version knows {SCHEMA}). AURA uses what it \
+             understands and changes nothing. Update AURA, or move the file away to begin with new settings."
+        ));
+    }
     let written = migrate(serde_json::to_value(table).unwrap_or_else(|_| empty()));
     let mut leaves = Vec::new();
     collect(&Settings::default().to_json(), &written, &mut Vec::new(), &mut leaves);
@@ -113,7 +180,30 @@ pub(super) fn read(file: &Path) -> Result<(Value, Vec<String>), String> {
             )),
         }
     }
-    Ok((valid, problems))
+    Ok(Content { values: valid, problems, text, layout, document })
+}
+
+/// The version of the layout. A file that names none has the present one, unless it uses the names of version 1.
+fn layout(table: &toml::Table) -> Layout {
+    let present = i64::from(SCHEMA);
+    match table.get("schema").and_then(toml::Value::as_integer) {
+        Some(version) if version > present => Layout::Newer(version),
+        Some(version) if version < present => Layout::Older(version),
+        _ if RENAMED.iter().any(|(old, _)| table.contains_key(*old)) => Layout::Older(1),
+        _ => Layout::Present,
+    }
+}
+
+/// Copies a file of another layout, once, to a file beside it whose name has the version.
+///
+/// # Errors
+/// When it cannot be copied.
+pub(super) fn keep_copy(file: &Path, version: i64) -> Result<()> {
+    let copy = file.with_extension(format!("schema-{version}.toml"));
+    if copy.exists() {
+        return Ok(());
+    }
+    fs::copy(file, &copy).map(drop).map_err(|cause| Error::storage("copy the settings before they are migrated", cause))
 }
 
 /// Brings the content of a file of an older layout to the present one.
@@ -158,25 +248,47 @@ fn collect(defaults: &Value, written: &Value, path: &mut Vec<String>, leaves: &m
     }
 }
 
-/// Writes the differences to a new file and renames it to the settings file, so that a crash leaves either the old or the new file.
+/// Writes the text to a new file and renames it to the settings file, so that a crash leaves either the old or the new file. A
+/// symbolic link stays one: the file that it names is replaced.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub(super) fn write(file: &Path, differences: &Value) -> Result<()> {
-    let failed = |cause: &dyn std::fmt::Display| Error::storage("save the settings", cause);
-    let text = toml::to_string_pretty(differences).map_err(|cause| failed(&cause))?;
+pub(super) fn write(file: &Path, text: &str) -> Result<()> {
+    let file = &target(file);
     let new_file = file.with_extension(format!("{}.new", std::process::id()));
     let written = (|| {
-        let mut new = fs::File::create(&new_file)?;
-        new.write_all(b"# Only settings that differ from AURA's defaults. API keys are not stored here.\n")?;
+        let mut options = fs::OpenOptions::new();
+        options.create(true).truncate(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut new = options.open(&new_file)?;
         new.write_all(text.as_bytes())?;
         new.sync_all()?;
         fs::rename(&new_file, file)
     })();
     written.map_err(|cause: std::io::Error| {
         let _ = fs::remove_file(&new_file);
-        failed(&cause)
-    })
+        Error::storage("save the settings", cause)
+    })?;
+    // The new name must survive a power cut too.
+    #[cfg(unix)]
+    if let Some(folder) = file.parent()
+        && let Err(cause) = fs::File::open(folder).and_then(|folder| folder.sync_all())
+    {
+        tracing::debug!(%cause, "the folder of the settings cannot be synchronised");
+    }
+    Ok(())
+}
+
+/// The file itself, behind symbolic links. A link to a missing file names the file to create.
+fn target(file: &Path) -> PathBuf {
+    if let Ok(target) = fs::canonicalize(file) {
+        return target;
+    }
+    match fs::read_link(file) {
+        Ok(target) => file.parent().map_or(target.clone(), |folder| folder.join(target)),
+        Err(_) => file.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -241,7 +353,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.toml");
         fs::write(&file, VERSION_1).unwrap();
-        let (differences, problems) = read(&file).unwrap();
+        let Content { values: differences, problems, layout, .. } = read(&file).unwrap();
+        assert_eq!(layout, Layout::Older(1));
         assert_eq!(problems, Vec::<String>::new());
         assert_eq!(differences, version_1_settings());
         // The file above has every setting of its time, and each of them differs from its default.

@@ -4,6 +4,7 @@
 
 mod detached;
 mod devices;
+mod keys;
 mod press;
 mod routes;
 mod stage;

@@ -26,8 +26,16 @@ async fn a_refused_connection_is_unreachable() {
 
 #[tokio::test]
 async fn an_unknown_host_is_unreachable() {
-    let chat = at("groq", "http://no-such-host.invalid/", Some(KEY), None).chat.unwrap();
+    let chat = at("groq", "https://no-such-host.invalid/", Some(KEY), None).chat.unwrap();
     assert_eq!(collect(chat.chat(&question("m")).await).await.1.unwrap_err().kind, FailureKind::Unreachable);
+}
+
+#[tokio::test]
+async fn plain_http_beyond_this_computer_carries_no_key() {
+    let chat = at("groq", "http://no-such-host.invalid/", Some(KEY), None).chat.unwrap();
+    let failure = collect(chat.chat(&question("m")).await).await.1.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::KeyRejected);
+    assert!(failure.message.contains("not encrypted"), "{failure:?}");
 }
 
 #[tokio::test]

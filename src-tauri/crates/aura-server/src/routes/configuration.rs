@@ -95,6 +95,10 @@ async fn change(api: &LocalApi, switch: Switch) -> Result<Json<OperationReply>, 
         Some(problem) => message.push_str(&format!(", once it is ready. {problem}")),
         None => message.push('.'),
     }
+    let of_service = format!("routes.{}.", service.as_str());
+    for overruled in snapshot.overruled.iter().filter(|overruled| overruled.setting.starts_with(&of_service)) {
+        message.push_str(&format!(" {}", overruled.message()));
+    }
     let data = json!({
         "service_type": service, "provider": provider, "model": model, "voice": voice,
         // The route that the next request will use: a retired model is replaced by its successor.
