@@ -62,7 +62,7 @@ export function describeQuota(limit: RateLimit | undefined): string[] {
   ] as const
   return kinds.flatMap(([kind, left, all]) => {
     if (left === null) return []
-    return [all === null ? t.health.left[kind](number(left)) : t.health.leftOf[kind](number(left), number(all))]
+    return [all === null ? t.health.left[kind](left) : t.health.leftOf[kind](number(left), number(all))]
   })
 }
 

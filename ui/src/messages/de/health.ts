@@ -1,6 +1,7 @@
 /** Der Zustand der Anbieter. */
 import type { Service } from '../../generated/Service'
 import type { health as english } from '../en/health'
+import { counter } from '../plural'
 
 /** Wobei ein Anbieter ausgefallen ist. */
 const at: Record<Service, string> = {
@@ -13,7 +14,8 @@ const at: Record<Service, string> = {
 /** Die Dienste in Tabellen, wo wenig Platz ist. */
 const short: Record<Service, string> = { stt: 'Sprache', llm: 'Antworten', vlm: 'Bild', tts: 'Stimme' }
 
-const count = (number: string, one: string, many: string) => `${number} ${number === '1' ? one : many}`
+const counted = counter('de')
+const count = (number: number, one: string, other: string) => counted(number, { one, other })
 
 export const health: typeof english = {
   title: 'Zustand',
@@ -49,15 +51,15 @@ export const health: typeof english = {
   p95Hint: 'Einer von zwanzig Aufrufen war langsamer.',
   errors: 'Fehler',
   noCalls: 'noch keine Aufrufe',
-  calls: (ok: string, failed: string) =>
+  calls: (ok: number, failed: string) =>
     `${count(ok, 'Aufruf', 'Aufrufe')} beantwortet und ${failed} fehlgeschlagen in der letzten Stunde`,
   lastFailures: (ago: string) => `der letzte Fehler innerhalb von ${ago}`,
-  minutes: (number: string) => count(number, 'Minute', 'Minuten'),
+  minutes: (number: number) => count(number, 'Minute', 'Minuten'),
   quota: (service: string) => `Kontingent ${service}`,
   left: {
-    requests: (left: string) => `${count(left, 'Anfrage', 'Anfragen')} übrig`,
-    tokens: (left: string) => `${left} Token übrig`,
-    audio: (left: string) => `${count(left, 'Sekunde', 'Sekunden')} Ton übrig`,
+    requests: (left: number) => `${count(left, 'Anfrage', 'Anfragen')} übrig`,
+    tokens: (left: number) => `${count(left, 'Token', 'Token')} übrig`,
+    audio: (left: number) => `${count(left, 'Sekunde', 'Sekunden')} Ton übrig`,
   },
   leftOf: {
     requests: (left: string, all: string) => `${left} von ${all} Anfragen übrig`,

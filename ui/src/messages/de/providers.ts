@@ -1,7 +1,9 @@
 /** Die Anbieter. */
 import type { providers as english } from '../en/providers'
+import { counter } from '../plural'
 
-const models = (count: string) => (count === '1' ? '1 Modell' : `${count} Modelle`)
+const counted = counter('de')
+const models = (count: number) => counted(count, { one: 'Modell', other: 'Modelle' })
 
 export const providers: typeof english = {
   title: 'Anbieter',

@@ -1,5 +1,6 @@
 /** The panel Health. */
 import type { Service } from '../../generated/Service'
+import { counter } from '../plural'
 
 /** What a provider was doing when it failed. */
 const at: Record<Service, string> = {
@@ -12,7 +13,8 @@ const at: Record<Service, string> = {
 /** The services in tables, where room is short. */
 const short: Record<Service, string> = { stt: 'Speech', llm: 'Answers', vlm: 'Vision', tts: 'Voice' }
 
-const count = (number: string, one: string, many: string) => `${number} ${number === '1' ? one : many}`
+const counted = counter('en')
+const count = (number: number, one: string, other: string) => counted(number, { one, other })
 
 export const health = {
   title: 'Health',
@@ -48,14 +50,14 @@ export const health = {
   p95Hint: 'One call in twenty was slower than this.',
   errors: 'Errors',
   noCalls: 'no calls yet',
-  calls: (ok: string, failed: string) => `${count(ok, 'call', 'calls')} answered and ${failed} failed in the last hour`,
+  calls: (ok: number, failed: string) => `${count(ok, 'call', 'calls')} answered and ${failed} failed in the last hour`,
   lastFailures: (ago: string) => `the last failure within ${ago}`,
-  minutes: (number: string) => count(number, 'minute', 'minutes'),
+  minutes: (number: number) => count(number, 'minute', 'minutes'),
   quota: (service: string) => `${service} quota`,
   left: {
-    requests: (left: string) => `${count(left, 'request', 'requests')} left`,
-    tokens: (left: string) => `${count(left, 'token', 'tokens')} left`,
-    audio: (left: string) => `${count(left, 'second', 'seconds')} of audio left`,
+    requests: (left: number) => `${count(left, 'request', 'requests')} left`,
+    tokens: (left: number) => `${count(left, 'token', 'tokens')} left`,
+    audio: (left: number) => `${count(left, 'second', 'seconds')} of audio left`,
   },
   leftOf: {
     requests: (left: string, all: string) => `${left} of ${all} requests left`,

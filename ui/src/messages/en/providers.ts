@@ -1,5 +1,8 @@
 /** The panel Providers. */
-const models = (count: string) => (count === '1' ? '1 model' : `${count} models`)
+import { counter } from '../plural'
+
+const counted = counter('en')
+const models = (count: number) => counted(count, { one: 'model', other: 'models' })
 
 export const providers = {
   title: 'Providers',
