@@ -1,9 +1,12 @@
-import { fireEvent, screen, within } from '@testing-library/svelte'
+import { fireEvent, render, screen, within } from '@testing-library/svelte'
 import { describe, expect, it, vi } from 'vitest'
-import { failing } from '../backend/fake'
+import { failing, FakeBackend } from '../backend/fake'
 import { freshSnapshot, groq, offline, readySnapshot, sampleModels, sampleProvider } from '../backend/samples'
+import { Aura } from '../lib/aura.svelte'
 import { accessible, open, settle } from '../test/harness'
+import { customKind } from './kinds'
 import { entries, moved, names } from './order'
+import ProviderForm from './ProviderForm.svelte'
 
 const pick = (name: string, value: string) => fireEvent.change(screen.getByRole('combobox', { name }), { target: { value } })
 const press = (name: string | RegExp) => fireEvent.click(screen.getByRole('button', { name }))
@@ -563,6 +566,29 @@ describe('a new provider', () => {
     await settle()
     expect(screen.queryByLabelText('Address')).toBeNull()
     expect(document.activeElement).toBe(other)
+  })
+
+  it('that does not respond in time is added all the same, and a form that was left moves nothing', async () => {
+    const backend = new FakeBackend({ handlers: { models: () => [] } })
+    const aura = new Aura(backend)
+    await aura.start()
+    const done = vi.fn()
+    const props = { aura, snapshot: backend.snapshot, kind: customKind(), close: () => undefined, done }
+    const add = async (name: string, timeout: number) => {
+      const form = render(ProviderForm, { ...props, polling: { interval: 1, timeout } })
+      await type('Name', name)
+      await type('Address', 'http://10.0.0.2:9000/v1')
+      await press('Add and check')
+      return form
+    }
+    const first = await add('mine', 5)
+    await vi.waitFor(() => expect(done).toHaveBeenCalledTimes(1))
+    expect(aura.toast?.text).toBe('mine added. It hasn’t responded yet; run a test to be sure.')
+    first.unmount()
+    const second = await add('yours', 50)
+    second.unmount()
+    await vi.waitFor(() => expect(aura.toast?.text).toMatch(/^yours added/))
+    expect(done).toHaveBeenCalledTimes(1)
   })
 
   it('of a kind that is set up already gets another name', async () => {

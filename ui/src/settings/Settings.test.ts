@@ -220,6 +220,7 @@ describe('the shortcut', () => {
     await fireEvent.click(screen.getByRole('button', { name: 'Cancel' }))
     await settle()
     expect(screen.queryByRole('alert')).toBeNull()
+    expect(document.activeElement).toBe(shortcut())
     await press()
     await fireEvent.click(screen.getByRole('button', { name: 'Use it anyway' }))
     await settle()
