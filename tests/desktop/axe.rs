@@ -110,10 +110,14 @@ fn every_panel() {
         go(&window, "Providers");
         window.click("button", "Change provider for Answers");
         window.click("button", "Edit order for Voice");
-        window.click("button", "Add a server");
+        found.check_themes(&window, "providers");
+        window.click("tab", "Accounts");
+        window.click("button", "Another server");
+        found.check_themes(&window, "accounts");
+        window.click("tab", "Models");
         let listed = || window.script("return document.querySelectorAll('table tr').length > 10", &[]) == true;
         assert!(wait_until(Duration::from_secs(20), listed), "the models are not listed");
-        found.check_themes(&window, "providers");
+        found.check_themes(&window, "models");
 
         go(&window, "Health");
         window.wait_for_text("was overloaded");

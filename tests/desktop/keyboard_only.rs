@@ -5,7 +5,7 @@ use std::time::Duration;
 use aura_sandbox::{Fault, Provider, SandboxConfig, Script};
 use aura_tests::aura::Aura;
 use aura_tests::desktop::{with_desktop, with_desktop_and_store};
-use aura_tests::keyboard::ENTER;
+use aura_tests::keyboard::{ENTER, RIGHT};
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
 use aura_tests::window::Window;
@@ -51,7 +51,8 @@ fn switching_the_provider_within_a_conversation() {
         assert_answered_by(&window, "Groq");
         window.go_by_key("Providers");
         window.press_by_key("button", "Change provider for Answers");
-        window.tab_to("combobox", "Provider");
+        // The focus moves into the editor.
+        window.wait_for_focus("combobox", "Provider");
         window.choose_by_key("Google Gemini");
         // The change is announced at once and can be undone.
         window.wait_for_text("Google Gemini will answer from your next question.");
@@ -135,13 +136,21 @@ fn a_provider_fails_and_recovers() {
     });
 }
 
+/// Opens the accounts by keyboard: the arrow keys select a tab.
+fn go_to_accounts(window: &Window) {
+    window.go_by_key("Providers");
+    window.tab_to("tab", "Services");
+    window.tap(RIGHT);
+    window.wait_for_focus("tab", "Accounts");
+}
+
 #[test]
 fn a_key_is_saved_and_masked() {
     with_desktop_and_store("keyboard_only::a_key_is_saved_and_masked", || {
         let script = Script::always(ANSWER);
         let providers = Providers::of(SandboxConfig { key: LONG_KEY.into(), script, ..SandboxConfig::default() });
         let window = Window::open(Aura::new().with_store().with_all(providers.groq_address()));
-        window.go_by_key("Providers");
+        go_to_accounts(&window);
         window.press_by_key("button", "Add an API key for Groq");
         window.wait_for_focus("textbox", "API key for Groq");
         window.type_keys(&format!("{LONG_KEY}{ENTER}"));
@@ -164,7 +173,7 @@ fn a_key_is_saved_and_masked() {
         assert!(record["error"].is_null(), "{record:#}");
         assert_answered_by(&window, "Groq");
         // It can be removed. The harmless button has the focus.
-        window.go_by_key("Providers");
+        go_to_accounts(&window);
         window.press_by_key("button", "Remove key for Groq");
         window.wait_for_focus("button", "Keep it");
         window.tap(ENTER);

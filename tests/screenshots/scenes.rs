@@ -75,10 +75,16 @@ pub(crate) fn panels(album: &Album, programs: &Path) {
         window.script("[...document.querySelectorAll('.provenance .line')].at(-3)?.click()", &[]);
         window.script("[...document.querySelectorAll('article')].at(-3)?.scrollIntoView()", &[]);
         album.take(&window, "talk-details", look.name);
-        go(&window, "Providers", "Accounts and servers");
+        go(&window, "Providers", "Fall back to the next provider");
+        album.take(&window, "providers", look.name);
+        window.click("tab", "Accounts");
+        window.wait_for_text("Add a provider");
+        album.take(&window, "accounts", look.name);
+        window.click("tab", "Models");
         let listed = || window.script("return document.querySelectorAll('table tr').length > 10", &[]) == true;
         wait_until(Duration::from_secs(20), listed);
-        album.take(&window, "providers", look.name);
+        album.take(&window, "models", look.name);
+        window.click("tab", "Services");
         window.click("button", "Change provider for Answers");
         window.click("button", "Edit order for Voice");
         window.script("document.querySelector('.panel').scrollTo(0, 0)", &[]);
@@ -96,7 +102,7 @@ pub(crate) fn panels(album: &Album, programs: &Path) {
     }
     apply(&window, &LOOKS[0]);
     for (panel, loaded) in [
-        ("Providers", "Accounts and servers"),
+        ("Providers", "Fall back to the next provider"),
         ("Health", "took over"),
         ("History", "free port"),
         ("Settings", "Check again"),

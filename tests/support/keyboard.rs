@@ -17,6 +17,8 @@ pub const SHIFT: &str = "\u{e008}";
 pub const ESCAPE: &str = "\u{e00c}";
 /// Selects the previous option.
 pub const UP: &str = "\u{e013}";
+/// Selects the next tab.
+pub const RIGHT: &str = "\u{e014}";
 /// Selects the next option.
 pub const DOWN: &str = "\u{e015}";
 

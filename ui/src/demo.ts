@@ -5,7 +5,7 @@
 import { mount } from 'svelte'
 import App from './App.svelte'
 import { failing, FakeBackend, type Script } from './backend/fake'
-import { freshSnapshot, readySnapshot, sampleTurn } from './backend/samples'
+import { freshSnapshot, quietService, readySnapshot, sampleSum, sampleTurn } from './backend/samples'
 import type { AuraEvent } from './backend/types'
 import type { Theme } from './generated/Theme'
 import Overlay from './overlay/Overlay.svelte'
@@ -56,14 +56,30 @@ const many = Array.from({ length: 40 }, (_, i) =>
   sampleTurn(`t${String(100 - i)}`, { started_at: new Date(Date.now() - i * 7_000_000).toISOString() }),
 )
 
+const noSum = sampleSum(0, { attempts: 0 })
+const nothingUsed: Script['handlers'] = {
+  health: () => ({
+    status: 'healthy',
+    fallbacks: [],
+    providers: [
+      { name: 'groq', label: 'Groq', status: 'healthy', services: [quietService('stt'), quietService('llm')] },
+      { name: 'offline', label: 'Offline', status: 'healthy', services: [quietService('llm'), quietService('tts')] },
+    ],
+  }),
+  usage: () => ({ lines: [], today: noSum, month: noSum, prices_of: '2026-11-20' }),
+}
+
 const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
   play: { script: { pace: 1 }, events: [] },
   conversation: { script: { history: past }, events: answering },
   listening: { script: { history: past }, events: listening },
   ready: { script: { history: past }, events: listening.slice(0, 1) },
-  empty: { script: {}, events: [] },
+  empty: { script: { handlers: nothingUsed }, events: [] },
   fresh: {
-    script: { snapshot: freshSnapshot({ shortcut_problem: 'Another app uses Ctrl+Shift+Space. Choose another shortcut.' }) },
+    script: {
+      snapshot: freshSnapshot({ shortcut_problem: 'Another app uses Ctrl+Shift+Space. Choose another shortcut.' }),
+      handlers: nothingUsed,
+    },
     events: [],
   },
   error: { script: { history: [...past, failed] }, events: [] },

@@ -1,16 +1,48 @@
 import { fireEvent, screen, within } from '@testing-library/svelte'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { failing } from '../backend/fake'
-import { quietService, sampleHealth, sampleTurn, sampleUsage } from '../backend/samples'
+import { quietService, readySnapshot, sampleHealth, sampleTurn, sampleUsage } from '../backend/samples'
 import type { HealthReport } from '../generated/HealthReport'
 import { accessible, open, settle } from '../test/harness'
+import { linearScale, logScale, median } from './scale'
 import { times } from './stages'
-import { describeFallback, describeNext, describeQuota, serviceStatus, formatSum } from './format'
+import { describeFallback, describeNext, quotasOf, serviceStatus, formatSum } from './format'
 
 const card = (name: string) => screen.getByRole('article', { name })
 
 describe('health', () => {
-  it('lists problems first, with state, latency and the next retry', async () => {
+  it('names the trouble, who covers it and when it is tried again', async () => {
+    await open('health')
+    const line = screen.getAllByText('Groq speech to text is paused; Gemini is covering.')[1]?.closest('li')
+    // AURA’s own sentence and one time; the provider’s words are folded away.
+    expect(line?.textContent).toMatch(/Groq timed out\.\s+Retrying in 0:[12]\d\./)
+    expect(line?.textContent?.match(/0:[12]\d/g)).toHaveLength(1)
+    const details = line?.querySelector('details')
+    expect(details?.open).toBe(false)
+    expect(details?.textContent).toContain('“No reply within 15 s.”')
+    await accessible()
+  })
+
+  it('tries a service at once and shows the result', async () => {
+    const { backend } = await open('health')
+    await fireEvent.click(screen.getByRole('button', { name: 'Try now: Groq, Speech to text' }))
+    await settle()
+    expect(backend.requests('test')).toEqual([{ service: 'stt', provider: 'groq' }])
+    expect(screen.getByText('“It is going to be a good year.”')).toBeTruthy()
+    await accessible()
+  })
+
+  it('keeps showing the result of a try that ended the trouble', async () => {
+    let report = sampleHealth()
+    await open('health', { handlers: { health: () => report } })
+    report = { ...report, status: 'healthy', providers: report.providers.slice(1) }
+    await fireEvent.click(screen.getByRole('button', { name: /^Try now/ }))
+    await settle()
+    expect(screen.getAllByText('Everything works.').length).toBeGreaterThan(0)
+    expect(screen.getByText('“It is going to be a good year.”')).toBeTruthy()
+  })
+
+  it('lists problems first, with quotas as bars and the cost', async () => {
     await open('health')
     expect(screen.getAllByRole('article').map((one) => one.querySelector('h2')?.textContent)).toEqual([
       'Groq',
@@ -19,38 +51,46 @@ describe('health', () => {
       'Ollama',
     ])
     const groq = card('Groq')
-    expect(within(groq).getByText(/^paused 0:2[34]$/)).toBeTruthy()
     // The other services work, so the pause names its service.
     expect(within(groq).getByText(/^Speech: paused 0:2[34]$/)).toBeTruthy()
-    const speech = within(groq).getByRole('row', { name: /^Speech/ })
-    expect([...speech.querySelectorAll('td.number')].map((cell) => cell.textContent)).toEqual(['228 ms', '1.9 s', '18 %'])
-    expect(groq.textContent).toMatch(/Speech to text: No reply within 15 s\. Retrying in 0:2[34]\./)
-    expect(groq.textContent).toContain('Speech quota: 1,812 of 2,000 requests left, 6,540 of 7,200 seconds of audio left')
+    expect(within(groq).getByText('Speech quota: 1,812 of 2,000 requests left')).toBeTruthy()
+    const bars = within(groq).getAllByRole('meter')
+    expect(bars.map((bar) => bar.getAttribute('aria-valuenow'))).toEqual(['91', '91', '81', '93'])
+    expect(bars[0]?.getAttribute('aria-valuetext')).toBe('1,812 of 2,000 requests left')
     expect(groq.textContent).toContain('Today $0.012, this month about $0.41')
-    expect(within(groq).getByRole('row', { name: /^Voice/ }).textContent).toContain('no calls yet')
-    await accessible()
   })
 
-  it('describes the last hour of each service in words', async () => {
+  it('compares the response times of all services, with calls and errors', async () => {
     await open('health')
-    const spark = within(card('Groq')).getAllByRole('img')[0]
-    expect(spark?.getAttribute('aria-label')).toBe(
-      '23 calls answered and 5 failed in the last hour; the last failure within 5 minutes',
-    )
+    const table = screen.getByRole('table', { name: 'Response times' })
+    const cells = (name: RegExp) =>
+      [...within(table).getByRole('row', { name }).querySelectorAll('td')].map((cell) =>
+        cell.textContent?.replace(/\s+/g, ' ').trim(),
+      )
+    expect(cells(/^Groq ?, Speech to text/)).toEqual(['28 calls, 5 failed (18%)', '228 ms', '1.9 s'])
+    expect(cells(/^Gemini ?, Voice/)).toEqual(['24 calls', '298 ms', '460 ms'])
+    // Within a service the fastest provider is first; unused ones are left out.
+    const names = within(table)
+      .getAllByRole('rowheader')
+      .map((head) => head.textContent)
+    expect(names.slice(0, 4)).toEqual(['Speech to text', 'Groq, Speech to text', 'Gemini, Speech to text', 'Answers'])
+    expect(within(table).queryByText('Offline')).toBeNull()
   })
 
   it('is short for unused providers and links to the setup of unavailable ones', async () => {
     await open('health')
     expect(within(card('Offline')).queryByRole('table')).toBeNull()
     expect(card('Ollama').textContent).toContain('Start Ollama, then try again.')
-    expect(within(card('Ollama')).getByRole('link', { name: 'Fix in Providers' }).getAttribute('href')).toBe('#providers')
+    expect(within(card('Ollama')).getByRole('link', { name: 'Fix in Providers' }).getAttribute('href')).toBe(
+      '#providers/accounts',
+    )
   })
 
   it('lists fallbacks with their reasons', async () => {
     await open('health')
     expect(screen.getByText('Groq timed out while transcribing. Gemini took over.')).toBeTruthy()
     expect(screen.getByText('Groq hit its rate limit while answering. No other provider was available.')).toBeTruthy()
-    expect(screen.getByText('Rate limit reached for tokens per minute.')).toBeTruthy()
+    expect(screen.getByText('“Rate limit reached for tokens per minute.”').closest('details')?.open).toBe(false)
   })
 
   it('explains what will appear before any use', async () => {
@@ -61,18 +101,32 @@ describe('health', () => {
     }
     const usage = { ...sampleUsage(), lines: [] }
     await open('health', { handlers: { health: () => report, usage: () => usage } })
-    expect(screen.getByText('Everything works.')).toBeTruthy()
-    expect(screen.getByText('No fallbacks yet.')).toBeTruthy()
+    expect(screen.getAllByText('Everything works.').length).toBeGreaterThan(0)
+    expect(screen.getByText(/^No fallbacks yet\./)).toBeTruthy()
+    expect(screen.getByText(/^No calls in the last hour\./)).toBeTruthy()
     expect(screen.getByText(/^No questions yet/)).toBeTruthy()
     await accessible()
   })
 
-  it('is degraded while fallbacks cover a failing provider', async () => {
-    const report = sampleHealth()
-    await open('health', { handlers: { health: () => ({ ...report, status: 'healthy' as const }) } })
-    expect(report.providers.some((of) => of.status === 'unhealthy' || of.status === 'degraded')).toBe(true)
-    expect(screen.queryByText('Everything works.')).toBeNull()
-    expect(screen.getByText('A provider needs attention. Your questions are still answered.')).toBeTruthy()
+  it('says that nobody covers a service, and tells of an outage without a fallback', async () => {
+    const report = { ...sampleHealth(), fallbacks: [] }
+    const snapshot = readySnapshot()
+    snapshot.settings.fallback = false
+    await open('health', { snapshot, handlers: { health: () => report } })
+    expect(screen.getAllByText('Groq speech to text is paused, and no other provider can cover.')).toHaveLength(2)
+    expect(screen.getByText(/^Groq timed out\. Speech to text is paused until \d/)).toBeTruthy()
+  })
+
+  it('names the services that have no provider', async () => {
+    const snapshot = readySnapshot()
+    snapshot.routes = snapshot.routes.filter((view) => view.service === 'llm')
+    const report = { ...sampleHealth(), status: 'unavailable' as const, providers: [], fallbacks: [] }
+    await open('health', { snapshot, handlers: { health: () => report } })
+    const words = 'Setup isn’t finished. No provider for: Speech to text, Vision and Voice.'
+    expect(screen.getAllByText(words)).toHaveLength(2)
+    expect(screen.getByRole('link', { name: 'Fix in Providers' })).toBeTruthy()
+    expect(screen.getByText(/^No providers yet\./)).toBeTruthy()
+    await accessible()
   })
 
   it('shows that it is loading', async () => {
@@ -120,9 +174,22 @@ describe('where the time goes', () => {
     await open('health', { history: [sampleTurn('a'), sampleTurn('b', { transcript: '', first_sound_ms: 2000 })] })
     const table = screen.getByRole('table', { name: 'Where the time goes' })
     const [, first, second] = within(table).getAllByRole('row')
+    expect(screen.getAllByText('median 1.5 s').length).toBeGreaterThan(0)
     expect(first?.textContent).toContain('Transcribe 212 ms, Think 728 ms')
     expect(second?.textContent).toContain('not understood')
     expect(second?.textContent).toContain('Transcribe 212 ms, Think 1.4 s, Speak 1.1 s')
+  })
+
+  it('leads to the question in the history, which is opened there', async () => {
+    await open('health', { history: [sampleTurn('b'), sampleTurn('a', { transcript: 'And the other one?' })] })
+    const link = screen.getByRole('link', { name: 'And the other one?' })
+    expect(link.getAttribute('href')).toBe('#history/a')
+    location.hash = '#history/a'
+    window.dispatchEvent(new HashChangeEvent('hashchange'))
+    await settle()
+    const entry = screen.getByRole('button', { expanded: true })
+    expect(entry.textContent).toContain('And the other one?')
+    expect(document.activeElement).toBe(entry)
   })
 
   it('is updated when a turn ends', async () => {
@@ -197,6 +264,22 @@ describe('the health store', () => {
   })
 })
 
+describe('the scales', () => {
+  it('show fast and slow calls beside each other', () => {
+    const { at, ticks } = logScale([228, 1900, 15_000])
+    expect(ticks).toEqual([200, 1000, 5000, 20_000])
+    expect([at(200), at(20_000)]).toEqual([0, 1])
+    expect(at(2000)).toBeCloseTo(0.5)
+  })
+
+  it('start at zero for the turns', () => {
+    const { at, ticks } = linearScale(2000)
+    expect(ticks).toEqual([0, 500, 1000, 1500, 2000])
+    expect(at(500)).toBe(0.25)
+    expect([median([3]), median([1, 9]), median([9, 1, 4])]).toEqual([3, 5, 4])
+  })
+})
+
 describe('texts', () => {
   const now = Date.parse('2026-11-22T14:31:02Z')
 
@@ -213,9 +296,12 @@ describe('texts', () => {
   })
 
   it('show only the quotas that are known', () => {
-    expect(describeQuota(undefined)).toEqual([])
+    expect(quotasOf(undefined)).toEqual([])
     const limit = sampleHealth().providers[0]?.services[1]?.rate_limit
-    expect(describeQuota(limit && { ...limit, requests: null })).toEqual(['812 requests left', '7,420 of 8,000 tokens left'])
+    expect(quotasOf(limit && { ...limit, requests: null })).toEqual([
+      { kind: 'requests', words: '812 requests left' },
+      { kind: 'tokens', words: '7,420 of 8,000 tokens left', share: 0.9275 },
+    ])
   })
 
   it('show how exact a sum is', () => {

@@ -6,7 +6,7 @@ import type { ServiceHealth } from '../generated/ServiceHealth'
 import type { Snapshot } from '../generated/Snapshot'
 import type { UsageTotals } from '../generated/UsageTotals'
 import { t } from '../lib/messages'
-import { clock, labelOf, money, number, shortModelName, type Tone } from '../lib/format'
+import { clock, labelOf, money, number, percent, shortModelName, type Tone } from '../lib/format'
 
 export interface Standing {
   tone: Tone
@@ -52,18 +52,40 @@ export function describeNext(of: ServiceHealth, now: number): string {
   return of.circuit === 'half_open' || of.circuit === 'open' ? t.health.retryNext : ''
 }
 
-/** "812 of 1,000 requests left", for each quota that the provider reports. */
-export function describeQuota(limit: RateLimit | undefined): string[] {
+export interface Quota {
+  kind: 'requests' | 'tokens' | 'audio'
+  /** "812 of 1,000 requests left". */
+  words: string
+  /** The share that is left, 0 to 1; absent when the limit is unknown. */
+  share?: number
+}
+
+/** Each quota that the provider reports. */
+export function quotasOf(limit: RateLimit | undefined): Quota[] {
   if (!limit) return []
   const kinds = [
     ['requests', limit.requests_left, limit.requests],
     ['tokens', limit.tokens_left, limit.tokens],
     ['audio', limit.audio_seconds_left, limit.audio_seconds],
   ] as const
-  return kinds.flatMap(([kind, left, all]) => {
+  return kinds.flatMap(([kind, left, all]): Quota[] => {
     if (left === null) return []
-    return [all === null ? t.health.left[kind](number(left)) : t.health.leftOf[kind](number(left), number(all))]
+    if (all === null || all <= 0) return [{ kind, words: t.health.left[kind](left) }]
+    return [{ kind, words: t.health.leftOf[kind](number(left), number(all)), share: Math.min(1, Math.max(0, left / all)) }]
   })
+}
+
+/** "28 calls, 5 failed (18%)" in the last hour. */
+export function describeCalls(of: ServiceHealth): string {
+  const failed = of.hour.reduce((sum, part) => sum + part.failed, 0)
+  const calls = t.health.calls(of.requests)
+  return failed === 0 ? calls : t.health.callsFailed(calls, number(failed), percent(1 - (of.success_rate ?? 0)))
+}
+
+/** "the last failure within 5 minutes". */
+export function describeLastFailure(of: ServiceHealth): string {
+  const since = of.hour.length - of.hour.findLastIndex((part) => part.failed > 0)
+  return since > of.hour.length ? '' : t.health.lastFailures(t.health.minutes((since * 60) / of.hour.length))
 }
 
 /** "$0.016", "about $0.53", "at least $0.016": with how exact the sum is. */

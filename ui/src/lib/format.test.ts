@@ -87,8 +87,8 @@ describe('money', () => {
 })
 
 it('large numbers are shortened', () => {
-  expect([512, 131_072, 1_048_576].map(tokens)).toEqual(['512', '131 k', '1 M'])
-  expect(percent(0.184)).toBe('18 %')
+  expect([512, 131_072, 1_048_576].map(tokens)).toEqual(['512', '131k', '1m'])
+  expect(percent(0.184)).toBe('18%')
 })
 
 it('a time on another day includes the day', () => {

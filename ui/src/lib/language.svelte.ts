@@ -7,6 +7,3 @@ const catalogues: Record<Language, Messages> = { en, de }
 
 /** The messages in the user's language. */
 export const t = new Proxy({} as Messages, { get: (_, part) => catalogues[language()][part as keyof Messages] })
-
-/** The locale for numbers and dates. English is en-GB: day first, 24-hour clock. */
-export const locale = () => catalogues[language()].locale

@@ -1,2 +1,2 @@
 /** The messages in the user's language. */
-export { locale, t } from './language.svelte'
+export { t } from './language.svelte'

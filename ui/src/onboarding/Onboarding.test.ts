@@ -85,6 +85,37 @@ describe('onboarding', () => {
     expect(heading()).toBe('Now say something')
   })
 
+  it('takes the address of a server in place, checks it, and Esc goes back to where it came from', async () => {
+    const { backend } = await fresh({
+      handlers: { models: () => sampleModels().map((model) => ({ ...model, provider: 'mine' })) },
+    })
+    await press('Enter an address')
+    expect(location.hash).toBe('#talk')
+    expect(document.activeElement).toBe(screen.getByLabelText('Name'))
+    await accessible()
+    await fireEvent.keyDown(screen.getByLabelText('Name'), { key: 'Escape' })
+    await settle()
+    expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Enter an address' }))
+    await press('Enter an address')
+    await fireEvent.input(screen.getByLabelText('Name'), { target: { value: 'mine' } })
+    await fireEvent.input(screen.getByLabelText('Address'), { target: { value: 'http://10.0.0.2:9000/v1' } })
+    await press('Add and check')
+    await settle()
+    expect(backend.requests('change_settings')).toEqual([
+      { changes: { providers: { mine: { preset: 'custom', base_url: 'http://10.0.0.2:9000/v1' } } } },
+    ])
+    expect(heading()).toBe('Now say something')
+  })
+
+  it('shows the microphone’s level before the sound check', async () => {
+    const { backend } = await fresh()
+    await press('Start offline')
+    await press('Try it')
+    backend.emit({ type: 'level', level: 0.25, elapsed_ms: 300 })
+    await settle()
+    expect(screen.getByText('Your voice is coming through.')).toBeTruthy()
+  })
+
   it('reports that no server was found, and scans again', async () => {
     let found = false
     const { backend } = await fresh({ handlers: { servers: () => sampleServers().filter((server) => server.found === found) } })
@@ -109,7 +140,9 @@ describe('an API key', () => {
     await press('Paste an API key')
     expect(document.activeElement).toBe(screen.getByLabelText('Your API key'))
     await accessible()
+    expect(screen.getByRole('link', { name: 'console.groq.com/keys' })).toBeTruthy()
     await paste(' AIzaSyA0123456789 ')
+    expect(screen.getByText('Get a free API key from Gemini:')).toBeTruthy()
     expect(screen.getByRole<HTMLSelectElement>('combobox', { name: 'Provider' }).value).toBe('gemini')
     await press('Save and check')
     await settle()

@@ -1,4 +1,4 @@
-import { fireEvent, screen } from '@testing-library/svelte'
+import { fireEvent, screen, within } from '@testing-library/svelte'
 import { describe, expect, it } from 'vitest'
 import { sampleModels, sampleTest } from '../backend/samples'
 import { accessible, open, settle } from '../test/harness'
@@ -47,10 +47,13 @@ describe('a test', () => {
 })
 
 describe('the models', () => {
-  const rows = () => screen.getAllByRole('row').slice(1)
+  const rows = () =>
+    within(screen.getByRole('table', { name: 'Models' }))
+      .getAllByRole('row')
+      .slice(1)
 
   it('list services, context, price and retirement', async () => {
-    await open('providers')
+    await open('providers/models')
     /** The cells are separated by CSS, not by spaces. */
     const cells = (name: string) =>
       [...(rows().find((row) => row.textContent?.includes(name))?.children ?? [])].map((cell) =>
@@ -59,19 +62,17 @@ describe('the models', () => {
     expect(cells('gpt-oss-120b')).toEqual([
       'openai/gpt-oss-120b Groq',
       'Answers',
-      '131 k',
-      '$0.15 in, $0.60 out / 1M tokens',
-      'not announced',
+      '131k',
+      '$0.15 in, $0.60 out per 1M tokens',
+      '—',
     ])
-    expect(cells('qwen/qwen3.8-27b')).toMatchObject({ 1: 'Answers, Vision', 4: '31 January 2027 then openai/gpt-oss-120b' })
-    expect(cells('llama-3.3-70b')[0]).toContain('from the catalog no longer offered Groq no longer lists it.')
-    expect(cells('llama-3.3-70b')[4]).toContain('since 16 August 2026')
-    expect(cells('llama3.2')[3]).toBe('unknown')
+    expect(cells('qwen/qwen3.8-27b')).toMatchObject({ 1: 'AnswersVision', 4: '31 January 2027 then openai/gpt-oss-120b' })
+    expect(cells('llama3.2').slice(3)).toEqual(['—', '—'])
     await accessible()
   })
 
   it('are searched and filtered', async () => {
-    await open('providers')
+    await open('providers/models')
     await fireEvent.input(screen.getByRole('searchbox', { name: 'Search models' }), { target: { value: 'GEMINI lite' } })
     expect(rows()).toHaveLength(2)
     await pick('Models by service', 'tts')
@@ -82,11 +83,53 @@ describe('the models', () => {
     expect(screen.getByText(/^No matching models/)).toBeTruthy()
   })
 
+  it('that can no longer be used are folded away', async () => {
+    await open('providers/models')
+    const fold = screen.getByText('1 retired model').closest('details')
+    expect(fold?.open).toBe(false)
+    expect(fold?.textContent).toContain('no longer offered Groq no longer lists it.')
+    expect(fold?.textContent).toContain('since 16 August 2026')
+    expect(fold?.querySelector('button')).toBeNull()
+  })
+
+  it('are used for a service with one press, and undone', async () => {
+    const { backend } = await open('providers/models')
+    expect(screen.getByRole('button', { name: 'Use openai/gpt-oss-120b for Answers', pressed: true })).toBeTruthy()
+    await press('Use openai/gpt-oss-20b for Answers')
+    await settle()
+    expect(backend.requests('switch')).toEqual([{ service: 'llm', provider: 'groq', model: 'openai/gpt-oss-20b' }])
+    expect(screen.getByText('Answers: openai/gpt-oss-20b from your next question.')).toBeTruthy()
+    expect(screen.getByRole('button', { name: 'Use openai/gpt-oss-20b for Answers', pressed: true })).toBeTruthy()
+    await press('Undo')
+    await settle()
+    expect(backend.snapshot.settings.routes.llm).toMatchObject({ provider: 'groq', model: 'openai/gpt-oss-120b' })
+  })
+
+  it('are sorted by a column, both ways and not at all', async () => {
+    await open('providers/models')
+    await pick('Models by service', 'llm')
+    const firstNames = () => rows().map((row) => row.querySelector('.name')?.textContent)
+    const unsorted = firstNames()
+    await press('Context')
+    expect(firstNames()[0]).toBe('llama3.2')
+    expect(screen.getAllByRole('columnheader', { name: /^Context/ })[0]?.getAttribute('aria-sort')).toBe('ascending')
+    await press(/^Context/)
+    expect(firstNames()[0]).toMatch(/^gemini-3\.5/)
+    await press(/^Context/)
+    expect(firstNames()).toEqual(unsorted)
+    await press('Price')
+    // Cheapest first; unknown prices last.
+    expect(firstNames().slice(0, 2)).toEqual(['openai/gpt-oss-20b', 'gemini-3.5-flash-lite'])
+    expect(firstNames().at(-1)).toBe('llama3.2')
+    await accessible()
+  })
+
   it('are filtered from the account of a provider', async () => {
-    await open('providers')
+    await open('providers/accounts')
     await press('1 model from Ollama')
+    await settle()
     expect(rows()).toHaveLength(1)
-    expect(document.activeElement?.tagName).toBe('H2')
+    expect(document.activeElement).toBe(screen.getByRole('tab', { name: 'Models' }))
   })
 
   it('are shown page by page', async () => {
@@ -94,14 +137,14 @@ describe('the models', () => {
       { length: 100 },
       (_, i) => ({ ...sampleModels()[0], name: `m${i}` }) as ReturnType<typeof sampleModels>[0],
     )
-    await open('providers', { handlers: { models: () => many } })
+    await open('providers/models', { handlers: { models: () => many } })
     expect(rows()).toHaveLength(40)
     await press('Show more')
     expect(rows()).toHaveLength(80)
   })
 
   it('show that there are none', async () => {
-    await open('providers', { handlers: { models: () => [] } })
+    await open('providers/models', { handlers: { models: () => [] } })
     expect(screen.getByText(/^No models yet/)).toBeTruthy()
   })
 

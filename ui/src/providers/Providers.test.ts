@@ -1,9 +1,12 @@
-import { fireEvent, screen, within } from '@testing-library/svelte'
+import { fireEvent, render, screen, within } from '@testing-library/svelte'
 import { describe, expect, it, vi } from 'vitest'
-import { failing } from '../backend/fake'
-import { freshSnapshot, groq, offline, readySnapshot } from '../backend/samples'
+import { failing, FakeBackend } from '../backend/fake'
+import { freshSnapshot, groq, offline, readySnapshot, sampleModels, sampleProvider } from '../backend/samples'
+import { Aura } from '../lib/aura.svelte'
 import { accessible, open, settle } from '../test/harness'
+import { customKind } from './kinds'
 import { entries, moved, names } from './order'
+import ProviderForm from './ProviderForm.svelte'
 
 const pick = (name: string, value: string) => fireEvent.change(screen.getByRole('combobox', { name }), { target: { value } })
 const press = (name: string | RegExp) => fireEvent.click(screen.getByRole('button', { name }))
@@ -13,11 +16,37 @@ describe('the routes of the services', () => {
     const { view } = await open('providers')
     const row = view.container.querySelectorAll('.chain')[1]
     // The parts are separated by CSS gaps, not by spaces.
-    const parts = [...(row?.querySelectorAll('.route, .next > *') ?? [])].map((part) =>
-      part.textContent?.replace(/\s+/g, ' ').trim(),
-    )
+    const parts = [...(row?.querySelectorAll('li > span, b, .model') ?? [])].map((part) => part.textContent?.trim())
     expect(parts.join(' ')).toBe('Groq gpt-oss-120b then Gemini 3.5-flash-lite then Offline sound-check')
     await accessible()
+  })
+
+  it('take the focus into an editor, and back when it is closed', async () => {
+    await open('providers')
+    const route = screen.getByRole('button', { name: /^Change provider for Answers/ })
+    route.focus()
+    await fireEvent.click(route)
+    const list = screen.getByRole('combobox', { name: 'Provider' })
+    expect(document.activeElement).toBe(list)
+    await fireEvent.keyDown(list, { key: 'Escape' })
+    await settle()
+    expect(screen.queryByRole('combobox', { name: 'Provider' })).toBeNull()
+    expect(document.activeElement).toBe(route)
+
+    const order = screen.getByRole('button', { name: /^Edit order for Answers/ })
+    await fireEvent.click(order)
+    expect(document.activeElement).toBe(screen.getByRole('checkbox', { name: 'Gemini' }))
+    await fireEvent.keyDown(document.activeElement ?? document.body, { key: 'Escape' })
+    await settle()
+    expect(document.activeElement).toBe(order)
+  })
+
+  it('name the model that is the default', async () => {
+    const snapshot = readySnapshot()
+    snapshot.settings.routes.stt = { provider: 'groq' }
+    await open('providers', { snapshot })
+    await press(/^Change provider for Speech to text/)
+    expect(screen.getByRole('option', { name: 'Default (whisper-large-v3-turbo)' })).toBeTruthy()
   })
 
   it('are switched in place, and undone', async () => {
@@ -96,7 +125,7 @@ describe('the routes of the services', () => {
     const snapshot = readySnapshot()
     snapshot.settings.routes.stt = { provider: 'ollama' }
     await open('providers', { snapshot })
-    expect(screen.getAllByText(/No server responds at localhost/)).toHaveLength(2)
+    expect(screen.getByText(/No server responds at localhost/)).toBeTruthy()
   })
 
   it('show that no provider is set up, and that the models do not load', async () => {
@@ -104,7 +133,7 @@ describe('the routes of the services', () => {
       snapshot: freshSnapshot({ routes: [] }),
       handlers: { models: failing({ code: 'internal', message: 'No.' }) },
     })
-    expect(screen.getAllByText('Not set up. Add an API key or a server below.')).toHaveLength(4)
+    expect(screen.getAllByText('Not set up. Add a provider under Accounts.')).toHaveLength(4)
     await press('Try again')
     expect(backend.requests('models')).toHaveLength(2)
     await accessible()
@@ -149,14 +178,15 @@ describe('the order', () => {
   it('is changed by dragging, and Esc cancels a drag', async () => {
     const { backend, view } = await open('providers')
     await press(/^Edit order for Answers/)
-    const rows = () => [...view.container.querySelectorAll<HTMLElement>('ol > li')]
+    const rows = () => [...view.container.querySelectorAll<HTMLElement>('.editor ol > li')]
     // jsdom has no layout: rows of 40 pixels below each other.
     const layout = vi.spyOn(HTMLElement.prototype, 'getBoundingClientRect').mockImplementation(function (this: HTMLElement) {
       const place = rows().indexOf(this)
       return { top: place * 40, bottom: place * 40 + 40 } as DOMRect
     })
     const named = () => rows().map((row) => row.dataset.name)
-    const grip = (name: string) => view.container.querySelector<HTMLElement>(`[data-name="${name}"] .grip`) ?? document.body
+    const grip = (name: string) =>
+      view.container.querySelector<HTMLElement>(`.editor [data-name="${name}"] .grip`) ?? document.body
     expect(named()).toEqual(['gemini', 'ollama', 'offline'])
 
     await fireEvent.pointerDown(grip('gemini'), { button: 0 })
@@ -199,7 +229,7 @@ describe('an account', () => {
       base_url: 'https://proxy.example/v1',
       may_receive: { audio: true, screen: true, text: true },
     }
-    await open('providers', { snapshot })
+    await open('providers/accounts', { snapshot })
     expect(screen.getByText(/^Not sent: this key is for https:\/\/api.groq.com/)).toBeTruthy()
     await press('Replace the API key for Groq')
     expect(screen.getByText(/sent to https:\/\/proxy.example\/v1 only/)).toBeTruthy()
@@ -207,7 +237,7 @@ describe('an account', () => {
   })
 
   it('shows its state and only the end of its key', async () => {
-    await open('providers')
+    await open('providers/accounts')
     expect(screen.getByText('An API key that ends in k3Qf')).toBeTruthy()
     expect(screen.getAllByText(/in the keyring/)).toHaveLength(2)
     expect(screen.getByText('unavailable')).toBeTruthy()
@@ -216,13 +246,13 @@ describe('an account', () => {
   it('with a key from the environment cannot be changed', async () => {
     const snapshot = readySnapshot()
     snapshot.providers = [{ ...groq(), key: { ends_with: 'k3Qf', place: 'environment' } }, offline()]
-    await open('providers', { snapshot })
+    await open('providers/accounts', { snapshot })
     expect(screen.getByText(/from the environment/)).toBeTruthy()
     expect(screen.queryByRole('button', { name: /key for Groq/ })).toBeNull()
   })
 
   it('saves a key and never shows it again', async () => {
-    const { backend } = await open('providers', { snapshot: freshSnapshot() })
+    const { backend } = await open('providers/accounts', { snapshot: freshSnapshot() })
     await press('Add an API key for Groq')
     const field = screen.getByLabelText<HTMLInputElement>('API key for Groq')
     expect(field.type).toBe('password')
@@ -237,7 +267,7 @@ describe('an account', () => {
 
   it('without a keyring keeps the key for this session if the user agrees', async () => {
     let tries = 0
-    const { backend } = await open('providers', {
+    const { backend } = await open('providers/accounts', {
       snapshot: freshSnapshot(),
       handlers: {
         save_key: () => {
@@ -257,7 +287,7 @@ describe('an account', () => {
   })
 
   it('removes its key only after confirmation', async () => {
-    const { backend } = await open('providers')
+    const { backend } = await open('providers/accounts')
     await press('Remove key for Groq')
     await accessible()
     expect(document.activeElement?.textContent).toBe('Keep it')
@@ -273,7 +303,7 @@ describe('an account', () => {
   })
 
   it('receives only what the user allows', async () => {
-    const { backend } = await open('providers')
+    const { backend } = await open('providers/accounts')
     const group = screen.getByRole('group', { name: 'What Groq can receive' })
     await fireEvent.click(within(group).getByRole('checkbox', { name: 'screen' }))
     expect(backend.requests('change_settings')).toEqual([
@@ -282,7 +312,9 @@ describe('an account', () => {
   })
 
   it('resets the checkbox when the change fails', async () => {
-    await open('providers', { handlers: { change_settings: failing({ code: 'storage', message: 'The disk is full.' }) } })
+    await open('providers/accounts', {
+      handlers: { change_settings: failing({ code: 'storage', message: 'The disk is full.' }) },
+    })
     const box = within(screen.getByRole('group', { name: 'What Groq can receive' })).getByRole<HTMLInputElement>('checkbox', {
       name: 'text',
     })
@@ -293,7 +325,7 @@ describe('an account', () => {
   })
 
   it('of a server gets another address, and undo restores it', async () => {
-    const { backend } = await open('providers')
+    const { backend } = await open('providers/accounts')
     const address = () => backend.snapshot.settings.providers.ollama?.base_url
     await press('Change address of Ollama')
     const field = screen.getByLabelText<HTMLInputElement>('Address of Ollama')
@@ -319,7 +351,7 @@ describe('an account', () => {
   })
 
   it('of a server is removed, and undo restores it', async () => {
-    const { backend } = await open('providers')
+    const { backend } = await open('providers/accounts')
     const before = backend.snapshot.settings.providers.ollama
     await press('Remove Ollama')
     await press('Remove')
@@ -331,7 +363,7 @@ describe('an account', () => {
   })
 
   it('shows its health, a countdown of its pause and the cost of today', async () => {
-    const { view, aura } = await open('providers')
+    const { view, aura } = await open('providers/accounts')
     const row = (name: string) => [...view.container.querySelectorAll('.account')].find((one) => one.textContent?.includes(name))
     expect(row('Groq')?.textContent).toMatch(/paused 0:2[34]/)
     expect(row('Groq')?.textContent).toContain('$0.012 today')
@@ -343,7 +375,7 @@ describe('an account', () => {
   })
 
   it('is tested per service and shows the result', async () => {
-    const { backend } = await open('providers')
+    const { backend } = await open('providers/accounts')
     await press('Test Groq')
     const group = screen.getByRole('group', { name: 'Test Groq' })
     expect(within(group).getByText(/It may cost a fraction of a cent/)).toBeTruthy()
@@ -372,22 +404,230 @@ describe('the automatic choice', () => {
   })
 })
 
-describe('a server', () => {
-  it('is added by type, name and address', async () => {
+describe('the chain', () => {
+  const pill = (name: RegExp) => screen.getByRole('button', { name })
+  const gemini = /^Gemini 3.5-flash-lite: fallback \d for Answers/
+
+  it('opens at every provider, with what can be done there', async () => {
     const { backend } = await open('providers')
-    await press('Add a server')
+    await fireEvent.click(pill(gemini))
+    const group = screen.getByRole('group', { name: 'Gemini: fallback 1 for Answers' })
+    expect(document.activeElement).toBe(within(group).getByRole('button', { name: 'Use first' }))
+    expect(group.textContent).toContain('Gemini · 3.5-flash-lite is used when Groq fails.')
     await accessible()
-    await pick('Type', 'lmstudio')
-    expect(screen.getByRole<HTMLInputElement>('textbox', { name: 'Address' }).value).toBe('http://127.0.0.1:1234/v1/')
-    await press('Add')
+    await fireEvent.click(within(group).getByRole('button', { name: 'Test' }))
+    await settle()
+    expect(backend.requests('test')).toEqual([{ service: 'llm', provider: 'gemini', model: 'gemini-3.5-flash-lite' }])
+    await fireEvent.click(within(group).getByRole('button', { name: 'Leave out' }))
+    await settle()
+    // Ollama is not ready; it keeps its place in the order.
+    expect(backend.snapshot.settings.routes.llm.then).toEqual(['offline', 'ollama'])
+    await press('Undo')
+    await settle()
+    expect(backend.snapshot.settings.routes.llm).toMatchObject({ provider: 'groq', model: 'openai/gpt-oss-120b' })
+    expect(backend.snapshot.settings.routes.llm.then).toBeUndefined()
+  })
+
+  it('moves by keyboard, and a provider becomes the first with its default model', async () => {
+    const { backend } = await open('providers')
+    const moving = pill(gemini)
+    moving.focus()
+    await fireEvent.keyDown(moving, { key: 'ArrowRight', altKey: true })
+    await settle()
+    expect(backend.snapshot.settings.routes.llm.then).toEqual(['offline', 'gemini', 'ollama'])
+    expect(screen.getByText('Groq, then Offline, then Gemini. Applies from your next question.')).toBeTruthy()
+    expect(document.activeElement).toBe(moving)
+    await fireEvent.keyDown(moving, { key: 'ArrowLeft', altKey: true })
+    await settle()
+    expect(backend.requests('change_settings').at(-1)).toEqual({
+      changes: { routes: { llm: { provider: 'gemini', model: null, voice: null, then: ['groq', 'offline', 'ollama'] } } },
+    })
+  })
+
+  it('moves by dragging, without opening', async () => {
+    const { backend, view } = await open('providers')
+    const pills = () => [...(view.container.querySelectorAll('.chain ol')[1]?.children ?? [])]
+    // jsdom has no layout: pills of 100 pixels beside each other.
+    const layout = vi.spyOn(HTMLElement.prototype, 'getBoundingClientRect').mockImplementation(function (this: HTMLElement) {
+      const place = pills().indexOf(this)
+      return { left: place * 100, right: place * 100 + 100, top: 0, bottom: 36 } as DOMRect
+    })
+    const button = pills()[1]?.querySelector('button') ?? document.body
+    await fireEvent.pointerDown(button, { button: 0, clientX: 150, clientY: 18 })
+    await fireEvent.pointerMove(window, { clientX: 260, clientY: 18 })
+    await fireEvent.pointerUp(window)
+    await fireEvent.click(button)
+    await settle()
+    layout.mockRestore()
+    expect(backend.snapshot.settings.routes.llm.then).toEqual(['offline', 'gemini', 'ollama'])
+    expect(screen.queryByRole('group', { name: /fallback \d for Answers/ })).toBeNull()
+  })
+
+  it('moves although an environment variable sets it', async () => {
+    const { backend } = await open('providers', { snapshot: readySnapshot({ from_environment: ['routes.llm.then'] }) })
+    await fireEvent.keyDown(pill(gemini), { key: 'ArrowRight', altKey: true })
+    await settle()
+    expect(backend.requests('change_settings')).toHaveLength(1)
+  })
+})
+
+describe('the tabs', () => {
+  const selected = () => screen.getByRole('tab', { selected: true })
+
+  it('are chosen by arrow keys, and the address follows', async () => {
+    await open('providers')
+    expect(selected().textContent).toBe('Services')
+    selected().focus()
+    await fireEvent.keyDown(selected(), { key: 'ArrowLeft' })
+    await settle()
+    expect([selected().textContent, location.hash]).toEqual(['Models', '#providers/models'])
+    expect(document.activeElement).toBe(selected())
+    await fireEvent.keyDown(selected(), { key: 'Home' })
+    await settle()
+    expect([selected().textContent, location.hash]).toEqual(['Services', '#providers'])
+    expect(screen.getAllByRole('tab').map((tab) => tab.tabIndex)).toEqual([0, -1, -1])
+  })
+
+  it.each(['accounts', 'models'])('are opened by the address #providers/%s', async (part) => {
+    await open(`providers/${part}`)
+    expect(selected().textContent?.toLowerCase()).toBe(part)
+    expect(screen.getByRole('tabpanel').getAttribute('aria-labelledby')).toBe(selected().id)
+    await accessible()
+  })
+})
+
+describe('a new provider', () => {
+  const tile = (name: RegExp) => screen.getByRole('button', { name })
+  const type = (label: string, value: string) => fireEvent.input(screen.getByLabelText(label), { target: { value } })
+
+  it('is added by its tile with its key, and checked at once', async () => {
+    const { backend } = await open('providers/accounts', {
+      handlers: { models: () => [{ ...sampleModels()[2], provider: 'openai' } as ReturnType<typeof sampleModels>[0]] },
+    })
+    await fireEvent.click(tile(/^OpenAI With an API key/))
+    expect(document.activeElement).toBe(screen.getByLabelText('Your API key'))
+    expect(screen.getByRole('link', { name: 'platform.openai.com/api-keys' })).toBeTruthy()
+    await accessible()
+    await press('Add and check')
+    expect(screen.getByText('Paste the API key.')).toBeTruthy()
+    await type('Your API key', ' sk-0123456789abcdef ')
+    await press('Add and check')
     await settle()
     expect(backend.requests('change_settings')).toEqual([
-      { changes: { providers: { lmstudio: { preset: 'lmstudio', base_url: 'http://127.0.0.1:1234/v1/' } } } },
+      { changes: { providers: { openai: { preset: 'openai', base_url: 'https://api.openai.com/v1/' } } } },
     ])
+    expect(backend.requests('save_key')).toEqual([{ provider: 'openai', key: 'sk-0123456789abcdef', session_only: false }])
+    expect(screen.getByText('OpenAI added. 1 model available.')).toBeTruthy()
+    expect(document.body.innerHTML).not.toContain('sk-0123')
+    expect(document.activeElement).toBe(tile(/^OpenAI/))
+  })
+
+  it('whose key is rejected stays in the form, and its key can be corrected', async () => {
+    let rejects = true
+    const refused = freshSnapshot()
+    refused.providers[0] = sampleProvider('groq', 'Groq', { problem: 'The API key was rejected. Save a new one.' })
+    const good = freshSnapshot()
+    good.providers[0] = groq()
+    const answer = () => (rejects ? refused : good)
+    const { backend } = await open('providers/accounts', {
+      snapshot: freshSnapshot(),
+      handlers: { save_key: answer, snapshot: answer },
+    })
+    await fireEvent.click(tile(/^Groq Free API key available/))
+    expect(screen.getByText('Get a free API key from Groq:')).toBeTruthy()
+    await type('Your API key', 'gsk_wrong')
+    await press('Add and check')
+    await settle()
+    expect(screen.getByText('Groq: The API key was rejected. Save a new one.')).toBeTruthy()
+    rejects = false
+    await type('Your API key', 'gsk_right')
+    await press('Add and check')
+    await settle()
+    expect(backend.requests('save_key')).toHaveLength(2)
+    expect(screen.queryByLabelText('Your API key')).toBeNull()
+  })
+
+  it('without a keyring keeps the key for this session if the user agrees', async () => {
+    let tries = 0
+    const good = freshSnapshot()
+    good.providers[0] = groq()
+    const { backend } = await open('providers/accounts', {
+      snapshot: freshSnapshot(),
+      handlers: {
+        save_key: () => {
+          if (tries++ === 0) throw { code: 'keyring', message: 'No keyring is available.' }
+          return good
+        },
+        snapshot: () => (tries > 1 ? good : freshSnapshot()),
+      },
+    })
+    await fireEvent.click(tile(/^Groq Free/))
+    await type('Your API key', 'gsk_0123456789abcd')
+    await press('Add and check')
+    await settle()
+    await press('Keep it for this session only')
+    await settle()
+    expect(backend.requests('save_key')).toMatchObject([{ session_only: false }, { session_only: true }])
+  })
+
+  it('of any other kind needs a unique name and an address, and Esc closes the form', async () => {
+    const { backend } = await open('providers/accounts', {
+      handlers: { servers: failing({ code: 'internal', message: 'No.' }) },
+    })
+    const other = tile(/^Another server/)
+    await fireEvent.click(other)
+    await press('Add and check')
+    expect(screen.getByText(/^Use lowercase letters/)).toBeTruthy()
+    expect(screen.getByText(/Enter a URL starting with/)).toBeTruthy()
+    await accessible()
+    await type('Name', 'ollama')
+    expect(screen.getByText('That name is taken.')).toBeTruthy()
+    expect(backend.requests('change_settings')).toEqual([])
+    await type('Name', 'mine')
+    await type('Address', 'http://10.0.0.2:9000/v1')
+    await press('Add and check')
+    await settle()
+    expect(backend.requests('change_settings')).toEqual([
+      { changes: { providers: { mine: { preset: 'custom', base_url: 'http://10.0.0.2:9000/v1' } } } },
+    ])
+    await fireEvent.keyDown(screen.getByLabelText('Address'), { key: 'Escape' })
+    await settle()
+    expect(screen.queryByLabelText('Address')).toBeNull()
+    expect(document.activeElement).toBe(other)
+  })
+
+  it('that does not respond in time is added all the same, and a form that was left moves nothing', async () => {
+    const backend = new FakeBackend({ handlers: { models: () => [] } })
+    const aura = new Aura(backend)
+    await aura.start()
+    const done = vi.fn()
+    const props = { aura, snapshot: backend.snapshot, kind: customKind(), close: () => undefined, done }
+    const add = async (name: string, timeout: number) => {
+      const form = render(ProviderForm, { ...props, polling: { interval: 1, timeout } })
+      await type('Name', name)
+      await type('Address', 'http://10.0.0.2:9000/v1')
+      await press('Add and check')
+      return form
+    }
+    const first = await add('mine', 5)
+    await vi.waitFor(() => expect(done).toHaveBeenCalledTimes(1))
+    expect(aura.toast?.text).toBe('mine added. It hasn’t responded yet; run a test to be sure.')
+    first.unmount()
+    const second = await add('yours', 50)
+    second.unmount()
+    await vi.waitFor(() => expect(aura.toast?.text).toMatch(/^yours added/))
+    expect(done).toHaveBeenCalledTimes(1)
+  })
+
+  it('of a kind that is set up already gets another name', async () => {
+    await open('providers/accounts')
+    await fireEvent.click(tile(/^Ollama On this computer/))
+    expect(screen.getByLabelText<HTMLInputElement>('Name').value).toBe('ollama-2')
+    expect(screen.getByLabelText<HTMLInputElement>('Address').value).toBe('http://127.0.0.1:11434/v1/')
   })
 
   it('detected on this computer is added with one click', async () => {
-    const { backend } = await open('providers')
+    const { backend } = await open('providers/accounts')
     expect(screen.getByText('LM Studio was found on this computer.')).toBeTruthy()
     await press('Use LM Studio')
     await settle()
@@ -397,29 +637,5 @@ describe('a server', () => {
     await press('Undo')
     await settle()
     expect(backend.snapshot.settings.providers.lmstudio).toBeUndefined()
-  })
-
-  it('can be added by address when the types do not load', async () => {
-    const { backend } = await open('providers', { handlers: { servers: failing({ code: 'internal', message: 'No.' }) } })
-    await press('Add a server')
-    await fireEvent.input(screen.getByRole('textbox', { name: 'Name' }), { target: { value: 'mine' } })
-    await fireEvent.input(screen.getByRole('textbox', { name: 'Address' }), { target: { value: 'http://10.0.0.2:9000/v1' } })
-    await press('Add')
-    expect(backend.requests('change_settings')).toEqual([
-      { changes: { providers: { mine: { preset: 'custom', base_url: 'http://10.0.0.2:9000/v1' } } } },
-    ])
-  })
-
-  it('needs a unique name and an address', async () => {
-    const { backend } = await open('providers')
-    await press('Add a server')
-    await pick('Type', 'ollama')
-    await press('Add')
-    expect(screen.getByText('That name is taken.')).toBeTruthy()
-    await pick('Type', 'custom')
-    await press('Add')
-    expect(screen.getByText(/^Use lowercase letters/)).toBeTruthy()
-    expect(screen.getByText(/Enter a URL starting with/)).toBeTruthy()
-    expect(backend.requests('change_settings')).toEqual([])
   })
 })

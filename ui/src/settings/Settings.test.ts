@@ -34,16 +34,16 @@ describe('settings', () => {
     ['Race a second provider when the first is slow', { hedge: true }],
     ['Try another provider after a refusal', { fallback_when_blocked: true }],
     ['Let apps on this computer use AURA', { local_api: { open: true } }],
-  ])('%s is a checkbox', async (name, changes) => {
-    const { backend } = await open('settings')
-    await fireEvent.click(screen.getByRole('checkbox', { name }))
+  ])('%s is a switch under Advanced', async (name, changes) => {
+    const { backend } = await open('settings/advanced')
+    await fireEvent.click(screen.getByRole('switch', { name }))
     await settle()
     expect(backend.requests('change_settings')).toEqual([{ changes }])
   })
 
   it('take timeouts in seconds, within bounds', async () => {
-    const { backend } = await open('settings')
-    const field = screen.getByRole<HTMLInputElement>('spinbutton', { name: 'First word or sound', hidden: true })
+    const { backend } = await open('settings/advanced')
+    const field = screen.getByRole<HTMLInputElement>('spinbutton', { name: 'First word or sound' })
     expect(field.value).toBe('8')
     await fireEvent.change(field, { target: { value: '2.5' } })
     await fireEvent.change(field, { target: { value: '601' } })
@@ -53,12 +53,12 @@ describe('settings', () => {
   })
 
   it('show the address of the local API when it is open, and reject an invalid port', async () => {
-    const { backend } = await open('settings')
+    const { backend } = await open('settings/advanced')
     expect(screen.queryByText('http://127.0.0.1:8000')).toBeNull()
     await fireEvent.change(screen.getByRole('spinbutton', { name: 'Port' }), { target: { value: '80' } })
     expect(screen.getByText('Between 1024 and 65535.')).toBeTruthy()
     await fireEvent.change(screen.getByRole('spinbutton', { name: 'Port' }), { target: { value: '8123' } })
-    await fireEvent.click(screen.getByRole('checkbox', { name: /^Let apps/ }))
+    await fireEvent.click(screen.getByRole('switch', { name: /^Let apps/ }))
     await settle()
     expect(backend.snapshot.settings.local_api).toEqual({ open: true, port: 8123 })
     expect(screen.getByText('http://127.0.0.1:8123')).toBeTruthy()
@@ -81,10 +81,10 @@ describe('settings', () => {
     expect(document.documentElement.dataset.theme).toBe('dark')
   })
 
-  it('apply checkboxes and texts at once too', async () => {
+  it('apply switches and texts at once too', async () => {
     const { backend } = await open('settings')
-    await fireEvent.click(screen.getByRole('checkbox', { name: /without speaking/ }))
-    await fireEvent.click(screen.getByRole('checkbox', { name: /overlay/ }))
+    await fireEvent.click(screen.getByRole('switch', { name: 'Speak answers aloud' }))
+    await fireEvent.click(screen.getByRole('switch', { name: /overlay/ }))
     await fireEvent.change(screen.getByRole('textbox', { name: 'Extra instructions' }), { target: { value: 'Be short.' } })
     await fireEvent.change(screen.getByRole('spinbutton', { name: 'Recording limit' }), { target: { value: '60' } })
     expect(backend.requests('change_settings')).toEqual(
@@ -99,9 +99,9 @@ describe('settings', () => {
 
   it('set when AURA runs', async () => {
     const { backend } = await open('settings')
-    await fireEvent.click(screen.getByRole('checkbox', { name: 'Start when you log in' }))
+    await fireEvent.click(screen.getByRole('switch', { name: 'Start when you log in' }))
     await settle()
-    await fireEvent.click(screen.getByRole('checkbox', { name: 'Keep running when the window is closed' }))
+    await fireEvent.click(screen.getByRole('switch', { name: 'Keep running when the window is closed' }))
     await settle()
     expect(backend.requests('change_settings')).toEqual([
       { changes: { startup: { at_login: true } } },
@@ -172,6 +172,50 @@ describe('settings', () => {
   })
 })
 
+describe('the search', () => {
+  const find = (words: string) =>
+    fireEvent.input(screen.getByRole('searchbox', { name: 'Search settings' }), { target: { value: words } })
+  const sections = () => screen.getAllByRole('region').map((one) => one.getAttribute('aria-label'))
+
+  it('shows only the settings that have all the words, also those under Advanced', async () => {
+    await open('settings')
+    await find('SLOW race')
+    expect(sections().filter(Boolean)).toEqual(['Requests'])
+    expect(screen.getAllByRole('switch')).toHaveLength(1)
+    expect(screen.getByRole('navigation', { name: 'Sections' }).textContent?.trim()).toContain('Advanced')
+    await accessible()
+    await find('')
+    expect(screen.getByRole('combobox', { name: 'Theme' })).toBeTruthy()
+    expect(document.getElementById('settings-advanced')?.hasAttribute('open')).toBe(false)
+  })
+
+  it('finds sections without rows, and says when it finds nothing', async () => {
+    await open('settings')
+    await find('keyring')
+    expect(sections().filter(Boolean)).toEqual(['Privacy', 'System check'])
+    await find('zebra')
+    expect(screen.getByText('No settings match “zebra”.')).toBeTruthy()
+    expect(sections().filter(Boolean)).toEqual([])
+  })
+})
+
+describe('the index', () => {
+  it('leads to a section', async () => {
+    await open('settings')
+    await fireEvent.click(screen.getByRole('link', { name: 'Startup' }))
+    await settle()
+    expect(document.activeElement).toBe(screen.getByRole('region', { name: 'Startup' }))
+    expect(screen.getByRole('link', { name: 'Startup' }).getAttribute('href')).toBe('#settings/startup')
+  })
+
+  it('is not needed for an address, which opens Advanced where it must', async () => {
+    await open('settings/local-api')
+    expect(document.activeElement).toBe(screen.getByRole('region', { name: 'Local API' }))
+    expect(screen.getByRole('switch', { name: /^Let apps/ })).toBeTruthy()
+    await accessible()
+  })
+})
+
 describe('the shortcut', () => {
   it('is recorded from key presses, which have no other effect', async () => {
     const { backend } = await open('settings')
@@ -197,6 +241,7 @@ describe('the shortcut', () => {
     await fireEvent.click(screen.getByRole('button', { name: 'Cancel' }))
     await settle()
     expect(screen.queryByRole('alert')).toBeNull()
+    expect(document.activeElement).toBe(shortcut())
     await press()
     await fireEvent.click(screen.getByRole('button', { name: 'Use it anyway' }))
     await settle()
@@ -283,7 +328,11 @@ describe('the microphone', () => {
     await fireEvent.click(screen.getByRole('button', { name: 'Try it' }))
     backend.emit({ type: 'stage', turn: 'a', stage: 'listening' })
     await settle()
-    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Try it' }).disabled).toBe(true)
+    const button = screen.getByRole<HTMLButtonElement>('button', { name: 'Try it' })
+    expect(button.disabled).toBe(true)
+    expect(document.getElementById(button.getAttribute('aria-describedby') ?? '')?.textContent).toContain(
+      'Available again when AURA has finished answering.',
+    )
     backend.emit({ type: 'stage', turn: 'a', stage: 'idle' })
     await settle()
     await fireEvent.click(screen.getByRole('button', { name: 'Try it' }))
@@ -305,7 +354,7 @@ describe('the system check', () => {
 
   it('lists problems first, with their remedies, and runs again', async () => {
     const { backend, view } = await open('settings')
-    const rows = [...view.container.querySelectorAll('li')]
+    const rows = [...view.container.querySelectorAll('#settings-check li')]
     expect(rows[0]?.textContent).toContain('needs attention')
     expect(rows[0]?.textContent).toContain('Install and unlock')
     await fireEvent.click(screen.getByRole('button', { name: 'Check again' }))

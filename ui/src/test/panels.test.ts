@@ -40,7 +40,7 @@ const panels: Record<string, States> = {
     many: { script: { history: turns(50) }, says: /Question 49/ },
     error: { script: { handlers: { history: fails } }, says: /Couldn’t load earlier questions/ },
   },
-  providers: {
+  'providers/models': {
     empty: { script: { snapshot: freshSnapshot(none), handlers: { models: () => [] } }, says: /No models yet/ },
     loading: { script: { handlers: { models: waits, servers: waits } }, says: /Loading models/ },
     one: { script: { snapshot: freshSnapshot(), handlers: { models: () => sampleModels().slice(0, 1) } }, says: /^1 model$/ },
@@ -96,6 +96,21 @@ const panels: Record<string, States> = {
     },
     error: { script: { handlers: { devices: fails, doctor: fails } }, says: /Couldn’t list the audio and screen devices/ },
   },
+}
+// Every tab of the providers has states of its own.
+panels.providers = {
+  empty: { script: { snapshot: freshSnapshot(none) }, says: /^Not set up/ },
+  loading: { script: { handlers: { models: waits, servers: waits } }, says: /^Speech to text$/ },
+  one: { script: { snapshot: freshSnapshot() }, says: /^sound-check$/ },
+  many: { script: { snapshot: crowded() }, says: /^gpt-oss-120b$/ },
+  error: { script: { handlers: { models: fails, servers: fails, health: fails } }, says: /Couldn’t load the model list/ },
+}
+panels['providers/accounts'] = {
+  empty: { script: { snapshot: freshSnapshot(none) }, says: /^Add a provider$/ },
+  loading: { script: { handlers: { models: waits, servers: waits } }, says: /^Another server$/ },
+  one: { script: { snapshot: freshSnapshot() }, says: /^nothing leaves this computer$/ },
+  many: { script: { snapshot: crowded() }, says: /^Server 11$/ },
+  error: { script: { handlers: { models: fails, servers: fails, health: fails } }, says: /Couldn’t load the model list/ },
 }
 const every = Object.entries(panels).flatMap(([panel, states]) =>
   Object.entries(states).map(([name, state]) => [panel, name, state] as const),

@@ -10,6 +10,9 @@ window.matchMedia ??= (query: string) =>
     removeEventListener: () => undefined,
   }) as unknown as MediaQueryList
 
+// Dates and numbers as in Britain, unless a test changes it.
+Object.defineProperty(navigator, 'languages', { get: () => ['en-GB'], configurable: true })
+
 afterEach(() => {
   cleanup()
   // Preferences must not leak into the next test.

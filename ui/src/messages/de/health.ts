@@ -1,6 +1,7 @@
 /** Der Zustand der Anbieter. */
 import type { Service } from '../../generated/Service'
 import type { health as english } from '../en/health'
+import { counter } from '../plural'
 
 /** Wobei ein Anbieter ausgefallen ist. */
 const at: Record<Service, string> = {
@@ -13,17 +14,32 @@ const at: Record<Service, string> = {
 /** Die Dienste in Tabellen, wo wenig Platz ist. */
 const short: Record<Service, string> = { stt: 'Sprache', llm: 'Antworten', vlm: 'Bild', tts: 'Stimme' }
 
-const count = (number: string, one: string, many: string) => `${number} ${number === '1' ? one : many}`
+const counted = counter('de')
+const count = (number: number, one: string, other: string) => counted(number, { one, other })
 
 export const health: typeof english = {
   title: 'Zustand',
   subtitle: 'Aus deiner letzten Stunde. Prüfen kostet nichts.',
-  overall: {
-    healthy: 'Alles funktioniert.',
-    degraded: 'Ein Anbieter hat Probleme. Deine Fragen werden trotzdem beantwortet.',
-    unhealthy: 'Ein Dienst fällt aus. Andere Anbieter springen ein, wo sie können.',
-    unavailable: 'Die Einrichtung ist noch nicht abgeschlossen. Füge einen API-Schlüssel oder einen Server hinzu.',
+  allWell: 'Alles funktioniert.',
+  unfinished: (services: string) => `Die Einrichtung ist noch nicht abgeschlossen. Kein Anbieter für: ${services}.`,
+  noun: {
+    stt: 'die Spracherkennung',
+    llm: 'die Texterzeugung',
+    vlm: 'das Bildverständnis',
+    tts: 'die Sprachausgabe',
+  } as Record<Service, string>,
+  trouble: {
+    paused: (provider: string, service: string) => `${provider}: ${service} pausiert`,
+    failing: (provider: string, service: string) => `${provider}: ${service} fällt aus`,
+    recovering: (provider: string, service: string) => `${provider}: ${service} wird erneut versucht`,
+    degraded: (provider: string, service: string) => `${provider}: ${service} scheitert oft, läuft aber noch`,
   },
+  covered: (trouble: string, provider: string) => `${trouble}; ${provider} springt ein.`,
+  uncovered: (trouble: string) => `${trouble}, und kein anderer Anbieter kann einspringen.`,
+  alone: (trouble: string) => `${trouble}.`,
+  tryNow: 'Jetzt versuchen',
+  tryNowWith: (provider: string, service: string) => `Jetzt versuchen: ${provider}, ${service}`,
+  details: 'Einzelheiten',
   failed: 'Der Zustand der Anbieter konnte nicht geladen werden.',
   loading: 'Lädt …',
   states: {
@@ -40,24 +56,31 @@ export const health: typeof english = {
   retryNext: 'Nächster Versuch bei deiner nächsten Frage.',
   at,
   short,
-  service: 'Dienst',
-  state: 'Zustand',
-  lastHour: 'Letzte Stunde',
-  p50: 'p50',
-  p50Hint: 'Die Hälfte der Aufrufe war schneller.',
-  p95: 'p95',
-  p95Hint: 'Einer von zwanzig Aufrufen war langsamer.',
-  errors: 'Fehler',
+  provider: 'Anbieter',
+  providers: 'Anbieter und Kontingente',
+  noProviders: 'Noch keine Anbieter. Hier erscheint jeder mit Zustand, Kontingenten und Kosten.',
+  latency: 'Antwortzeiten',
+  latencyHint: 'Letzte Stunde. „Typisch“: Die Hälfte der Aufrufe war schneller. „Langsam“: Einer von zwanzig war langsamer.',
+  noLatency: 'Keine Aufrufe in der letzten Stunde. Hier erscheinen Antwortzeit, Aufrufe und Fehler jedes Anbieters.',
+  typical: 'Typisch',
+  slow: 'Langsam',
+  answered: 'beantwortet',
+  failedCalls: 'fehlgeschlagen',
+  partlyFailed: 'teils fehlgeschlagen',
+  fallbackMark: 'ausgewichen',
+  callsColumn: 'Aufrufe und Fehler',
+  ago: (minutes: number) => `vor ${minutes} min`,
+  now: 'jetzt',
   noCalls: 'noch keine Aufrufe',
-  calls: (ok: string, failed: string) =>
-    `${count(ok, 'Aufruf', 'Aufrufe')} beantwortet und ${failed} fehlgeschlagen in der letzten Stunde`,
+  calls: (number: number) => count(number, 'Aufruf', 'Aufrufe'),
+  callsFailed: (calls: string, failed: string, share: string) => `${calls}, ${failed} fehlgeschlagen (${share})`,
   lastFailures: (ago: string) => `der letzte Fehler innerhalb von ${ago}`,
-  minutes: (number: string) => count(number, 'Minute', 'Minuten'),
+  minutes: (number: number) => count(number, 'Minute', 'Minuten'),
   quota: (service: string) => `Kontingent ${service}`,
   left: {
-    requests: (left: string) => `${count(left, 'Anfrage', 'Anfragen')} übrig`,
-    tokens: (left: string) => `${left} Token übrig`,
-    audio: (left: string) => `${count(left, 'Sekunde', 'Sekunden')} Ton übrig`,
+    requests: (left: number) => `${count(left, 'Anfrage', 'Anfragen')} übrig`,
+    tokens: (left: number) => `${count(left, 'Token', 'Token')} übrig`,
+    audio: (left: number) => `${count(left, 'Sekunde', 'Sekunden')} Ton übrig`,
   },
   leftOf: {
     requests: (left: string, all: string) => `${left} von ${all} Anfragen übrig`,
@@ -69,16 +92,18 @@ export const health: typeof english = {
   costMonth: 'In diesem Monat',
   pricesOf: (day: string) => `Preise vom ${day}. Geschätzt; es gilt die Rechnung deines Anbieters.`,
   setUp: 'Unter Anbieter beheben',
-  fallbacks: 'Ausweichen auf andere Anbieter',
-  noFallbacks: 'Bisher war kein Ausweichen nötig.',
+  fallbacks: 'Ausfälle und Ausweichen',
+  pausedUntil: (service: string, time: string) => `${service} pausiert bis ${time}.`,
+  noFallbacks: 'Bisher war kein Ausweichen nötig. Fällt ein Anbieter aus und ein anderer springt ein, erscheint es hier.',
   failedAt: (failed: string, doing: string) => `${doing}: ${failed}.`,
   tookOver: (provider: string) => `${provider} ist eingesprungen.`,
   noneTookOver: 'Kein anderer Anbieter war verfügbar.',
   stages: 'Wo die Zeit bleibt',
-  stagesHint: 'Deine letzten Fragen, vom Ende der Frage bis zum ersten Ton der Antwort.',
+  stagesHint: 'Deine letzten Fragen, vom Ende der Frage bis zum ersten Ton der Antwort. Ein Klick öffnet sie im Verlauf.',
   noTurns: 'Noch keine Fragen. Frag etwas, dann siehst du hier, wo die Zeit bleibt.',
   turnsFailed: 'Die letzten Fragen konnten nicht geladen werden.',
   question: 'Frage',
+  median: (time: string) => `Median ${time}`,
   total: 'Zeit bis zum ersten Ton',
   noQuestion: 'nicht verstanden',
 }

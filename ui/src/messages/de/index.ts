@@ -12,7 +12,6 @@ import { settings } from './settings'
 import { talk, turn } from './talk'
 
 export const de: Messages = {
-  locale: 'de-DE',
   ...common,
   stages: overlay.stages,
   turn,

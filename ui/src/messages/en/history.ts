@@ -1,5 +1,8 @@
 /** The panel History. */
-const questions = (count: string) => (count === '1' ? '1 question' : `${count} questions`)
+import { counter } from '../plural'
+
+const counted = counter('en')
+const questions = (count: number) => counted(count, { one: 'question', other: 'questions' })
 
 export const history = {
   title: 'History',
@@ -30,8 +33,8 @@ export const history = {
   markdown: 'Markdown',
   json: 'JSON',
   exporting: 'Exporting…',
-  exported: (count: string) => `Copied ${questions(count)} to the clipboard.`,
-  saved: (count: string, path: string) => `Saved ${questions(count)} to ${path}.`,
+  exported: (count: number) => `Copied ${questions(count)} to the clipboard.`,
+  saved: (count: number, path: string) => `Saved ${questions(count)} to ${path}.`,
   exportFailed: 'Couldn’t copy to the clipboard.',
   heading: 'AURA history',
   error: 'Error',

@@ -11,7 +11,6 @@ import { settings } from './settings'
 import { talk, turn } from './talk'
 
 export const en = {
-  locale: 'en-GB',
   ...common,
   stages: overlay.stages,
   turn,
