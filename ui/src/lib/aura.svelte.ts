@@ -44,6 +44,11 @@ export class Aura {
   meter = $state(0)
   /** Unhealthy provider and service pairs, latest first. */
   paused = $state.raw<{ provider: string; service: Service }[]>([])
+  /**
+   * Whether the key or pointer that started the recording is still down; null if it was not one of this window: the shortcut's release
+   * is no event.
+   */
+  held = $state<boolean | null>(null)
   /** Provider health and usage. */
   readonly health: HealthStore
 
@@ -89,7 +94,9 @@ export class Aura {
     } else {
       // A level without a recording comes from the microphone test.
       if (event.type === 'level' && this.conversation.stage !== 'listening') this.meter = event.level
+      const wasListening = this.conversation.stage === 'listening'
       this.conversation = reduce(this.conversation, event)
+      if (wasListening && this.conversation.stage !== 'listening') this.held = null
       if (event.type === 'done') this.finished = event.record
       if (event.type === 'stage' && event.stage !== 'idle') {
         this.problem = null
@@ -113,6 +120,8 @@ export class Aura {
 
   press = () => this.#call('press', this.#screen())
   release = () => this.#call('release', {})
+  /** Ends the recording and answers it, whatever the mode of the key. */
+  finish = () => this.#call('finish', {})
 
   cancel = () => {
     this.problem = null
@@ -217,7 +226,7 @@ export class Aura {
     return this.snapshot?.settings.speaking.muted ? ('none' as const) : ('aloud' as const)
   }
 
-  #call<Name extends Extract<OperationName, 'press' | 'release'>>(operation: Name, request: Request<Name>): void {
+  #call<Name extends Extract<OperationName, 'press' | 'release' | 'finish'>>(operation: Name, request: Request<Name>): void {
     this.backend.call(operation, request).catch((thrown: unknown) => (this.problem = asFailure(thrown)))
   }
 

@@ -32,7 +32,7 @@ describe('the overlay', () => {
     await settle()
     expect(screen.getByRole('status').textContent).toBe('Listening')
     expect(view.container.textContent).toContain('3.1 s')
-    expect(view.container.textContent).toContain('Release to send')
+    expect(view.container.textContent).toContain('Release, or tap again, to send')
     expect(view.container.textContent).toContain('Esc to cancel')
     expect(view.container.querySelector<HTMLElement>('.wave i:last-child')?.style.height).toBe('100%')
     await accessible()

@@ -15,6 +15,7 @@ export const de: Messages = {
   locale: 'de-DE',
   ...common,
   stages: overlay.stages,
+  send: overlay.send,
   turn,
   talk,
   signIn,

@@ -14,7 +14,11 @@ export const overlay: typeof english = {
   },
   title: 'Overlay von AURA',
   waiting: 'Auf den Signalton warten, dann sprechen',
-  release: { auto: 'Loslassen zum Senden', hold: 'Loslassen zum Senden', toggle: 'Noch einmal drücken zum Senden' },
+  send: {
+    release: 'Zum Senden loslassen',
+    tap: 'Zum Senden noch einmal tippen',
+    either: 'Zum Senden loslassen oder noch einmal tippen',
+  },
   cancel: 'Esc bricht ab',
   interrupt: 'Noch einmal drücken zum Unterbrechen',
   outcomes: { done: 'Fertig', stopped: 'Gestoppt', failed: 'Das hat nicht geklappt' },

@@ -68,6 +68,8 @@ export const talk: typeof english.talk = {
   field: 'Deine Frage',
   placeholder: 'Tippen, oder zum Sprechen halten',
   send: 'Senden',
+  now: 'Läuft gerade',
+  show: 'Gespräch anzeigen',
   holdHint: 'Halte',
   holdHintAfter: 'überall, oder',
   holdHintEnd: 'hier',

@@ -14,6 +14,7 @@ export const en = {
   locale: 'en-GB',
   ...common,
   stages: overlay.stages,
+  send: overlay.send,
   turn,
   talk,
   signIn,

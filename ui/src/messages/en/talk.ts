@@ -61,6 +61,8 @@ export const talk = {
   field: 'Your question',
   placeholder: 'Type, or hold to talk',
   send: 'Send',
+  now: 'In progress',
+  show: 'Show conversation',
   holdHint: 'Hold',
   holdHintAfter: 'anywhere, or',
   holdHintEnd: 'here',
