@@ -23,7 +23,7 @@ describe('health', () => {
     // The other services work, so the pause names its service.
     expect(within(groq).getByText(/^Speech: paused 0:2[34]$/)).toBeTruthy()
     const speech = within(groq).getByRole('row', { name: /^Speech/ })
-    expect([...speech.querySelectorAll('td.number')].map((cell) => cell.textContent)).toEqual(['228 ms', '1.9 s', '18 %'])
+    expect([...speech.querySelectorAll('td.number')].map((cell) => cell.textContent)).toEqual(['228 ms', '1.9 s', '18%'])
     expect(groq.textContent).toMatch(/Speech to text: No reply within 15 s\. Retrying in 0:2[34]\./)
     expect(groq.textContent).toContain('Speech quota: 1,812 of 2,000 requests left, 6,540 of 7,200 seconds of audio left')
     expect(groq.textContent).toContain('Today $0.012, this month about $0.41')

@@ -6,6 +6,7 @@ import type { Settings } from '../generated/Settings'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { RouteOverrides } from '../generated/RouteOverrides'
 import { emptyConversation, mostTurns, reduce, resumed, withHistory, type Conversation } from './conversation'
+import { describeState } from './format'
 import { t } from './messages'
 import { setLanguage } from './preferences.svelte'
 import { HealthStore } from './health-store.svelte'
@@ -49,6 +50,8 @@ export class Aura {
    * is no event.
    */
   held = $state<boolean | null>(null)
+  /** The routes that a retry in progress asked for. */
+  #overrides = $state.raw<RouteOverrides | undefined>()
   /** Provider health and usage. */
   readonly health: HealthStore
 
@@ -152,6 +155,7 @@ export class Aura {
   /** Retries a question with the routes of the settings or with overrides. True when it could start. */
   async retry(id: string, overrides?: RouteOverrides): Promise<boolean> {
     this.problem = null
+    this.#overrides = overrides
     try {
       const record = await this.backend.call('retry', overrides === undefined ? { id } : { id, overrides })
       this.onEvent({ type: 'done', record })
@@ -159,7 +163,15 @@ export class Aura {
     } catch (thrown) {
       this.problem = asFailure(thrown)
       return false
+    } finally {
+      this.#overrides = undefined
     }
+  }
+
+  /** The current stage in words, with who thinks; empty when idle. */
+  get doing(): string {
+    const [named] = (this.#overrides?.vlm ?? this.#overrides?.llm)?.split('/') ?? []
+    return describeState(this.conversation, this.snapshot, named)
   }
 
   /** Removes a deleted turn from the conversation. */

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { freshSnapshot, readySnapshot, sampleTurn } from '../backend/samples'
 import { ended } from './conversation'
+import { setPreferences } from './preferences.svelte'
 import {
   clock,
   costOf,
@@ -8,6 +9,8 @@ import {
   duration,
   hasAccount,
   money,
+  number,
+  timeOfDay,
   moment,
   percent,
   seconds,
@@ -17,6 +20,8 @@ import {
   tokens,
   describeUsage,
 } from './format'
+
+afterEach(() => void vi.restoreAllMocks())
 
 describe('numbers', () => {
   it('are rounded to what people can perceive', () => {
@@ -86,14 +91,28 @@ describe('money', () => {
 })
 
 it('large numbers are shortened', () => {
-  expect([512, 131_072, 1_048_576].map(tokens)).toEqual(['512', '131 k', '1 M'])
-  expect(percent(0.184)).toBe('18 %')
+  expect([512, 131_072, 1_048_576].map(tokens)).toEqual(['512', '131K', '1M'])
+  expect(percent(0.184)).toBe('18%')
+})
+
+it('numbers and times follow the region of the user', () => {
+  const regions = (...tags: string[]) => vi.spyOn(navigator, 'languages', 'get').mockReturnValue(tags)
+  const at = new Date(2026, 10, 22, 14, 31, 2).toISOString()
+  regions('en-GB', 'en')
+  expect([timeOfDay(at), percent(0.184)]).toEqual(['14:31', '18%'])
+  regions('fr-CA', 'en-US')
+  expect(timeOfDay(at)).toMatch(/^2:31\sPM$/)
+  setPreferences({ language: 'de' })
+  // The user's region does not speak German.
+  expect([timeOfDay(at), percent(0.184), tokens(1_048_576)]).toEqual(['14:31', '18\u00a0%', '1\u00a0Mio.'])
+  regions('de-CH', 'en-US')
+  expect(number(1234567.5, 1)).toMatch(/^1.234.567\.5$/)
 })
 
 it('a time on another day includes the day', () => {
   const at = new Date(2026, 10, 22, 14, 31, 2)
-  expect(moment(at.toISOString(), at.getTime())).toBe('14:31:02')
-  expect(moment(at.toISOString(), at.getTime() + 86_400_000)).toBe('22 Nov 14:31:02')
+  expect(moment(at.toISOString(), at.getTime())).toMatch(/^2:31:02\sPM$/)
+  expect(moment(at.toISOString(), at.getTime() + 86_400_000)).toMatch(/^Nov 22 2:31:02\sPM$/)
 })
 
 it('the usage of a stage is described as far as it is known', () => {

@@ -8,6 +8,7 @@ import type { StageTrace } from '../generated/StageTrace'
 import type { Service } from '../generated/Service'
 import type { Conversation, Turn } from './conversation'
 import { locale, t } from './messages'
+import { whoThinks } from './who'
 
 /** A number with a fixed number of decimals, in the user's locale. */
 export const number = (value: number, decimals = 0) =>
@@ -19,12 +20,11 @@ export const seconds = (ms: number) => `${number(ms / 1000, ms < 1000 ? 2 : 1)} 
 /** 212 → "212 ms", 3100 → "3.1 s". */
 export const duration = (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : seconds(ms))
 
-/** 0.18 → "18 %". */
-export const percent = (part: number) => `${number(part * 100)} %`
+/** 0.18 → "18%", in German "18 %". */
+export const percent = (part: number) => part.toLocaleString(locale(), { style: 'percent' })
 
-/** 131072 → "131 k", 1048576 → "1 M": rounded token counts. */
-export const tokens = (count: number) =>
-  count >= 1_000_000 ? `${number(count / 1_000_000)} M` : count >= 1000 ? `${number(count / 1000)} k` : number(count)
+/** 131072 → "131K", 1048576 → "1M": rounded token counts. */
+export const tokens = (count: number) => count.toLocaleString(locale(), { notation: 'compact', maximumFractionDigits: 0 })
 
 /** 0.0006 → "$0.0006", 12.5 → "$12.50": as many decimals as are significant. */
 export function money(usd: number): string {
@@ -62,9 +62,8 @@ export function costOf(attempts: Attempt[]): string {
 export const day = (date: string) =>
   new Date(`${date}T12:00:00`).toLocaleDateString(locale(), { day: 'numeric', month: 'long', year: 'numeric' })
 
-/** The time of day: "14:31". */
-export const timeOfDay = (at: string) =>
-  new Date(at).toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit', hour12: false })
+/** The time of day: "14:31", "2:31 PM". */
+export const timeOfDay = (at: string) => new Date(at).toLocaleTimeString(locale(), { hour: 'numeric', minute: '2-digit' })
 
 /** The day of a time: "Today", "Yesterday" or the date. */
 export function dayOf(at: string, now = new Date()): string {
@@ -79,7 +78,7 @@ export function dayOf(at: string, now = new Date()): string {
 /** "14:31:02", with the day unless it is today. */
 export function moment(at: string, now = Date.now()): string {
   const time = new Date(at)
-  const clock = time.toLocaleTimeString(locale(), { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
+  const clock = time.toLocaleTimeString(locale(), { hour: 'numeric', minute: '2-digit', second: '2-digit' })
   if (time.toDateString() === new Date(now).toDateString()) return clock
   return `${time.toLocaleDateString(locale(), { day: 'numeric', month: 'short' })} ${clock}`
 }
@@ -142,12 +141,17 @@ export function describeUsage(attempts: Attempt[]): string {
 }
 
 /** The current stage in words; empty when idle. */
-export function describeState(conversation: Conversation): string {
+export function describeState(conversation: Conversation, snapshot: Snapshot | null = null, named?: string): string {
   switch (conversation.stage) {
     case 'idle':
       return ''
     case 'listening':
       return conversation.recording ? t.stages.listeningFor(clock(conversation.elapsedMs)) : t.stages.ready
+    case 'thinking': {
+      const turn = conversation.turns.find((one) => one.id === conversation.active)
+      const who = whoThinks(snapshot, turn?.attempts ?? [], turn?.seen != null, named)
+      return who === '' ? t.stages.thinking : t.stages.thinkingWith(who)
+    }
     case 'speaking':
       return t.stages.speakingHint
     default:

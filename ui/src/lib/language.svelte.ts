@@ -8,5 +8,8 @@ const catalogues: Record<Language, Messages> = { en, de }
 /** The messages in the user's language. */
 export const t = new Proxy({} as Messages, { get: (_, part) => catalogues[language()][part as keyof Messages] })
 
-/** The locale for numbers and dates. English is en-GB: day first, 24-hour clock. */
-export const locale = () => catalogues[language()].locale
+/** The locale for numbers, dates and times: the user's region where it speaks the language of the window, else a usual one. */
+export function locale(): string {
+  const spoken = language()
+  return navigator.languages.find((tag) => tag.toLowerCase().startsWith(`${spoken}-`)) ?? catalogues[spoken].locale
+}

@@ -128,6 +128,6 @@ describe('the language', () => {
     const appearance = { ...settings.appearance, language: 'en' as const }
     backend.emit({ type: 'changed', snapshot: { ...backend.snapshot, settings: { ...settings, appearance } } })
     await settle()
-    expect(screen.getByRole('status').textContent).toBe('Thinking')
+    expect(screen.getByRole('status').textContent).toBe('Thinking · Groq')
   })
 })

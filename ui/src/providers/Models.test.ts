@@ -59,7 +59,7 @@ describe('the models', () => {
     expect(cells('gpt-oss-120b')).toEqual([
       'openai/gpt-oss-120b Groq',
       'Answers',
-      '131 k',
+      '131K',
       '$0.15 in, $0.60 out / 1M tokens',
       'not announced',
     ])

@@ -1,7 +1,9 @@
 /** Der Verlauf. */
 import type { history as english } from '../en/history'
+import { pluralOf } from '../plural'
 
-const questions = (count: string) => (count === '1' ? '1 Frage' : `${count} Fragen`)
+const plural = pluralOf('de')
+const questions = (count: number, shown: string) => `${shown} ${plural(count, { one: 'Frage', other: 'Fragen' })}`
 
 export const history: typeof english = {
   title: 'Verlauf',
@@ -32,8 +34,8 @@ export const history: typeof english = {
   markdown: 'Markdown',
   json: 'JSON',
   exporting: 'Exportiert …',
-  exported: (count: string) => `${questions(count)} in die Zwischenablage kopiert.`,
-  saved: (count: string, path: string) => `${questions(count)} gespeichert in ${path}.`,
+  exported: (count: number, shown: string) => `${questions(count, shown)} in die Zwischenablage kopiert.`,
+  saved: (count: number, shown: string, path: string) => `${questions(count, shown)} gespeichert in ${path}.`,
   exportFailed: 'Kopieren in die Zwischenablage fehlgeschlagen.',
   heading: 'Verlauf von AURA',
   error: 'Fehler',

@@ -9,6 +9,7 @@ export const overlay: typeof english = {
     transcribing: 'Transkribiert',
     looking: 'Liest den Bildschirm',
     thinking: 'Denkt nach',
+    thinkingWith: (provider: string) => `Denkt nach · ${provider}`,
     speaking: 'Spricht',
     speakingHint: 'Spricht · noch einmal drücken zum Unterbrechen',
   },

@@ -1,5 +1,8 @@
 /** The panel History. */
-const questions = (count: string) => (count === '1' ? '1 question' : `${count} questions`)
+import { pluralOf } from '../plural'
+
+const plural = pluralOf('en')
+const questions = (count: number, shown: string) => `${shown} ${plural(count, { one: 'question', other: 'questions' })}`
 
 export const history = {
   title: 'History',
@@ -30,8 +33,8 @@ export const history = {
   markdown: 'Markdown',
   json: 'JSON',
   exporting: 'Exporting…',
-  exported: (count: string) => `Copied ${questions(count)} to the clipboard.`,
-  saved: (count: string, path: string) => `Saved ${questions(count)} to ${path}.`,
+  exported: (count: number, shown: string) => `Copied ${questions(count, shown)} to the clipboard.`,
+  saved: (count: number, shown: string, path: string) => `Saved ${questions(count, shown)} to ${path}.`,
   exportFailed: 'Couldn’t copy to the clipboard.',
   heading: 'AURA history',
   error: 'Error',

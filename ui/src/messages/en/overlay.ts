@@ -7,6 +7,7 @@ export const overlay = {
     transcribing: 'Transcribing',
     looking: 'Looking at your screen',
     thinking: 'Thinking',
+    thinkingWith: (provider: string) => `Thinking · ${provider}`,
     speaking: 'Speaking',
     speakingHint: 'Speaking · press again to interrupt',
   },
