@@ -72,6 +72,10 @@ it('every message is used', () => {
     'history',
     'screen',
     'settings',
+    'find',
+    'keyboard',
+    'palette',
+    'picker',
   ] as const
   const names = groups.flatMap((group) => Object.keys(en[group]).map((key) => `${group}.${key}`))
   // The rail looks up its panels by name.

@@ -63,9 +63,9 @@ describe('the models', () => {
       '$0.15 in, $0.60 out / 1M tokens',
       'not announced',
     ])
-    expect(cells('qwen/qwen3.8-27b')).toMatchObject({ 1: 'Answers, Vision', 4: '31 January 2027 then openai/gpt-oss-120b' })
+    expect(cells('qwen/qwen3.8-27b')).toMatchObject({ 1: 'Answers, Vision', 4: 'January 31, 2027 then openai/gpt-oss-120b' })
     expect(cells('llama-3.3-70b')[0]).toContain('from the catalog no longer offered Groq no longer lists it.')
-    expect(cells('llama-3.3-70b')[4]).toContain('since 16 August 2026')
+    expect(cells('llama-3.3-70b')[4]).toContain('since August 16, 2026')
     expect(cells('llama3.2')[3]).toBe('unknown')
     await accessible()
   })
@@ -108,7 +108,7 @@ describe('the models', () => {
   it('are marked as retired in the picker', async () => {
     await open('providers')
     await press(/^Change provider for Answers/)
-    expect(screen.getByRole('option', { name: 'qwen/qwen3.8-27b (until 31 January 2027)' })).toBeTruthy()
+    expect(screen.getByRole('option', { name: 'qwen/qwen3.8-27b (until January 31, 2027)' })).toBeTruthy()
     expect(screen.getByRole('option', { name: 'llama-3.3-70b-versatile (no longer offered)' })).toBeTruthy()
   })
 })

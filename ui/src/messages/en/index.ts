@@ -2,6 +2,7 @@
 import * as common from './common'
 import { signIn } from './sign-in'
 import { onboarding } from './onboarding'
+import { find, keyboard, palette, picker } from './find'
 import { health } from './health'
 import { history } from './history'
 import { overlay } from './overlay'
@@ -24,6 +25,10 @@ export const en = {
   history,
   screen,
   settings,
+  find,
+  keyboard,
+  palette,
+  picker,
 }
 
 /** What a language has to say. */
