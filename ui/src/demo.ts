@@ -69,6 +69,17 @@ const nothingUsed: Script['handlers'] = {
   usage: () => ({ lines: [], today: noSum, month: noSum, prices_of: '2026-11-20' }),
 }
 
+const rich = sampleTurn('t1', {
+  transcript: 'How do I find and free a port?',
+  answer: [
+    'Three steps, in **this** order:',
+    '1. List what listens:\n   ```sh\n   ss -ltnp | grep 8000\n   ```\n2. Read the table:\n   - the *process* is last\n   - its number is `pid`\n3. End it, see [the manual](https://man7.org/linux/man-pages/man1/kill.1.html).',
+    '| Port | Process | Since |\n|--:|:--|:--|\n| 8000 | `uvicorn` | today |\n| 5432 | `postgres` | Monday |',
+    '> A port below 1024 needs *root*.',
+    'The chance of a clash is $p = 1 - (1 - q)^n$.',
+  ].join('\n\n'),
+})
+
 const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
   play: { script: { pace: 1 }, events: [] },
   conversation: { script: { history: past }, events: answering },
@@ -82,6 +93,9 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
     },
     events: [],
   },
+  markdown: { script: { history: [rich] }, events: [] },
+  thinking: { script: { history: past }, events: [{ type: 'stage', turn: 't3', stage: 'thinking' }, ...answering.slice(1, 2)] },
+  alone: { script: {}, events: listening },
   error: { script: { history: [...past, failed] }, events: [] },
   many: { script: { history: many }, events: [] },
   waiting: { script: { handlers: { history: waits, models: waits, health: waits, devices: waits, doctor: waits } }, events: [] },
@@ -111,10 +125,9 @@ setPreferences({ language, contrast: query.get('contrast') === 'more' ? 'more' :
 if (query.has('text')) document.documentElement.style.fontSize = `${query.get('text')}%`
 const target = document.getElementById('app')
 if (target && query.has('overlay')) {
-  document.documentElement.dataset.theme = 'dark'
   await import('./styles/overlay.css')
   // The size of the overlay's window; a browser window cannot be that small.
-  Object.assign(target.style, { width: '440px', height: '108px' })
+  Object.assign(target.style, { width: '440px', height: '116px' })
   mount(Overlay, { target, props: { backend } })
 } else if (target) {
   await import('./styles/base.css')
@@ -122,8 +135,12 @@ if (target && query.has('overlay')) {
 }
 // After the window has loaded its history.
 setTimeout(() => {
+  if (query.has('overlay')) backend.emit({ type: 'changed', snapshot: backend.snapshot })
   backend.emit(...events)
   if (scene === 'lost') backend.setConnected(false)
+  // Presses a key for a screenshot: ?key=k with Ctrl, ?key=? without.
+  const key = query.get('key')
+  if (key !== null) window.dispatchEvent(new KeyboardEvent('keydown', { key, ctrlKey: key !== '?' }))
   // Opens an element for a screenshot: ?click=button[aria-expanded] for example.
   setTimeout(() => document.querySelector<HTMLElement>(query.get('click') ?? 'none')?.click(), 100)
 }, 200)

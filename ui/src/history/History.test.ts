@@ -4,6 +4,8 @@ import { failing } from '../backend/fake'
 import { readySnapshot, sampleTurn } from '../backend/samples'
 import type { TurnRecord } from '../generated/TurnRecord'
 import { accessible, open, settle } from '../test/harness'
+import { t } from '../lib/messages'
+import { setPreferences } from '../lib/preferences.svelte'
 import { exported } from './export'
 
 const turn = (id: string, more: Partial<TurnRecord> = {}) => sampleTurn(id, { transcript: `Question ${id}`, ...more })
@@ -192,6 +194,20 @@ describe('a turn', () => {
     expect(backend.history).toEqual([])
   })
 
+  it('that is deleted passes the focus to the one in its place, at last to the search', async () => {
+    await open('history', { history: many(2) })
+    for (const next of ['Question 998', '']) {
+      const [head] = heads()
+      if (head) await fireEvent.click(head)
+      const bin = screen.getByRole('button', { name: /^Delete/ })
+      bin.focus()
+      await fireEvent.click(bin)
+      await settle()
+      if (next === '') expect(document.activeElement).toBe(screen.getByRole('searchbox'))
+      else expect(document.activeElement?.textContent).toContain(next)
+    }
+  })
+
   it('comes back with Undo', async () => {
     const { backend } = await opened(turn('a'))
     await fireEvent.click(screen.getByRole('button', { name: 'Delete “Question a”' }))
@@ -281,6 +297,16 @@ describe('the export', () => {
     await copyAs('Markdown')
     await settle()
     expect(screen.getByText('Couldn’t copy to the clipboard.')).toBeTruthy()
+  })
+
+  it.each([
+    ['en', 1, 'Saved 1 question to /x.'],
+    ['en', 2, 'Saved 2 questions to /x.'],
+    ['de', 1, '1 Frage gespeichert in /x.'],
+    ['de', 0, '0 Fragen gespeichert in /x.'],
+  ] as const)('counts in %s: %d', (language, turns, said) => {
+    setPreferences({ language })
+    expect(t.history.saved(turns, '/x')).toBe(said)
   })
 
   it('as Markdown lists the turns, oldest first', () => {

@@ -6,6 +6,7 @@ import type { Settings } from '../generated/Settings'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { RouteOverrides } from '../generated/RouteOverrides'
 import { emptyConversation, mostTurns, reduce, resumed, withHistory, type Conversation } from './conversation'
+import { describeState } from './format'
 import { t } from './messages'
 import { setLanguage } from './preferences.svelte'
 import { HealthStore } from './health-store.svelte'
@@ -44,6 +45,13 @@ export class Aura {
   meter = $state(0)
   /** Unhealthy provider and service pairs, latest first. */
   paused = $state.raw<{ provider: string; service: Service }[]>([])
+  /**
+   * Whether the key or pointer that started the recording is still down; null if it was not one of this window: the shortcut's release
+   * is no event.
+   */
+  held = $state<boolean | null>(null)
+  /** The routes that a retry in progress asked for. */
+  #overrides = $state.raw<RouteOverrides | undefined>()
   /** Provider health and usage. */
   readonly health: HealthStore
 
@@ -89,7 +97,9 @@ export class Aura {
     } else {
       // A level without a recording comes from the microphone test.
       if (event.type === 'level' && this.conversation.stage !== 'listening') this.meter = event.level
+      const wasListening = this.conversation.stage === 'listening'
       this.conversation = reduce(this.conversation, event)
+      if (wasListening && this.conversation.stage !== 'listening') this.held = null
       if (event.type === 'done') this.finished = event.record
       if (event.type === 'stage' && event.stage !== 'idle') {
         this.problem = null
@@ -113,6 +123,8 @@ export class Aura {
 
   press = () => this.#call('press', this.#screen())
   release = () => this.#call('release', {})
+  /** Ends the recording and answers it, whatever the mode of the key. */
+  finish = () => this.#call('finish', {})
 
   cancel = () => {
     this.problem = null
@@ -143,6 +155,7 @@ export class Aura {
   /** Retries a question with the routes of the settings or with overrides. True when it could start. */
   async retry(id: string, overrides?: RouteOverrides): Promise<boolean> {
     this.problem = null
+    this.#overrides = overrides
     try {
       const record = await this.backend.call('retry', overrides === undefined ? { id } : { id, overrides })
       this.onEvent({ type: 'done', record })
@@ -150,7 +163,15 @@ export class Aura {
     } catch (thrown) {
       this.problem = asFailure(thrown)
       return false
+    } finally {
+      this.#overrides = undefined
     }
+  }
+
+  /** The current stage in words, with who thinks; empty when idle. */
+  get doing(): string {
+    const [named] = (this.#overrides?.vlm ?? this.#overrides?.llm)?.split('/') ?? []
+    return describeState(this.conversation, this.snapshot, named)
   }
 
   /** Removes a deleted turn from the conversation. */
@@ -217,7 +238,7 @@ export class Aura {
     return this.snapshot?.settings.speaking.muted ? ('none' as const) : ('aloud' as const)
   }
 
-  #call<Name extends Extract<OperationName, 'press' | 'release'>>(operation: Name, request: Request<Name>): void {
+  #call<Name extends Extract<OperationName, 'press' | 'release' | 'finish'>>(operation: Name, request: Request<Name>): void {
     this.backend.call(operation, request).catch((thrown: unknown) => (this.problem = asFailure(thrown)))
   }
 

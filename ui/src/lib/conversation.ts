@@ -29,6 +29,8 @@ export interface Conversation {
   /** Whether the microphone delivers samples: words spoken earlier are lost. */
   recording: boolean
   level: number
+  /** The last levels of the recording, oldest first. */
+  levels: number[]
   elapsedMs: number
   /** A typed question that has been sent but has no turn yet. */
   pending: string | null
@@ -40,9 +42,16 @@ export const emptyConversation: Conversation = {
   stage: 'idle',
   recording: false,
   level: 0,
+  levels: [],
   elapsedMs: 0,
   pending: null,
 }
+
+/** Levels kept for the waveform. */
+export const mostLevels = 48
+
+/** Without a recording. */
+const silent = { recording: false, level: 0, levels: [], elapsedMs: 0 }
 
 const begun = (id: string): Turn => ({
   id,
@@ -96,7 +105,7 @@ function onStage(state: Conversation, id: string, stage: Stage): Conversation {
       .filter((turn) => turn.id !== id || !nothingToShow(turn))
     // A late "idle" of an interrupted turn must not end its successor.
     return state.active === null || state.active === id
-      ? { ...state, turns, active: null, stage: 'idle', recording: false, level: 0, elapsedMs: 0 }
+      ? { ...state, ...silent, turns, active: null, stage: 'idle' }
       : { ...state, turns }
   }
   const moved = withTurn(state, id, (turn) => {
@@ -114,9 +123,8 @@ function onStage(state: Conversation, id: string, stage: Stage): Conversation {
     active: id,
     stage,
     pending: taken ? null : state.pending,
-    recording: same && state.recording,
+    ...(same ? {} : silent),
     level: 0,
-    elapsedMs: same ? state.elapsedMs : 0,
   }
 }
 
@@ -125,7 +133,7 @@ function onDone(state: Conversation, record: TurnRecord): Conversation {
   const pending = state.pending === record.transcript ? null : state.pending
   const turns = done.turns.filter((turn) => turn.id !== record.id || !nothingToShow(turn))
   return state.active === null || state.active === record.id
-    ? { ...done, turns, pending, active: null, stage: 'idle', recording: false, level: 0, elapsedMs: 0 }
+    ? { ...done, ...silent, turns, pending, active: null, stage: 'idle' }
     : { ...done, turns, pending }
 }
 
@@ -141,7 +149,15 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
     case 'recording':
       return state.active === event.turn ? { ...state, recording: true } : state
     case 'level':
-      return state.stage === 'listening' ? { ...state, recording: true, level: event.level, elapsedMs: event.elapsed_ms } : state
+      return state.stage === 'listening'
+        ? {
+            ...state,
+            recording: true,
+            level: event.level,
+            levels: [...state.levels, event.level].slice(-mostLevels),
+            elapsedMs: event.elapsed_ms,
+          }
+        : state
     case 'transcript': {
       const next = unlessEnded(event.turn, (turn) => ({ ...turn, question: event.text }))
       return state.pending === event.text ? { ...next, pending: null } : next

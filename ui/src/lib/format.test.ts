@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { freshSnapshot, readySnapshot, sampleTurn } from '../backend/samples'
 import { ended } from './conversation'
 import {
@@ -17,6 +17,8 @@ import {
   tokens,
   describeUsage,
 } from './format'
+
+afterEach(() => void vi.restoreAllMocks())
 
 describe('numbers', () => {
   it('are rounded to what people can perceive', () => {

@@ -10,6 +10,7 @@ import type { Service } from '../generated/Service'
 import type { Conversation, Turn } from './conversation'
 import { t } from './messages'
 import { locale } from './region'
+import { whoThinks } from './who'
 
 /** A number with a fixed number of decimals, in the user's locale. */
 export const number = (value: number, decimals = 0) =>
@@ -142,12 +143,17 @@ export function describeUsage(attempts: Attempt[]): string {
 }
 
 /** The current stage in words; empty when idle. */
-export function describeState(conversation: Conversation): string {
+export function describeState(conversation: Conversation, snapshot: Snapshot | null = null, named?: string): string {
   switch (conversation.stage) {
     case 'idle':
       return ''
     case 'listening':
       return conversation.recording ? t.stages.listeningFor(clock(conversation.elapsedMs)) : t.stages.ready
+    case 'thinking': {
+      const turn = conversation.turns.find((one) => one.id === conversation.active)
+      const who = whoThinks(snapshot, turn?.attempts ?? [], turn?.seen != null, named)
+      return who === '' ? t.stages.thinking : t.stages.thinkingWith(who)
+    }
     case 'speaking':
       return t.stages.speakingHint
     default:

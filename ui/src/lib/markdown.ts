@@ -1,110 +1,270 @@
 /**
- * A Markdown subset for spoken answers: paragraphs, lists, headings, code, bold, italics and links. It produces data, never HTML,
- * so that a model's output cannot become an element of the page.
+ * Markdown of answers. `marked` parses it into tokens; what is shown is built from them as data, never as HTML, so that a model's output
+ * cannot become an element of the page.
  */
-export type Inline = { text: string; style: 'plain' | 'strong' | 'em' | 'code'; spoken: boolean }
+import { Marked, type MarkedToken, type Token, type Tokens } from 'marked'
+import { displayMath, inlineMath, literalStars } from './markdown-extensions'
+
+export type Inline =
+  | { kind: 'text' | 'code' | 'math'; text: string; spoken: boolean }
+  | { kind: 'strong' | 'em' | 'del'; parts: Inline[] }
+  | { kind: 'link'; address: string; parts: Inline[] }
+  | { kind: 'break' }
+
+export interface Item {
+  /** Whether a task is done; null for other items. */
+  checked: boolean | null
+  blocks: Block[]
+}
+
 export type Block =
-  | { kind: 'paragraph' | 'heading'; inlines: Inline[] }
-  | { kind: 'list'; ordered: boolean; items: Inline[][] }
-  | { kind: 'code'; text: string }
+  /** A line is a paragraph of a list without space between its items. */
+  | { kind: 'paragraph' | 'line' | 'heading'; inlines: Inline[] }
+  | { kind: 'list'; ordered: boolean; start: number; items: Item[] }
+  | { kind: 'quote'; blocks: Block[] }
+  | { kind: 'code'; language: string; text: string }
+  | { kind: 'math'; text: string }
+  | { kind: 'table'; align: ('left' | 'center' | 'right' | null)[]; header: Inline[][]; rows: Inline[][][] }
+  | { kind: 'rule' }
 
-type Span = Omit<Inline, 'spoken'>
+const marked = new Marked({ gfm: true }, { extensions: [inlineMath, displayMath], tokenizer: literalStars })
 
-const spanPattern = /`([^`]+)`|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|\[([^\]]+)\]\((\S+?)\)/g
+const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' }
 
-function spans(line: string): Span[] {
-  const found: Span[] = []
-  let at = 0
-  for (const match of line.matchAll(spanPattern)) {
-    if (match.index > at) found.push({ text: line.slice(at, match.index), style: 'plain' })
-    const [whole, code, strong, underlined, em, label, address] = match
-    if (code !== undefined) found.push({ text: code, style: 'code' })
-    else if (strong !== undefined || underlined !== undefined) found.push({ text: strong ?? underlined ?? '', style: 'strong' })
-    else if (em !== undefined) found.push({ text: em, style: 'em' })
-    // A link would navigate this window away from AURA, so its address is shown instead.
-    else found.push({ text: label === address ? (address ?? '') : `${label} (${address})`, style: 'plain' })
-    at = match.index + whole.length
+/** Character references, which `marked` leaves to the browser. */
+const decoded = (text: string) =>
+  text.replace(/&(?:#(\d{1,7})|#[xX]([\da-fA-F]{1,6})|(amp|lt|gt|quot|apos|nbsp));/g, (whole, decimal, hex, name) => {
+    if (name !== undefined) return named[name as string] ?? whole
+    const code = decimal === undefined ? parseInt(hex as string, 16) : parseInt(decimal as string, 10)
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole
+  })
+
+const text = (value: string): Inline => ({ kind: 'text', text: value, spoken: false })
+
+/** Only these are links; any other address is shown as text. */
+const isSafe = (address: string) => /^(https?:|mailto:)/i.test(address)
+
+function inline(token: MarkedToken | Tokens.Generic): Inline[] {
+  switch (token.type) {
+    case 'strong':
+    case 'em':
+    case 'del':
+      return [{ kind: token.type, parts: inlines(token.tokens) }]
+    case 'codespan':
+      return [{ kind: 'code', text: (token as Tokens.Codespan).text, spoken: false }]
+    case 'math':
+      return [{ kind: 'math', text: (token as Tokens.Generic).text as string, spoken: false }]
+    case 'br':
+      return [{ kind: 'break' }]
+    case 'checkbox':
+      return []
+    case 'link': {
+      const { href, tokens } = token as Tokens.Link
+      const parts = inlines(tokens)
+      return isSafe(href) ? [{ kind: 'link', address: href, parts }] : [...parts, text(` (${href})`)]
+    }
+    // A picture would be loaded from the network: its description and address are shown instead.
+    case 'image': {
+      const { href, text: label } = token as Tokens.Image
+      const parts = [text(label === '' ? href : label)]
+      return isSafe(href) ? [{ kind: 'link', address: href, parts }] : parts
+    }
+    case 'escape':
+      return [text((token as Tokens.Escape).text)]
+    default:
+      return 'tokens' in token && token.tokens ? inlines(token.tokens) : [text(decoded(String((token as Tokens.Text).text)))]
   }
-  if (at < line.length) found.push({ text: line.slice(at), style: 'plain' })
+}
+
+/** Neighbouring texts become one, so that a sentence can be found across them. */
+function inlines(tokens: Token[] | undefined): Inline[] {
+  const found: Inline[] = []
+  for (const part of (tokens ?? []).flatMap((token) => inline(token as MarkedToken))) {
+    const last = found.at(-1)
+    if (part.kind === 'text' && last?.kind === 'text') found[found.length - 1] = text(last.text + part.text)
+    else found.push(part)
+  }
   return found
 }
 
-const plain = (spans: Span[]) => spans.map((span) => span.text).join('')
+/** Lists and quotes within each other; what is deeper is shown as it is. */
+const deepest = 12
+
+function block(token: MarkedToken | Tokens.Generic, depth: number): Block[] {
+  if (depth > deepest) return [{ kind: 'line', inlines: [text(token.raw)] }]
+  switch (token.type) {
+    case 'space':
+    case 'def':
+      return []
+    case 'heading':
+      return [{ kind: 'heading', inlines: inlines(token.tokens) }]
+    case 'code': {
+      const { lang, text } = token as Tokens.Code
+      return [{ kind: 'code', language: lang?.trim().split(/\s+/)[0] ?? '', text }]
+    }
+    case 'displayMath':
+      return [{ kind: 'math', text: (token as Tokens.Generic).text as string }]
+    case 'list': {
+      const { ordered, start, items } = token as Tokens.List
+      const shown = items.map((item) => ({
+        checked: item.task ? (item.checked ?? false) : null,
+        blocks: blocksOf(item.tokens, depth + 1),
+      }))
+      return [{ kind: 'list', ordered, start: start === '' ? 1 : start, items: shown }]
+    }
+    case 'blockquote':
+      return [{ kind: 'quote', blocks: blocksOf(token.tokens ?? [], depth + 1) }]
+    case 'table': {
+      const { align, header, rows } = token as Tokens.Table
+      const cells = (row: Tokens.TableCell[]) => row.map((cell) => inlines(cell.tokens))
+      return [{ kind: 'table', align, header: cells(header), rows: rows.map(cells) }]
+    }
+    case 'hr':
+      return [{ kind: 'rule' }]
+    case 'html':
+      return [{ kind: 'paragraph', inlines: [text((token as Tokens.HTML).text.trim())] }]
+    case 'text':
+      return [{ kind: 'line', inlines: inlines(token.tokens ?? [token]) }]
+    default:
+      return [{ kind: 'paragraph', inlines: inlines('tokens' in token ? (token.tokens ?? [token]) : [token]) }]
+  }
+}
+
+const blocksOf = (tokens: Token[], depth = 0): Block[] => tokens.flatMap((token) => block(token as MarkedToken, depth))
+
+function lex(source: string): Token[] {
+  try {
+    return marked.lexer(source)
+  } catch {
+    // Nested deeper than the parser can follow: shown as it is.
+    return [{ type: 'paragraph', raw: source, text: source, tokens: [{ type: 'text', raw: source, text: source }] }]
+  }
+}
+
+const lines = (answer: string) => answer.replace(/\r\n?/g, '\n')
+
+/** Parses a whole answer. */
+export const prose = (answer: string): Block[] => blocksOf(lex(lines(answer)))
+
+/**
+ * Parses an answer that grows. Blocks that can no longer change are kept, so that each new piece costs the end of the answer only, and
+ * what is shown of the rest stays as it is.
+ */
+export class GrowingProse {
+  #kept: Block[] = []
+  /** The text that the kept blocks came from. */
+  #before = ''
+
+  update(answer: string): Block[] {
+    const source = lines(answer)
+    if (!source.startsWith(this.#before)) {
+      this.#kept = []
+      this.#before = ''
+    }
+    const tokens = lex(source.slice(this.#before.length))
+    // The last block grows, and what follows may join it to the one before: "2" after a list is a paragraph until its full stop.
+    const open = tokens.flatMap((token, i) => (token.type === 'space' ? [] : [i])).at(-2) ?? 0
+    const closed = tokens.slice(0, open)
+    const rest = blocksOf(tokens.slice(open))
+    if (closed.length > 0) {
+      this.#kept = [...this.#kept, ...blocksOf(closed)]
+      this.#before += closed.map((token) => token.raw).join('')
+    }
+    return [...this.#kept, ...rest]
+  }
+}
+
+/** The text without its styles. */
+export function plain(parts: Inline[]): string {
+  return parts.map((part) => (part.kind === 'break' ? '\n' : 'parts' in part ? plain(part.parts) : part.text)).join('')
+}
 
 /** The range of a sentence in the text, ignoring differences in white space. */
-function find(text: string, sentence: string | null): [number, number] | null {
-  const words = (sentence ?? '').trim().split(/\s+/).filter(Boolean)
-  if (words.length === 0) return null
+function find(text: string, words: string[]): [number, number] | null {
   const pattern = new RegExp(words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('\\s+'))
   const match = pattern.exec(text)
   return match ? [match.index, match.index + match[0].length] : null
 }
 
-/** Splits the spans at the edges of the sentence being spoken. */
-function mark(line: Span[], sentence: string | null): Inline[] {
-  const range = find(plain(line), sentence)
-  if (range === null) return line.map((span) => ({ ...span, spoken: false }))
-  const [from, to] = range
-  let start = 0
-  return line.flatMap((span) => {
-    const begin = start
-    start += span.text.length
+/** Splits the texts at the edges of the sentence. */
+function split(parts: Inline[], from: number, to: number): Inline[] {
+  let at = 0
+  return parts.flatMap((part): Inline[] => {
+    const start = at
+    at += part.kind === 'break' ? 1 : 'parts' in part ? plain(part.parts).length : part.text.length
+    if (part.kind === 'break' || at <= from || start >= to) return [part]
+    if ('parts' in part) return [{ ...part, parts: split(part.parts, from - start, to - start) }]
     const cut = (a: number, b: number, spoken: boolean): Inline[] => {
-      const text = span.text.slice(Math.max(a - begin, 0), Math.max(b - begin, 0))
-      return text === '' ? [] : [{ text, style: span.style, spoken }]
+      const text = part.text.slice(Math.max(a - start, 0), Math.max(b - start, 0))
+      return text === '' ? [] : [{ ...part, text, spoken }]
     }
     return [
-      ...cut(begin, Math.min(from, start), false),
-      ...cut(Math.max(from, begin), Math.min(to, start), true),
-      ...cut(Math.max(to, begin), start, false),
+      ...cut(start, Math.min(from, at), false),
+      ...cut(Math.max(from, start), Math.min(to, at), true),
+      ...cut(to, at, false),
     ]
   })
 }
 
-/** Parses an answer into blocks and marks the sentence being spoken. */
-export function prose(answer: string, sentence: string | null): Block[] {
-  const blocks: Block[] = []
-  let paragraph: string[] = []
-  const inlines = (line: string) => mark(spans(line), sentence)
-  const flush = () => {
-    if (paragraph.length > 0) blocks.push({ kind: 'paragraph', inlines: inlines(paragraph.join(' ')) })
-    paragraph = []
+/** Marks the sentence being spoken. What does not contain it is returned as it is. */
+export function mark(blocks: Block[], sentence: string | null): Block[] {
+  const words = (sentence ?? '').trim().split(/\s+/).filter(Boolean)
+  if (words.length === 0) return blocks
+  const inLine = (parts: Inline[]): Inline[] => {
+    const range = find(plain(parts), words)
+    return range ? split(parts, ...range) : parts
   }
-  const lines = answer.split('\n')
-  for (let i = 0; i < lines.length; i++) {
-    const line = lines[i] ?? ''
-    const item = /^\s*(?:[-*•]|(\d+)[.)])\s+(.*)$/.exec(line)
-    const heading = /^#{1,6}\s+(.*)$/.exec(line)
-    if (line.startsWith('```')) {
-      flush()
-      const end = lines.indexOf('```', i + 1)
-      // While the answer streams, the fence may still be open.
-      const last = end === -1 ? lines.length : end
-      blocks.push({ kind: 'code', text: lines.slice(i + 1, last).join('\n') })
-      i = last
-    } else if (item) {
-      flush()
-      const ordered = item[1] !== undefined
-      const before = blocks.at(-1)
-      const entry = inlines(item[2] ?? '')
-      if (before?.kind === 'list' && before.ordered === ordered) before.items.push(entry)
-      else blocks.push({ kind: 'list', ordered, items: [entry] })
-    } else if (heading) {
-      flush()
-      blocks.push({ kind: 'heading', inlines: inlines(heading[1] ?? '') })
-    } else if (line.trim() === '') flush()
-    else paragraph.push(line.trim())
+  const each = <T>(list: T[], change: (one: T) => T): T[] => {
+    const changed = list.map(change)
+    return changed.some((one, i) => one !== list[i]) ? changed : list
   }
-  flush()
-  return blocks
+  const inBlock = (block: Block): Block => {
+    switch (block.kind) {
+      case 'paragraph':
+      case 'line':
+      case 'heading': {
+        const marked = inLine(block.inlines)
+        return marked === block.inlines ? block : { ...block, inlines: marked }
+      }
+      case 'quote': {
+        const marked = each(block.blocks, inBlock)
+        return marked === block.blocks ? block : { ...block, blocks: marked }
+      }
+      case 'list': {
+        const items = each(block.items, (item) => {
+          const marked = each(item.blocks, inBlock)
+          return marked === item.blocks ? item : { ...item, blocks: marked }
+        })
+        return items === block.items ? block : { ...block, items }
+      }
+      case 'table': {
+        const [header, rows] = [each(block.header, inLine), each(block.rows, (row) => each(row, inLine))]
+        return header === block.header && rows === block.rows ? block : { ...block, header, rows }
+      }
+      default:
+        return block
+    }
+  }
+  return each(blocks, inBlock)
+}
+
+function plainBlock(block: Block): string {
+  switch (block.kind) {
+    case 'code':
+    case 'math':
+      return block.text
+    case 'rule':
+      return ''
+    case 'quote':
+      return block.blocks.map(plainBlock).join(' ')
+    case 'list':
+      return block.items.map((item) => item.blocks.map(plainBlock).join(' ')).join(' ')
+    case 'table':
+      return [block.header, ...block.rows].map((row) => row.map(plain).join(', ')).join('; ')
+    default:
+      return plain(block.inlines)
+  }
 }
 
 /** The answer without Markdown, on one line. */
-export const plainText = (answer: string) =>
-  prose(answer, null)
-    .map((block) => {
-      if (block.kind === 'code') return block.text
-      const lines = block.kind === 'list' ? block.items : [block.inlines]
-      return lines.map((line) => line.map((part) => part.text).join('')).join(' ')
-    })
-    .join(' ')
+export const plainText = (answer: string) => prose(answer).map(plainBlock).join(' ').replace(/\s+/g, ' ').trim()

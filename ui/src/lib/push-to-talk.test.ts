@@ -26,17 +26,37 @@ describe('Space', () => {
     expect(said(backend)).toEqual(['press', 'release'])
   })
 
-  it('talks from every panel and on the talk button itself', async () => {
-    const { backend } = await open('settings')
-    await fireEvent.keyDown(document.body, space)
-    await fireEvent.keyUp(document.body, space)
-    location.hash = 'talk'
-    window.dispatchEvent(new HashChangeEvent('hashchange'))
-    await settle()
+  it.each(['providers', 'health', 'history', 'settings'])(
+    'talks in the conversation only: not in %s, where it scrolls',
+    async (panel) => {
+      const { backend, view } = await open(panel)
+      for (const target of [document.body, view.container.querySelector('section.panel') ?? document.body]) {
+        expect(await fireEvent.keyDown(target, space)).toBe(true)
+        await fireEvent.keyUp(target, space)
+      }
+      expect(said(backend)).toEqual([])
+    },
+  )
+
+  it('scrolls a conversation that is longer than the window, and talks when it is not', async () => {
+    const { backend } = await open('talk')
+    const log = screen.getByRole('log')
+    log.style.overflowY = 'auto'
+    Object.defineProperty(log, 'clientHeight', { value: 400, configurable: true })
+    Object.defineProperty(log, 'scrollHeight', { value: 4000, configurable: true })
+    expect(await fireEvent.keyDown(log, space)).toBe(true)
+    expect(said(backend)).toEqual([])
+    Object.defineProperty(log, 'scrollHeight', { value: 400 })
+    expect(await fireEvent.keyDown(log, space)).toBe(false)
+    expect(said(backend)).toEqual(['press'])
+  })
+
+  it('talks on the talk button itself', async () => {
+    const { backend } = await open('talk')
     const unhandled = await fireEvent.keyDown(talkButton(), space)
     expect(unhandled).toBe(false)
     await fireEvent.keyUp(talkButton(), space)
-    expect(said(backend)).toEqual(['press', 'release', 'press', 'release'])
+    expect(said(backend)).toEqual(['press', 'release'])
   })
 
   it('keeps its meaning in a text field and on other controls', async () => {

@@ -11,10 +11,22 @@ export interface TurnControl {
   /** Whether a recording is in progress, whatever started it. */
   listening(): boolean
   mode(): TalkKeyMode
+  /** Whether Space talks now: only where the conversation is shown, and not while a dialog is open. */
+  spaceTalks(): boolean
+  /** The key or pointer went down, or came up while the recording goes on. */
+  holds(down: boolean): void
 }
 
 /** Controls that use Space or Enter themselves. */
 const controls = 'input, textarea, select, button, a[href], summary, [contenteditable="true"], [role="button"], [role="radio"]'
+
+/** Whether Space scrolls at the focused element: it, or a region around it, has more content than fits. */
+function scrolls(target: Element): boolean {
+  for (let at: Element | null = target; at && at !== document.body; at = at.parentElement) {
+    if (at.scrollHeight > at.clientHeight && /auto|scroll/.test(getComputedStyle(at).overflowY)) return true
+  }
+  return false
+}
 
 export class PushToTalk {
   /** The input that is held down; only its own end releases. */
@@ -66,6 +78,7 @@ export class PushToTalk {
       return
     }
     this.#latched = false
+    this.turn.holds(false)
     this.turn.press()
     // A tap is a press and a release. In the hold modes the release waits for the next toggle,
     // unless something else started the recording: then this tap ends it.
@@ -87,7 +100,7 @@ export class PushToTalk {
       event.preventDefault()
       return
     }
-    if (!this.#ours(event.target) || event.repeat || this.#held !== null) return
+    if (!this.turn.spaceTalks() || !this.#ours(event.target) || event.repeat || this.#held !== null) return
     event.preventDefault()
     this.#begin('space')
   }
@@ -106,19 +119,22 @@ export class PushToTalk {
 
   #ours(target: EventTarget | null): boolean {
     if (!(target instanceof Element)) return true
-    return target.closest('[data-talk]') !== null || target.closest(controls) === null
+    if (target.closest('[data-talk]') !== null) return true
+    return target.closest(controls) === null && !scrolls(target)
   }
 
   #begin(how: 'pointer' | 'space'): void {
     this.#held = how
     // A press that ends a latched recording clears the latch.
     this.#latched = false
+    this.turn.holds(true)
     this.turn.press()
   }
 
   #end(how: 'pointer' | 'space'): void {
     if (this.#held !== how) return
     this.#held = null
+    this.turn.holds(false)
     this.turn.release()
   }
 }

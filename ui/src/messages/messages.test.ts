@@ -72,6 +72,10 @@ it('every message is used', () => {
     'history',
     'screen',
     'settings',
+    'find',
+    'keyboard',
+    'palette',
+    'picker',
   ] as const
   const names = groups.flatMap((group) => Object.keys(en[group]).map((key) => `${group}.${key}`))
   // The rail looks up its panels by name.
@@ -128,6 +132,6 @@ describe('the language', () => {
     const appearance = { ...settings.appearance, language: 'en' as const }
     backend.emit({ type: 'changed', snapshot: { ...backend.snapshot, settings: { ...settings, appearance } } })
     await settle()
-    expect(screen.getByRole('status').textContent).toBe('Thinking')
+    expect(screen.getByRole('status').textContent).toBe('Thinking · Groq')
   })
 })

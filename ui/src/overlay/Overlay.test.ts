@@ -32,7 +32,7 @@ describe('the overlay', () => {
     await settle()
     expect(screen.getByRole('status').textContent).toBe('Listening')
     expect(view.container.textContent).toContain('3.1 s')
-    expect(view.container.textContent).toContain('Release to send')
+    expect(view.container.textContent).toContain('Release, or tap again, to send')
     expect(view.container.textContent).toContain('Esc to cancel')
     expect(view.container.querySelector<HTMLElement>('.wave i:last-child')?.style.height).toBe('100%')
     await accessible()
@@ -56,6 +56,57 @@ describe('the overlay', () => {
     vi.advanceTimersByTime(9000)
     await settle()
     expect(view.container.querySelector('.card')).toBeNull()
+  })
+
+  it('shows the written answer when answers are not spoken, and keeps it at the end', async () => {
+    const { backend, view } = await overlay()
+    const card = () => view.container.querySelector('.card')?.textContent ?? ''
+    backend.emit(
+      { type: 'stage', turn: 'a', stage: 'thinking' },
+      { type: 'transcript', turn: 'a', text: 'How do I find a free port?' },
+      { type: 'text', turn: 'a', delta: 'Run `ss -ltn` and **pick** ' },
+      { type: 'text', turn: 'a', delta: 'one of 2*3*4.' },
+    )
+    await settle()
+    expect(card()).toContain('Run ss -ltn and pick one of 2*3*4.')
+    const answer = 'Run `ss -ltn` and **pick** one of 2*3*4.'
+    backend.emit({ type: 'done', record: sampleTurn('a', { answer, spoken: '' }) }, { type: 'stage', turn: 'a', stage: 'idle' })
+    await settle()
+    expect(card()).toContain('Done')
+    expect(card()).toContain('Run ss -ltn and pick one of 2*3*4.')
+    expect(card()).not.toContain('How do I find')
+  })
+
+  it('shows the end of a long answer', async () => {
+    const { backend, view } = await overlay()
+    const long = Array.from({ length: 400 }, (_, i) => `word${i}`).join(' ')
+    backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' }, { type: 'text', turn: 'a', delta: long })
+    await settle()
+    const text = view.container.querySelector('p')?.textContent ?? ''
+    expect(text).toMatch(/^… word\d+ .* word399$/)
+    expect(text.length).toBeLessThan(160)
+  })
+
+  it('says who thinks, and who after a failure', async () => {
+    const { backend } = await overlay()
+    backend.emit({ type: 'changed', snapshot: readySnapshot() }, { type: 'stage', turn: 'a', stage: 'thinking' })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Thinking · Groq')
+    const failed = sampleTurn('a').stages[2]?.attempts[0]
+    if (failed) backend.emit({ type: 'attempt', turn: 'a', attempt: { ...failed, service: 'llm' } })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Thinking · Gemini')
+  })
+
+  it('follows the theme of the settings', async () => {
+    const { backend } = await overlay()
+    for (const theme of ['dark', 'light'] as const) {
+      const snapshot = readySnapshot()
+      snapshot.settings.appearance.theme = theme
+      backend.emit({ type: 'changed', snapshot })
+      await settle()
+      expect(document.documentElement.dataset.theme).toBe(theme)
+    }
   })
 
   it('shows the error and that the question can be retried', async () => {
@@ -100,6 +151,6 @@ describe('the overlay', () => {
       { type: 'stage', turn: 'b', stage: 'listening' } as const,
       { type: 'stage', turn: 'a', stage: 'idle' } as const,
     ].reduce(reduceOverlay, idleOverlay)
-    expect(state).toMatchObject({ turn: 'b', stage: 'listening', mode: 'toggle' })
+    expect(state).toMatchObject({ turn: 'b', stage: 'listening', snapshot: { settings: { listening: { mode: 'toggle' } } } })
   })
 })

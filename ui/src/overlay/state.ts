@@ -1,6 +1,7 @@
 /** The overlay's state, reduced from events alone: the overlay calls no operation. Pure. */
 import type { AuraEvent } from '../backend/types'
-import type { TalkKeyMode } from '../generated/TalkKeyMode'
+import type { Attempt } from '../generated/Attempt'
+import type { Snapshot } from '../generated/Snapshot'
 import type { Stage } from '../generated/Stage'
 import type { TurnRecord } from '../generated/TurnRecord'
 
@@ -16,12 +17,20 @@ export interface OverlayState {
   recording: boolean
   levels: number[]
   elapsedMs: number
-  /** The question, then the sentence being spoken. */
-  line: string
+  /** The question, once it is known. */
+  question: string
+  /** The answer as far as it is written. */
+  answer: string
+  /** The sentence being spoken. */
+  sentence: string
+  /** Why the turn failed. */
+  problem: string
   seen: boolean
   /** How the last turn ended, shown from then until the window hides; null otherwise. */
   outcome: Outcome | null
-  mode: TalkKeyMode
+  attempts: Attempt[]
+  /** Settings, and who answers. */
+  snapshot: Snapshot | null
 }
 
 export const idleOverlay: OverlayState = {
@@ -30,18 +39,24 @@ export const idleOverlay: OverlayState = {
   recording: false,
   levels: Array<number>(bars).fill(0),
   elapsedMs: 0,
-  line: '',
+  question: '',
+  answer: '',
+  sentence: '',
+  problem: '',
   seen: false,
   outcome: null,
-  mode: 'auto',
+  attempts: [],
+  snapshot: null,
 }
 
 /** The state after a turn has ended: its outcome stays visible until the window hides. */
 function over(state: OverlayState, record: TurnRecord): OverlayState {
   const stopped = record.interrupted || record.error?.code === 'cancelled'
   const outcome = stopped ? 'stopped' : record.error ? 'failed' : 'done'
-  const line = stopped ? '' : (record.error?.message ?? state.line)
-  return { ...idleOverlay, mode: state.mode, outcome, line }
+  const over = { ...idleOverlay, snapshot: state.snapshot, outcome } as const
+  if (outcome === 'failed') return { ...over, problem: record.error?.message ?? '' }
+  // The last sentence, or an answer that was not spoken, stays to be read.
+  return outcome === 'done' ? { ...over, question: state.question, answer: record.answer, sentence: state.sentence } : over
 }
 
 export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlayState {
@@ -49,10 +64,12 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
     case 'stage': {
       if (event.stage === 'idle') {
         const ends = state.stage !== 'idle' && (state.turn === null || state.turn === event.turn)
-        return ends ? { ...idleOverlay, mode: state.mode, line: state.line } : state
+        return ends ? { ...state, stage: 'idle', turn: null, recording: false, seen: false } : state
       }
       const same = state.turn === event.turn
-      return same ? { ...state, stage: event.stage } : { ...idleOverlay, mode: state.mode, turn: event.turn, stage: event.stage }
+      return same
+        ? { ...state, stage: event.stage }
+        : { ...idleOverlay, snapshot: state.snapshot, turn: event.turn, stage: event.stage }
     }
     case 'recording':
       return state.turn === event.turn ? { ...state, recording: true } : state
@@ -61,24 +78,49 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
         ? { ...state, recording: true, elapsedMs: event.elapsed_ms, levels: [...state.levels.slice(1), event.level] }
         : state
     case 'transcript':
-      return state.turn === event.turn ? { ...state, line: event.text } : state
+      return state.turn === event.turn ? { ...state, question: event.text } : state
     case 'seen':
       return state.turn === event.turn ? { ...state, seen: true } : state
     case 'speaking':
-      return state.turn === event.turn ? { ...state, line: event.sentence } : state
+      return state.turn === event.turn ? { ...state, sentence: event.sentence } : state
     case 'done':
       return state.turn === null || state.turn === event.record.id ? over(state, event.record) : state
     case 'changed':
       // Sent when the window opens: the outcome of the previous turn no longer applies.
       return {
         ...(state.stage === 'idle' && event.snapshot.stage !== 'idle' ? idleOverlay : state),
-        mode: event.snapshot.settings.listening.mode,
+        snapshot: event.snapshot,
       }
-    // The single line shows the spoken sentence, not the text; attempts and notices belong to the main window.
     case 'text':
+      return state.turn === event.turn ? { ...state, answer: state.answer + event.delta } : state
     case 'attempt':
+      return state.turn === event.turn ? { ...state, attempts: [...state.attempts, event.attempt] } : state
+    // Notices belong to the main window.
     case 'notice':
     case 'availability':
       return state
   }
 }
+
+/** Letters that three lines hold. */
+const most = 150
+
+/** The text without the commonest marks of Markdown. The overlay is small: the whole answer is in the main window. */
+const unmarked = (text: string) =>
+  text
+    .replace(/^```.*$/gm, '')
+    .replace(/^\s*(?:#{1,6}|>|[-*+]|\|)\s+/gm, '')
+    .replace(/\*\*([^*\n]+)\*\*|`([^`\n]+)`|\[([^\]\n]+)\]\([^)\s]+\)/g, (_, strong, code, label) => strong ?? code ?? label)
+    .replace(/\s+/g, ' ')
+    .trim()
+
+/** The end of a text, from the beginning of a word. */
+function endOf(text: string): string {
+  if (text.length <= most) return text
+  const end = text.slice(-most)
+  return `… ${end.slice(end.indexOf(' ') + 1)}`
+}
+
+/** What the overlay shows to read: the error, else the sentence being spoken, the answer being written, or the question. */
+export const textOf = (state: OverlayState): string =>
+  state.problem || state.sentence || endOf(unmarked(state.answer.slice(-2 * most))) || state.question

@@ -1,5 +1,5 @@
 import { fireEvent, screen, within } from '@testing-library/svelte'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { failing } from '../backend/fake'
 import { freshSnapshot, readySnapshot, sampleTurn } from '../backend/samples'
 import { setPreferences } from '../lib/preferences.svelte'
@@ -13,7 +13,10 @@ describe('the conversation', () => {
     expect(screen.getByRole('heading', { name: 'Hold a shortcut, and talk' })).toBeTruthy()
     expect(screen.getAllByText('Shift').length).toBeGreaterThan(0)
     await fireEvent.click(screen.getByRole('button', { name: 'Summarise what I am looking at.' }))
-    expect(screen.getByRole<HTMLTextAreaElement>('textbox').value).toBe('Summarise what I am looking at.')
+    const field = screen.getByRole<HTMLTextAreaElement>('textbox')
+    expect(field.value).toBe('Summarise what I am looking at.')
+    // Ready to be sent with Enter.
+    expect(document.activeElement).toBe(field)
     await accessible()
   })
 
@@ -206,6 +209,43 @@ describe('a turn', () => {
     await settle()
     expect(status('Forty-two.')).toBe(true)
   })
+
+  it('without speech is read out without its marks, paragraph by paragraph', async () => {
+    const snapshot = readySnapshot()
+    snapshot.settings.speaking.muted = true
+    const { backend, view } = await open('talk', { snapshot })
+    const live = () => view.container.querySelector('[aria-live="polite"]')?.textContent
+    backend.emit(
+      { type: 'stage', turn: 'a', stage: 'thinking' },
+      { type: 'text', turn: 'a', delta: 'Run `ss`, **now**.\n\n- on' },
+    )
+    await settle()
+    expect(live()).toBe('Run ss, now.')
+    backend.emit({ type: 'text', turn: 'a', delta: 'e\n- two' })
+    const answer = 'Run `ss`, **now**.\n\n- one\n- two'
+    backend.emit({ type: 'done', record: sampleTurn('a', { answer, spoken: '' }) })
+    await settle()
+    expect(live()).toBe('Run ss, now.')
+    expect(status('one two')).toBe(true)
+  })
+
+  it('says who thinks, and who was asked by a retry', async () => {
+    const { backend } = await open('talk', {
+      history: [sampleTurn('a', { seen: undefined })],
+      handlers: { retry: () => new Promise(() => undefined) },
+    })
+    backend.emit({ type: 'stage', turn: 'b', stage: 'thinking' })
+    await settle()
+    expect(status('Thinking · Groq')).toBe(true)
+    backend.emit({ type: 'stage', turn: 'b', stage: 'idle' })
+    await settle()
+    await fireEvent.click(screen.getByRole('button', { name: 'Retry with…' }))
+    await settle()
+    await fireEvent.click(screen.getByRole('button', { name: 'Ask again' }))
+    backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' })
+    await settle()
+    expect(status('Thinking · Groq')).toBe(true)
+  })
 })
 
 describe('the active turn', () => {
@@ -245,6 +285,40 @@ describe('the text field', () => {
     await settle()
     expect(field.value).toBe('Why?')
     expect(screen.getByRole('alert').textContent).toContain('Add an API key first.')
+  })
+})
+
+describe('another panel', () => {
+  const go = async (panel: string) => {
+    location.hash = panel
+    window.dispatchEvent(new HashChangeEvent('hashchange'))
+    await settle()
+  }
+
+  it('changes neither the draft nor what is scrolled to', async () => {
+    await open('talk', { history: [sampleTurn('a')] })
+    await fireEvent.input(screen.getByRole('textbox'), { target: { value: 'Half a quest' } })
+    const tall = (log: HTMLElement) => {
+      Object.defineProperty(log, 'scrollHeight', { value: 4000, configurable: true })
+      Object.defineProperty(log, 'clientHeight', { value: 400, configurable: true })
+    }
+    const log = screen.getByRole('log')
+    tall(log)
+    log.scrollTop = 200
+    await fireEvent.scroll(log)
+    await go('providers')
+    await go('talk')
+    expect(screen.getByRole<HTMLTextAreaElement>('textbox').value).toBe('Half a quest')
+    expect(screen.getByRole('log').scrollTop).toBe(200)
+  })
+
+  it('leaves a conversation at its end there', async () => {
+    const height = vi.spyOn(Element.prototype, 'scrollHeight', 'get').mockReturnValue(4000)
+    await open('talk', { history: [sampleTurn('a')] })
+    await go('health')
+    await go('talk')
+    expect(screen.getByRole('log').scrollTop).toBe(4000)
+    height.mockRestore()
   })
 })
 

@@ -24,6 +24,9 @@ afterEach(() => {
 // axe uses a canvas to measure icon fonts; there are none here.
 HTMLCanvasElement.prototype.getContext = () => null
 
+// jsdom has no layout, and nothing to scroll.
+Element.prototype.scrollIntoView ??= () => undefined
+
 class Pointer extends MouseEvent {
   readonly pointerId: number
   constructor(type: string, init: PointerEventInit = {}) {

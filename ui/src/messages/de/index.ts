@@ -3,6 +3,7 @@ import type { Messages } from '../en'
 import * as common from './common'
 import { signIn } from './sign-in'
 import { onboarding } from './onboarding'
+import { find, keyboard, palette, picker } from './find'
 import { health } from './health'
 import { history } from './history'
 import { overlay } from './overlay'
@@ -14,6 +15,7 @@ import { talk, turn } from './talk'
 export const de: Messages = {
   ...common,
   stages: overlay.stages,
+  send: overlay.send,
   turn,
   talk,
   signIn,
@@ -23,4 +25,8 @@ export const de: Messages = {
   history,
   screen,
   settings,
+  find,
+  keyboard,
+  palette,
+  picker,
 }

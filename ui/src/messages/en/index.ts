@@ -2,6 +2,7 @@
 import * as common from './common'
 import { signIn } from './sign-in'
 import { onboarding } from './onboarding'
+import { find, keyboard, palette, picker } from './find'
 import { health } from './health'
 import { history } from './history'
 import { overlay } from './overlay'
@@ -13,6 +14,7 @@ import { talk, turn } from './talk'
 export const en = {
   ...common,
   stages: overlay.stages,
+  send: overlay.send,
   turn,
   talk,
   signIn,
@@ -22,6 +24,10 @@ export const en = {
   history,
   screen,
   settings,
+  find,
+  keyboard,
+  palette,
+  picker,
 }
 
 /** What a language has to say. */

@@ -1,0 +1,125 @@
+/** What the command palette offers: every panel, what can be done, and every setting. */
+import type { ScreenPolicy } from '../generated/ScreenPolicy'
+import type { Theme } from '../generated/Theme'
+import type { Aura, Changes } from './aura.svelte'
+import type { Option } from './option'
+import { labelOf } from './format'
+import { t } from './messages'
+import type { Panel } from './panels'
+
+/** What the window does for a command. */
+export interface Window {
+  go(panel: Panel): void
+  startAfresh(): void
+  write(): void
+  chooseModel(): void
+  search(): void
+  showKeys(): void
+  /** Opens the settings at the control with this label. */
+  setting(label: string): void
+}
+
+export interface Command extends Option {
+  run: () => unknown
+}
+
+/** The labels of the settings, as the panel shows them. */
+const settings = () => {
+  const s = t.settings
+  return [
+    ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.speaker, s.aloud, s.share, s.target],
+    ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, ...Object.values(s.startups)],
+    ...[s.hedge, s.blocked, s.timeouts, s.localApiOpen, s.port, s.systemCheck],
+  ]
+}
+
+export function commands(aura: Aura, panels: readonly Panel[], window: Window): Command[] {
+  const snapshot = aura.snapshot
+  if (!snapshot) return []
+  const { appearance, screen, speaking, routes } = snapshot.settings
+  /** Changes a setting and says so, with an undo. */
+  const change = (changes: Changes, label: string, back: Changes) => () =>
+    aura.setWithUndo(changes, t.palette.done(label), back).catch((thrown: unknown) => aura.notifyError(thrown))
+  const ready = snapshot.providers.filter((one) => one.problem === undefined && one.services.includes('llm'))
+  const muteLabel = speaking.muted ? t.palette.unmute : t.palette.mute
+  const overlayLabel = appearance.overlay ? t.palette.hideOverlay : t.palette.showOverlay
+  const { llm } = routes
+  const before = { provider: llm.provider ?? null, model: llm.model ?? null, voice: llm.voice ?? null }
+  const answerWith = (provider: string) => async () => {
+    try {
+      await aura.change('switch', { service: 'llm', provider })
+      const text = t.providers.inEffect(labelOf(snapshot, provider), t.services.llm.willDo)
+      aura.notify(text, () => aura.set({ routes: { llm: before } }))
+    } catch (thrown) {
+      aura.notifyError(thrown)
+    }
+  }
+  return [
+    ...panels.map((panel, i): Command => ({
+      id: `panel ${panel}`,
+      group: t.palette.panels,
+      label: t.rail[panel],
+      keys: `Ctrl+${i + 1}`,
+      run: () => window.go(panel),
+    })),
+    ...(aura.conversation.stage === 'idle'
+      ? []
+      : [{ id: 'stop', group: t.palette.talk, label: t.palette.stop, keys: 'Esc', run: () => aura.cancel() }]),
+    { id: 'new', group: t.palette.talk, label: t.palette.newConversation, keys: 'Ctrl+N', run: () => window.startAfresh() },
+    { id: 'write', group: t.palette.talk, label: t.palette.write, keys: 'Ctrl+L', run: () => window.write() },
+    { id: 'model', group: t.palette.talk, label: t.palette.model, keys: 'Ctrl+M', run: () => window.chooseModel() },
+    { id: 'find', group: t.palette.talk, label: t.palette.find, keys: 'Ctrl+F', run: () => window.search() },
+    {
+      id: 'attach',
+      group: t.palette.talk,
+      label: t.palette.attachScreen,
+      run: () => {
+        aura.attachScreen = true
+        window.write()
+      },
+    },
+    {
+      id: 'mute',
+      group: t.palette.answers,
+      label: muteLabel,
+      words: t.settings.aloud,
+      run: change({ speaking: { muted: !speaking.muted } }, muteLabel, { speaking: { muted: speaking.muted } }),
+    },
+    ...ready.map((provider): Command => ({
+      id: `answer ${provider.name}`,
+      group: t.palette.answers,
+      label: t.palette.answerWith(provider.label),
+      current: llm.provider === provider.name,
+      run: answerWith(provider.name),
+    })),
+    ...Object.entries(t.settings.shares).map(([policy, label]): Command => ({
+      id: `screen ${policy}`,
+      group: t.palette.answers,
+      label: t.palette.screen(label),
+      current: screen.share === policy,
+      run: change({ screen: { share: policy as ScreenPolicy } }, t.palette.screen(label), { screen: { share: screen.share } }),
+    })),
+    ...Object.entries(t.settings.themes).map(([theme, label]): Command => ({
+      id: `theme ${theme}`,
+      group: t.palette.look,
+      label: t.palette.theme(label),
+      current: appearance.theme === theme,
+      run: change({ appearance: { theme: theme as Theme } }, t.palette.theme(label), { appearance: { theme: appearance.theme } }),
+    })),
+    {
+      id: 'overlay',
+      group: t.palette.look,
+      label: overlayLabel,
+      run: change({ appearance: { overlay: !appearance.overlay } }, overlayLabel, {
+        appearance: { overlay: appearance.overlay },
+      }),
+    },
+    ...settings().map((label): Command => ({
+      id: `setting ${label}`,
+      group: t.palette.settings,
+      label,
+      run: () => window.setting(label),
+    })),
+    { id: 'keys', group: t.palette.help, label: t.palette.keys, keys: '?', run: () => window.showKeys() },
+  ]
+}

@@ -1,0 +1,17 @@
+/** The keys of the main window, besides those that talk. Pure. */
+
+export type WindowKey = 'palette' | 'new' | 'write' | 'model' | 'search' | 'settings' | 'help' | 1 | 2 | 3 | 4 | 5
+
+const letters: Record<string, WindowKey> = { k: 'palette', n: 'new', l: 'write', m: 'model', f: 'search', ',': 'settings' }
+
+const writes = (target: EventTarget | null) =>
+  target instanceof Element && target.closest('input, textarea, select, [contenteditable="true"]') !== null
+
+/** What a key asks of the window; null: nothing. */
+export function windowKey(event: KeyboardEvent): WindowKey | null {
+  if (event.defaultPrevented || event.isComposing || event.altKey) return null
+  if (event.key === '?' && !event.ctrlKey && !event.metaKey) return writes(event.target) ? null : 'help'
+  if (event.ctrlKey === event.metaKey || event.shiftKey) return null
+  const digit = /^(?:Digit|Numpad)([1-5])$/.exec(event.code)?.[1]
+  return digit === undefined ? (letters[event.key.toLowerCase()] ?? null) : (Number(digit) as 1 | 2 | 3 | 4 | 5)
+}
