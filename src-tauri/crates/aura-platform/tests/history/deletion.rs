@@ -132,7 +132,7 @@ async fn recordings_go_with_the_turn_or_at_the_next_start() {
 
     let deleted = history.delete(&Selection::All).await.unwrap();
     assert_eq!(deleted.files, [record.question_audio.clone().unwrap()]);
-    assert_eq!(deleted.files_left, [stuck.clone()]);
+    assert_eq!(deleted.files_left, std::slice::from_ref(&stuck));
     assert!(!record.question_audio.unwrap().exists() && foreign.exists());
     history.close().await;
     drop(history);
