@@ -1,6 +1,8 @@
 //! What AURA leaves on the disk and in its processes can be read by nobody but its user. The programs run with a umask of 000, in folders
 //! that others can enter.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! What becomes of recordings and turns with time, on real files.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
