@@ -82,6 +82,15 @@ def test_a_tool_is_called_and_its_result_is_used(client, provider):
     assert answer.content[0].text == "Notes is open."
 
 
+def test_instructions_in_the_middle_and_tools_that_run_elsewhere(client):
+    messages = [*ASK, {"role": "system", "content": "Be brief."}]
+    tools = [TOOL, {"type": "web_search_20250305", "name": "web_search"}]
+    create(client, messages=messages, tools=tools)
+    sent = received("groq", "llm")[-1]["json"]
+    assert sent["messages"][-1] == {"role": "system", "content": "Be brief."}
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["open_app"]
+
+
 def test_a_tool_call_is_streamed(client):
     call_open_app()
     with client.messages.stream(model="auto", max_tokens=200, messages=ASK, tools=[TOOL]) as stream:
@@ -123,7 +132,11 @@ def test_tokens_are_counted(client):
         ({"messages": []}, anthropic.BadRequestError, "messages"),
         ({"max_tokens": 0}, anthropic.BadRequestError, "max_tokens"),
         ({"extra_body": {"temperature": 1.5}}, anthropic.BadRequestError, "temperature"),
-        ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, anthropic.BadRequestError, "web_search"),
+        (
+            {"tools": [{"type": "web_search_20250305", "name": "web_search"}], "tool_choice": {"type": "any"}},
+            anthropic.BadRequestError,
+            "tool_choice",
+        ),
         ({"tools": [{**TOOL, "name": "not a name"}]}, anthropic.BadRequestError, "name of a tool"),
         ({"tool_choice": {"type": "tool", "name": "other"}, "tools": [TOOL]}, anthropic.BadRequestError, "tool_choice"),
         ({"messages": [{"role": "user", "content": [{"type": "document"}]}]}, anthropic.BadRequestError, "document"),

@@ -84,6 +84,21 @@ def test_a_custom_tool_takes_free_text(client):
     assert create(client, input=conversation, tools=tools).output_text == "Two files."
 
 
+def test_a_namespace_of_functions(client):
+    say(tool_calls=[{"name": "apps__open_app", "arguments": {"name": "Notes"}}])
+    tools = [{"type": "namespace", "name": "apps", "description": "Apps.", "tools": [TOOL]}, {"type": "web_search"}]
+    asked = create(client, tools=tools)
+    [call] = asked.output
+    assert (call.name, call.namespace) == ("open_app", "apps")
+    assert [tool.type for tool in asked.tools] == ["namespace"], "what runs on OpenAI's servers is left out"
+    result = {"type": "function_call_output", "call_id": call.call_id, "output": "opened"}
+    say(text="Notes is open.")
+    create(client, input=[{"role": "user", "content": "Open Notes."}, call.model_dump(), result], tools=tools)
+    sent = received("groq", "llm")[-1]["json"]
+    assert sent["messages"][-2]["tool_calls"][0]["function"]["name"] == "apps__open_app"
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["apps__open_app"]
+
+
 def test_a_call_is_streamed(client):
     say(tool_calls=[{"name": "open_app", "arguments": {"name": "Notes"}}])
     with client.responses.stream(model="auto", input="Open Notes.", tools=[TOOL]) as stream:
@@ -130,7 +145,8 @@ def test_an_interrupted_answer_is_continued(client):
         ({"temperature": 3}, "temperature"),
         ({"input": []}, "input"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input"),
-        ({"tools": [{"type": "web_search"}]}, "tools"),
+        ({"tools": [{"type": "web_search"}], "tool_choice": "required"}, "tool_choice"),
+        ({"tools": [{"type": "function", "name": "not a name"}]}, "tools"),
         ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "other"}}, "tool_choice"),
     ],
 )

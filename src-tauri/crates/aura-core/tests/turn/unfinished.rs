@@ -155,12 +155,11 @@ async fn turns_of_a_killed_process_become_failed_turns_that_can_be_retried() {
     let owner = living.running.clone().map(|Running { owner, .. }| owner).unwrap();
 
     let recordings = harness.data().join("recordings");
-    let (heard, typed, silent, unknown) = (
-        "01935000-0000-7000-8000-000000000001",
-        "01935000-0000-7000-8000-000000000002",
-        "01935000-0000-7000-8000-000000000003",
-        "01935000-0000-7000-8000-000000000004",
-    );
+    let yesterday = jiff::Timestamp::now().as_millisecond() - 86_400_000;
+    let old = uuid::Builder::from_unix_timestamp_millis(yesterday.try_into().unwrap(), &[7; 10]).into_uuid();
+    let new = || uuid::Uuid::now_v7().to_string();
+    let ids = [new(), new(), new(), old.to_string()];
+    let [heard, typed, silent, unknown] = ids.each_ref().map(String::as_str);
     let dead = "01935000-0000-7000-8000-00000000dead";
     assert_ne!(owner, dead);
     for turn in [begun(heard, dead, ""), begun(typed, dead, "What time is it?"), begun(silent, dead, "")] {
@@ -201,7 +200,7 @@ async fn turns_of_a_killed_process_become_failed_turns_that_can_be_retried() {
         );
     }
     let unknown = turns.iter().find(|turn| turn.id == unknown).unwrap();
-    assert_eq!(unknown.started_at.to_string()[..7], *"2024-11", "when it began is in its ID");
+    assert_eq!(unknown.started_at.as_millisecond(), yesterday, "when it began is in its ID");
 
     // The living process goes on, and its turn ends as it should.
     harness.release_when_heard().await;

@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 
 use super::content::{ContentBlock, MessageContent, SystemPrompt, append_message};
 use super::error::MessageError;
-use crate::shortened;
 
 /// The most tools, as in the OpenAI-compatible routes.
 const MAX_TOOLS: usize = 128;
@@ -70,14 +69,15 @@ pub(crate) enum MessageRole {
     User,
     /// The model.
     Assistant,
+    /// Instructions in the middle of a conversation.
+    System,
 }
 
 /// A tool that the model may call.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ToolParam {
-    /// Absent or `custom`. Anthropic's own tools, which run on its servers, are refused.
+    /// Absent or `custom`. Anthropic's own tools, which run on its servers, are left out.
     #[serde(rename = "type")]
-    #[schema(pattern = "^custom$")]
     kind: Option<String>,
     /// The name: 1 to 64 letters, digits, `_` or `-`.
     #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
@@ -162,10 +162,15 @@ impl MessagesBody {
         self.validate()?;
         let mut messages: Vec<Message> = Vec::new();
         for message in self.messages {
-            let role = if message.role == MessageRole::User { Role::User } else { Role::Assistant };
+            let role = match message.role {
+                MessageRole::User => Role::User,
+                MessageRole::Assistant => Role::Assistant,
+                MessageRole::System => Role::System,
+            };
             append_message(role, message.content, &mut messages)?;
         }
-        let tools: Vec<Tool> = self.tools.unwrap_or_default().into_iter().map(to_tool).collect::<Result<_, _>>()?;
+        let tools: Vec<Tool> =
+            self.tools.unwrap_or_default().into_iter().filter(is_callable).map(to_tool).collect::<Result<_, _>>()?;
         let single = self.tool_choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use);
         Ok(ChatRequest {
             system: self.system.map(SystemPrompt::into_text).unwrap_or_default(),
@@ -215,13 +220,12 @@ impl MessagesBody {
     }
 }
 
+/// Whether a tool can be called through any provider, and does not run on Anthropic's servers.
+fn is_callable(body: &ToolParam) -> bool {
+    body.kind.as_deref().is_none_or(|kind| kind == "custom")
+}
+
 fn to_tool(body: ToolParam) -> Result<Tool, MessageError> {
-    if let Some(kind) = body.kind.filter(|kind| kind != "custom") {
-        return Err(MessageError::invalid_request(format!(
-            "The tool type `{}` runs on Anthropic's servers, which AURA does not call. Leave the tool out.",
-            shortened(&kind)
-        )));
-    }
     if !crate::openai::is_tool_name(&body.name) {
         return Err(MessageError::invalid_request("The name of a tool must have 1 to 64 letters, digits, `_` or `-`."));
     }

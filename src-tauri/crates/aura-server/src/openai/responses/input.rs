@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::tools::sent_name;
 use crate::openai::error::ApiError;
 use crate::openai::request::image_of_data_url;
 use crate::shortened;
@@ -37,6 +38,8 @@ pub(crate) struct InputItem {
     call_id: Option<String>,
     /// The name of the function or tool of a call.
     name: Option<String>,
+    /// The namespace of the function of a call, if it has one.
+    namespace: Option<String>,
     /// The arguments of a function call, a JSON object as text.
     arguments: Option<String>,
     /// The input of a call of a custom tool.
@@ -119,7 +122,11 @@ impl Input {
                 "message" => messages.push(to_message(item.role, item.content)?),
                 "function_call" => {
                     let arguments = required(item.arguments, "arguments", "function_call")?;
-                    append_call(item.call_id, item.name, arguments, &mut messages)?;
+                    let name = match (item.namespace, item.name) {
+                        (Some(namespace), Some(name)) => Some(sent_name(&namespace, &name)),
+                        (_, name) => name,
+                    };
+                    append_call(item.call_id, name, arguments, &mut messages)?;
                 }
                 "custom_tool_call" => {
                     let input = required(item.input, "input", "custom_tool_call")?;

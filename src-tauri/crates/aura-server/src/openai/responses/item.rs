@@ -28,6 +28,9 @@ pub(crate) enum OutputItem {
         call_id: String,
         /// The name of the function.
         name: String,
+        /// The namespace of the function, if it has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        namespace: Option<String>,
         /// The arguments, a JSON object as text.
         arguments: String,
         /// `in_progress` or `completed`.
@@ -74,14 +77,20 @@ impl OutputItem {
     }
 
     /// A call. `is_custom`: the tool takes free text, which the model wrote as the argument `input`.
-    pub(super) fn call(id: String, status: &'static str, call: &ToolCall, is_custom: bool) -> Self {
-        let (call_id, name) = (call.id.clone(), call.name.clone());
+    pub(super) fn call(
+        id: String,
+        status: &'static str,
+        call: ToolCall,
+        namespace: Option<String>,
+        is_custom: bool,
+    ) -> Self {
+        let ToolCall { id: call_id, name, arguments, .. } = call;
         if is_custom {
-            let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
-            let input = arguments["input"].as_str().unwrap_or(&call.arguments).to_owned();
+            let parsed: Value = serde_json::from_str(&arguments).unwrap_or_default();
+            let input = parsed["input"].as_str().map_or(arguments, str::to_owned);
             return Self::CustomToolCall { id, call_id, name, input, status };
         }
-        Self::FunctionCall { id, call_id, name, arguments: call.arguments.clone(), status }
+        Self::FunctionCall { id, call_id, name, namespace, arguments, status }
     }
 
     pub(super) fn id(&self) -> &str {

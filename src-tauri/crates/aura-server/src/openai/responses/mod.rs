@@ -5,6 +5,7 @@ mod item;
 mod request;
 mod response;
 mod stream;
+mod tools;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use axum::response::{IntoResponse, Response};
 use self::request::ResponsesBody;
 use self::response::{ResponseBody, Template};
 use self::stream::ResponseWriter;
+use self::tools::Tools;
 use super::error::{ApiError, ApiErrorBody};
 use super::request_trace::{RequestTrace, route_name};
 use super::{json, model_name, provenance_headers};
@@ -40,8 +42,9 @@ pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Res
     let streamed = body.stream == Some(true);
     let plan = model_name::plan(&api.assistant, body.service(), &body.model, body.fallback.unwrap_or(false), None)?;
     let convert = || {
-        let template = Template::new(&body);
-        body.into_request().map(|question| (template, question))
+        let tools = Tools::new(body.tools.as_deref().unwrap_or_default())?;
+        let template = Template::new(&body, tools.clone());
+        body.into_request(&tools).map(|question| (template, question))
     };
     let (mut template, question) = if length > body::INLINE_LIMIT {
         tokio::task::spawn_blocking(convert).await.map_err(Error::internal)?

@@ -1,17 +1,14 @@
 //! The request body of a response: the fields, their validation, and their conversion for the router.
 
-use aura_providers::{ChatRequest, ReasoningEffort, ResponseFormat, Sampling, Service, Tool, ToolChoice};
+use aura_providers::{ChatRequest, ReasoningEffort, ResponseFormat, Sampling, Service, ToolChoice};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::input::Input;
+use super::tools::{ToolItem, Tools};
 use crate::openai::error::ApiError;
-use crate::openai::request::is_tool_name;
-use crate::shortened;
 
-/// The most tools, as in chat completions.
-const MAX_TOOLS: usize = 128;
 /// The most that a number of tokens may be: far more than any model has.
 const MAX_COUNT: u32 = 10_000_000;
 
@@ -36,7 +33,7 @@ pub(crate) struct ResponsesBody {
     /// The probability mass for nucleus sampling.
     #[schema(minimum = 0, maximum = 1)]
     pub(super) top_p: Option<f64>,
-    /// The tools that the model may call.
+    /// The tools that the model may call, at most 128.
     #[schema(max_items = 128)]
     pub(super) tools: Option<Vec<ToolItem>>,
     /// Whether and which tools the model calls.
@@ -56,24 +53,6 @@ pub(crate) struct ResponsesBody {
     pub(super) metadata: Option<Map<String, Value>>,
     /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     pub(super) fallback: Option<bool>,
-}
-
-/// A tool that the model may call.
-#[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
-pub(crate) struct ToolItem {
-    /// `function`, or `custom` for a tool whose input is free text. OpenAI's own tools, which run on its servers, are refused.
-    #[serde(rename = "type")]
-    #[schema(pattern = "^(function|custom)$")]
-    pub(super) kind: String,
-    /// The name: 1 to 64 letters, digits, `_` or `-`.
-    #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
-    pub(super) name: Option<String>,
-    /// What it is for.
-    description: Option<String>,
-    /// The JSON schema of the arguments of a function.
-    parameters: Option<Map<String, Value>>,
-    /// Whether the arguments must follow the schema exactly.
-    strict: Option<bool>,
 }
 
 /// Whether and which tools the model calls.
@@ -167,13 +146,13 @@ impl ResponsesBody {
     ///
     /// # Errors
     /// Status 400 when a field is not valid, or is not supported and would change the answer.
-    pub(super) fn into_request(self) -> Result<ChatRequest, ApiError> {
+    pub(super) fn into_request(self, tools: &Tools) -> Result<ChatRequest, ApiError> {
         self.validate()?;
         let messages = self.input.into_messages()?;
         if messages.is_empty() {
             return Err(ApiError::invalid_request("`input` is empty. Send at least one message.", Some("input")));
         }
-        let tools: Vec<Tool> = self.tools.unwrap_or_default().into_iter().map(to_tool).collect::<Result<_, _>>()?;
+        let tools = tools.for_provider();
         let tool_choice = match self.tool_choice {
             None | Some(ToolChoiceItem::Mode(ChoiceMode::Auto)) => ToolChoice::Auto,
             Some(ToolChoiceItem::Mode(ChoiceMode::None)) => ToolChoice::Never,
@@ -226,34 +205,8 @@ impl ResponsesBody {
         if self.top_p.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
             return invalid("`top_p` must be from 0 to 1.", "top_p");
         }
-        if self.tools.as_ref().is_some_and(|tools| tools.len() > MAX_TOOLS) {
-            return invalid("`tools` may have at most 128 tools.", "tools");
-        }
         Ok(())
     }
-}
-
-fn to_tool(item: ToolItem) -> Result<Tool, ApiError> {
-    let invalid = |message: &str| ApiError::invalid_request(message, Some("tools"));
-    let is_custom = item.kind == "custom";
-    if !is_custom && item.kind != "function" {
-        return Err(invalid(&format!(
-            "The tool type `{}` runs on OpenAI's servers, which AURA does not call. Leave the tool out.",
-            shortened(&item.kind)
-        )));
-    }
-    let name = item.name.filter(|name| is_tool_name(name));
-    let name = name.ok_or_else(|| invalid("The name of a tool must have 1 to 64 letters, digits, `_` or `-`."))?;
-    let mut tool = Tool::new(name);
-    tool.description = item.description;
-    tool.strict = item.strict;
-    tool.parameters = if is_custom { Some(free_text()) } else { item.parameters.map(Value::Object) };
-    Ok(tool)
-}
-
-/// The schema that stands for the free text of a custom tool, because providers call functions only.
-fn free_text() -> Value {
-    json!({"type": "object", "properties": {"input": {"type": "string"}}, "required": ["input"]})
 }
 
 fn to_effort(effort: Effort) -> ReasoningEffort {

@@ -1,7 +1,5 @@
 //! The response body, in the format of OpenAI's Responses API.
 
-use std::collections::BTreeSet;
-
 use aura_router::ChatResponse;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -9,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::item::OutputItem;
 use super::request::{Reasoning, ResponsesBody, TextFormat, ToolChoiceItem};
+use super::tools::Tools;
 use crate::openai::error::ApiErrorFields;
 use crate::openai::request_trace::Provenance;
 
@@ -125,8 +124,7 @@ pub(crate) struct Template {
     format: Value,
     reasoning: Option<Reasoning>,
     tool_choice: Value,
-    tools: Vec<Value>,
-    custom_tools: BTreeSet<String>,
+    tools: Tools,
     metadata: Map<String, Value>,
 }
 
@@ -135,9 +133,7 @@ fn new_id(prefix: &str) -> String {
 }
 
 impl Template {
-    pub(super) fn new(body: &ResponsesBody) -> Self {
-        let tools = body.tools.as_deref().unwrap_or_default();
-        let custom = tools.iter().filter(|tool| tool.kind == "custom");
+    pub(super) fn new(body: &ResponsesBody, tools: Tools) -> Self {
         let format = match body.text.as_ref().and_then(|text| text.format.as_ref()) {
             None | Some(TextFormat::Text) => json!({"type": "text"}),
             Some(TextFormat::JsonObject) => json!({"type": "json_object"}),
@@ -162,8 +158,7 @@ impl Template {
                 Some(ToolChoiceItem::Mode(mode)) => json!(mode),
                 Some(ToolChoiceItem::Named { name }) => json!({"type": "function", "name": name}),
             },
-            tools: tools.iter().map(|tool| json!(tool)).collect(),
-            custom_tools: custom.filter_map(|tool| tool.name.clone()).collect(),
+            tools,
             metadata: body.metadata.clone().unwrap_or_default(),
         }
     }
@@ -174,11 +169,7 @@ impl Template {
 
     /// The calls of an answer, as items of the output.
     pub(super) fn calls(&self, response: &ChatResponse) -> Vec<OutputItem> {
-        let item = |call: &aura_providers::ToolCall| {
-            let is_custom = self.custom_tools.contains(&call.name);
-            OutputItem::call(new_id(if is_custom { "ctc" } else { "fc" }), "completed", call, is_custom)
-        };
-        response.tool_calls.iter().map(item).collect()
+        response.tool_calls.iter().map(|call| self.tools.to_item(call, new_id)).collect()
     }
 
     /// The message of an answer; `None` when it only calls tools.
@@ -244,7 +235,7 @@ impl Template {
             temperature: self.temperature,
             text: json!({ "format": self.format }),
             tool_choice: self.tool_choice.clone(),
-            tools: self.tools.clone(),
+            tools: self.tools.listed.clone(),
             top_p: self.top_p,
             truncation: "disabled",
             usage: None,
