@@ -105,7 +105,12 @@ fn a_dotenv_file_with_other_content() {
     let write = |more: &str| std::fs::write(&file, format!("{variables}{more}")).expect("the folder can be written");
     write("");
     let ended = aura.run(&["ask", "How many are there?"]);
-    assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (0, "There are many.\n", ""), "{ended:?}");
+    let taken = format!("Taken from {}: GROQ_API_KEY, GROQ_BASE_URL.\n", file.display());
+    assert_eq!(
+        (ended.code, ended.out.as_str(), ended.err.as_str()),
+        (0, "There are many.\n", taken.as_str()),
+        "{ended:?}"
+    );
     // A line that cannot be parsed is reported without its content, which may be a key.
     write("my secret is = = abc\n");
     let ended = aura.run(&["ask", "How many are there?"]);

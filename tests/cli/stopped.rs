@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Runs a command until `is_due`, sends a signal, and returns what was printed to standard error.
 fn stop(aura: &Aura, arguments: &[&str], signal: &str, is_due: impl Fn() -> bool) -> String {
-    let mut command = aura.command(arguments);
+    let mut command = killable(&aura.command(arguments));
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the built program can be started");
     let due = wait_until(Duration::from_secs(60), || is_due() || !matches!(child.try_wait(), Ok(None)));
@@ -29,6 +29,15 @@ fn stop(aura: &Aura, arguments: &[&str], signal: &str, is_due: impl Fn() -> bool
     // Not ended by the signal itself.
     assert_eq!(status.code(), Some(1), "{signal}: {said}");
     said
+}
+
+/// The same command, for which SIGHUP has its usual meaning. It would be ignored if these tests were started by `nohup`.
+fn killable(command: &Command) -> Command {
+    let mut killable = Command::new("/usr/bin/env");
+    killable.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args()).env_clear();
+    killable.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    killable.current_dir(command.get_current_dir().unwrap_or(std::path::Path::new(".")));
+    killable
 }
 
 /// The turns in the history.
@@ -87,7 +96,9 @@ fn a_recording_that_is_stopped_can_be_retried() {
 #[test]
 fn a_server_that_nohup_started_survives_the_terminal() {
     let providers = Providers::answering("Hello.");
-    for (script, survives) in [("exec \"$@\"", false), ("trap '' HUP; exec \"$@\"", true)] {
+    for (script, survives) in
+        [("exec /usr/bin/env --default-signal=HUP \"$@\"", false), ("trap '' HUP; exec \"$@\"", true)]
+    {
         let aura = Aura::new().with_all(providers.groq());
         let serve = aura.command(&["serve", "--port", "0"]);
         let mut command = Command::new("sh");

@@ -63,7 +63,7 @@ fn switching_the_provider_within_a_conversation() {
         assert_answered_by(&window, "Google Gemini");
         window.wait_for_text("how many are there");
         // The details of the turn.
-        window.press_by_key("button", "Google Gemini");
+        window.press_by_key("button", "Google Gemini 3.5");
         let rows =
             "return [...document.querySelectorAll('table tr')].map((row) => row.innerText.replace(/\\s+/g, ' '))";
         let named = || {

@@ -170,7 +170,7 @@ impl MessagesBody {
             append_message(role, message.content, &mut messages)?;
         }
         let tools: Vec<Tool> =
-            self.tools.unwrap_or_default().into_iter().filter(is_callable).map(to_tool).collect::<Result<_, _>>()?;
+            self.tools.unwrap_or_default().into_iter().filter_map(to_tool).collect::<Result<_, _>>()?;
         let single = self.tool_choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use);
         Ok(ChatRequest {
             system: self.system.map(SystemPrompt::into_text).unwrap_or_default(),
@@ -220,19 +220,19 @@ impl MessagesBody {
     }
 }
 
-/// Whether a tool can be called through any provider, and does not run on Anthropic's servers.
-fn is_callable(body: &ToolParam) -> bool {
-    body.kind.as_deref().is_none_or(|kind| kind == "custom")
-}
-
-fn to_tool(body: ToolParam) -> Result<Tool, MessageError> {
+/// A tool that any provider can call; `None` for one that runs on Anthropic's servers.
+fn to_tool(body: ToolParam) -> Option<Result<Tool, MessageError>> {
     if !crate::openai::is_tool_name(&body.name) {
-        return Err(MessageError::invalid_request("The name of a tool must have 1 to 64 letters, digits, `_` or `-`."));
+        let message = "The name of a tool must have 1 to 64 letters, digits, `_` or `-`.";
+        return Some(Err(MessageError::invalid_request(message)));
+    }
+    if body.kind.is_some_and(|kind| kind != "custom") {
+        return None;
     }
     let mut tool = Tool::new(body.name);
     tool.description = body.description;
     tool.parameters = body.input_schema.map(Value::Object);
-    Ok(tool)
+    Some(Ok(tool))
 }
 
 fn to_tool_choice(choice: Option<ToolChoiceParam>, tools: &[Tool]) -> Result<ToolChoice, MessageError> {

@@ -43,8 +43,7 @@ pub(crate) struct ToolItem {
 pub(crate) struct NamespacedTool {
     /// Always `function`.
     #[serde(rename = "type")]
-    #[schema(pattern = "^function$")]
-    kind: String,
+    _kind: NamespacedToolKind,
     /// The name: 1 to 64 letters, digits, `_` or `-`.
     #[schema(pattern = "^[A-Za-z0-9_-]{1,64}$")]
     name: String,
@@ -58,6 +57,14 @@ pub(crate) struct NamespacedTool {
     /// Whether the arguments must follow the schema exactly.
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<bool>,
+}
+
+/// The type of a function of a namespace.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum NamespacedToolKind {
+    /// A function.
+    Function,
 }
 
 /// A tool as a provider knows it, and what it is for the client.
@@ -86,10 +93,13 @@ impl Tools {
     pub(super) fn new(items: &[ToolItem]) -> Result<Self, ApiError> {
         let mut tools = Self::default();
         for item in items {
+            if item.name.is_some() {
+                valid_name(item.name.as_deref())?;
+            }
             match item.kind.as_str() {
                 "function" | "custom" => tools.add(item)?,
                 "namespace" => tools.add_namespace(item)?,
-                _ => continue,
+                _ => continue, // it runs on OpenAI's servers
             }
             tools.listed.push(json!(item));
         }
@@ -113,9 +123,6 @@ impl Tools {
     fn add_namespace(&mut self, item: &ToolItem) -> Result<(), ApiError> {
         let namespace = valid_name(item.name.as_deref())?;
         for function in &item.tools {
-            if function.kind != "function" {
-                return Err(invalid("A namespace may hold tools of type `function` only."));
-            }
             let name = valid_name(Some(&function.name))?;
             let mut tool = Tool::new(sent_name(namespace, name));
             tool.description.clone_from(&function.description);
@@ -198,7 +205,8 @@ mod tests {
         for item in [
             json!({"type": "function", "name": "not a name"}),
             json!({"type": "function"}),
-            json!({"type": "namespace", "name": "a", "tools": [{"type": "custom", "name": "b"}]}),
+            json!({"type": "namespace", "name": "a", "tools": [{"type": "function", "name": "not a name"}]}),
+            json!({"type": "web_search", "name": "not a name"}),
         ] {
             assert!(Tools::new(&[serde_json::from_value(item.clone()).unwrap()]).is_err(), "{item}");
         }
