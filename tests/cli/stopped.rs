@@ -33,7 +33,7 @@ fn stop(aura: &Aura, arguments: &[&str], signal: &str, is_due: impl Fn() -> bool
 
 /// The same command, for which SIGHUP has its usual meaning. It would be ignored if these tests were started by `nohup`.
 fn killable(command: &Command) -> Command {
-    let mut killable = Command::new("/usr/bin/env");
+    let mut killable = Command::new("env");
     killable.arg("--default-signal=HUP").arg(command.get_program()).args(command.get_args()).env_clear();
     killable.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     killable.current_dir(command.get_current_dir().unwrap_or(std::path::Path::new(".")));
@@ -96,9 +96,7 @@ fn a_recording_that_is_stopped_can_be_retried() {
 #[test]
 fn a_server_that_nohup_started_survives_the_terminal() {
     let providers = Providers::answering("Hello.");
-    for (script, survives) in
-        [("exec /usr/bin/env --default-signal=HUP \"$@\"", false), ("trap '' HUP; exec \"$@\"", true)]
-    {
+    for (script, survives) in [("exec env --default-signal=HUP \"$@\"", false), ("trap '' HUP; exec \"$@\"", true)] {
         let aura = Aura::new().with_all(providers.groq());
         let serve = aura.command(&["serve", "--port", "0"]);
         let mut command = Command::new("sh");

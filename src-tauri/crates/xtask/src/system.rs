@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     /// Programs that every supported system has.
-    const EVERYWHERE: &[&str] = &["id", "ldd", "sh", "sudo"];
+    const EVERYWHERE: &[&str] = &["env", "id", "ldd", "sh", "sudo", "true"];
 
     fn sources(folder: &Path) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).unwrap_or_else(|cause| panic!("{}: {cause}", folder.display()));

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use aura_core::api::{self, Retry, TurnId};
+use aura_core::api::{self, HistoryQuery, Retry, TurnId};
 use aura_core::error::ErrorCode;
 use aura_core::record::{RecordingsDeleted, TurnRecord};
 use aura_core::{Assistant, Setup};
@@ -134,14 +134,18 @@ async fn a_recording_is_found_under_the_name_it_had_when_its_record_was_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_recording_of_a_turn_that_still_runs_and_one_without_a_record_stay_as_they_are() {
+async fn the_recording_of_a_turn_that_still_runs_stays_as_it_is_and_one_without_a_record_becomes_a_turn() {
     let data = Data::new();
     let (running, finished) = (data.turn(0, "now"), data.turn(2, "then"));
     let lost = uuid::Uuid::now_v7().to_string();
     data.recording(&lost, "question.wav", 2);
-    let _assistant = data.start().await;
+    let assistant = data.start().await;
     until(|| !data.path(&finished, "question.wav").exists() && !data.path(&finished, "answer.wav").exists()).await;
-    assert!(data.path(&running, "question.wav").exists() && data.path(&lost, "question.wav").exists());
+    assert!(data.path(&running, "question.wav").exists());
+    let turns = api::history(&assistant, HistoryQuery::default()).await.unwrap();
+    let found = turns.into_iter().find(|turn| turn.id == lost).expect("it can be retried");
+    assert_eq!(found.error.unwrap().code, ErrorCode::Unfinished);
+    assert!(["question.wav", "question.flac"].iter().any(|name| data.path(&lost, name).exists()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
