@@ -93,8 +93,8 @@ impl Tools {
     pub(super) fn new(items: &[ToolItem]) -> Result<Self, ApiError> {
         let mut tools = Self::default();
         for item in items {
-            if item.name.is_some() {
-                valid_name(item.name.as_deref())?;
+            for name in item.name.iter().chain(item.tools.iter().map(|function| &function.name)) {
+                valid_name(Some(name))?;
             }
             match item.kind.as_str() {
                 "function" | "custom" => tools.add(item)?,
