@@ -116,15 +116,13 @@ fn a_dotenv_file_with_other_content() {
     let ended = aura.run(&["ask", "How many are there?"]);
     assert_eq!((ended.code, ended.out.as_str()), (0, "There are many.\n"), "{ended:?}");
     assert!(ended.err.contains(".env") && !ended.err.contains("secret"), "{ended:?}");
-    // Variables that are read before the settings apply as well.
-    write("LOG_LEVEL=debug\n");
-    let ended = aura.run(&["ask", "How many are there?"]);
-    assert!(ended.code == 0 && ended.err.contains("DEBUG"), "{ended:?}");
+    // It does not decide about AURA's log and folders, and AURA says so.
     let elsewhere = aura.folder().join("elsewhere");
-    write(&format!("AURA_DATA_DIR={}\n", elsewhere.display()));
-    let mut command = aura.command(&["ask", "How many are there?"]);
-    assert!(command.env_remove("AURA_DATA_DIR").output().is_ok_and(|done| done.status.success()));
-    assert!(elsewhere.is_dir(), "the folder of the file is not used");
+    write(&format!("LOG_LEVEL=debug\nAURA_DATA_DIR={}\n", elsewhere.display()));
+    let ended = aura.run(&["ask", "How many are there?"]);
+    assert!(ended.code == 0 && !ended.err.contains("DEBUG") && !elsewhere.exists(), "{ended:?}");
+    let refused = ended.err.lines().find(|line| line.starts_with("Not taken from")).unwrap_or_default();
+    assert!(refused.contains("LOG_LEVEL") && refused.contains("AURA_DATA_DIR"), "{ended:?}");
     // A folder with that name, as in Python projects.
     std::fs::remove_file(&file).and_then(|()| std::fs::create_dir(&file)).expect("the folder can be written");
     let ended = aura.run(&["ask", "Is anybody there?"]);
