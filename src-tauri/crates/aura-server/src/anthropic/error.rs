@@ -3,13 +3,13 @@
 use aura_core::error::Error;
 use aura_router::Attempt;
 use axum::Json;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::Problem;
-use crate::openai::ApiError;
+use crate::openai::{ApiError, with_error_headers};
 
 /// An error response of the routes in Anthropic's format.
 #[derive(Debug)]
@@ -102,17 +102,6 @@ impl From<aura_router::Error> for MessageError {
 impl IntoResponse for MessageError {
     fn into_response(self) -> Response {
         let (status, retry_after) = (self.status, self.retry_after);
-        let mut response = (status, Json(self.into_body())).into_response();
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if status.is_server_error() {
-            // Every route was tried already. Anthropic's clients would otherwise retry twice.
-            response.headers_mut().insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
-        }
-        response
+        with_error_headers((status, Json(self.into_body())).into_response(), retry_after)
     }
 }

@@ -124,17 +124,23 @@ impl From<Problem> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, retry_after) = (self.status, self.retry_after);
-        let mut response = (status, Json(self.into_body())).into_response();
-        if let Some(seconds) = retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if status.is_server_error() {
-            // Every route was tried already. OpenAI's clients would otherwise retry twice.
-            response.headers_mut().insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
-        }
-        response
+        with_error_headers((status, Json(self.into_body())).into_response(), retry_after)
     }
+}
+
+/// Adds the headers of an error response that the clients of OpenAI and Anthropic read. `retry_after` is in seconds.
+pub(crate) fn with_error_headers(mut response: Response, retry_after: Option<u32>) -> Response {
+    let status = response.status();
+    let headers = response.headers_mut();
+    if let Some(seconds) = retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if status.is_server_error() {
+        // Every route was tried already. The clients would otherwise retry twice.
+        headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
+    }
+    response
 }

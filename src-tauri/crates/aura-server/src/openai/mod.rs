@@ -28,7 +28,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::convert_problem;
 use crate::{LocalApi, body, shortened};
-pub(crate) use error::{ApiError, ApiErrorBody};
+pub(crate) use error::{ApiError, ApiErrorBody, with_error_headers};
 pub(crate) use model_name::plan;
 pub(crate) use request::{decode_image, is_tool_name};
 pub(crate) use request_trace::{Provenance, RequestTrace, route_name};
