@@ -6,8 +6,17 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The ladder: a package depends only on packages with a lower number.
-const LADDER: &[&str] =
-    &["aura-audio", "aura-providers", "aura-router", "aura-core", "aura-platform", "aura-server", "aura"];
+const LADDER: &[&str] = &[
+    "aura-audio",
+    "aura-providers",
+    "aura-local",
+    "aura-engine",
+    "aura-router",
+    "aura-core",
+    "aura-platform",
+    "aura-server",
+    "aura",
+];
 
 /// Packages for development. No package of the ladder needs one to be built.
 const TOOLS: &[&str] = &["aura-testkit", "aura-tests", "xtask"];

@@ -114,6 +114,7 @@ impl Assistant {
             .settings(store.get().settings.routing())
             .keys(keys.all(&store.get().settings))
             .programs(ports.programs.clone())
+            .local_models(ports.local_models.clone())
             .variables(variables)
             .model_list_file(lists)
             .usage(usage.clone())

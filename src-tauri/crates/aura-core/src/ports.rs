@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aura_providers::Service;
-pub use aura_providers::{Job, JobOutput, ProgramError, Programs};
+pub use aura_providers::{Job, JobOutput, LocalModel, LocalModels, ProgramError, Programs};
 pub use aura_router::{DailyUsage, Ledger, LedgerEntry, LedgerError};
 use bytes::Bytes;
 use secrecy::SecretString;
@@ -430,6 +430,8 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// Runs local programs.
     pub programs: Arc<dyn Programs>,
+    /// Runs models on this computer.
+    pub local_models: Arc<dyn LocalModels>,
     /// Checks the computer.
     pub doctor: Arc<dyn Doctor>,
 }

@@ -49,5 +49,6 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
         programs: programs.clone(),
         history: history.clone(),
     });
-    Ok(Ports { microphone, speaker, screen, secrets, ledger: history.clone(), history, programs, doctor })
+    let local_models = Arc::new(aura_providers::NoLocalModels);
+    Ok(Ports { microphone, speaker, screen, secrets, ledger: history.clone(), history, programs, local_models, doctor })
 }

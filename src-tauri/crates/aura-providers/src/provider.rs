@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::catalog::Catalog;
 use crate::http::HttpPools;
+use crate::local_models::{LocalModels, NoLocalModels};
 use crate::programs::{NoPrograms, Programs};
 use crate::types::{Chat, ModelListing, Service, SpeechToText, TextToSpeech};
 
@@ -48,6 +49,8 @@ pub struct Connection {
     pub key: Option<SecretString>,
     /// Finds and runs local programs, for `offline`.
     pub programs: Arc<dyn Programs>,
+    /// Runs the installed models, for `offline`.
+    pub local_models: Arc<dyn LocalModels>,
     /// The [`Preset::id`](crate::Preset::id) of an OpenAI-compatible server. `None` looks for a preset with the connection's name.
     pub preset: Option<String>,
     /// Environment variables that configure local programs and models, for `offline`:
@@ -65,6 +68,7 @@ impl Connection {
             base_url: None,
             key: None,
             programs: Arc::new(NoPrograms),
+            local_models: Arc::new(NoLocalModels),
             preset: None,
             variables: BTreeMap::new(),
         }
@@ -105,6 +109,13 @@ impl Connection {
     #[must_use]
     pub fn with_programs(mut self, programs: Arc<dyn Programs>) -> Self {
         self.programs = programs;
+        self
+    }
+
+    /// Runs installed models through `models`.
+    #[must_use]
+    pub fn with_local_models(mut self, models: Arc<dyn LocalModels>) -> Self {
+        self.local_models = models;
         self
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use aura_providers::catalog::Catalog;
 use aura_providers::{
-    Failure, FailureDetail, FailureKind, HttpPools, HttpTimeouts, ListedModel, ModelListing, NoPrograms, Programs,
-    Service,
+    Failure, FailureDetail, FailureKind, HttpPools, HttpTimeouts, ListedModel, LocalModels, ModelListing,
+    NoLocalModels, NoPrograms, Programs, Service,
 };
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
@@ -72,6 +72,7 @@ pub struct RouterBuilder {
     keys: ApiKeys,
     catalog: Arc<Catalog>,
     programs: Arc<dyn Programs>,
+    local_models: Arc<dyn LocalModels>,
     variables: BTreeMap<String, String>,
     model_lists: Option<PathBuf>,
     usage: Option<UsageTracker>,
@@ -106,6 +107,12 @@ impl RouterBuilder {
     /// Runs local programs through this interface. Default: none are run.
     pub fn programs(mut self, programs: Arc<dyn Programs>) -> Self {
         self.programs = programs;
+        self
+    }
+
+    /// Runs models on this computer through this interface. Default: none are installed.
+    pub fn local_models(mut self, models: Arc<dyn LocalModels>) -> Self {
+        self.local_models = models;
         self
     }
 
@@ -145,6 +152,7 @@ impl RouterBuilder {
         let environment = Environment {
             catalog: self.catalog,
             programs: self.programs,
+            local_models: self.local_models,
             variables: self.variables,
             builtin_only: self.builtin_only,
         };
@@ -182,6 +190,7 @@ impl Router {
             keys: ApiKeys::default(),
             catalog: Catalog::embedded(),
             programs: Arc::new(NoPrograms),
+            local_models: Arc::new(NoLocalModels),
             variables: BTreeMap::new(),
             model_lists: None,
             usage: None,

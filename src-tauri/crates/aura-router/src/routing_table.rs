@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use aura_providers::catalog::Catalog;
 use aura_providers::{
-    Connection, HttpPools, ListedModel, ModelListing, PROVIDERS, Programs, Provider, Service, Services, SpeechOptions,
-    find, preset,
+    Connection, HttpPools, ListedModel, LocalModels, ModelListing, PROVIDERS, Programs, Provider, Service, Services,
+    SpeechOptions, find, preset,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -30,6 +30,7 @@ pub(crate) const SERVER_KIND: &str = "openai_compatible";
 pub(crate) struct Environment {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) programs: Arc<dyn Programs>,
+    pub(crate) local_models: Arc<dyn LocalModels>,
     /// Environment variables: provider addresses, and the configuration of local programs.
     pub(crate) variables: BTreeMap<String, String>,
     /// Whether the servers that the user added are left out.
@@ -368,7 +369,8 @@ fn connect(
     let address = base_url.as_ref().map(Url::to_string).unwrap_or_default();
     let mut connection = Connection::new(name.clone(), http.clone())
         .with_catalog(environment.catalog.clone())
-        .with_programs(environment.programs.clone());
+        .with_programs(environment.programs.clone())
+        .with_local_models(environment.local_models.clone());
     connection.base_url = base_url;
     connection.key.clone_from(&key);
     connection.preset.clone_from(&own.preset);

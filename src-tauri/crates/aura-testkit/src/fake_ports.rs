@@ -391,6 +391,7 @@ impl FakePorts {
             history: self.history.clone(),
             ledger: self.ledger.clone(),
             programs: Arc::new(aura_providers::NoPrograms),
+            local_models: Arc::new(aura_providers::NoLocalModels),
             doctor: Arc::new(NoDoctor),
         }
     }

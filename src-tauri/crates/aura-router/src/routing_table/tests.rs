@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aura_providers::{HttpTimeouts, NoPrograms};
+use aura_providers::{HttpTimeouts, NoLocalModels, NoPrograms};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -37,6 +37,7 @@ fn table(fragment: Value, lists: &ModelLists) -> RoutingTable {
     let environment = Environment {
         catalog: Catalog::embedded(),
         programs: Arc::new(NoPrograms),
+        local_models: Arc::new(NoLocalModels),
         variables: [("GROQ_BASE_URL", "groq"), ("GEMINI_BASE_URL", "gemini")]
             .map(|(variable, provider)| (variable.to_owned(), address(provider)))
             .into(),

@@ -1,0 +1,27 @@
+//! A model whose files are complete and checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aura_providers::Service;
+
+use crate::protocol::Engine;
+
+/// A model that can be loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Its id in the catalog of the model store.
+    pub id: String,
+    /// Its name for users.
+    pub label: String,
+    /// The engine that runs it.
+    pub engine: Engine,
+    /// What it does.
+    pub services: Vec<Service>,
+    /// The ISO 639-1 codes of the languages that it hears or speaks; empty for all.
+    pub languages: Vec<String>,
+    /// The memory that it needs when loaded, in bytes.
+    pub memory: u64,
+    /// Its files by their role: see [`Engine`].
+    pub files: BTreeMap<String, PathBuf>,
+}

@@ -1,0 +1,11 @@
+//! Speech, language and vision models on this computer, behind the same traits as a provider.
+//!
+//! A model runs in a process of its own (`aura-engine`), so that a crash of native code costs one answer and nothing else. This crate
+//! starts these processes, talks to them in the frames of [`protocol`], and keeps the models' files.
+#![forbid(unsafe_code)]
+
+pub mod protocol;
+
+mod installed;
+
+pub use installed::Installed;
