@@ -4,6 +4,7 @@
 
 mod folders;
 mod keyring;
+mod programs;
 mod surroundings;
 
 use aura_tests::aura::Aura;

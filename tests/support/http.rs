@@ -68,9 +68,14 @@ impl HttpServer {
 
     /// Ends the server with SIGKILL. Its files stay.
     pub fn kill(self) -> Aura {
+        self.end_by("KILL")
+    }
+
+    /// Ends the server with this signal, such as `ABRT`. Its files stay.
+    pub fn end_by(self, signal: &str) -> Aura {
         let Self { log: _log, mut running, aura, .. } = self;
         let id = running.id().to_string();
-        let killed = std::process::Command::new("kill").args(["-KILL", &id]).status();
+        let killed = std::process::Command::new("kill").args([&format!("-{signal}"), &id]).status();
         assert!(killed.is_ok_and(|status| status.success()), "the server can be killed");
         running.wait();
         aura

@@ -51,12 +51,9 @@ async fn run_command(operations: &Operations, what: Keys, key: Option<String>, a
 fn read_key() -> Result<String> {
     let mut input = std::io::stdin();
     if input.is_terminal() {
-        eprintln!(
-            "Paste the API key, then press Enter. It is shown on the screen; `aura keys set PROVIDER < FILE` shows nothing."
-        );
-        let mut line = String::new();
-        input.read_line(&mut line).map_err(unreadable)?;
-        return Ok(line.trim().to_owned());
+        let key = rpassword::prompt_password("Paste the API key, then press Enter. Nothing is shown: ")
+            .map_err(unreadable)?;
+        return Ok(key.trim().to_owned());
     }
     let mut text = String::new();
     input.by_ref().take(LONGEST_KEY).read_to_string(&mut text).map_err(unreadable)?;

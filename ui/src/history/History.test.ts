@@ -71,6 +71,48 @@ describe('the history', () => {
     await accessible()
   })
 
+  it('deletes the questions of a time, or all, after a choice and a named button', async () => {
+    const today = new Date().toISOString()
+    const { backend } = await open('history', { history: [turn('b', { started_at: today }), turn('a')] })
+    await fireEvent.click(screen.getByRole('button', { name: 'Delete several…' }))
+    await settle()
+    const form = screen.getByRole('form', { name: 'Delete several…' })
+    expect(document.activeElement).toBe(within(form).getByRole('radio', { name: 'Of the last hour' }))
+    await accessible()
+    await fireEvent.click(within(form).getByRole('button', { name: 'Delete the last hour' }))
+    await settle()
+    expect(backend.requests('delete_turns')).toHaveLength(1)
+    expect(heads()).toHaveLength(1)
+    expect(screen.getByText('Deleted 1 question, with answers and recordings.')).toBeTruthy()
+    expect(document.activeElement?.textContent).toBe('Delete several…')
+
+    await fireEvent.click(screen.getByRole('button', { name: 'Delete several…' }))
+    await fireEvent.click(screen.getByRole('radio', { name: 'All of them' }))
+    await fireEvent.click(screen.getByRole('button', { name: 'Delete the whole history' }))
+    await settle()
+    expect(backend.requests('delete_turns')[1]).toEqual({ all: true })
+    expect(heads()).toHaveLength(0)
+    expect(screen.getByText(/^No history yet/)).toBeTruthy()
+  })
+
+  it('deletes by age, and nothing when the choice is closed', async () => {
+    const { backend } = await open('history', { history: [turn('a', { started_at: '2020-01-01T00:00:00Z' })] })
+    await fireEvent.click(screen.getByRole('button', { name: 'Delete several…' }))
+    await fireEvent.keyDown(screen.getByRole('radio', { name: 'Of today' }), { key: 'Escape' })
+    await settle()
+    expect(screen.queryByRole('form')).toBeNull()
+    expect(backend.requests('delete_turns')).toHaveLength(0)
+    await fireEvent.click(screen.getByRole('button', { name: 'Delete several…' }))
+    const age = screen.getByRole('spinbutton', { name: 'Age in days' })
+    await fireEvent.focus(age)
+    await fireEvent.input(age, { target: { value: '7' } })
+    await fireEvent.click(screen.getByRole('button', { name: 'Delete the older ones' }))
+    await settle()
+    const [asked] = backend.requests('delete_turns') as { before: string }[]
+    expect(Math.round((Date.now() - Date.parse(asked?.before ?? '')) / 86_400_000)).toBe(7)
+    expect(heads()).toHaveLength(0)
+  })
+
   it('labels failed and stopped turns', async () => {
     const failed = turn('b', { answer: '', error: { code: 'all_routes_failed', message: 'No provider could answer.' } })
     await open('history', { history: [failed, turn('a', { transcript: '', interrupted: true })] })
@@ -199,7 +241,7 @@ describe('a turn', () => {
     for (const next of ['Question 998', '']) {
       const [head] = heads()
       if (head) await fireEvent.click(head)
-      const bin = screen.getByRole('button', { name: /^Delete/ })
+      const bin = screen.getByRole('button', { name: /^Delete “/ })
       bin.focus()
       await fireEvent.click(bin)
       await settle()

@@ -179,6 +179,14 @@ export class Aura {
     this.conversation = { ...this.conversation, turns: this.conversation.turns.filter((turn) => turn.id !== id) }
   }
 
+  /** Removes the turns that are no longer in the history from the conversation. */
+  async forgetDeleted(): Promise<void> {
+    const session = this.snapshot?.session
+    const kept = await this.backend.call('history', { limit: mostTurns, ...(session === undefined ? {} : { session }) })
+    const ids = new Set(kept.map((turn) => turn.id))
+    this.conversation = { ...this.conversation, turns: this.conversation.turns.filter((turn) => ids.has(turn.id)) }
+  }
+
   /** Calls an operation that returns a snapshot and applies it. Rejects with a `Failure`. */
   async change<Name extends Changing>(operation: Name, request: Request<Name>): Promise<Snapshot> {
     const snapshot: Snapshot = await this.backend.call(operation, request)

@@ -71,7 +71,7 @@ impl Test {
             report.step("format", |_| steps::format())?;
         }
         if is_selected(Kind::Core) {
-            report.step("core", |report| steps::core(report, runner))?;
+            report.step("core", |report| steps::core(report, runner, self.only.is_some()))?;
         }
         if is_selected(Kind::Ui) {
             report.step("interface", steps::interface)?;
@@ -86,7 +86,7 @@ impl Test {
             report.step("build", |_| steps::build())?;
         }
         if is_selected(Kind::Unit) {
-            report.step("unit", |report| steps::unit(report, runner))?;
+            report.step("unit", |report| steps::unit(report, runner, self.only.is_none()))?;
             // With arguments, the user wants particular tests and not the packages.
             if self.arguments.is_empty() {
                 report.step("packages", |_| steps::packages())?;

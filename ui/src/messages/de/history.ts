@@ -28,6 +28,22 @@ export const history: typeof english = {
   remove: 'Löschen',
   removeTurn: (question: string) => `„${question}“ löschen`,
   removed: 'Gelöscht, mit den Aufnahmen.',
+  deleteMany: 'Mehrere löschen …',
+  deleteWhich: 'Welche Fragen möchtest du löschen?',
+  spans: { hour: 'Aus der letzten Stunde', today: 'Von heute', older: 'Älter als', all: 'Alle' },
+  olderDays: 'Alter in Tagen',
+  spanDays: 'Tage',
+  deleteForGood: 'Antworten und Aufnahmen werden mit gelöscht. Das lässt sich nicht rückgängig machen.',
+  deleteNow: {
+    hour: 'Letzte Stunde löschen',
+    today: 'Heutige löschen',
+    older: 'Ältere löschen',
+    all: 'Ganzen Verlauf löschen',
+  },
+  deletedMany: (count: number) =>
+    count === 0 ? 'Es gab nichts zu löschen.' : `${questions(count)} gelöscht, mit Antworten und Aufnahmen.`,
+  recordingsLeft: (count: number) =>
+    `${counted(count, { one: 'Aufnahme konnte', other: 'Aufnahmen konnten' })} noch nicht entfernt werden. AURA versucht es beim nächsten Start wieder.`,
   removeFailed: 'Löschen fehlgeschlagen.',
   exportAs: 'Alles exportieren als',
   exportFound: 'Treffer kopieren als',

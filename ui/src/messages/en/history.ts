@@ -27,6 +27,22 @@ export const history = {
   remove: 'Delete',
   removeTurn: (question: string) => `Delete “${question}”`,
   removed: 'Deleted, with its recordings.',
+  deleteMany: 'Delete several…',
+  deleteWhich: 'Which questions do you want to delete?',
+  spans: { hour: 'Of the last hour', today: 'Of today', older: 'Older than', all: 'All of them' },
+  olderDays: 'Age in days',
+  spanDays: 'days',
+  deleteForGood: 'Answers and recordings go with them. This cannot be undone.',
+  deleteNow: {
+    hour: 'Delete the last hour',
+    today: 'Delete today’s',
+    older: 'Delete the older ones',
+    all: 'Delete the whole history',
+  },
+  deletedMany: (count: number) =>
+    count === 0 ? 'There was nothing to delete.' : `Deleted ${questions(count)}, with answers and recordings.`,
+  recordingsLeft: (count: number) =>
+    `${counted(count, { one: 'recording', other: 'recordings' })} could not be removed now. AURA tries again at its next start.`,
   removeFailed: 'Couldn’t delete it.',
   exportAs: 'Export all as',
   exportFound: 'Copy results as',

@@ -3,14 +3,17 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aura_core::error::{Error, Result};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// The file in the data folder.
+/// The file in the data folder. Servers that run beside the first one on the same data folder append `-2`, `-3` and so on.
 const FILE: &str = "api-token";
+/// The most servers on one data folder.
+const MAX_SERVERS: usize = 16;
 /// The name of the file in older versions, whose token stayed the same for ever.
 const OLD_FILE: &str = "door-token";
 
@@ -19,6 +22,8 @@ const OLD_FILE: &str = "door-token";
 pub struct Token {
     secret: String,
     file: PathBuf,
+    /// Keeps the file for this server, as long as it lives.
+    _lock: Option<Arc<fs::File>>,
 }
 
 impl Token {
@@ -28,12 +33,13 @@ impl Token {
     /// # Errors
     /// When the file cannot be written.
     pub fn create(data: &Path) -> Result<Self> {
-        let file = data.join(FILE);
+        let (file, lock) =
+            free_file(data).map_err(|cause| Error::storage("find a place for the token of the local API", cause))?;
         // Two random UUIDs: 244 random bits.
         let secret = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
         write(&file, &secret).map_err(|cause| Error::storage("save the token of the local API", cause))?;
         let _ = fs::remove_file(data.join(OLD_FILE));
-        Ok(Self { secret, file })
+        Ok(Self { secret, file, _lock: Some(Arc::new(lock)) })
     }
 
     /// The file that holds the token.
@@ -54,15 +60,34 @@ impl Token {
     }
 }
 
+/// The first file name that no running server uses, and the lock that keeps it for this one. The lock is a file beside it: Windows lets
+/// nobody read a locked file.
+fn free_file(data: &Path) -> std::io::Result<(PathBuf, fs::File)> {
+    let names = std::iter::once(FILE.to_owned()).chain((2..=MAX_SERVERS).map(|number| format!("{FILE}-{number}")));
+    for name in names {
+        let lock = private().truncate(false).create(true).open(data.join(format!("{name}.lock")))?;
+        // A file system without locks has one server per data folder: the last one started.
+        if !matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)) {
+            return Ok((data.join(name), lock));
+        }
+    }
+    Err(std::io::Error::other(format!("{MAX_SERVERS} servers already use this data folder")))
+}
+
+/// Options to write a file that only its owner can read.
+fn private() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 /// Writes a temporary file and renames it, so that the file is never incomplete or readable by others.
 fn write(file: &Path, secret: &str) -> std::io::Result<()> {
     let temporary = file.with_extension(format!("{}.new", std::process::id()));
     let _ = fs::remove_file(&temporary);
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut new = options.open(&temporary)?;
+    let mut new = private().create_new(true).open(&temporary)?;
     new.write_all(secret.as_bytes())?;
     new.sync_all()?;
     fs::rename(&temporary, file)
@@ -76,10 +101,15 @@ mod tests {
     fn every_server_has_a_token_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(OLD_FILE), "0".repeat(64)).unwrap();
-        let token = Token::create(folder.path()).unwrap();
+        let mut token = Token::create(folder.path()).unwrap();
         assert_eq!(fs::read_to_string(token.file()).unwrap(), token.secret);
+        let beside = Token::create(folder.path()).unwrap();
+        assert_eq!(beside.file(), folder.path().join("api-token-2"), "the first server still runs");
+        assert_eq!(fs::read_to_string(token.file()).unwrap(), token.secret);
+        token._lock = None;
         let next = Token::create(folder.path()).unwrap();
-        assert_eq!(fs::read_to_string(token.file()).unwrap(), next.secret);
+        assert_eq!(next.file(), token.file(), "the first server has ended");
+        assert_eq!(fs::read_to_string(next.file()).unwrap(), next.secret);
         assert!(next.matches(next.secret.as_bytes()) && !next.matches(token.secret.as_bytes()));
         assert!(!next.matches(b"") && !next.matches(&next.secret.as_bytes()[1..]));
         assert!(!next.matches(&[b"0".repeat(64), next.secret.clone().into_bytes()].concat()));
@@ -96,13 +126,16 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         Token::create(folder.path()).unwrap();
         assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+        let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        assert_eq!(names, ["api-token", "api-token.lock"], "no temporary file is left");
     }
 
     #[test]
     fn a_signature_is_hmac_sha256() {
         // Test case 2 of RFC 4231.
-        let token = Token { secret: "Jefe".into(), file: PathBuf::new() };
+        let token = Token { secret: "Jefe".into(), file: PathBuf::new(), _lock: None };
         let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         assert_eq!(token.sign("what do ya want for nothing?"), expected);
     }
