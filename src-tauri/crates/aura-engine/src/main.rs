@@ -5,6 +5,7 @@
 
 mod model;
 mod onnx;
+mod stt;
 mod worker;
 
 use std::process::ExitCode;

@@ -1,0 +1,204 @@
+//! From tokens to text: the vocabulary of a model, from `tokenizer.bin` (Moonshine) or `tokenizer.json` (Hugging Face).
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::bad_file;
+use crate::model::LoadFailed;
+
+/// The mark for a space in vocabularies of SentencePiece.
+const SPACE: &str = "\u{2581}";
+
+/// A model's tokens by their ids.
+#[derive(Default)]
+pub(super) struct Vocabulary {
+    /// The bytes of each token; `None` for those that are not text.
+    texts: Vec<Option<Vec<u8>>>,
+    /// The ids of the tokens that are not text, such as `<|endoftext|>`.
+    marks: HashMap<String, u32>,
+}
+
+#[derive(Deserialize)]
+struct Json {
+    #[serde(default)]
+    added_tokens: Vec<Added>,
+    model: JsonModel,
+    decoder: Option<Kind>,
+}
+
+#[derive(Deserialize)]
+struct Added {
+    id: u32,
+    content: String,
+}
+
+#[derive(Deserialize)]
+struct JsonModel {
+    vocab: HashMap<String, u32>,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    r#type: String,
+}
+
+/// The most tokens of a vocabulary that is believed.
+const MOST: usize = 1 << 20;
+
+impl Vocabulary {
+    /// Reads the file, whichever of the two it is.
+    pub(super) fn read(file: &Path) -> Result<Self, LoadFailed> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let bytes = std::fs::read(file).map_err(|error| bad_file(format!("{name} cannot be read: {error}")))?;
+        let vocabulary = if bytes.first() == Some(&b'{') {
+            let json =
+                serde_json::from_slice(&bytes).map_err(|error| bad_file(format!("{name} is damaged: {error}")))?;
+            Self::from_json(json)
+        } else {
+            Self::from_bin(&bytes)
+        };
+        vocabulary.ok_or_else(|| bad_file(format!("{name} is damaged, or it is not a vocabulary.")))
+    }
+
+    /// Reads tokens one after the other, each with its length before it: one byte, or two from 128 on.
+    fn from_bin(mut bytes: &[u8]) -> Option<Self> {
+        let mut vocabulary = Self::default();
+        while let Some((first, rest)) = bytes.split_first() {
+            let mut length = usize::from(*first);
+            bytes = rest;
+            if length >= 128 {
+                let (second, rest) = bytes.split_first()?;
+                length = usize::from(*second) * 128 + length - 128;
+                bytes = rest;
+            }
+            let (token, rest) = bytes.split_at_checked(length)?;
+            bytes = rest;
+            let id = vocabulary.texts.len();
+            let mark = std::str::from_utf8(token).ok().filter(|text| is_mark(text));
+            if let Some(mark) = mark {
+                vocabulary.marks.insert(mark.to_owned(), u32::try_from(id).ok()?);
+            }
+            vocabulary.texts.push(mark.is_none().then(|| unmark(token)));
+        }
+        (vocabulary.texts.len() > 256).then_some(vocabulary)
+    }
+
+    fn from_json(json: Json) -> Option<Self> {
+        let byte_level = json.decoder.is_some_and(|decoder| decoder.r#type == "ByteLevel");
+        let bytes = bytes_of_chars();
+        let mut vocabulary = Self::default();
+        let ids = json.model.vocab.values().chain(json.added_tokens.iter().map(|added| &added.id));
+        let count = usize::try_from(*ids.max()?).ok()? + 1;
+        if count > MOST {
+            return None;
+        }
+        vocabulary.texts.resize(count, None);
+        for (token, id) in json.model.vocab {
+            let text = if byte_level {
+                token.chars().map(|char| bytes.get(&char).copied()).collect::<Option<Vec<u8>>>()
+            } else {
+                Some(byte_fallback(&token).map_or_else(|| unmark(token.as_bytes()), |byte| vec![byte]))
+            };
+            vocabulary.texts[id as usize] = text;
+        }
+        for added in json.added_tokens {
+            vocabulary.texts[added.id as usize] = None;
+            vocabulary.marks.insert(added.content, added.id);
+        }
+        Some(vocabulary)
+    }
+
+    /// The text of tokens, trimmed. Those that are not text are left out.
+    pub(super) fn text(&self, tokens: &[u32]) -> String {
+        let known = tokens.iter().filter_map(|token| self.texts.get(*token as usize)?.as_deref());
+        let bytes: Vec<u8> = known.flatten().copied().collect();
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
+
+    /// The id of a token that is not text.
+    pub(super) fn mark(&self, name: &str) -> Option<u32> {
+        self.marks.get(name).copied()
+    }
+}
+
+/// Whether a token of `tokenizer.bin` is not text, such as `<s>` or `<<ST_1>>`.
+fn is_mark(token: &str) -> bool {
+    token.len() > 2 && token.starts_with('<') && token.ends_with('>')
+}
+
+/// The byte that a token such as `<0xE2>` stands for.
+fn byte_fallback(token: &str) -> Option<u8> {
+    u8::from_str_radix(token.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
+}
+
+/// Puts spaces where SentencePiece has its mark.
+fn unmark(token: &[u8]) -> Vec<u8> {
+    match std::str::from_utf8(token) {
+        Ok(text) => text.replace(SPACE, " ").into_bytes(),
+        Err(_) => token.to_vec(),
+    }
+}
+
+/// The bytes that the printable characters of a byte-level vocabulary stand for: the table of GPT-2.
+fn bytes_of_chars() -> HashMap<char, u8> {
+    let plain = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    let mut next = 256;
+    (0..=u8::MAX)
+        .filter_map(|byte| {
+            let code = if plain(byte) {
+                u32::from(byte)
+            } else {
+                next += 1;
+                next - 1
+            };
+            Some((char::from_u32(code)?, byte))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_the_short_format_become_text() {
+        let mut bytes = vec![3];
+        bytes.extend(b"<s>");
+        (0..=u8::MAX).for_each(|byte| bytes.extend([1, byte]));
+        for token in ["\u{2581}Hel", "lo", "\u{2581}there"] {
+            bytes.push(u8::try_from(token.len()).unwrap());
+            bytes.extend(token.bytes());
+        }
+        // A token of 130 bytes has a length of two bytes.
+        bytes.extend([0x82, 1]);
+        bytes.extend([b'x'; 130]);
+        let vocabulary = Vocabulary::from_bin(&bytes).unwrap();
+        assert_eq!(vocabulary.text(&[0, 257, 258, 259]), "Hello there");
+        // "ü" from its two bytes.
+        assert_eq!(vocabulary.text(&[257, 1 + 0xc3, 1 + 0xbc]), "Helü");
+        assert_eq!(vocabulary.text(&[260]).len(), 130);
+        assert_eq!(vocabulary.mark("<s>"), Some(0));
+        assert!(Vocabulary::from_bin(&bytes[..bytes.len() - 1]).is_none());
+    }
+
+    #[test]
+    fn both_kinds_of_tokenizer_json_become_text() {
+        let sentence_piece = serde_json::json!({
+            "added_tokens": [{ "id": 0, "content": "<s>" }],
+            "model": { "vocab": { "<s>": 0, "\u{2581}Gr": 1, "<0xC3>": 2, "<0xBC>": 3, "n": 4 } },
+            "decoder": { "type": "Sequence" },
+        });
+        let vocabulary = Vocabulary::from_json(serde_json::from_value(sentence_piece).unwrap()).unwrap();
+        assert_eq!(vocabulary.text(&[0, 1, 2, 3, 4]), "Grün");
+        let byte_level = serde_json::json!({
+            "added_tokens": [{ "id": 3, "content": "<|endoftext|>" }],
+            "model": { "vocab": { "\u{120}gr": 0, "\u{c3}\u{bc}": 1, "n": 2 } },
+            "decoder": { "type": "ByteLevel" },
+        });
+        let vocabulary = Vocabulary::from_json(serde_json::from_value(byte_level).unwrap()).unwrap();
+        assert_eq!(vocabulary.text(&[0, 1, 2, 3]), "grün");
+        assert_eq!(vocabulary.mark("<|endoftext|>"), Some(3));
+    }
+}
