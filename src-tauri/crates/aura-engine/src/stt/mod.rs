@@ -2,9 +2,12 @@
 
 mod decoder;
 mod graph;
+mod marks;
+mod mel;
 mod moonshine;
 mod pieces;
 mod vocabulary;
+mod whisper;
 
 use std::path::Path;
 
@@ -22,6 +25,7 @@ pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
     let onnx = Onnx::open(load)?;
     match load.engine {
         Engine::Moonshine => Ok(Box::new(moonshine::Moonshine::load(&onnx, &files)?)),
+        Engine::Whisper => Ok(Box::new(whisper::Whisper::load(&onnx, &files)?)),
         engine => {
             Err(LoadFailed::new(LoadFailedKind::Unsupported, format!("{engine:?} is no engine for speech to text.")))
         }

@@ -18,6 +18,8 @@ pub(super) struct Vocabulary {
     texts: Vec<Option<Vec<u8>>>,
     /// The ids of the tokens that are not text, such as `<|endoftext|>`.
     marks: HashMap<String, u32>,
+    /// The ids of the tokens that are text.
+    ids: HashMap<Vec<u8>, u32>,
 }
 
 #[derive(Deserialize)]
@@ -107,6 +109,8 @@ impl Vocabulary {
             vocabulary.texts[added.id as usize] = None;
             vocabulary.marks.insert(added.content, added.id);
         }
+        let texts = vocabulary.texts.iter().zip(0..);
+        vocabulary.ids = texts.filter_map(|(text, id)| Some((text.clone()?, id))).collect();
         Some(vocabulary)
     }
 
@@ -117,10 +121,58 @@ impl Vocabulary {
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }
 
+    /// The ids of the tokens that are not text, by their names.
+    pub(super) fn marks(&self) -> &HashMap<String, u32> {
+        &self.marks
+    }
+
+    /// The id of the token with exactly this text.
+    pub(super) fn find(&self, text: &[u8]) -> Option<u32> {
+        self.ids.get(text).copied()
+    }
+
+    /// The tokens of a text, for a byte-level vocabulary: the pair that forms the lowest token is joined first, as in tiktoken.
+    pub(super) fn encode(&self, text: &str) -> Vec<u32> {
+        words(text).flat_map(|word| self.encode_word(word.as_bytes())).collect()
+    }
+
+    fn encode_word(&self, word: &[u8]) -> Vec<u32> {
+        let mut cuts: Vec<usize> = (0..=word.len()).collect();
+        let lowest = |cuts: &[usize]| {
+            let pairs = cuts.windows(3).enumerate();
+            pairs.filter_map(|(at, pair)| Some((self.find(&word[pair[0]..pair[2]])?, at + 1))).min()
+        };
+        while let Some((_, cut)) = lowest(&cuts) {
+            cuts.remove(cut);
+        }
+        cuts.windows(2).filter_map(|part| self.find(&word[part[0]..part[1]])).collect()
+    }
+
     /// The id of a token that is not text.
     pub(super) fn mark(&self, name: &str) -> Option<u32> {
         self.marks.get(name).copied()
     }
+}
+
+/// The words of a text, each with the space before it, and runs of digits and of other characters.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let kind = |char: char| match char {
+        char if char.is_whitespace() => 0,
+        char if char.is_alphabetic() => 1,
+        char if char.is_numeric() => 2,
+        _ => 3,
+    };
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut kinds = rest.char_indices().map(|(at, char)| (at, kind(char))).peekable();
+        let (_, first) = kinds.next()?;
+        // A space belongs to what follows it.
+        let first = kinds.peek().filter(|_| first == 0).map_or(first, |(_, second)| *second);
+        let end = kinds.find(|(_, kind)| *kind != first).map_or(rest.len(), |(at, _)| at);
+        let (word, after) = rest.split_at(end);
+        rest = after;
+        Some(word)
+    })
 }
 
 /// Whether a token of `tokenizer.bin` is not text, such as `<s>` or `<<ST_1>>`.
@@ -200,5 +252,18 @@ mod tests {
         let vocabulary = Vocabulary::from_json(serde_json::from_value(byte_level).unwrap()).unwrap();
         assert_eq!(vocabulary.text(&[0, 1, 2, 3]), "grün");
         assert_eq!(vocabulary.mark("<|endoftext|>"), Some(3));
+    }
+
+    #[test]
+    fn a_text_becomes_the_tokens_that_were_joined_first() {
+        let tokens = ["a", "b", "c", "\u{120}", "1", ".", "ab", "bc", "\u{120}ab", "abc"];
+        let vocab: HashMap<&str, usize> = tokens.iter().zip(0..).map(|(token, id)| (*token, id)).collect();
+        let json = serde_json::json!({ "model": { "vocab": vocab }, "decoder": { "type": "ByteLevel" } });
+        let vocabulary = Vocabulary::from_json(serde_json::from_value(json).unwrap()).unwrap();
+        assert_eq!(vocabulary.encode("abc"), [9]);
+        assert_eq!(vocabulary.encode("abab"), [6, 6]);
+        assert_eq!(vocabulary.encode(" ab 1.bc"), [8, 3, 4, 5, 7]);
+        let text = " ab 1.bc";
+        assert_eq!(words(text).collect::<Vec<_>>(), [" ab", " 1", ".", "bc"]);
     }
 }
