@@ -139,3 +139,42 @@ fn to_mel(hertz: f64) -> f64 {
 fn to_hertz(mel: f64) -> f64 {
     if mel < 15.0 { mel * 200.0 / 3.0 } else { 1000.0 * ((mel - 15.0) * 6.4_f64.ln() / 27.0).exp() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A second of a tone that rises from 200 Hz.
+    fn tone() -> Vec<f32> {
+        let sample = |at: usize| {
+            let time = at as f64 / RATE as f64;
+            (0.3 * (std::f64::consts::TAU * (200.0 * time + 1500.0 * time * time)).sin()) as f32
+        };
+        (0..RATE).map(sample).collect()
+    }
+
+    fn near(values: &[f32], frames: usize, expected: &[(usize, usize, f32)]) {
+        for (band, frame, value) in expected {
+            let got = values[band * frames + frame];
+            assert!((got - value).abs() < 0.02, "band {band}, frame {frame}: {got}, not {value}");
+        }
+    }
+
+    #[test]
+    fn the_spectrogram_is_that_of_faster_whisper() {
+        let values = Mel::whisper(80).for_whisper(&tone(), 200);
+        assert_eq!(values.len(), 80 * 200);
+        let loud = [(0, 0, 1.0549467), (5, 3, 1.0593292), (40, 60, -0.303_431_75), (70, 99, -0.297_379_73)];
+        near(&values, 200, &loud);
+        near(&values, 200, &[(20, 40, -0.6639725), (79, 150, -0.6639725)]);
+        let values = Mel::whisper(128).for_whisper(&tone(), 200);
+        near(&values, 200, &[(0, 0, 0.9791874), (5, 3, 0.2900892), (70, 99, -0.138_949_63), (79, 150, -0.6149026)]);
+    }
+
+    #[test]
+    fn the_spectrogram_is_that_of_nemo() {
+        let (frames, values) = Mel::nemo(128).for_nemo(&tone());
+        assert_eq!((frames, values.len()), (100, 128 * 100));
+        near(&values, frames, &[(0, 0, 7.4288626), (64, 50, 3.3302176), (100, 99, 7.960418), (0, 50, -0.258_660_47)]);
+    }
+}

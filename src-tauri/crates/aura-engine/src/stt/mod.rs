@@ -5,6 +5,7 @@ mod graph;
 mod marks;
 mod mel;
 mod moonshine;
+mod parakeet;
 mod pieces;
 mod vocabulary;
 mod whisper;
@@ -25,6 +26,7 @@ pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
     let onnx = Onnx::open(load)?;
     match load.engine {
         Engine::Moonshine => Ok(Box::new(moonshine::Moonshine::load(&onnx, &files)?)),
+        Engine::Parakeet => Ok(Box::new(parakeet::Parakeet::load(&onnx, &files)?)),
         Engine::Whisper => Ok(Box::new(whisper::Whisper::load(&onnx, &files)?)),
         engine => {
             Err(LoadFailed::new(LoadFailedKind::Unsupported, format!("{engine:?} is no engine for speech to text.")))

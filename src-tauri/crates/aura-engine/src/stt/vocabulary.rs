@@ -64,6 +64,40 @@ impl Vocabulary {
         vocabulary.ok_or_else(|| bad_file(format!("{name} is damaged, or it is not a vocabulary.")))
     }
 
+    /// Reads a file of lines of a token and its id, as NeMo's exports have.
+    pub(super) fn read_lines(file: &Path) -> Result<Self, LoadFailed> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let text =
+            std::fs::read_to_string(file).map_err(|error| bad_file(format!("{name} cannot be read: {error}")))?;
+        Self::from_lines(&text).ok_or_else(|| bad_file(format!("{name} is damaged, or it is not a vocabulary.")))
+    }
+
+    fn from_lines(text: &str) -> Option<Self> {
+        let mut vocabulary = Self::default();
+        for line in text.lines() {
+            let (token, id) = line.rsplit_once(' ')?;
+            let id: u32 = id.parse().ok().filter(|id| (*id as usize) < MOST)?;
+            let at = id as usize;
+            vocabulary.texts.resize(vocabulary.texts.len().max(at + 1), None);
+            if is_mark(token) {
+                vocabulary.marks.insert(token.to_owned(), id);
+            } else {
+                vocabulary.texts[at] = Some(unmark(token.as_bytes()));
+            }
+        }
+        (!vocabulary.texts.is_empty()).then_some(vocabulary)
+    }
+
+    /// The number of tokens.
+    pub(super) fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether a token has a space before its text.
+    pub(super) fn begins_word(&self, token: u32) -> bool {
+        self.texts.get(token as usize).and_then(Option::as_deref).is_some_and(|text| text.starts_with(b" "))
+    }
+
     /// Reads tokens one after the other, each with its length before it: one byte, or two from 128 on.
     fn from_bin(mut bytes: &[u8]) -> Option<Self> {
         let mut vocabulary = Self::default();
@@ -233,6 +267,17 @@ mod tests {
         assert_eq!(vocabulary.text(&[260]).len(), 130);
         assert_eq!(vocabulary.mark("<s>"), Some(0));
         assert!(Vocabulary::from_bin(&bytes[..bytes.len() - 1]).is_none());
+    }
+
+    #[test]
+    fn tokens_with_their_ids_in_lines_become_text() {
+        let vocabulary =
+            Vocabulary::from_lines("<unk> 0\n\u{2581}Ever 1\n\u{2581}tri 2\ned 3\n. 4\n<blk> 5\n").unwrap();
+        assert_eq!((vocabulary.len(), vocabulary.mark("<blk>")), (6, Some(5)));
+        assert_eq!(vocabulary.text(&[0, 1, 2, 3, 4, 5]), "Ever tried.");
+        assert!(vocabulary.begins_word(2) && !vocabulary.begins_word(3));
+        assert!(Vocabulary::from_lines("").is_none());
+        assert!(Vocabulary::from_lines("no number\n").is_none());
     }
 
     #[test]
