@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Instant;
 
-use aura_local::protocol::{Event, FailedKind, LoadFailedKind, Request};
+use aura_local::protocol::{Engine, Event, FailedKind, LoadFailedKind, Request};
 use support::{Ask, Process, models, moonshine, speech, whisper};
 
 const BECKETT: &str = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better.";
@@ -95,6 +95,23 @@ fn german_is_recognised_heard_and_translated() {
     // English speech, but the caller says that it is German: the caller's word counts.
     let told = base.hear(&speech("jfk.wav"), Ask { language: Some("de"), ..Ask::default() });
     assert_eq!(told.language.as_deref(), Some("de"));
+}
+
+/// The weights are random, so the text is nonsense; onnx-asr 0.12.0 makes the same nonsense of it.
+#[test]
+fn parakeet_decodes_as_the_reference_does() {
+    let Some(models) = models() else { return };
+    let files = [("encoder", "encoder-model"), ("decoder", "decoder_joint-model"), ("vocabulary", "vocab.txt")];
+    let load = support::load_from(&support::fixtures("parakeet-tiny"), &models, Engine::Parakeet, &files);
+    let mut process = Process::ready(load);
+    let heard = process.hear(&speech("jfk.wav")[..48_000], Ask::default());
+    let text = "ing weering weer we weering weering weing weering weering we weering weering weering weering we beering weer we we \
+        the? in the so the the the the the we the the";
+    assert_eq!(heard.text, text);
+    let word = heard.words.iter().find(|word| word.text == "so").expect("the word is there");
+    assert!((word.start - 1.99).abs() < 0.001, "{word:?}");
+    let sentences: Vec<&str> = heard.segments.iter().map(|segment| segment.text.as_str()).collect();
+    assert!(sentences.len() == 2 && sentences[1].starts_with("in the"), "{sentences:?}");
 }
 
 #[test]

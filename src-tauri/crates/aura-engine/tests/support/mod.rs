@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use aura_local::protocol::{Engine, Event, Load, Request, read_blocking, write_blocking};
+use aura_local::protocol::{Engine, Event, Load, Request, Segment, read_blocking, write_blocking};
 
 /// The program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_aura-engine");
@@ -40,8 +40,12 @@ fn demand(folder: &Path, name: &str) -> PathBuf {
 
 /// What loads the model of this id.
 pub(crate) fn load(models: &Path, engine: Engine, id: &str, files: &[(&str, &str)]) -> Load {
-    let folder = models.join(id);
-    let files = files.iter().map(|(role, name)| ((*role).to_owned(), demand(&folder, name)));
+    load_from(&models.join(id), models, engine, files)
+}
+
+/// What loads a model that is not in the store, by the store's ONNX Runtime.
+pub(crate) fn load_from(folder: &Path, models: &Path, engine: Engine, files: &[(&str, &str)]) -> Load {
+    let files = files.iter().map(|(role, name)| ((*role).to_owned(), demand(folder, name)));
     let onnx_runtime = ["libonnxruntime.so", "libonnxruntime.dylib", "onnxruntime.dll"];
     let onnx_runtime = onnx_runtime.iter().find_map(|name| find(models, name));
     assert!(onnx_runtime.is_some(), "there is no ONNX Runtime in {}", models.display());
@@ -106,7 +110,9 @@ impl Process {
         let id = self.next;
         let Ask { language, prompt, translate } = ask;
         let (language, prompt) = (language.map(str::to_owned), prompt.map(str::to_owned));
-        let pcm: Vec<u8> = samples.iter().flat_map(|sample| aura_audio::to_i16(*sample).to_le_bytes()).collect();
+        // Exactly the samples of the file: other rounding is enough to change what random weights make of it.
+        let sample = |sample: &f32| (sample * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16;
+        let pcm: Vec<u8> = samples.iter().flat_map(|value| sample(value).to_le_bytes()).collect();
         self.send(&Request::Transcribe { id, language, prompt, translate, words: true }, &pcm);
         id
     }
@@ -115,10 +121,10 @@ impl Process {
     pub(crate) fn hear(&mut self, samples: &[f32], ask: Ask<'_>) -> Heard {
         let id = self.begin(samples, ask);
         let event = self.event();
-        let Event::Transcript { id: of, text, language, segments, .. } = event else { panic!("{event:?}") };
+        let Event::Transcript { id: of, text, language, segments, words } = event else { panic!("{event:?}") };
         let end = self.event();
         assert!(of == id && matches!(end, Event::End { id: of, .. } if of == id), "{end:?}");
-        Heard { text, language, segments }
+        Heard { text, language, segments, words }
     }
 
     /// The most memory that the program had, in bytes, where the system tells.
@@ -142,13 +148,18 @@ pub(crate) struct Ask<'a> {
 pub(crate) struct Heard {
     pub(crate) text: String,
     pub(crate) language: Option<String>,
-    pub(crate) segments: Vec<aura_local::protocol::Segment>,
+    pub(crate) segments: Vec<Segment>,
+    pub(crate) words: Vec<Segment>,
+}
+
+/// A folder of `tests/fixtures`.
+pub(crate) fn fixtures(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures").join(name)
 }
 
 /// The samples of a file of `tests/fixtures/speech`.
 pub(crate) fn speech(name: &str) -> Vec<f32> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/fixtures/speech");
-    let file = std::fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let file = std::fs::read(fixtures("speech").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let pcm = aura_audio::read_wav(&file).expect("it is a WAV file");
     assert_eq!(pcm.rate, 16_000, "{name}");
     pcm.samples
