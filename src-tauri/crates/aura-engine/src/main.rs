@@ -2,15 +2,26 @@
 //! standard error is for messages to a developer.
 //!
 //! A model runs here and not in AURA's own process, because its native code may crash, or need more memory than there is.
+//!
+//! `aura-engine convert-whisper FROM TO` instead turns a Whisper model of CTranslate2 into the files that the engine runs.
 
+mod convert;
 mod model;
 mod onnx;
+mod stt;
 mod worker;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match worker::run(std::io::stdin(), std::io::stdout()) {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let outcome = match arguments.as_slice() {
+        [] => worker::run(std::io::stdin(), std::io::stdout()),
+        [mode, from, to] if mode == "convert-whisper" => convert::whisper(Path::new(from), Path::new(to)),
+        _ => Err(std::io::Error::other("it takes no arguments, or: convert-whisper FROM TO")),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("aura-engine: {error}");

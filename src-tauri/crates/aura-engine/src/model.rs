@@ -1,8 +1,10 @@
 //! A loaded model, whatever its family, and how it is loaded.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aura_local::protocol::{Event, FailedKind, Finish, Load, LoadFailedKind, Message, Sampling, Segment};
+use aura_local::protocol::{Engine, Event, FailedKind, Finish, Load, LoadFailedKind, Message, Sampling, Segment};
+use ort::session::RunOptions;
 
 /// A request that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,18 +77,37 @@ pub(crate) struct Utterance {
 }
 
 /// Whether the caller has stopped the request. Models check it at least every 50 ms of work, where their library lets them.
-#[derive(Debug, Default)]
-pub(crate) struct Stop(AtomicBool);
+#[derive(Default)]
+pub(crate) struct Stop {
+    stopped: AtomicBool,
+    /// What ends a run of ONNX Runtime in the middle, once there is one.
+    run: OnceLock<RunOptions>,
+}
 
 impl Stop {
     pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(run) = self.run.get() {
+            // A run that cannot be ended runs to its end.
+            let _ = run.terminate();
+        }
+    }
+
+    /// The options for a run of ONNX Runtime that ends when the caller stops the request.
+    pub(crate) fn run_options(&self) -> Result<&RunOptions, Failed> {
+        if self.run.get().is_none() {
+            let options = RunOptions::new().map_err(|error| Failed::new(FailedKind::Engine, error.to_string()))?;
+            // Another thread's are as good.
+            let _ = self.run.set(options);
+        }
+        self.check()?;
+        self.run.get().ok_or_else(|| Failed::new(FailedKind::Engine, "ONNX Runtime has no options for a run."))
     }
 
     /// # Errors
     /// With [`FailedKind::Cancelled`] once the caller has stopped the request.
     pub(crate) fn check(&self) -> Result<(), Failed> {
-        if self.0.load(Ordering::Relaxed) {
+        if self.stopped.load(Ordering::SeqCst) {
             return Err(Failed::new(FailedKind::Cancelled, "The request was cancelled."));
         }
         Ok(())
@@ -126,6 +147,11 @@ pub(crate) trait Model {
 
 /// Loads a model.
 pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
-    let engine = load.engine;
-    Err(LoadFailed::new(LoadFailedKind::Unsupported, format!("This build of AURA has no engine for {engine:?}.")))
+    match load.engine {
+        Engine::Moonshine | Engine::Whisper | Engine::Parakeet => crate::stt::load(load),
+        engine => {
+            let message = format!("This build of AURA has no engine for {engine:?}.");
+            Err(LoadFailed::new(LoadFailedKind::Unsupported, message))
+        }
+    }
 }

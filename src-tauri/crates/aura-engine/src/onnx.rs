@@ -53,11 +53,15 @@ impl Onnx {
                 .with_inter_threads(1)?
                 // Threads that wait by spinning take the cores from the program that plays the answer.
                 .with_intra_op_spinning(false)?
+                // Without the processor's newer instructions, products of 8-bit numbers would overflow.
+                .with_config_entry("session.x64quantprecision", "1")?
                 .commit_from_file(file)
         };
         build().map_err(|error| {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
-            LoadFailed::new(LoadFailedKind::BadFile, format!("The model file {name} cannot be loaded: {error}"))
+            let message =
+                format!("The model file {name} cannot be loaded. Delete the model and download it again. ({error})");
+            LoadFailed::new(LoadFailedKind::BadFile, message)
         })
     }
 }

@@ -1,0 +1,189 @@
+//! Whisper's tokens that are not text, and the rules by which they follow one another: those of OpenAI's own decoder.
+
+use super::vocabulary::Vocabulary;
+
+/// The seconds between two tokens of time.
+pub(super) const SECONDS_PER_STEP: f64 = 0.02;
+/// A text begins within the first second of its piece, in steps.
+const LATEST_START: u32 = 50;
+/// Characters that stand for sounds and layout, not for speech.
+const SYMBOLS: &str = "\" # ( ) * + / : ; < = > @ [ \\ ] ^ _ ` { | } ~ 「 」 『 』 << >> <<< >>> -- --- -( -[ (' (\" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪";
+const NOTES: &str = "♩♪♫♬♭♮♯";
+
+/// The ids of the tokens that are not text.
+pub(super) struct Marks {
+    pub(super) begin: u32,
+    pub(super) end: u32,
+    pub(super) translate: u32,
+    pub(super) transcribe: u32,
+    /// Begins the text before; not every vocabulary has it.
+    pub(super) before: Option<u32>,
+    no_speech: u32,
+    /// The first token of time.
+    time: u32,
+    /// The languages' tokens; none for a model of English only.
+    languages: Vec<(u32, String)>,
+    /// Tokens that no text has.
+    suppressed: Vec<u32>,
+    /// The token of a space.
+    blank: Option<u32>,
+}
+
+impl Marks {
+    pub(super) fn new(vocabulary: &Vocabulary) -> Option<Self> {
+        let mark = |name: &str| vocabulary.mark(&format!("<|{name}|>"));
+        let (begin, end, no_times) = (mark("startoftranscript")?, mark("endoftext")?, mark("notimestamps")?);
+        let (translate, transcribe) = (mark("translate")?, mark("transcribe")?);
+        let code = |name: &str| Some(name.strip_prefix("<|")?.strip_suffix("|>")?.to_owned());
+        let between = vocabulary.marks().iter().filter(|(_, id)| (begin + 1..translate.min(transcribe)).contains(*id));
+        let mut languages: Vec<(u32, String)> =
+            between.filter_map(|(name, id)| Some((*id, iso(code(name)?)))).collect();
+        languages.sort_unstable();
+        let mut suppressed = suppressed(vocabulary);
+        suppressed.extend(["startoflm", "startofprev", "nospeech", "nocaptions"].iter().filter_map(|name| mark(name)));
+        suppressed.extend([begin, translate, transcribe, no_times]);
+        suppressed.extend(languages.iter().map(|(id, _)| *id));
+        // A model of English only has the same vocabulary but for one token, and never saw these.
+        if end < 50_257 {
+            languages.clear();
+        }
+        Some(Self {
+            begin,
+            end,
+            translate,
+            transcribe,
+            before: mark("startofprev"),
+            no_speech: no_times - 1,
+            time: no_times + 1,
+            languages,
+            suppressed,
+            blank: vocabulary.find(b" "),
+        })
+    }
+
+    pub(super) fn languages(&self) -> impl Iterator<Item = &str> {
+        self.languages.iter().map(|(_, code)| code.as_str())
+    }
+
+    /// The token of a language; `Some(None)` for a model that knows English only, and needs none.
+    #[expect(clippy::option_option, reason = "the outer option is an error, the inner one is no token")]
+    pub(super) fn code(&self, code: &str) -> Option<Option<(u32, String)>> {
+        if self.languages.is_empty() {
+            return (code == "en").then_some(None);
+        }
+        self.languages.iter().find(|(_, known)| known == code).cloned().map(Some)
+    }
+
+    /// The most likely language, from the scores after the first token.
+    pub(super) fn language(&self, scores: &[f32]) -> Option<(u32, String)> {
+        let score = |id: u32| scores.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+        self.languages.iter().max_by(|a, b| score(a.0).total_cmp(&score(b.0))).cloned()
+    }
+
+    /// The probability that there is no speech, from the scores after the first token.
+    pub(super) fn no_speech(&self, scores: &[f32]) -> f32 {
+        scores.get(self.no_speech as usize).map_or(0.0, |score| (score - log_sum(scores)).exp())
+    }
+
+    /// The next token and the logarithm of its probability, by the scores after `tokens`.
+    pub(super) fn choose(&self, scores: &mut [f32], tokens: &[u32]) -> (u32, f32) {
+        self.forbid(scores, tokens);
+        let (texts, times) = scores.split_at_mut((self.time as usize).min(scores.len()));
+        let best_text = texts.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        // A time is due if all times together are likelier than any text.
+        if log_sum(times) > best_text {
+            texts.fill(f32::NEG_INFINITY);
+        }
+        let token = super::decoder::best(scores);
+        (token, scores.get(token as usize).map_or(0.0, |score| score - log_sum(scores)))
+    }
+
+    /// Gives the tokens that must not follow `tokens` no chance.
+    fn forbid(&self, scores: &mut [f32], tokens: &[u32]) {
+        let mut forbid = |range: std::ops::Range<u32>| {
+            let end = (range.end as usize).min(scores.len());
+            scores[(range.start as usize).min(end)..end].fill(f32::NEG_INFINITY);
+        };
+        self.suppressed.iter().for_each(|token| forbid(*token..token + 1));
+        let is_time = |token: Option<&u32>| token.is_some_and(|token| *token >= self.time);
+        let Some(last) = tokens.last() else {
+            // It begins with a time.
+            forbid(0..self.time);
+            forbid(self.time + LATEST_START + 1..u32::MAX);
+            return;
+        };
+        if tokens.len() == 1 {
+            self.blank.iter().for_each(|blank| forbid(*blank..blank + 1));
+            forbid(self.end..self.end + 1);
+        }
+        let pair = tokens.len() < 2 || is_time(tokens.get(tokens.len() - 2));
+        if *last >= self.time {
+            // Times come in pairs: the end of a segment and the start of the next one.
+            if pair { forbid(self.time..u32::MAX) } else { forbid(0..self.end) }
+        }
+        if let Some(latest) = tokens.iter().rfind(|token| is_time(Some(token))) {
+            forbid(self.time..if *last >= self.time && !pair { *latest } else { latest + 1 });
+        }
+    }
+
+    /// The segments of a text: start, end and tokens, in steps of time. The second value is where the text stopped in front of more
+    /// that is spoken, if it did.
+    pub(super) fn segments(&self, tokens: &[u32]) -> (Vec<Spoken>, Option<u32>) {
+        let mut segments = Vec::new();
+        let mut start = 0;
+        let mut text = Vec::new();
+        for token in tokens {
+            match token.checked_sub(self.time) {
+                None => text.push(*token),
+                Some(time) => {
+                    if !text.is_empty() {
+                        segments.push((start, Some(time), std::mem::take(&mut text)));
+                    }
+                    start = time;
+                }
+            }
+        }
+        let open = match tokens {
+            // A second time begins a segment that the piece does not hold to its end.
+            [.., before, last] if *before >= self.time && *last >= self.time => Some(last - self.time),
+            _ => None,
+        };
+        if !text.is_empty() {
+            segments.push((start, None, text));
+        }
+        (segments, open)
+    }
+}
+
+/// A segment: its start and end in steps of time, and its tokens.
+pub(super) type Spoken = (u32, Option<u32>, Vec<u32>);
+
+/// The ISO 639-1 code of a language, for those where Whisper has another.
+fn iso(code: String) -> String {
+    if code == "jw" { "jv".into() } else { code }
+}
+
+/// Tokens of symbols that are not spoken.
+fn suppressed(vocabulary: &Vocabulary) -> Vec<u32> {
+    let mut tokens: Vec<u32> =
+        [" -", " '"].iter().filter_map(|text| vocabulary.encode(text).first().copied()).collect();
+    let spaced = |symbol: &str| [symbol.to_owned(), format!(" {symbol}")];
+    for symbol in SYMBOLS.split(' ').flat_map(spaced) {
+        if let [only] = vocabulary.encode(&symbol)[..] {
+            tokens.push(only);
+        }
+    }
+    for note in NOTES.chars().flat_map(|note| spaced(&note.to_string())) {
+        tokens.extend(vocabulary.encode(&note).first());
+    }
+    tokens
+}
+
+/// The logarithm of the sum of exponentials.
+fn log_sum(scores: &[f32]) -> f32 {
+    let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    if most == f32::NEG_INFINITY {
+        return most;
+    }
+    most + scores.iter().map(|score| (score - most).exp()).sum::<f32>().ln()
+}

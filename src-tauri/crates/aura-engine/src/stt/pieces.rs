@@ -1,0 +1,95 @@
+//! Cuts a recording at quiet places into pieces that a model can take.
+
+use std::ops::Range;
+
+use super::RATE;
+
+/// The length of a frame whose loudness is measured: 20 ms.
+const FRAME: usize = RATE / 50;
+/// Frames over which loudness is averaged to find a pause, so that a stop consonant is not one.
+const PAUSE: usize = 15;
+/// What is quieter than this (-60 dB) is silence.
+const SILENT: f32 = 0.001;
+/// Silence that stays at both ends of a piece, in frames.
+const MARGIN: usize = 15;
+
+/// The pieces of a recording that have sound in them, each at most `longest` seconds long.
+pub(super) fn pieces(samples: &[f32], longest: usize) -> Vec<Range<usize>> {
+    let loudness: Vec<f32> = samples.chunks(FRAME).map(loudness).collect();
+    let longest = longest * RATE / FRAME;
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while let Some(sound) = loudness.iter().skip(at).position(|frame| *frame >= SILENT) {
+        let start = (at + sound).saturating_sub(MARGIN).max(at);
+        let end = if loudness.len() - start <= longest { loudness.len() } else { quietest(&loudness, start, longest) };
+        let last = loudness[start..end].iter().rposition(|frame| *frame >= SILENT).unwrap_or(0);
+        let stop = (start + last + 1 + MARGIN).min(end);
+        pieces.push(start * FRAME..(stop * FRAME).min(samples.len()));
+        at = end;
+    }
+    pieces
+}
+
+/// The frame at which a piece that begins at `start` is best cut: the quietest place in its second half.
+fn quietest(loudness: &[f32], start: usize, longest: usize) -> usize {
+    let (from, to) = (start + longest / 2, start + longest - PAUSE);
+    let around = |frame: usize| loudness[frame..frame + PAUSE].iter().sum::<f32>();
+    let quietest = (from..to).min_by(|a, b| around(*a).total_cmp(&around(*b)));
+    quietest.map_or(start + longest, |frame| frame + PAUSE / 2)
+}
+
+/// The root mean square of samples.
+pub(super) fn loudness(samples: &[f32]) -> f32 {
+    (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len().max(1) as f32).sqrt()
+}
+
+/// Seconds from the start of a recording.
+pub(super) fn seconds(samples: usize) -> f64 {
+    samples as f64 / RATE as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tone with pauses at these seconds, each 0.4 s long.
+    fn tone(seconds: usize, pauses: &[f32]) -> Vec<f32> {
+        let paused = |time: f32| pauses.iter().any(|pause| (*pause..*pause + 0.4).contains(&time));
+        let sample = |at: usize| {
+            let time = at as f32 / RATE as f32;
+            if paused(time) { 0.0 } else { 0.3 * (time * 440.0 * std::f32::consts::TAU).sin() }
+        };
+        (0..seconds * RATE).map(sample).collect()
+    }
+
+    #[test]
+    fn a_short_recording_is_one_piece() {
+        let samples = tone(10, &[3.0]);
+        assert_eq!(pieces(&samples, 25), [0..samples.len()]);
+    }
+
+    #[test]
+    fn a_long_one_is_cut_in_its_pauses_and_nothing_is_lost() {
+        let samples = tone(70, &[8.0, 20.0, 41.0, 62.0]);
+        let pieces = pieces(&samples, 25);
+        assert!(pieces.iter().all(|piece| piece.len() <= 25 * RATE), "{pieces:?}");
+        let cuts: Vec<f64> = pieces.iter().map(|piece| seconds(piece.end)).collect();
+        assert_eq!(cuts.len(), 4, "{cuts:?}");
+        for (cut, pause) in cuts.iter().zip([20.0, 41.0, 62.0]) {
+            assert!((pause..pause + 0.4).contains(cut), "{cuts:?}");
+        }
+        assert_eq!(pieces.iter().map(std::ops::Range::len).sum::<usize>(), samples.len());
+    }
+
+    #[test]
+    fn silence_is_left_out() {
+        assert!(pieces(&vec![0.0; 60 * RATE], 25).is_empty());
+        assert!(pieces(&[], 25).is_empty());
+        let mut samples = vec![0.0; 100 * RATE];
+        samples.extend(tone(3, &[]));
+        samples.extend(vec![0.0; 40 * RATE]);
+        let pieces = pieces(&samples, 25);
+        assert_eq!(pieces.len(), 1);
+        assert!((99.0..=100.0).contains(&seconds(pieces[0].start)) && pieces[0].len() < 4 * RATE, "{pieces:?}");
+    }
+}
