@@ -6,6 +6,7 @@
 //! `aura-engine convert-whisper FROM TO` instead turns a Whisper model of CTranslate2 into the files that the engine runs.
 
 mod convert;
+mod llm;
 mod model;
 mod onnx;
 mod stt;
