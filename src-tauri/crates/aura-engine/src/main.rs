@@ -5,6 +5,7 @@
 
 mod model;
 mod onnx;
+mod tts;
 mod worker;
 
 use std::process::ExitCode;

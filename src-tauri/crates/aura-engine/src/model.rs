@@ -126,6 +126,9 @@ pub(crate) trait Model {
 
 /// Loads a model.
 pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
+    if let Some(voice) = crate::tts::load(load) {
+        return voice;
+    }
     let engine = load.engine;
     Err(LoadFailed::new(LoadFailedKind::Unsupported, format!("This build of AURA has no engine for {engine:?}.")))
 }
