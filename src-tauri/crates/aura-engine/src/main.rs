@@ -10,6 +10,7 @@ mod llm;
 mod model;
 mod onnx;
 mod stt;
+mod tts;
 mod worker;
 
 use std::path::Path;

@@ -30,11 +30,16 @@ pub enum Engine {
     Whisper,
     /// Speech to text: Parakeet TDT, as ONNX. Files `encoder`, `decoder`, `vocabulary`.
     Parakeet,
-    /// Text to speech: Piper, as ONNX. Files `model`, `config`. Its phonemes come from the program espeak-ng.
+    /// Text to speech: Piper, as ONNX. Files `model` (`….onnx`) and `config` (`….onnx.json`). Its phonemes come from the program
+    /// espeak-ng, unless its settings say that they are the characters of the text.
     Piper,
-    /// Text to speech: Hibari, as ONNX. Files as its package names them.
+    /// Text to speech: Hibari, as ONNX, English. The roles are the names of the files in its package's folder `assets`: `hibari.onnx`
+    /// (also for another voice's file), `vocab.json`, `normalize.json`, `tokenizer_exceptions.json`, `tagger.json.gz`; for American
+    /// English `lexicon_us_gold.json.gz`, `lexicon_us_silver.json.gz`, `oov.onnx`, `oov.json`; for a British voice instead of these
+    /// four `lexicon_gb_gold.json.gz`, `lexicon_gb_silver.json.gz`, `oov_gb.onnx`, `oov_gb.json`. It needs no other program.
     Hibari,
-    /// Text to speech: Kokoro, as ONNX. Files `model`, `voices`. Its phonemes come from the program espeak-ng.
+    /// Text to speech: Kokoro, as ONNX in the layout of `onnx-community/Kokoro-82M-v1.0-ONNX`. Files `model`, and each voice's style
+    /// table as `voice/<name>`, such as `voice/af_heart`. Its phonemes come from the program espeak-ng. Languages: en, es, fr, hi, it, pt.
     Kokoro,
     /// Text, and images where the file `projector` is there: any GGUF model that llama.cpp runs. File `model`.
     Llama,
