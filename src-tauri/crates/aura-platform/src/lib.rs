@@ -50,5 +50,17 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
         history: history.clone(),
     });
     let local_models = Arc::new(aura_providers::NoLocalModels);
-    Ok(Ports { microphone, speaker, screen, secrets, ledger: history.clone(), history, programs, local_models, doctor })
+    let local_model_store = Arc::new(aura_core::ports::NoLocalModelStore);
+    Ok(Ports {
+        microphone,
+        speaker,
+        screen,
+        secrets,
+        ledger: history.clone(),
+        history,
+        programs,
+        local_models,
+        local_model_store,
+        doctor,
+    })
 }
