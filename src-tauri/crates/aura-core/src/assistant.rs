@@ -32,6 +32,9 @@ const STALE_LIST_CHECK: Duration = Duration::from_secs(1_800);
 /// notifications, works on network drives.
 const SETTINGS_CHECK: Duration = Duration::from_secs(1);
 
+/// The least time between two events about the store of models.
+const MODELS_INTERVAL: Duration = Duration::from_millis(250);
+
 /// The longest time at the end for turns that are under way to stop and to be saved. A history that another process keeps busy takes 3 s
 /// for each record.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -439,6 +442,8 @@ impl Assistant {
                 let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
                 let view = assistant.local_models().await;
                 assistant.send(Event::LocalModels { view: Box::new(view) });
+                drop(assistant);
+                tokio::time::sleep(MODELS_INTERVAL).await;
             }
         })));
     }
