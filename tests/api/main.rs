@@ -9,6 +9,7 @@ mod guard;
 mod invalid_requests;
 mod keys;
 mod leaving;
+mod models;
 mod monitoring;
 mod openai;
 mod program;

@@ -2,5 +2,6 @@
 
 mod answers;
 mod failures;
+mod models;
 mod providers;
 mod stopped;

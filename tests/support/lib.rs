@@ -10,6 +10,7 @@ pub mod display;
 pub mod http;
 pub mod keyboard;
 pub mod keyring;
+pub mod models;
 pub mod process;
 pub mod processes;
 pub mod providers;

@@ -65,6 +65,14 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// List, download, choose and remove speech and language models that run on this computer.
+    Models {
+        #[command(subcommand)]
+        what: Option<Models>,
+        /// Print JSON.
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// Check this computer and say how to fix what does not work.
     Doctor {
         /// Print JSON.
@@ -126,6 +134,42 @@ pub(super) enum Providers {
         /// Play the speech, for tts.
         #[arg(long)]
         aloud: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Models {
+    /// List the models, what is installed and what fits this computer.
+    List,
+    /// Download models. A download that stopped goes on where it was.
+    #[command(alias = "resume")]
+    Get {
+        /// IDs of the models, as `aura models` lists them.
+        #[arg(required = true)]
+        ids: Vec<String>,
+    },
+    /// Remove an installed model from the disk.
+    Remove {
+        /// ID of the model.
+        id: String,
+    },
+    /// Prefer a model over the others on this computer.
+    Use {
+        /// ID of the model.
+        id: String,
+        /// Only for this service: stt, llm, vlm or tts [default: each that the model provides].
+        #[arg(long)]
+        service: Option<Service>,
+    },
+    /// Pause a download of the running app.
+    Pause {
+        /// ID of the model.
+        id: String,
+    },
+    /// Stop a download and remove what has arrived.
+    Cancel {
+        /// ID of the model.
+        id: String,
     },
 }
 

@@ -1,4 +1,4 @@
-//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `history` or `doctor`.
+//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `models`, `history` or `doctor`.
 
 mod args;
 mod ask;
@@ -6,6 +6,7 @@ mod doctor;
 mod history;
 mod keys;
 mod listen;
+mod models;
 mod operations;
 mod output;
 mod providers;
@@ -52,6 +53,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Ptt { action }) => runtime.block_on(ptt(action)),
         Some(Command::Providers { what, json }) => runtime.block_on(providers::run(sandbox, what, json)),
         Some(Command::History { what, json }) => runtime.block_on(history::run(sandbox, what, json)),
+        Some(Command::Models { what, json }) => runtime.block_on(models::run(sandbox, what, json)),
         Some(Command::Keys { what, json }) => runtime.block_on(keys::run(sandbox, what, json)),
         Some(Command::Doctor { json }) => runtime.block_on(doctor::run(sandbox, json)),
     };

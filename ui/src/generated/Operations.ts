@@ -10,8 +10,10 @@ import type { Exported } from './Exported'
 import type { HealthReport } from './HealthReport'
 import type { HistoryQuery } from './HistoryQuery'
 import type { Listen } from './Listen'
+import type { LocalModelsView } from './LocalModelsView'
 import type { Look } from './Look'
 import type { Meter } from './Meter'
+import type { ModelId } from './ModelId'
 import type { ModelView } from './ModelView'
 import type { ModelsQuery } from './ModelsQuery'
 import type { Nothing } from './Nothing'
@@ -22,12 +24,14 @@ import type { Retry } from './Retry'
 import type { SaveKey } from './SaveKey'
 import type { ServerView } from './ServerView'
 import type { Snapshot } from './Snapshot'
+import type { StopUsingModel } from './StopUsingModel'
 import type { Switch } from './Switch'
 import type { Test } from './Test'
 import type { TestResult } from './TestResult'
 import type { TurnId } from './TurnId'
 import type { TurnRecord } from './TurnRecord'
 import type { UsageReport } from './UsageReport'
+import type { UseModel } from './UseModel'
 import type { VoiceView } from './VoiceView'
 
 export type Operations = {
@@ -58,5 +62,13 @@ export type Operations = {
   meter: { request: Meter; response: Nothing }
   replay: { request: TurnId; response: Nothing }
   export: { request: Export; response: Exported }
+  local_models: { request: Nothing; response: LocalModelsView }
+  download_model: { request: ModelId; response: LocalModelsView }
+  pause_model: { request: ModelId; response: LocalModelsView }
+  resume_model: { request: ModelId; response: LocalModelsView }
+  cancel_model: { request: ModelId; response: LocalModelsView }
+  delete_model: { request: ModelId; response: LocalModelsView }
+  use_model: { request: UseModel; response: LocalModelsView }
+  stop_using_model: { request: StopUsingModel; response: LocalModelsView }
   doctor: { request: Nothing; response: Array<Diagnostic> }
 }

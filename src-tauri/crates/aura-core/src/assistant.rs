@@ -13,9 +13,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::config::{Config, Environment, Keys, SettingsStore};
+use crate::config::{Config, Environment, Keys, Language, SettingsStore};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
+use crate::local_models::LocalModelsView;
 use crate::ports::Ports;
 use crate::turn::{
     DetachedTurn, Owner, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings, end_unfinished,
@@ -30,6 +31,9 @@ const STALE_LIST_CHECK: Duration = Duration::from_secs(1_800);
 /// How often the settings file is checked for changes by another program. A check reads the file's metadata alone and, unlike file
 /// notifications, works on network drives.
 const SETTINGS_CHECK: Duration = Duration::from_secs(1);
+
+/// The least time between two events about the store of models.
+const MODELS_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The longest time at the end for turns that are under way to stop and to be saved. A history that another process keeps busy takes 3 s
 /// for each record.
@@ -78,6 +82,8 @@ struct Inner {
     settings_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that sends a snapshot when the history's problem changes.
     history_watch: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that tells what changes in the store of models.
+    models_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that compresses recordings and deletes old ones.
     upkeep: OnceLock<AbortOnDropHandle<()>>,
     /// The task that forwards availability changes as events.
@@ -153,12 +159,14 @@ impl Assistant {
             background: OnceLock::new(),
             settings_watch: OnceLock::new(),
             history_watch: OnceLock::new(),
+            models_watch: OnceLock::new(),
             upkeep: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
             devices: Mutex::default(),
         }));
         assistant.watch_history();
+        assistant.watch_models();
         assistant.recover(false).await;
         Ok(assistant)
     }
@@ -402,6 +410,40 @@ impl Assistant {
             while problem.changed().await.is_ok() {
                 let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
                 assistant.announce();
+            }
+        })));
+    }
+
+    /// The models that can run on this computer. Suggestions are for the language that the user speaks, else that of the windows.
+    pub(crate) async fn local_models(&self) -> LocalModelsView {
+        let settings = self.config().settings.clone();
+        let language = settings.listening.language.as_deref().or(match settings.appearance.language {
+            Language::System => None,
+            Language::En => Some("en"),
+            Language::De => Some("de"),
+        });
+        self.0.ports.local_model_store.view(language).await
+    }
+
+    /// Lets the router see that models were chosen or deleted, and sends a snapshot.
+    pub(crate) async fn installed_models_changed(&self) -> LocalModelsView {
+        self.reconfigure();
+        self.announce();
+        self.local_models().await
+    }
+
+    /// Sends an event whenever something changes in the store of models.
+    fn watch_models(&self) {
+        let mut changes = self.0.ports.local_model_store.changes();
+        let assistant = Arc::downgrade(&self.0);
+        let _ = self.0.models_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
+            // Ends with the store.
+            while changes.changed().await.is_ok() {
+                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                let view = assistant.local_models().await;
+                assistant.send(Event::LocalModels { view: Box::new(view) });
+                drop(assistant);
+                tokio::time::sleep(MODELS_INTERVAL).await;
             }
         })));
     }

@@ -32,6 +32,10 @@ pub enum ErrorCode {
     Keyring,
     /// A file or the history database could not be read or written.
     Storage,
+    /// The disk has no room.
+    DiskFull,
+    /// A model could not be downloaded: no connection, or the server does not deliver it.
+    DownloadFailed,
     /// A file was written by a later version of AURA, so this version does not change it.
     NewerVersion,
     /// The global shortcut is not valid, or another program uses it.
@@ -68,6 +72,8 @@ impl ErrorCode {
             Self::Blocked => "blocked",
             Self::Keyring => "keyring",
             Self::Storage => "storage",
+            Self::DiskFull => "disk_full",
+            Self::DownloadFailed => "download_failed",
             Self::NewerVersion => "newer_version",
             Self::Shortcut => "shortcut",
             Self::InvalidRequest => "invalid_request",

@@ -7,6 +7,7 @@ use aura_router::{Attempt, Availability};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
 
+use crate::local_models::LocalModelsView;
 use crate::record::{Notice, SentPicture, Stage, TurnRecord};
 use crate::views::Snapshot;
 
@@ -102,6 +103,11 @@ pub enum Event {
     Changed {
         /// The new state of the assistant.
         snapshot: Box<Snapshot>,
+    },
+    /// The models on this computer changed: a download went on or ended, or a model was chosen or deleted. At most four per second.
+    LocalModels {
+        /// The models.
+        view: Box<LocalModelsView>,
     },
 }
 

@@ -14,6 +14,7 @@ pub mod error;
 pub mod event;
 pub mod history_problem;
 pub mod intent;
+pub mod local_models;
 pub mod ports;
 pub mod record;
 pub mod recordings;

@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::history_problem::HistoryProblem;
+use crate::local_models::LocalModelsView;
 use crate::record::TurnRecord;
 
 /// A microphone or loudspeaker that can be chosen in the settings.
@@ -406,6 +407,81 @@ impl From<String> for DiagnosticArea {
     }
 }
 
+/// The store of the models that run on this computer.
+///
+/// A download goes on in the background. Each change of it, at most four per second, is told through [`LocalModelStore::changes`].
+#[async_trait]
+pub trait LocalModelStore: Send + Sync {
+    /// The models. `language` is the ISO 639-1 code of the user's language, for the suggestions; `None`: that of the operating system.
+    async fn view(&self, language: Option<&str>) -> LocalModelsView;
+    /// A counter that grows with each change.
+    fn changes(&self) -> watch::Receiver<u64>;
+    /// Starts to download a model, or goes on with a download that stopped. Succeeds when it runs or is installed already.
+    ///
+    /// # Errors
+    /// When the model is unknown, this computer cannot run it, or the disk has no room for it.
+    async fn download(&self, id: &str) -> Result<()>;
+    /// Pauses a download. What has arrived is kept.
+    ///
+    /// # Errors
+    /// When the model is unknown or is not being downloaded.
+    async fn pause(&self, id: &str) -> Result<()>;
+    /// Stops a download and removes what has arrived.
+    ///
+    /// # Errors
+    /// When the model is unknown or is installed.
+    async fn cancel(&self, id: &str) -> Result<()>;
+    /// Removes an installed model from the disk.
+    ///
+    /// # Errors
+    /// When the model is unknown, is not installed, or its files cannot be removed.
+    async fn delete(&self, id: &str) -> Result<()>;
+    /// Prefers an installed model for a service; `None`: none, so that the store's own order decides.
+    ///
+    /// # Errors
+    /// When the model is not installed or does not provide the service, or the choice cannot be saved.
+    async fn choose(&self, service: Service, id: Option<&str>) -> Result<()>;
+}
+
+/// A host without a store of models: the catalog is empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoLocalModelStore;
+
+fn no_store<T>() -> Result<T> {
+    Err(Error::new(ErrorCode::NotFound, "This program cannot install models."))
+}
+
+#[async_trait]
+impl LocalModelStore for NoLocalModelStore {
+    async fn view(&self, _language: Option<&str>) -> LocalModelsView {
+        LocalModelsView::default()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+
+    async fn download(&self, _id: &str) -> Result<()> {
+        no_store()
+    }
+
+    async fn pause(&self, _id: &str) -> Result<()> {
+        no_store()
+    }
+
+    async fn cancel(&self, _id: &str) -> Result<()> {
+        no_store()
+    }
+
+    async fn delete(&self, _id: &str) -> Result<()> {
+        no_store()
+    }
+
+    async fn choose(&self, _service: Service, _id: Option<&str>) -> Result<()> {
+        no_store()
+    }
+}
+
 /// The system check of the computer.
 #[async_trait]
 pub trait Doctor: Send + Sync {
@@ -432,6 +508,8 @@ pub struct Ports {
     pub programs: Arc<dyn Programs>,
     /// Runs models on this computer.
     pub local_models: Arc<dyn LocalModels>,
+    /// Stores the models that run on this computer.
+    pub local_model_store: Arc<dyn LocalModelStore>,
     /// Checks the computer.
     pub doctor: Arc<dyn Doctor>,
 }

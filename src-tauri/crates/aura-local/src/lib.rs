@@ -5,7 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod protocol;
+pub mod store;
 
 mod installed;
 
-pub use installed::Installed;
+pub use installed::{Installed, InstalledModels};

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aura_core::error::Error;
+use aura_core::local_models::{LocalModelState, LocalModelView, LocalModelsView};
 use aura_core::ports::{
-    CaptureTarget, Diagnostic, DiagnosticArea, Doctor, History, Microphone, Programs, Screen, Secrets, Speaker,
+    CaptureTarget, Diagnostic, DiagnosticArea, Doctor, History, LocalModelStore, Microphone, Programs, Screen, Secrets,
+    Speaker,
 };
+use aura_providers::Service;
 use tokio::net::TcpStream;
 
 use crate::hotkey;
@@ -30,6 +33,8 @@ pub struct SystemDoctor {
     pub programs: Arc<dyn Programs>,
     /// Reports damage, and whether turns are saved.
     pub history: Arc<dyn History>,
+    /// Knows which models are installed.
+    pub models: Arc<dyn LocalModelStore>,
 }
 
 /// A task of the `offline` provider that needs a local program.
@@ -60,6 +65,50 @@ const PROGRAM_CHECKS: &[ProgramCheck] = &[
     },
 ];
 
+/// A service for which a model can be installed on this computer.
+struct ModelCheck {
+    service: Service,
+    /// The subject of the check.
+    area: &'static str,
+    /// What such a model is called.
+    kind: &'static str,
+}
+
+const MODEL_CHECKS: &[ModelCheck] = &[
+    ModelCheck { service: Service::Stt, area: "speech recognition model", kind: "model for speech recognition" },
+    ModelCheck { service: Service::Llm, area: "language model", kind: "language model" },
+    ModelCheck { service: Service::Vlm, area: "vision model", kind: "vision model" },
+    ModelCheck { service: Service::Tts, area: "voice", kind: "voice" },
+];
+
+/// Whether a model is installed for a service, and what it needs is there.
+fn installed(view: &LocalModelsView, check: &ModelCheck) -> Diagnostic {
+    let of_service = |model: &&LocalModelView| model.services.contains(&check.service);
+    let labels: Vec<&str> = view
+        .models
+        .iter()
+        .filter(of_service)
+        .filter(|model| model.state == LocalModelState::Installed)
+        .map(|model| model.label.as_str())
+        .collect();
+    let is_speech = matches!(check.service, Service::Stt | Service::Tts);
+    if labels.is_empty() {
+        let suggested =
+            view.suggested.iter().find(|id| view.models.iter().filter(of_service).any(|model| model.id == **id));
+        let first = || view.models.iter().find(of_service).map(|model| &model.id);
+        let remedy = match suggested.or_else(first) {
+            Some(id) => format!("Run: aura models get {id}. Or open Models in the window."),
+            None => "Use a provider for it.".to_owned(),
+        };
+        return problem(named(check.area), format!("No {} is installed on this computer.", check.kind), remedy);
+    }
+    if is_speech && view.runtime.state != LocalModelState::Installed {
+        let message = format!("{} cannot run: {} is missing.", labels.join(", "), view.runtime.label);
+        return problem(named(check.area), message, "Remove the model and download it again under Models.");
+    }
+    passed(named(check.area), format!("Installed, files complete: {}.", labels.join(", ")))
+}
+
 fn passed(area: DiagnosticArea, message: impl Into<String>) -> Diagnostic {
     Diagnostic { area, ok: true, message: message.into(), remedy: None }
 }
@@ -79,16 +128,18 @@ fn failed(area: DiagnosticArea, error: &Error, default: &str) -> Diagnostic {
 impl Doctor for SystemDoctor {
     async fn examine(&self) -> Vec<Diagnostic> {
         // At the same time, because each may take seconds when something is wrong.
-        let (microphone, speaker, screen, keyring, history, model) = tokio::join!(
+        let (microphone, speaker, screen, keyring, history, models, model) = tokio::join!(
             microphone(&*self.microphone),
             speaker(&*self.speaker),
             screen(&*self.screen),
             keyring(&*self.secrets),
             history(&*self.history),
+            self.models.view(None),
             local_model()
         );
         let mut results = vec![microphone, speaker, screen, keyring, history, shortcut()];
         results.extend(PROGRAM_CHECKS.iter().map(|check| program(&*self.programs, check)));
+        results.extend(MODEL_CHECKS.iter().map(|check| installed(&models, check)));
         results.push(model);
         results
     }

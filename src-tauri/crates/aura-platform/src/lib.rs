@@ -11,6 +11,7 @@ mod doctor;
 mod history;
 mod keyring;
 mod microphone;
+mod model_store;
 mod paths;
 mod programs;
 mod screen;
@@ -18,13 +19,15 @@ mod speaker;
 
 use std::sync::Arc;
 
-use aura_core::error::Result;
+use aura_core::error::{Error, Result};
 use aura_core::ports::Ports;
+use aura_local::store::{ModelStore, StoreOptions};
 
 pub use doctor::SystemDoctor;
 pub use history::SqliteHistory;
 pub use keyring::Keyring;
 pub use microphone::CpalMicrophone;
+pub use model_store::{LocalStore, models_folder};
 pub use paths::{Paths, create_private, documents};
 pub use programs::LocalPrograms;
 pub use screen::DesktopScreen;
@@ -41,6 +44,13 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
     let secrets = Arc::new(Keyring);
     let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp")));
     let history = Arc::new(SqliteHistory::open(&paths.data)?);
+    let mut options = StoreOptions::new(models_folder(&paths.data));
+    if let Some(catalog) = model_store::own_catalog()? {
+        options.catalog = Arc::new(catalog);
+    }
+    let store = ModelStore::open(options).map_err(|error| Error::internal(error.to_string()))?;
+    let local_models = Arc::new(aura_providers::NoLocalModels);
+    let local_model_store = Arc::new(LocalStore(store));
     let doctor = Arc::new(SystemDoctor {
         microphone: microphone.clone(),
         speaker: speaker.clone(),
@@ -48,7 +58,18 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
         secrets: secrets.clone(),
         programs: programs.clone(),
         history: history.clone(),
+        models: local_model_store.clone(),
     });
-    let local_models = Arc::new(aura_providers::NoLocalModels);
-    Ok(Ports { microphone, speaker, screen, secrets, ledger: history.clone(), history, programs, local_models, doctor })
+    Ok(Ports {
+        microphone,
+        speaker,
+        screen,
+        secrets,
+        ledger: history.clone(),
+        history,
+        programs,
+        local_models,
+        local_model_store,
+        doctor,
+    })
 }

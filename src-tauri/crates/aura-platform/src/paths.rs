@@ -63,6 +63,7 @@ const OWN: &[&str] = &[
     "history.db",
     "history.db-wal",
     "history.db-shm",
+    "models",
     "models.json",
     "models.sandbox.json",
     "windows.json",

@@ -128,13 +128,14 @@ impl From<Error> for Problem {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             ErrorCode::NotFound => StatusCode::NOT_FOUND,
-            ErrorCode::AllRoutesFailed => StatusCode::BAD_GATEWAY,
+            ErrorCode::AllRoutesFailed | ErrorCode::DownloadFailed => StatusCode::BAD_GATEWAY,
             ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::NoRoute
             | ErrorCode::Cancelled
             | ErrorCode::Unfinished
             | ErrorCode::Keyring
             | ErrorCode::Storage
+            | ErrorCode::DiskFull
             | ErrorCode::NewerVersion
             | ErrorCode::Shortcut
             | ErrorCode::NotRunning

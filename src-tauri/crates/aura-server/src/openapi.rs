@@ -32,6 +32,7 @@ use crate::{LocalApi, ProblemBody, guard, routes};
     tags(
         (name = "questions", description = "Questions and answers"),
         (name = "providers", description = "Providers: health, models, voices and default routes"),
+        (name = "models", description = "Models that run on this computer: download, use and remove them"),
         (name = "sessions", description = "Session history"),
         (name = "openai", description = "OpenAI-compatible routes. `model` is `provider/model`, a model name alone, or `auto`: \
                                          AURA's default route with its whole fallback order. A request for `provider/model` does \
@@ -50,6 +51,13 @@ use crate::{LocalApi, ProblemBody, guard, routes};
         routes::configuration::switch,
         routes::configuration::config,
         routes::configuration::set_model,
+        routes::local_models::list,
+        routes::local_models::download,
+        routes::local_models::pause,
+        routes::local_models::resume,
+        routes::local_models::cancel,
+        routes::local_models::prefer,
+        routes::local_models::remove,
         routes::sessions::history,
         routes::sessions::forget,
         openai::models::list,

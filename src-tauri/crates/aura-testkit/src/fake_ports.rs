@@ -392,6 +392,7 @@ impl FakePorts {
             ledger: self.ledger.clone(),
             programs: Arc::new(aura_providers::NoPrograms),
             local_models: Arc::new(aura_providers::NoLocalModels),
+            local_model_store: Arc::new(aura_core::ports::NoLocalModelStore),
             doctor: Arc::new(NoDoctor),
         }
     }

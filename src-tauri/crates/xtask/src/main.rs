@@ -4,6 +4,7 @@ mod bench;
 mod durations;
 mod fuzz;
 mod guide;
+mod models;
 mod program;
 mod report;
 mod run;
@@ -34,6 +35,8 @@ enum Task {
     Run(run::Run),
     /// Installs missing packages and runs all tests.
     Test(test::Test),
+    /// Fills a store with small models, for the tests or for the user.
+    Models(models::Models),
     /// Starts the local API, runs every step of the multi-provider guide against it, and prints a table of the results.
     Guide,
     /// Takes screenshots of every panel and the overlay: light and dark, small and large, and with text at twice its size.
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Run(run) => run.start(),
         Task::Test(test) => test.start(),
+        Task::Models(models) => models.start(),
         Task::Guide => guide::start(),
         Task::Screenshots(screenshots) => screenshots.start(),
         Task::Soak(soak) => soak.start(),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::models;
 use crate::program::{self, Result};
 use crate::system::{self, Purpose};
 use crate::ui;
@@ -24,6 +25,7 @@ impl Run {
     pub(crate) fn start(&self) -> Result<ExitCode> {
         system::prepare(Purpose::Run)?;
         ui::build()?;
+        self.install_models()?;
         let mut cargo = program::cargo("run");
         cargo.args(["--package", "aura"]);
         if self.release {
@@ -39,5 +41,24 @@ impl Run {
             Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
             None => ExitCode::FAILURE,
         })
+    }
+
+    /// Builds AURA and its engine, and fills the user's store of models, so that the first question is heard and answered.
+    fn install_models(&self) -> Result {
+        let mut cargo = program::cargo("build");
+        cargo.args(["--package", "aura", "--package", "aura-engine"]);
+        if self.release {
+            // The store is filled by the debug build.
+            program::run(&mut cargo)?;
+            cargo.arg("--release");
+        }
+        program::run(&mut cargo)?;
+        // AURA works without: it uses programs on this computer, or a provider.
+        if let Err(message) = models::user_folder().and_then(|folder| models::fill(&folder, false)) {
+            println!(
+                "Not all models could be installed: {message}. AURA starts without them; `aura doctor` says what is missing."
+            );
+        }
+        Ok(())
     }
 }

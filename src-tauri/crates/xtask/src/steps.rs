@@ -88,6 +88,11 @@ pub(crate) fn build() -> Result {
     program::run(program::cargo("build").args(["--workspace", "--all-targets"]))
 }
 
+/// Fills the store of models that the tests use.
+pub(crate) fn models() -> Result {
+    crate::models::fill(&crate::models::test_folder(), false)
+}
+
 /// Installs and builds what a measurement or a screenshot of the real app needs. Returns the folder with the app: the debug build that the
 /// tests use, or the release build.
 pub(crate) fn build_app(release: bool) -> Result<PathBuf> {
@@ -95,7 +100,7 @@ pub(crate) fn build_app(release: bool) -> Result<PathBuf> {
     ui::build()?;
     build()?;
     if release {
-        let packages = ["--package", "aura", "--package", "aura-sandbox"];
+        let packages = ["--package", "aura", "--package", "aura-engine", "--package", "aura-sandbox"];
         program::run(program::cargo("build").arg("--release").args(packages))?;
     }
     Ok(program::target().join(if release { "release" } else { "debug" }))

@@ -7,6 +7,7 @@ use crate::program::{self, Result};
 
 /// Packages to build.
 const BUILD: &[&str] = &[
+    "cmake",
     "libasound2-dev",
     "libayatana-appindicator3-dev",
     "libclang-dev",
@@ -17,6 +18,8 @@ const BUILD: &[&str] = &[
     "libwebkit2gtk-4.1-dev",
     "libxdo-dev",
     "pkg-config",
+    // pip, which downloads models where their usual servers cannot be reached.
+    "python3-venv",
 ];
 
 /// Packages for the offline provider: speech synthesis, speech recognition and text recognition on this computer.
@@ -38,7 +41,6 @@ const TEST: &[&str] = &[
     "procps",
     "pulseaudio",
     "pulseaudio-utils",
-    "python3-venv",
     "sox",
     "util-linux",
     "webkit2gtk-driver",

@@ -84,6 +84,7 @@ impl Test {
         }
         if is_selected(Kind::Unit) || whole_system {
             report.step("build", |_| steps::build())?;
+            report.step("models", |_| steps::models())?;
         }
         if is_selected(Kind::Unit) {
             report.step("unit", |report| steps::unit(report, runner, self.only.is_none()))?;

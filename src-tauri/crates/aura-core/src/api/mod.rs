@@ -12,5 +12,6 @@ pub use catalog_types::*;
 pub use operations::*;
 pub use types::*;
 
+pub use crate::local_models::*;
 pub use crate::turn::Speech;
 pub use crate::views::*;

@@ -10,6 +10,7 @@ use super::types::*;
 use crate::assistant::Assistant;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, ErrorCode, Result};
+use crate::local_models::*;
 use crate::ports::{Diagnostic, DiagnosticArea, Selection, TurnFilter};
 use crate::record::TurnRecord;
 use crate::recordings;
@@ -48,6 +49,14 @@ macro_rules! with_operations {
             meter: Meter => Nothing,
             replay: TurnId => Nothing,
             export: Export => Exported,
+            local_models: Nothing => LocalModelsView,
+            download_model: ModelId => LocalModelsView,
+            pause_model: ModelId => LocalModelsView,
+            resume_model: ModelId => LocalModelsView,
+            cancel_model: ModelId => LocalModelsView,
+            delete_model: ModelId => LocalModelsView,
+            use_model: UseModel => LocalModelsView,
+            stop_using_model: StopUsingModel => LocalModelsView,
             doctor: Nothing => Vec<Diagnostic>,
         }
     };
@@ -391,6 +400,73 @@ pub async fn devices(assistant: &Assistant, _: Nothing) -> Result<Devices> {
         speakers: speakers.unwrap_or_default(),
         screens: screens.unwrap_or_default(),
     })
+}
+
+/// Lists the models that can run on this computer, and whether they are installed.
+pub async fn local_models(assistant: &Assistant, _: Nothing) -> Result<LocalModelsView> {
+    Ok(assistant.local_models().await)
+}
+
+/// Starts to download a model, and returns at once. `local_models` events tell how it goes.
+///
+/// # Errors
+/// When the model is unknown, this computer cannot run it, or the disk has no room for it.
+pub async fn download_model(assistant: &Assistant, request: ModelId) -> Result<LocalModelsView> {
+    assistant.ports().local_model_store.download(&request.id).await?;
+    Ok(assistant.local_models().await)
+}
+
+/// Pauses a download. What has arrived is kept, also when AURA ends.
+///
+/// # Errors
+/// When the model is unknown or is not being downloaded.
+pub async fn pause_model(assistant: &Assistant, request: ModelId) -> Result<LocalModelsView> {
+    assistant.ports().local_model_store.pause(&request.id).await?;
+    Ok(assistant.local_models().await)
+}
+
+/// Goes on with a download that was paused or broke off.
+///
+/// # Errors
+/// As those of `download_model`.
+pub async fn resume_model(assistant: &Assistant, request: ModelId) -> Result<LocalModelsView> {
+    download_model(assistant, request).await
+}
+
+/// Stops a download and removes what has arrived.
+///
+/// # Errors
+/// When the model is unknown or is installed.
+pub async fn cancel_model(assistant: &Assistant, request: ModelId) -> Result<LocalModelsView> {
+    assistant.ports().local_model_store.cancel(&request.id).await?;
+    Ok(assistant.local_models().await)
+}
+
+/// Removes an installed model from the disk.
+///
+/// # Errors
+/// When the model is unknown, is not installed, or its files cannot be removed.
+pub async fn delete_model(assistant: &Assistant, request: ModelId) -> Result<LocalModelsView> {
+    assistant.ports().local_model_store.delete(&request.id).await?;
+    Ok(assistant.installed_models_changed().await)
+}
+
+/// Prefers an installed model for a service over the other models on this computer. The routes decide whether one of them is used.
+///
+/// # Errors
+/// When the model is not installed or does not provide the service, or the choice cannot be saved.
+pub async fn use_model(assistant: &Assistant, request: UseModel) -> Result<LocalModelsView> {
+    assistant.ports().local_model_store.choose(request.service, Some(&request.id)).await?;
+    Ok(assistant.installed_models_changed().await)
+}
+
+/// Prefers no model on this computer for a service: the smallest that knows the language is used.
+///
+/// # Errors
+/// When the choice cannot be saved.
+pub async fn stop_using_model(assistant: &Assistant, request: StopUsingModel) -> Result<LocalModelsView> {
+    assistant.ports().local_model_store.choose(request.service, None).await?;
+    Ok(assistant.installed_models_changed().await)
 }
 
 /// Checks devices, keyring, settings, providers and routes, and says what to do about each problem. Costs nothing.
