@@ -35,7 +35,11 @@ impl Template {
         let vocabulary = model.vocab();
         let text = |token: LlamaToken| {
             // A vocabulary without such a token names a negative one, which must not be looked up.
-            (token.0 >= 0).then(|| vocabulary.text(token)).flatten().map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+            (token.0 >= 0)
+                .then(|| vocabulary.text(token))
+                .flatten()
+                .map(|text| text.to_string_lossy().into_owned())
+                .unwrap_or_default()
         };
         let mut template = Self {
             environment: environment(),
