@@ -184,7 +184,8 @@ describe('a download', () => {
   it('that broke off says why and what to do, in its place and on other panels', async () => {
     const { backend } = await local({ local: busyLocalModels() })
     const place = card('Gemma 3 4B')
-    expect(place.textContent).toContain('Paused at 1.4 of 3.3 GB. The connection broke. Check the network, then resume.')
+    expect(place.textContent).toContain('Paused at 1.4 of 3.3 GB')
+    expect(place.textContent).toContain('The connection broke. Check the network, then resume.')
     await accessible()
     await fireEvent.click(within(place).getByRole('button', { name: 'Resume: Gemma 3 4B' }))
     expect(backend.requests('resume_model')).toEqual([{ id: 'gemma3-4b' }])
@@ -195,6 +196,13 @@ describe('a download', () => {
     expect(card('Piper Thorsten').textContent).toContain('The file is damaged')
     await press('Try again: Piper Thorsten')
     expect(backend.requests('download_model')).toEqual([{ id: 'piper-thorsten' }])
+  })
+
+  it('that failed is put aside', async () => {
+    const { backend } = await local({ local: busyLocalModels() })
+    await press('Dismiss: Piper Thorsten')
+    expect(backend.requests('cancel_model')).toEqual([{ id: 'piper-thorsten' }])
+    expect(screen.getByRole('button', { name: 'Get · 64 MB: Piper Thorsten' })).toBeTruthy()
   })
 
   it('that cannot start says why', async () => {

@@ -77,16 +77,21 @@ const suggested = (view: LocalModelsView) => view.suggested.flatMap((id) => view
 export const speechModels = (view: LocalModelsView) =>
   suggested(view).filter((model) => model.services.includes('stt') || model.services.includes('tts'))
 
-/** Two or three language models of different size to begin with: the suggested ones, else some that fit and know the language. */
+/**
+ * Two or three language models of different size to begin with: the suggested ones, else one of them with the first listed that is
+ * clearly smaller and the first that is clearly larger. Models that see are no first choice: they are larger than what they know.
+ */
 export function answerModels(view: LocalModelsView, own: string): LocalModelView[] {
-  const able = (model: LocalModelView) => model.services.includes('llm') && (model.fits !== 'no' || isHere(model))
-  const first = suggested(view).filter(able)
-  const others = view.models.filter((model) => able(model) && speaks(model, own) && !first.includes(model)).toSorted(bySize)
-  const roomy = others.filter((model) => model.fits === 'yes')
-  // The largest that fits well, the smallest, and what is between.
-  const spread = [roomy.at(-1), others[0], others[Math.floor(others.length / 2)]].filter((model) => model !== undefined)
-  const chosen = first.length >= 2 ? first : [...new Set([...first, ...spread])]
-  return chosen.slice(0, 3).toSorted(bySize)
+  const able = view.models.filter(
+    (model) => shownUnder(model) === 'llm' && (model.fits !== 'no' || isHere(model)) && speaks(model, own),
+  )
+  const first = suggested(view).filter((model) => able.includes(model))
+  if (first.length >= 2) return first.slice(0, 3).toSorted(bySize)
+  const [middle] = [...first, ...able.filter((model) => model.fits === 'yes'), ...able]
+  if (!middle) return []
+  const smaller = able.find((model) => model.size_bytes < middle.size_bytes / 1.5)
+  const larger = able.find((model) => model.size_bytes > middle.size_bytes * 1.5)
+  return [smaller, middle, larger].filter((model) => model !== undefined)
 }
 
 const bySize = (a: LocalModelView, b: LocalModelView) => a.size_bytes - b.size_bytes
@@ -94,9 +99,12 @@ const bySize = (a: LocalModelView, b: LocalModelView) => a.size_bytes - b.size_b
 /** Whether a model needs the library of the speech models. */
 const needsRuntime = (model: LocalModelView) => model.services.includes('stt') || model.services.includes('tts')
 
+/** Whether a download of those of the models that are not there brings the library with it. */
+export const bringsRuntime = (view: LocalModelsView, models: LocalModelView[]) =>
+  view.runtime.state.state === 'available' && models.some((model) => !isHere(model) && needsRuntime(model))
+
 /** What a download of those of the models that are not there takes, with the library that they need. */
 export function missingBytes(view: LocalModelsView, models: LocalModelView[]): number {
   const missing = models.filter((model) => !isHere(model))
-  const library = missing.some(needsRuntime) && !isHere(view.runtime) ? view.runtime.size_bytes : 0
-  return missing.reduce((sum, model) => sum + model.size_bytes, library)
+  return missing.reduce((sum, model) => sum + model.size_bytes, bringsRuntime(view, models) ? view.runtime.size_bytes : 0)
 }

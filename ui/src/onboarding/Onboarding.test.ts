@@ -4,6 +4,7 @@ import { failing, FakeBackend, type Script } from '../backend/fake'
 import {
   freshSnapshot,
   readySnapshot,
+  sampleLocalModel,
   sampleLocalModels,
   sampleModels,
   sampleProvider,
@@ -175,15 +176,24 @@ describe('without an account', () => {
   })
 
   it('language models of several sizes say what each is good for here', async () => {
-    const { backend } = await fresh()
+    const larger = { services: ['llm' as const], languages: [], size_bytes: 2_500_000_000, memory_bytes: 4_060_000_000 }
+    const view = sampleLocalModels()
+    view.models.push(
+      sampleLocalModel('english', 'English 1B', { services: ['llm'], size_bytes: 300_000_000 }),
+      sampleLocalModel('qwen3-4b', 'Qwen3 4B', { ...larger, fits: 'tight' }),
+    )
+    // Neither the one that only knows another language, nor the one that sees, nor the one that is too large.
+    const snapshot = freshSnapshot()
+    snapshot.settings.listening.language = 'de'
+    const { backend } = await fresh({ snapshot, local: view })
     await press('Choose models')
     const answers = within(screen.getByRole('region', { name: 'Answer questions' }))
     expect(answers.getAllByRole('heading', { level: 4 }).map((one) => one.textContent.trim())).toEqual([
       'Qwen3 0.6B',
       'Qwen3 1.7B',
-      'Gemma 3 4B',
+      'Qwen3 4B',
     ])
-    expect(answers.getByText(/^A tight fit: it needs 5.2 GB/)).toBeTruthy()
+    expect(answers.getByText(/^A tight fit: it needs 4.1 GB/)).toBeTruthy()
     await press('Get · 1.3 GB: Qwen3 1.7B')
     await settle()
     expect(downloads(backend)).toEqual([{ id: 'qwen3-1.7b' }])

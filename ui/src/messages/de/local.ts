@@ -49,6 +49,7 @@ export const local: typeof english = {
   serverChecksum: 'mit der Prüfsumme seines Servers geprüft',
   library: (name: string, size: string, license: string) =>
     `${name} (${size}, ${license}) führt die Modelle zum Hören und Sprechen aus und wird mit dem ersten davon heruntergeladen.`,
+  withLibrary: (name: string, size: string) => `Mit ${name}, ${size}, das sie ausführt.`,
   noLibrary: (reason: string) => `Modelle zum Hören und Sprechen laufen auf diesem Rechner nicht. ${reason}`,
   memory: (size: string) => `${size} Arbeitsspeicher`,
   tight: (size: string, total: string) => `Knapp: Es braucht ${size} von ${total} Arbeitsspeicher und kann langsam sein.`,
@@ -66,7 +67,7 @@ export const local: typeof english = {
   almostThere: 'gleich fertig',
   waiting: 'wartet',
   checking: 'Der Download wird geprüft …',
-  pausedAt: (progress: string) => `Angehalten bei ${progress}.`,
+  pausedAt: (progress: string) => `Angehalten bei ${progress}`,
   bar: 'Downloads',
   downloading: (models: string) => `Download: ${models}`,
   downloads: models,

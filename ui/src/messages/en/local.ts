@@ -44,6 +44,7 @@ export const local = {
   serverChecksum: 'checked against the checksum of its server',
   library: (name: string, size: string, license: string) =>
     `${name} (${size}, ${license}) runs the speech models and is downloaded with the first of them.`,
+  withLibrary: (name: string, size: string) => `Includes ${name}, ${size}, which runs them.`,
   noLibrary: (reason: string) => `Speech models can’t run on this computer. ${reason}`,
   memory: (size: string) => `${size} of memory`,
   tight: (size: string, total: string) => `A tight fit: it needs ${size} of this computer’s ${total} of memory and may be slow.`,
@@ -59,7 +60,7 @@ export const local = {
   almostThere: 'almost there',
   waiting: 'waiting',
   checking: 'Checking the download…',
-  pausedAt: (progress: string) => `Paused at ${progress}.`,
+  pausedAt: (progress: string) => `Paused at ${progress}`,
   bar: 'Downloads',
   downloading: (models: string) => `Downloading ${models}`,
   downloads: (count: number) => counted(count, { one: 'model', other: 'models' }),
