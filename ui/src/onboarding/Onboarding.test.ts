@@ -166,6 +166,7 @@ describe('without an account', () => {
       'Answer questions',
     ])
     expect(downloads(backend)).toEqual([])
+    expect(document.activeElement).toBe(screen.getByRole('heading', { level: 2 }))
     await accessible()
     await press('Get speech · 175 MB')
     await settle()
@@ -232,6 +233,19 @@ describe('without an account', () => {
     snapshot.settings.listening.language = 'fr'
     await fresh({ snapshot })
     expect(screen.getByText(/^AURA hears and speaks on this computer/)).toBeTruthy()
+  })
+
+  it('can be left by keyboard, and the focus returns', async () => {
+    await fresh()
+    for (const leave of [
+      () => press('Back'),
+      () => fireEvent.keyDown(document.activeElement ?? document.body, { key: 'Escape' }),
+    ]) {
+      await press('Choose models')
+      await leave()
+      await settle()
+      expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Choose models' }))
+    }
   })
 
   it('where models cannot be listed, the tools of the computer are used', async () => {
