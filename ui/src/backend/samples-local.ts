@@ -133,10 +133,9 @@ export const busyLocalModels = (): LocalModelsView =>
     { disk_used: 2_465_000_000, runtime: { ...sampleLocalModels().runtime, state: { state: 'installed' } } },
   )
 
-/** A computer without an account whose own models hear, answer and speak. */
-export const localRoutes = (): RouteView[] => [
-  { service: 'stt', routes: [{ provider: 'offline', model: 'moonshine-base' }] },
-  { service: 'llm', routes: [{ provider: 'offline', model: 'qwen3-0.6b' }] },
-  { service: 'vlm', routes: [{ provider: 'offline', model: 'tesseract' }] },
-  { service: 'tts', routes: [{ provider: 'offline', model: 'piper-joe' }] },
-]
+/** A computer without an account whose own models do what they can. */
+export const localRoutes = (): RouteView[] =>
+  (['stt', 'llm', 'vlm', 'tts'] as const).map((service) => ({
+    service,
+    routes: [{ provider: 'offline', model: 'built-in' }],
+  }))

@@ -5,7 +5,7 @@ import type { Service } from '../generated/Service'
 import type { Theme } from '../generated/Theme'
 import type { Aura, Changes } from './aura.svelte'
 import type { Option } from './option'
-import { isUsed, use as useModel } from '../local/use'
+import { use as useModel, usedModel } from '../local/use'
 import { labelOf } from './format'
 import { t } from './messages'
 import type { Panel } from './panels'
@@ -74,7 +74,7 @@ function modelCommands(aura: Aura, window: Window): Command[] {
         id: `use ${id} ${service}`,
         group,
         label: t.providers.useFor(label, t.services[service].name),
-        current: isUsed(aura.snapshot, model, service),
+        current: usedModel(aura.snapshot, aura.local.view, service)?.id === id,
         run: act(use(model, service)),
       }))
     }),

@@ -12,7 +12,10 @@ import {
   withModels,
 } from '../backend/samples'
 import { setPreferences } from '../lib/preferences.svelte'
+import type { LocalModelsView } from '../generated/LocalModelsView'
+import type { Service } from '../generated/Service'
 import { accessible, open, settle } from '../test/harness'
+import { usedModel } from './use'
 
 const press = async (name: string | RegExp) => {
   await fireEvent.click(screen.getByRole('button', { name }))
@@ -249,7 +252,9 @@ describe('a model that is here', () => {
   })
 
   it('shows that it is in use when the next question goes to it', async () => {
-    const { backend } = await local({ local: here(), snapshot: freshSnapshot({ routes: localRoutes() }) })
+    const snapshot = freshSnapshot({ routes: localRoutes() })
+    snapshot.settings.listening.language = 'en'
+    const { backend } = await local({ local: here(), snapshot })
     expect(names(group('Speech to text'))).toEqual(['Moonshine Base in use', 'Whisper Base'])
     expect(screen.getByRole('button', { name: 'Use Moonshine Base for Speech to text', pressed: true })).toBeTruthy()
     await press('Use Whisper Base for Speech to text')
@@ -264,6 +269,35 @@ describe('a model that is here', () => {
     expect(screen.getByText('Speech to text: AURA chooses the model.')).toBeTruthy()
     await press('Undo')
     expect(backend.requests('use_model')).toEqual([{ id: 'whisper-base', service: 'stt' }])
+  })
+})
+
+describe('the model in use', () => {
+  const of = (view: LocalModelsView, language?: string) => {
+    const snapshot = freshSnapshot({ routes: localRoutes() })
+    if (language !== undefined) snapshot.settings.listening.language = language
+    return (service: Service) => usedModel(snapshot, view, service)?.id
+  }
+
+  it('is the preferred one, then the smallest, that knows the language', () => {
+    const all = { 'moonshine-base': installed, 'whisper-base': installed, 'piper-joe': installed, 'qwen3-0.6b': installed }
+    const view = withModels({ ...all, 'qwen3-1.7b': { ...installed, used_for: ['llm'] } })
+    expect(of(view, 'en')('stt')).toBe('moonshine-base')
+    expect(of(view, 'de')('stt')).toBe('whisper-base')
+    // Any language may be spoken.
+    expect(of(view)('stt')).toBe('whisper-base')
+    expect(of(view)('llm')).toBe('qwen3-1.7b')
+    expect(of(view, 'en')('tts')).toBe('piper-joe')
+    // No voice speaks German.
+    expect(of(view, 'de')('tts')).toBeUndefined()
+  })
+
+  it('is the one that the route names, and none while another provider goes first', () => {
+    const view = withModels({ 'moonshine-base': installed, 'whisper-base': installed })
+    const snapshot = freshSnapshot()
+    snapshot.routes = [{ service: 'stt', routes: [{ provider: 'offline', model: 'moonshine-base' }] }]
+    expect(usedModel(snapshot, view, 'stt')?.id).toBe('moonshine-base')
+    expect(usedModel(readySnapshot(), view, 'stt')).toBeUndefined()
   })
 })
 
@@ -357,11 +391,7 @@ describe('the hint above the conversation', () => {
     setPreferences({ welcomed: true })
     return open('talk', { snapshot: freshSnapshot(), ...script })
   }
-  const answering = freshSnapshot({
-    routes: localRoutes().map((route) =>
-      route.service === 'stt' ? { service: 'stt' as const, routes: [{ provider: 'offline', model: 'pocketsphinx' }] } : route,
-    ),
-  })
+  const answering = { 'qwen3-0.6b': installed }
 
   it('says that nothing answers, and where to get it', async () => {
     await talk()
@@ -383,11 +413,18 @@ describe('the hint above the conversation', () => {
   })
 
   it('says that speech is understood poorly without a model', async () => {
-    const { backend } = await talk({ snapshot: answering })
+    const { backend } = await talk({ local: withModels(answering) })
     expect(screen.getByText('AURA understands speech poorly without a speech model.')).toBeTruthy()
     backend.setModel('moonshine-base', installed)
     await settle()
     expect(screen.queryByText(/understands speech poorly/)).toBeNull()
+  })
+
+  it('waits for what the servers on this computer offer', async () => {
+    const llama = { name: 'llama3.2', provider: 'offline', services: ['llm' as const], voices: [], source: 'live' as const }
+    const { backend } = await talk({ local: withModels({ 'moonshine-base': installed }), handlers: { models: () => [llama] } })
+    expect(backend.requests('models')).toContainEqual({ provider: 'offline', service: 'llm' })
+    expect(screen.queryByText(/^AURA can’t answer questions yet/)).toBeNull()
   })
 
   it('is gone when other providers answer', async () => {
