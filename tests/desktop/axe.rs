@@ -64,7 +64,10 @@ fn first_run() {
         window.write("textbox", "Your API key", "not-the-key");
         found.check_themes(&window, "first run, key");
         window.click("button", "Back");
-        window.click("button", "Start offline");
+        window.click("button", "Choose models");
+        window.wait_for_text("AURA on this computer");
+        found.check_themes(&window, "first run, models");
+        window.click("button", "Continue without a download");
         window.find("button", "Skip the sound check");
         found.check_themes(&window, "first run, sound check");
         window.click("button", "Skip the sound check");
@@ -114,6 +117,9 @@ fn every_panel() {
         window.click("tab", "Accounts");
         window.click("button", "Another server");
         found.check_themes(&window, "accounts");
+        window.click("tab", "On this computer");
+        window.wait_for_text("Stored in");
+        found.check_themes(&window, "models on this computer");
         window.click("tab", "Models");
         let listed = || window.script("return document.querySelectorAll('table tr').length > 10", &[]) == true;
         assert!(wait_until(Duration::from_secs(20), listed), "the models are not listed");

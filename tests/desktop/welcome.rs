@@ -65,7 +65,9 @@ fn with_a_key() {
 fn without_an_account_by_keyboard() {
     with_desktop("welcome::without_an_account_by_keyboard", || {
         let window = Window::open(Aura::new());
-        window.press_by_key("button", "Start offline");
+        window.press_by_key("button", "Choose models");
+        window.wait_for_text("AURA on this computer");
+        window.press_by_key("button", "Continue without a download");
         window.find("button", "Skip the sound check");
         window.tab_to("button", "Talk");
         check_sound(&window, || window.key("keyDown", " "), || window.key("keyUp", " "));

@@ -35,7 +35,10 @@ pub(crate) fn first_run(album: &Album, programs: &Path) {
         window.find("button", "Keep it for this session only");
         album.take(&window, "first-run-no-keyring", look.name);
         window.click("button", "Back");
-        window.click("button", "Start offline");
+        window.click("button", "Choose models");
+        window.wait_for_text("AURA on this computer");
+        album.take(&window, "first-run-models", look.name);
+        window.click("button", "Continue without a download");
         window.find("button", "Skip the sound check");
         album.take(&window, "first-run-sound-check", look.name);
         window.click("button", "Skip the sound check");
@@ -80,6 +83,9 @@ pub(crate) fn panels(album: &Album, programs: &Path) {
         window.click("tab", "Accounts");
         window.wait_for_text("Add a provider");
         album.take(&window, "accounts", look.name);
+        window.click("tab", "On this computer");
+        window.wait_for_text("Stored in");
+        album.take(&window, "local-models", look.name);
         window.click("tab", "Models");
         let listed = || window.script("return document.querySelectorAll('table tr').length > 10", &[]) == true;
         wait_until(Duration::from_secs(20), listed);

@@ -5,7 +5,15 @@
 import { mount } from 'svelte'
 import App from './App.svelte'
 import { failing, FakeBackend, type Script } from './backend/fake'
-import { freshSnapshot, quietService, readySnapshot, sampleSum, sampleTurn } from './backend/samples'
+import {
+  busyLocalModels,
+  freshSnapshot,
+  localRoutes,
+  quietService,
+  readySnapshot,
+  sampleSum,
+  sampleTurn,
+} from './backend/samples'
 import type { AuraEvent } from './backend/types'
 import type { Theme } from './generated/Theme'
 import Overlay from './overlay/Overlay.svelte'
@@ -105,6 +113,8 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
     },
     events: [],
   },
+  models: { script: { local: busyLocalModels(), snapshot: freshSnapshot({ routes: localRoutes() }), history: past }, events: [] },
+  'models-empty': { script: { snapshot: freshSnapshot(), pace: 1 }, events: [] },
   'sign-in': { script: { token: 'secret' }, events: [] },
   lost: { script: { history: past }, events: [] },
   said: { script: { history: past }, events: [...answering, { type: 'done', record: sampleTurn('t3') }] },

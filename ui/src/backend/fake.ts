@@ -1,5 +1,8 @@
 /** A scripted backend for component tests, and for `vite dev` in an ordinary browser. */
+import type { LocalModelsView } from '../generated/LocalModelsView'
+import type { LocalModelView } from '../generated/LocalModelView'
 import type { RouteChoice } from '../generated/RouteChoice'
+import type { Service } from '../generated/Service'
 import type { Settings } from '../generated/Settings'
 import type { Snapshot } from '../generated/Snapshot'
 import type { TurnRecord } from '../generated/TurnRecord'
@@ -9,6 +12,7 @@ import {
   sampleDevices,
   sampleFindings,
   sampleHealth,
+  sampleLocalModels,
   sampleModels,
   samplePreview,
   sampleServers,
@@ -24,6 +28,8 @@ type Handlers = { [Name in OperationName]: (request: Request<Name>) => Response<
 export interface Script {
   snapshot?: Snapshot
   history?: TurnRecord[]
+  /** The models on this computer. */
+  local?: LocalModelsView
   /** Operations with another result than the default. */
   handlers?: Partial<Handlers>
   /** Duration factor of a simulated turn, 1 = real time; absent: no simulation, tests emit the events. */
@@ -69,6 +75,7 @@ function merge(value: unknown, change: unknown): unknown {
 export class FakeBackend implements Backend {
   snapshot: Snapshot
   history: TurnRecord[]
+  local: LocalModelsView
   /** All calls, in order. */
   readonly calls: { operation: OperationName; request: unknown }[] = []
   cancelled = 0
@@ -84,6 +91,7 @@ export class FakeBackend implements Backend {
   constructor(script: Script = {}) {
     this.snapshot = script.snapshot ?? readySnapshot()
     this.history = script.history ?? []
+    this.local = script.local ?? sampleLocalModels()
     this.#pace = script.pace
     if (script.token !== undefined) this.access = accessWith(script.token)
     this.#handlers = { ...this.#defaults(), ...script.handlers }
@@ -129,6 +137,55 @@ export class FakeBackend implements Backend {
     this.snapshot = { ...this.snapshot, ...change }
     this.emit({ type: 'changed', snapshot: this.snapshot })
     return this.snapshot
+  }
+
+  /** Replaces the models on this computer, and says so. */
+  setLocal(view: LocalModelsView): LocalModelsView {
+    this.local = view
+    this.emit({ type: 'local_models', view })
+    return view
+  }
+
+  /** Changes one model. */
+  setModel(id: string, change: Partial<LocalModelView>): LocalModelsView {
+    return this.setLocal({
+      ...this.local,
+      models: this.local.models.map((model) => (model.id === id ? { ...model, ...change } : model)),
+    })
+  }
+
+  #use(id: string | null, service: Service): LocalModelsView {
+    const models = this.local.models.map((model) => {
+      const others = model.used_for.filter((one) => one !== service)
+      return { ...model, used_for: model.id === id ? [...others, service] : others }
+    })
+    return this.setLocal({ ...this.local, models })
+  }
+
+  /** Begins a download, or goes on with it. It ends by itself only at a pace. */
+  #download(id: string): LocalModelsView {
+    const model = this.local.models.find((one) => one.id === id)
+    const total = model?.size_bytes ?? 0
+    const done = model?.state.state === 'paused' ? model.state.done_bytes : 0
+    if (this.#pace !== undefined) void this.#load(id, done, total)
+    return this.setModel(id, {
+      state: { state: 'downloading', done_bytes: done, total_bytes: total, bytes_per_second: 0 },
+    })
+  }
+
+  async #load(id: string, from: number, total: number): Promise<void> {
+    const step = 6_000_000
+    for (let done = from + step; done < total; done += step) {
+      await this.#wait(250)
+      if (this.local.models.find((one) => one.id === id)?.state.state !== 'downloading') return
+      this.setModel(id, {
+        state: { state: 'downloading', done_bytes: done, total_bytes: total, bytes_per_second: step * 4 },
+      })
+    }
+    this.setModel(id, { state: { state: 'checking' } })
+    await this.#wait(1000)
+    this.setLocal({ ...this.local, disk_used: this.local.disk_used + total })
+    this.setModel(id, { state: { state: 'installed' } })
   }
 
   #settings(changes: unknown): Snapshot {
@@ -218,6 +275,19 @@ export class FakeBackend implements Backend {
         path: `/home/me/aura-history.${format === 'markdown' ? 'md' : 'json'}`,
         turns: this.history.length,
       }),
+      local_models: () => this.local,
+      download_model: ({ id }) => this.#download(id),
+      resume_model: ({ id }) => this.#download(id),
+      pause_model: ({ id }) => {
+        const state = this.local.models.find((model) => model.id === id)?.state
+        if (state?.state !== 'downloading') return this.local
+        const { done_bytes, total_bytes } = state
+        return this.setModel(id, { state: { state: 'paused', done_bytes, total_bytes } })
+      },
+      cancel_model: ({ id }) => this.setModel(id, { state: { state: 'available' } }),
+      delete_model: ({ id }) => this.setModel(id, { state: { state: 'available' }, used_for: [] }),
+      use_model: ({ id, service }) => this.#use(id, service),
+      stop_using_model: ({ service }) => this.#use(null, service),
       doctor: () => sampleFindings(),
     }
   }

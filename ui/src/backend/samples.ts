@@ -10,6 +10,7 @@ import type { Settings } from '../generated/Settings'
 import type { Snapshot } from '../generated/Snapshot'
 import type { TurnRecord } from '../generated/TurnRecord'
 
+export * from './samples-local'
 export * from './samples-report'
 
 const everything = { audio: true, screen: true, text: true }

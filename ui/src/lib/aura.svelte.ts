@@ -10,6 +10,7 @@ import { describeState } from './format'
 import { t } from './messages'
 import { setLanguage } from './preferences.svelte'
 import { HealthStore } from './health-store.svelte'
+import { LocalModels } from './local-models.svelte'
 
 /** A partial change of the settings at any depth; `null` resets a value to its default. */
 export type Changes<T = Settings> = { [Key in keyof T]?: Change<T[Key]> | null }
@@ -54,6 +55,8 @@ export class Aura {
   #overrides = $state.raw<RouteOverrides | undefined>()
   /** Provider health and usage. */
   readonly health: HealthStore
+  /** The models on this computer. */
+  readonly local: LocalModels
 
   #leave: (() => void) | null = null
   #toasts = 0
@@ -63,6 +66,7 @@ export class Aura {
 
   constructor(readonly backend: Backend) {
     this.health = new HealthStore(backend)
+    this.local = new LocalModels(backend)
   }
 
   /** Subscribes before it loads, so that no event is lost in between. */
@@ -75,6 +79,7 @@ export class Aura {
       )
       this.connected = true
       this.#applySnapshot(await this.backend.call('snapshot', {}))
+      void this.local.load()
     } catch (thrown) {
       this.unreachable = asFailure(thrown)
     }
@@ -88,6 +93,7 @@ export class Aura {
 
   onEvent(event: AuraEvent): void {
     this.health.onEvent(event)
+    this.local.onEvent(event)
     if (event.type === 'changed') this.#applySnapshot(event.snapshot)
     else if (event.type === 'availability') {
       const { provider, service, status } = event
@@ -272,6 +278,7 @@ export class Aura {
       this.#missed = false
       this.conversation = resumed(this.conversation, snapshot.stage)
       void this.health.load()
+      void this.local.load()
       if (snapshot.session === this.#session) void this.loadHistory()
     }
     // A provider that was removed or needs a key is no longer reported as paused.

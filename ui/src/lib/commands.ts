@@ -1,8 +1,11 @@
 /** What the command palette offers: every panel, what can be done, and every setting. */
+import type { LocalModelView } from '../generated/LocalModelView'
 import type { ScreenPolicy } from '../generated/ScreenPolicy'
+import type { Service } from '../generated/Service'
 import type { Theme } from '../generated/Theme'
 import type { Aura, Changes } from './aura.svelte'
 import type { Option } from './option'
+import { use as useModel, usedModel } from '../local/use'
 import { labelOf } from './format'
 import { t } from './messages'
 import type { Panel } from './panels'
@@ -15,6 +18,8 @@ export interface Window {
   chooseModel(): void
   search(): void
   showKeys(): void
+  /** Shows the models on this computer, or only those that are there. */
+  showModels(installed: boolean): void
   /** Opens the settings at the control with this label. */
   setting(label: string): void
 }
@@ -30,6 +35,49 @@ const settings = () => {
     ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.speaker, s.aloud, s.share, s.target],
     ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, ...Object.values(s.startups)],
     ...[s.hedge, s.blocked, s.timeouts, s.localApiOpen, s.port, s.systemCheck],
+  ]
+}
+
+/** What can be done with the models on this computer. */
+function modelCommands(aura: Aura, window: Window): Command[] {
+  const group = t.palette.models
+  const act = (work: () => Promise<unknown>) => () => work().catch((thrown: unknown) => aura.notifyError(thrown))
+  const use = (model: LocalModelView, service: Service) => async () => {
+    const undo = await useModel(aura, model, service)
+    aura.notify(t.local.nowUsed(model.label, t.services[service].name), undo)
+  }
+  return [
+    { id: 'models', group, label: t.palette.downloadModel, words: t.local.title, run: () => window.showModels(false) },
+    { id: 'models here', group, label: t.palette.removeModel, words: t.local.title, run: () => window.showModels(true) },
+    ...(aura.local.view?.models ?? []).flatMap((model): Command[] => {
+      const { id, label, state } = model
+      if (state.state === 'downloading')
+        return [
+          {
+            id: `pause ${id}`,
+            group,
+            label: t.palette.pauseDownload(label),
+            run: act(() => aura.local.act('pause_model', { id })),
+          },
+        ]
+      if (state.state === 'paused')
+        return [
+          {
+            id: `resume ${id}`,
+            group,
+            label: t.palette.resumeDownload(label),
+            run: act(() => aura.local.act('resume_model', { id })),
+          },
+        ]
+      if (state.state !== 'installed') return []
+      return model.services.map((service) => ({
+        id: `use ${id} ${service}`,
+        group,
+        label: t.providers.useFor(label, t.services[service].name),
+        current: usedModel(aura.snapshot, aura.local.view, service)?.id === id,
+        run: act(use(model, service)),
+      }))
+    }),
   ]
 }
 
@@ -92,6 +140,7 @@ export function commands(aura: Aura, panels: readonly Panel[], window: Window): 
       current: llm.provider === provider.name,
       run: answerWith(provider.name),
     })),
+    ...modelCommands(aura, window),
     ...Object.entries(t.settings.shares).map(([policy, label]): Command => ({
       id: `screen ${policy}`,
       group: t.palette.answers,

@@ -174,8 +174,9 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
       return unlessEnded(event.turn, (turn) => ({ ...turn, notices: [...turn.notices, event.notice] }))
     case 'done':
       return onDone(state, event.record)
-    // Other panels show provider health.
+    // Other panels show provider health and the models on this computer.
     case 'availability':
+    case 'local_models':
     case 'changed':
       return state
   }

@@ -1,7 +1,17 @@
-import { fireEvent, render, screen } from '@testing-library/svelte'
+import { fireEvent, render, screen, within } from '@testing-library/svelte'
 import { describe, expect, it } from 'vitest'
 import { failing, FakeBackend, type Script } from '../backend/fake'
-import { freshSnapshot, readySnapshot, sampleModels, sampleProvider, sampleServers, sampleTurn } from '../backend/samples'
+import {
+  freshSnapshot,
+  readySnapshot,
+  sampleLocalModel,
+  sampleLocalModels,
+  sampleModels,
+  sampleProvider,
+  sampleServers,
+  sampleTurn,
+  withModels,
+} from '../backend/samples'
 import type { ModelView } from '../generated/ModelView'
 import { Aura } from '../lib/aura.svelte'
 import { setPreferences } from '../lib/preferences.svelte'
@@ -14,22 +24,28 @@ const press = (name: string | RegExp) => fireEvent.click(screen.getByRole('butto
 const paste = (key: string) => fireEvent.input(screen.getByLabelText('Your API key'), { target: { value: key } })
 const heading = () => screen.getByRole('heading', { level: 2 }).textContent
 
+/** The way without an account and without a download, to the sound check. */
+const withoutAccount = async () => {
+  await press('Choose models')
+  await press('Continue without a download')
+}
+
 describe('onboarding', () => {
   it('offers three ways to start, and a question can be asked at once', async () => {
     await fresh()
     expect(screen.getAllByRole('heading', { level: 3 }).map((one) => one.textContent)).toEqual([
       'I have an API key',
       'I run models locally',
-      'Just try it',
+      'Without an account',
     ])
     expect(screen.getByText('Found on this computer: LM Studio.')).toBeTruthy()
     expect(screen.getByRole('textbox', { name: 'Your question' })).toBeTruthy()
-    expect(screen.queryByText(/^You’re using offline tools/)).toBeNull()
+    expect(screen.queryByText(/^AURA can’t answer questions yet/)).toBeNull()
     await accessible()
   })
 
   it('is skipped with an API key, after a first run, or with a history', async () => {
-    const ways = () => screen.queryByRole('heading', { name: 'Just try it' })
+    const ways = () => screen.queryByRole('heading', { name: 'Without an account' })
     const first = await open('talk')
     expect(ways()).toBeNull()
     first.view.unmount()
@@ -43,7 +59,7 @@ describe('onboarding', () => {
 
   it('leads without an account to the sound check and ends with the first question', async () => {
     const { backend } = await fresh()
-    await press('Start offline')
+    await withoutAccount()
     expect(heading()).toBe('Now say something')
     expect(screen.getByText('Offline · pocketsphinx')).toBeTruthy()
     await accessible()
@@ -57,7 +73,7 @@ describe('onboarding', () => {
 
   it('points to the conversation when the sound check fails', async () => {
     const { backend } = await fresh()
-    await press('Start offline')
+    await withoutAccount()
     const error = { code: 'nothing_heard' as const, message: 'Nothing was heard.' }
     backend.emit({ type: 'stage', turn: 'a', stage: 'transcribing' }, { type: 'done', record: sampleTurn('a', { error }) })
     await settle()
@@ -66,11 +82,11 @@ describe('onboarding', () => {
 
   it('can be skipped, and Esc goes back one step', async () => {
     const { backend } = await fresh()
-    await press('Start offline')
+    await withoutAccount()
     await fireEvent.keyDown(screen.getByRole('button', { name: 'Back' }), { key: 'Escape' })
     expect(heading()).toBe('Hold a shortcut, and talk')
     expect(backend.cancelled).toBe(0)
-    await press('Start offline')
+    await withoutAccount()
     await press('Skip the sound check')
     expect(screen.getByText(/^For example/)).toBeTruthy()
   })
@@ -109,7 +125,7 @@ describe('onboarding', () => {
 
   it('shows the microphone’s level before the sound check', async () => {
     const { backend } = await fresh()
-    await press('Start offline')
+    await withoutAccount()
     await press('Try it')
     backend.emit({ type: 'level', level: 0.25, elapsed_ms: 300 })
     await settle()
@@ -130,6 +146,120 @@ describe('onboarding', () => {
   it('reports that the scan failed', async () => {
     await fresh({ handlers: { servers: failing({ code: 'internal', message: 'No.' }) } })
     expect(screen.getByText('Couldn’t scan this computer.')).toBeTruthy()
+    await accessible()
+  })
+})
+
+describe('without an account', () => {
+  const downloads = (backend: FakeBackend) => backend.requests('download_model')
+  const loading = (done_bytes: number) => ({
+    state: { state: 'downloading' as const, done_bytes, total_bytes: 77_000_000, bytes_per_second: 2_000_000 },
+  })
+
+  it('speech comes first, with its size, and nothing is downloaded without a yes', async () => {
+    const { backend } = await fresh()
+    expect(screen.getByText(/^AURA hears and speaks English on this computer.*175 MB/)).toBeTruthy()
+    await press('Choose models')
+    expect(heading()).toBe('AURA on this computer')
+    expect(screen.getAllByRole('heading', { level: 3 }).map((one) => one.textContent)).toEqual([
+      'Hear and speak',
+      'Answer questions',
+    ])
+    expect(downloads(backend)).toEqual([])
+    expect(document.activeElement).toBe(screen.getByRole('heading', { level: 2 }))
+    await accessible()
+    await press('Get speech · 175 MB')
+    await settle()
+    expect(downloads(backend)).toEqual([{ id: 'moonshine-base' }, { id: 'piper-joe' }])
+    expect(screen.queryByRole('button', { name: /^Get speech/ })).toBeNull()
+    expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Continue' }))
+    await accessible()
+  })
+
+  it('language models of several sizes say what each is good for here', async () => {
+    const larger = { services: ['llm' as const], languages: [], size_bytes: 2_500_000_000, memory_bytes: 4_060_000_000 }
+    const view = sampleLocalModels()
+    view.models.push(
+      sampleLocalModel('english', 'English 1B', { services: ['llm'], size_bytes: 300_000_000 }),
+      sampleLocalModel('qwen3-4b', 'Qwen3 4B', { ...larger, fits: 'tight' }),
+    )
+    // Neither the one that only knows another language, nor the one that sees, nor the one that is too large.
+    const snapshot = freshSnapshot()
+    snapshot.settings.listening.language = 'de'
+    const { backend } = await fresh({ snapshot, local: view })
+    await press('Choose models')
+    const answers = within(screen.getByRole('region', { name: 'Answer questions' }))
+    expect(answers.getAllByRole('heading', { level: 4 }).map((one) => one.textContent.trim())).toEqual([
+      'Qwen3 0.6B',
+      'Qwen3 1.7B',
+      'Qwen3 4B',
+    ])
+    expect(answers.getByText(/^A tight fit: it needs 4.1 GB/)).toBeTruthy()
+    await press('Get · 1.3 GB: Qwen3 1.7B')
+    await settle()
+    expect(downloads(backend)).toEqual([{ id: 'qwen3-1.7b' }])
+    // What is offered does not change under the pointer.
+    expect(answers.getAllByRole('heading', { level: 4 })).toHaveLength(3)
+  })
+
+  it('AURA can be used while downloads go on, and the progress stays in sight', async () => {
+    const { backend } = await fresh()
+    await press('Choose models')
+    await press('Get speech · 175 MB')
+    await settle()
+    await press('Continue')
+    backend.setModel('moonshine-base', loading(38_500_000))
+    await settle()
+    expect(heading()).toBe('Now say something')
+    expect(screen.getByText('Still downloading: Moonshine Base. You can already type.')).toBeTruthy()
+    expect(screen.getByRole('region', { name: 'Downloads' }).textContent).toContain('Downloading 2 models')
+    await accessible()
+    await press('Skip the sound check')
+    expect(screen.getByRole('region', { name: 'Downloads' })).toBeTruthy()
+    expect(screen.getByRole('textbox', { name: 'Your question' })).toBeTruthy()
+  })
+
+  it('models that are here already need no download', async () => {
+    const here = { state: { state: 'installed' as const } }
+    await fresh({ local: withModels({ 'moonshine-base': here, 'piper-joe': here }) })
+    expect(screen.getByText(/Its speech models are here\.$/)).toBeTruthy()
+    await press('Choose models')
+    expect(screen.queryByRole('button', { name: /^Get speech/ })).toBeNull()
+    expect(screen.getByRole('button', { name: 'Continue' })).toBeTruthy()
+  })
+
+  it('another language is named only if the models know it', async () => {
+    const snapshot = freshSnapshot()
+    snapshot.settings.listening.language = 'fr'
+    await fresh({ snapshot })
+    expect(screen.getByText(/^AURA hears and speaks on this computer/)).toBeTruthy()
+  })
+
+  it('can be left by keyboard, and the focus returns', async () => {
+    await fresh()
+    for (const leave of [
+      () => press('Back'),
+      () => fireEvent.keyDown(document.activeElement ?? document.body, { key: 'Escape' }),
+    ]) {
+      await press('Choose models')
+      await leave()
+      await settle()
+      expect(document.activeElement).toBe(screen.getByRole('button', { name: 'Choose models' }))
+    }
+  })
+
+  it('where models cannot be listed, the tools of the computer are used', async () => {
+    await fresh({ handlers: { local_models: failing({ code: 'storage', message: 'No.' }) } })
+    expect(screen.getByText('No account, no internet: AURA uses the speech tools on this computer.')).toBeTruthy()
+    await press('Start offline')
+    expect(heading()).toBe('Now say something')
+  })
+
+  it('without room on the disk says so', async () => {
+    await fresh({ local: sampleLocalModels({ disk_free: 50_000_000 }) })
+    await press('Choose models')
+    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Get speech · 175 MB' }).disabled).toBe(true)
+    expect(screen.getAllByText(/^Not enough disk space/).length).toBeGreaterThan(0)
     await accessible()
   })
 })

@@ -95,9 +95,10 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
       return state.turn === event.turn ? { ...state, answer: state.answer + event.delta } : state
     case 'attempt':
       return state.turn === event.turn ? { ...state, attempts: [...state.attempts, event.attempt] } : state
-    // Notices belong to the main window.
+    // Notices and downloads belong to the main window.
     case 'notice':
     case 'availability':
+    case 'local_models':
       return state
   }
 }

@@ -1,8 +1,7 @@
 import { fireEvent, screen, within } from '@testing-library/svelte'
 import { describe, expect, it, vi } from 'vitest'
 import { failing } from '../backend/fake'
-import { freshSnapshot, readySnapshot, sampleTurn } from '../backend/samples'
-import { setPreferences } from '../lib/preferences.svelte'
+import { readySnapshot, sampleTurn } from '../backend/samples'
 import { accessible, open, settle } from '../test/harness'
 
 const status = (text: string) => screen.getAllByRole('status').some((element) => element.textContent === text)
@@ -348,18 +347,6 @@ describe('the foot of the rail', () => {
     backend.emit({ type: 'availability', provider: 'groq', service: 'llm', status: 'healthy' })
     await settle()
     expect(screen.getByRole('link', { name: 'Answering with Groq' })).toBeTruthy()
-  })
-})
-
-describe('help', () => {
-  it('is shown until an API key or a server is set up', async () => {
-    setPreferences({ welcomed: true })
-    const { aura } = await open('talk', { snapshot: freshSnapshot() })
-    expect(screen.getByRole('link', { name: 'Add an API key for full answers' }).getAttribute('href')).toBe('#providers')
-    await accessible()
-    await aura.change('save_key', { provider: 'groq', key: 'gsk_0123456789', session_only: false })
-    await settle()
-    expect(screen.queryByText(/offline tools only/)).toBeNull()
   })
 })
 

@@ -2,7 +2,15 @@
 import { screen } from '@testing-library/svelte'
 import { describe, expect, it } from 'vitest'
 import { failing, type Script } from '../backend/fake'
-import { freshSnapshot, readySnapshot, sampleHealth, sampleModels, sampleTurn } from '../backend/samples'
+import {
+  busyLocalModels,
+  freshSnapshot,
+  readySnapshot,
+  sampleHealth,
+  sampleLocalModels,
+  sampleModels,
+  sampleTurn,
+} from '../backend/samples'
 import type { Snapshot } from '../generated/Snapshot'
 import { setPreferences } from '../lib/preferences.svelte'
 import { accessible, open, settle } from './harness'
@@ -111,6 +119,22 @@ panels['providers/accounts'] = {
   one: { script: { snapshot: freshSnapshot() }, says: /^nothing leaves this computer$/ },
   many: { script: { snapshot: crowded() }, says: /^Server 11$/ },
   error: { script: { handlers: { models: fails, servers: fails, health: fails } }, says: /Couldn’t load the model list/ },
+}
+panels['providers/local'] = {
+  empty: { script: { local: sampleLocalModels({ models: [] }) }, says: /^There are no models/ },
+  loading: { script: { handlers: { local_models: waits } }, says: /^Loading models…$/ },
+  one: { script: { local: sampleLocalModels({ models: sampleLocalModels().models.slice(0, 1) }) }, says: /^Moonshine Base/ },
+  many: {
+    script: {
+      local: sampleLocalModels({
+        models: busyLocalModels()
+          .models.flatMap((model) => [model, model, model, model, model])
+          .map((model, i) => ({ ...model, id: `m${i}`, label: `Model ${i}` })),
+      }),
+    },
+    says: /^40 models$/,
+  },
+  error: { script: { handlers: { local_models: fails } }, says: /Couldn’t load the list of models/ },
 }
 const every = Object.entries(panels).flatMap(([panel, states]) =>
   Object.entries(states).map(([name, state]) => [panel, name, state] as const),

@@ -6,6 +6,7 @@ import { onboarding } from './onboarding'
 import { find, keyboard, palette, picker } from './find'
 import { health } from './health'
 import { history } from './history'
+import { local } from './local'
 import { overlay } from './overlay'
 import { providers } from './providers'
 import { screen } from './screen'
@@ -21,6 +22,7 @@ export const de: Messages = {
   signIn,
   onboarding,
   providers,
+  local,
   health,
   history,
   screen,

@@ -9,7 +9,7 @@ export const providers: typeof english = {
   title: 'Anbieter',
   subtitle: 'Änderungen gelten ab deiner nächsten Frage.',
   routes: 'Anbieter je Dienst',
-  tabs: { services: 'Dienste', accounts: 'Konten', models: 'Modelle' },
+  tabs: { services: 'Dienste', accounts: 'Konten', models: 'Modelle', local: 'Auf diesem Rechner' },
   then: 'dann',
   fallbackPill: (route: string, service: string, place: number) => `${route}: Ersatz ${place} für ${service}`,
   usedAfter: (route: string, before: string) => `${route} springt ein, wenn ${before} ausfällt.`,

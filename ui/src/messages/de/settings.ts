@@ -1,5 +1,8 @@
 /** Die Einstellungen. */
 import type { settings as english } from '../en/settings'
+import { counter } from '../plural'
+
+const counted = counter('de')
 
 export const settings: typeof english = {
   title: 'Einstellungen',
@@ -122,6 +125,11 @@ export const settings: typeof english = {
   answers: 'Antworten',
   instructions: 'Weitere Anweisungen',
   instructionsHint: 'Wie AURA antworten soll. Zum Beispiel: „Fass dich kurz. Verwende metrische Einheiten.“',
+  localModels: 'Modelle auf diesem Rechner',
+  localModelsSum: (count: number, size: string) =>
+    `${counted(count, { one: 'Modell', other: 'Modelle' })} heruntergeladen, ${size}`,
+  localModelsHint: 'Modelle, die ohne Konto hören, antworten, sehen und sprechen.',
+  localModelsLink: 'Modelle herunterladen oder entfernen',
   systemCheck: 'Systemprüfung',
   areas: {
     microphone: 'Mikrofon',

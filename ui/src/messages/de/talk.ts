@@ -92,6 +92,4 @@ export const talk: typeof english.talk = {
   },
   screen: 'Bildschirm mit deinen Fragen teilen',
   screenChip: { never: 'Bildschirm: nie', when_asked: 'Bildschirm: auf Wunsch', always: 'Bildschirm: immer' },
-  helpTitle: 'Du verwendest nur Offline-Programme.',
-  helpLink: 'API-Schlüssel für vollwertige Antworten hinzufügen',
 }

@@ -5,6 +5,7 @@ import { onboarding } from './onboarding'
 import { find, keyboard, palette, picker } from './find'
 import { health } from './health'
 import { history } from './history'
+import { local } from './local'
 import { overlay } from './overlay'
 import { providers } from './providers'
 import { screen } from './screen'
@@ -20,6 +21,7 @@ export const en = {
   signIn,
   onboarding,
   providers,
+  local,
   health,
   history,
   screen,

@@ -8,7 +8,7 @@ export const providers = {
   title: 'Providers',
   subtitle: 'Changes apply from your next question.',
   routes: 'Providers by service',
-  tabs: { services: 'Services', accounts: 'Accounts', models: 'Models' },
+  tabs: { services: 'Services', accounts: 'Accounts', models: 'Models', local: 'On this computer' },
   then: 'then',
   fallbackPill: (route: string, service: string, place: number) => `${route}: fallback ${place} for ${service}`,
   usedAfter: (route: string, before: string) => `${route} is used when ${before} fails.`,

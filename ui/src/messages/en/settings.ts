@@ -1,4 +1,8 @@
 /** The panel Settings. */
+import { counter } from '../plural'
+
+const counted = counter('en')
+
 export const settings = {
   title: 'Settings',
   subtitle: 'Changes save automatically.',
@@ -116,6 +120,10 @@ export const settings = {
   answers: 'Answers',
   instructions: 'Extra instructions',
   instructionsHint: 'How AURA should answer. For example: “Keep it short. Use metric units.”',
+  localModels: 'Models on this computer',
+  localModelsSum: (count: number, size: string) => `${counted(count, { one: 'model', other: 'models' })} downloaded, ${size}`,
+  localModelsHint: 'Models that hear, answer, see and speak without an account.',
+  localModelsLink: 'Download or remove models',
   systemCheck: 'System check',
   areas: {
     microphone: 'Microphone',

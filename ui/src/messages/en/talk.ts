@@ -85,6 +85,4 @@ export const talk = {
   },
   screen: 'Share the screen with your questions',
   screenChip: { never: 'Screen: never', when_asked: 'Screen: when asked', always: 'Screen: always' },
-  helpTitle: 'You’re using offline tools only.',
-  helpLink: 'Add an API key for full answers',
 }
