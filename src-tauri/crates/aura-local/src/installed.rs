@@ -25,3 +25,12 @@ pub struct Installed {
     /// Its files by their role: see [`Engine`].
     pub files: BTreeMap<String, PathBuf>,
 }
+
+/// Knows the installed models: the model store.
+pub trait InstalledModels: Send + Sync {
+    /// The models that can be loaded, for each service the preferred one first.
+    fn installed(&self) -> Vec<Installed>;
+
+    /// The shared library of ONNX Runtime; `None` when it is not installed.
+    fn onnx_runtime(&self) -> Option<PathBuf>;
+}
