@@ -87,8 +87,9 @@ impl Health {
         let crashes = self.0.lock();
         let Some((at, reason)) = crashes.last.as_ref().filter(|_| crashes.count >= CRASHES) else { return Ok(()) };
         match COOLDOWN.checked_sub(at.elapsed()).filter(|left| !left.is_zero()) {
+            // Unsupported, so that a program or another provider takes over at once.
             Some(left) => Err(Failure::new(
-                FailureKind::Overloaded,
+                FailureKind::Unsupported,
                 format!(
                     "{label} failed {} times in a row and is tried again in {} seconds. Last: {reason}",
                     crashes.count,
