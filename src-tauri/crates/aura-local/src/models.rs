@@ -42,7 +42,7 @@ impl Models {
         let found = self.pool.installed().into_iter().find(|model| model.id == id);
         let Some(model) = found else {
             let message = format!("The model {id} is not installed. Choose another one under Models, or download it.");
-            return Err(Failure::new(FailureKind::ModelGone, message));
+            return Err(Failure::new(FailureKind::Unsupported, message));
         };
         if services.iter().any(|service| model.services.contains(service)) {
             Ok(model)
@@ -147,12 +147,10 @@ impl LocalModels for Models {
         .boxed())
     }
 
-    fn preload(&self) {
+    fn preload(&self, ids: &[String]) {
         let installed = self.pool.installed();
-        for service in [Service::Stt, Service::Llm, Service::Tts] {
-            if let Some(model) = installed.iter().find(|model| model.services.contains(&service)) {
-                self.pool.preload(model);
-            }
+        for model in ids.iter().filter_map(|id| installed.iter().find(|model| model.id == *id)) {
+            self.pool.preload(model);
         }
     }
 }

@@ -35,7 +35,7 @@ async fn what_a_model_cannot_do_is_refused_before_it_is_loaded() {
     let models = run(&store, options());
     let kind = async |request: ChatRequest| models.chat(&request).await.err().unwrap().kind;
     assert_eq!(kind(question("ear", "")).await, FailureKind::Unsupported);
-    assert_eq!(kind(question("none", "")).await, FailureKind::ModelGone);
+    assert_eq!(kind(question("none", "")).await, FailureKind::Unsupported);
     assert_eq!(kind(question("mind", "").with_tools([Tool::new("time")])).await, FailureKind::Unsupported);
     let mut look = question("mind", "");
     look.messages[0] = look.messages[0].clone().with_image(bytes::Bytes::from_static(b"\x89PNG"));
@@ -221,8 +221,9 @@ async fn an_idle_model_is_unloaded_and_loaded_again() {
 async fn preloaded_models_are_ready_and_unloaded_ones_are_gone() {
     let store = one_of_each();
     let models = run(&store, options());
-    models.preload();
-    models.preload();
+    let ids = ["ear", "mind", "none"].map(str::to_owned);
+    models.preload(&ids);
+    models.preload(&ids);
     let ear = pid(&models, "ear").await;
     // What was loaded ahead needs its file no more.
     store.script("mind", "die");

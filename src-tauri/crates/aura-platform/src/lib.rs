@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use aura_core::error::Result;
 use aura_core::ports::Ports;
+use aura_local::{Installed, InstalledModels, Models, Options};
 
 pub use doctor::SystemDoctor;
 pub use history::SqliteHistory;
@@ -30,11 +31,19 @@ pub use programs::LocalPrograms;
 pub use screen::DesktopScreen;
 pub use speaker::CpalSpeaker;
 
-/// The ports of this computer. Opens the history, in memory if the disk fails; devices are opened when they are first used.
+/// The ports of this computer, without models. Opens the history, in memory if the disk fails; devices are opened when they are first used.
 ///
 /// # Errors
 /// Not even a history in memory can be made.
 pub fn ports(paths: &Paths) -> Result<Ports> {
+    ports_with(paths, Arc::new(Vec::<Installed>::new()))
+}
+
+/// The ports of this computer, with the models that `installed` knows.
+///
+/// # Errors
+/// Not even a history in memory can be made.
+pub fn ports_with(paths: &Paths, installed: Arc<dyn InstalledModels>) -> Result<Ports> {
     let microphone = Arc::new(CpalMicrophone::default());
     let speaker = Arc::new(CpalSpeaker::default());
     let screen = Arc::new(DesktopScreen::default());
@@ -49,6 +58,6 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
         programs: programs.clone(),
         history: history.clone(),
     });
-    let local_models = Arc::new(aura_providers::NoLocalModels);
+    let local_models = Arc::new(Models::new(installed, programs.clone(), Options::default()));
     Ok(Ports { microphone, speaker, screen, secrets, ledger: history.clone(), history, programs, local_models, doctor })
 }

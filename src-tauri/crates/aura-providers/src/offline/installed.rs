@@ -54,6 +54,7 @@ fn offline() -> Offline {
         local: Arc::new(NoLocalModels),
         catalog: Catalog::embedded(),
         config,
+        last_used: parking_lot::Mutex::default(),
     }
 }
 

@@ -24,12 +24,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use parking_lot::Mutex;
 
 use self::installed_model::{choose, may_be_replaced, named};
 use self::temp_file::TempFile;
 use crate::catalog::Catalog;
 use crate::http::HttpPools;
-use crate::local_models::LocalModels;
+use crate::local_models::{LocalModel, LocalModels};
 use crate::programs::{Job, JobOutput, Programs};
 use crate::provider::{Connection, Provider, Services};
 use crate::redact::shorten;
@@ -86,6 +87,8 @@ struct Offline {
     local: Arc<dyn LocalModels>,
     catalog: Arc<Catalog>,
     config: OfflineConfig,
+    /// The installed model that each service used last.
+    last_used: Mutex<BTreeMap<Service, String>>,
 }
 
 fn connect(connection: Connection) -> Services {
@@ -96,6 +99,7 @@ fn connect(connection: Connection) -> Services {
         local: connection.local_models,
         catalog: connection.catalog,
         config,
+        last_used: Mutex::default(),
     };
     services(Arc::new(offline))
 }
@@ -110,6 +114,13 @@ fn services(offline: Arc<Offline>) -> Services {
 }
 
 impl Offline {
+    /// The installed model for a request, which is remembered.
+    fn choose(&self, id: &str, service: Service, language: Option<&str>) -> Option<LocalModel> {
+        let model = choose(&*self.local, id, service, language)?;
+        self.last_used.lock().insert(service, model.id.clone());
+        Some(model)
+    }
+
     /// A temporary file with this content.
     async fn temp_file(&self, extension: &'static str, content: Bytes) -> Result<TempFile, Failure> {
         TempFile::create(self.programs.temp_folder(), extension, content).await
@@ -143,7 +154,7 @@ impl SpeechToText for Offline {
     async fn transcribe(&self, request: &TranscriptionRequest) -> Result<Transcript, Failure> {
         transcription::check(request, usize::MAX)?;
         let language = transcription::language_code(request.language.as_deref());
-        let Some(model) = choose(&*self.local, &request.model, Service::Stt, language.as_deref()) else {
+        let Some(model) = self.choose(&request.model, Service::Stt, language.as_deref()) else {
             return listen::transcribe(self, request).await;
         };
         let by_model = TranscriptionRequest { model: model.id, language, ..request.clone() };
@@ -174,8 +185,9 @@ impl Chat for Offline {
             return answer;
         }
         let mut refused = None;
-        if let Some(model) = choose(&*self.local, &request.model, service, request.language.as_deref())
-            .or_else(|| choose(&*self.local, &request.model, service, None))
+        if let Some(model) = self
+            .choose(&request.model, service, request.language.as_deref())
+            .or_else(|| self.choose(&request.model, service, None))
         {
             match self.local.chat(&ChatRequest { model: model.id, ..request.clone() }).await {
                 Err(failure) if may_be_replaced(&failure) => refused = Some(failure),
@@ -201,7 +213,7 @@ impl TextToSpeech for Offline {
     async fn speak(&self, request: &SpeechRequest) -> Result<SpeechStream, Failure> {
         let language = transcription::language_code(request.options.language.as_deref());
         let mut refused = None;
-        if let Some(model) = choose(&*self.local, &request.model, Service::Tts, language.as_deref()) {
+        if let Some(model) = self.choose(&request.model, Service::Tts, language.as_deref()) {
             match self.local.speak(&SpeechRequest { model: model.id, ..request.clone() }).await {
                 Err(failure) if may_be_replaced(&failure) => refused = Some(failure),
                 speech => return speech,
@@ -234,9 +246,17 @@ impl ModelListing for Offline {
         Ok(models)
     }
 
-    /// Loads the preferred models. Programs start with each call.
-    async fn preconnect(&self) {
-        self.local.preload();
+    async fn preconnect(&self) {} // programs start with each call
+
+    /// Loads the models that were used last, or else those that would be chosen. A vision model is loaded when there is an image.
+    async fn preconnect_for(&self, services: &[Service]) {
+        let last = self.last_used.lock().clone();
+        let services = services.iter().filter(|service| **service != Service::Vlm);
+        let ids = services.filter_map(|service| {
+            let id = last.get(service).map(String::as_str).unwrap_or_default();
+            Some(choose(&*self.local, id, *service, None)?.id)
+        });
+        self.local.preload(&ids.collect::<Vec<_>>());
     }
 }
 

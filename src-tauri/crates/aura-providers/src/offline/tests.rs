@@ -39,7 +39,17 @@ fn offline(known: Vec<(&'static str, JobOutput)>, config: OfflineConfig) -> (Arc
     let programs = Arc::new(FakePrograms { known, ..FakePrograms::default() });
     let http = crate::http::HttpPools::new(crate::http::HttpTimeouts::default()).unwrap();
     let local = Arc::new(crate::local_models::NoLocalModels);
-    (programs.clone(), Offline { http, programs, local, catalog: Catalog::embedded(), config })
+    (
+        programs.clone(),
+        Offline {
+            http,
+            programs,
+            local,
+            catalog: Catalog::embedded(),
+            config,
+            last_used: parking_lot::Mutex::default(),
+        },
+    )
 }
 
 fn without_model() -> OfflineConfig {
@@ -237,7 +247,7 @@ async fn espeak_and_tesseract_get_the_language() {
 struct Host {
     models: Vec<LocalModel>,
     fails: Option<FailureKind>,
-    preloaded: std::sync::atomic::AtomicBool,
+    preloaded: Arc<Mutex<Vec<String>>>,
 }
 
 impl Host {
@@ -275,8 +285,8 @@ impl LocalModels for Host {
         self.says(futures::stream::iter([Ok(SpeechEvent::Pcm(pcm))]).boxed())
     }
 
-    fn preload(&self) {
-        self.preloaded.store(true, std::sync::atomic::Ordering::Relaxed);
+    fn preload(&self, ids: &[String]) {
+        *self.preloaded.lock().unwrap() = ids.to_vec();
     }
 }
 
@@ -287,6 +297,7 @@ async fn an_installed_model_is_used_before_any_program() {
         .with("many", Service::Stt, &["en", "de"])
         .with("mind", Service::Llm, &[])
         .with("voice", Service::Tts, &["en"]);
+    let preloaded = host.preloaded.clone();
     let offline = host.offline(vec![
         ("pocketsphinx_continuous", ok("a program")),
         ("espeak-ng", ok(recorded::bytes("speech_streamed_header_24k.wav"))),
@@ -302,6 +313,8 @@ async fn an_installed_model_is_used_before_any_program() {
             TranscriptionRequest { model: model.into(), language: language.map(str::to_owned), ..recording() };
         assert_eq!(offline.transcribe(&request).await.unwrap().text, expected, "{model} {language:?}");
     }
+    offline.preconnect_for(&Service::ALL).await;
+    assert_eq!(*preloaded.lock().unwrap(), ["small-en", "mind", "voice"], "what was used last, or would be chosen");
     let french = TranscriptionRequest { language: Some("fr".into()), ..recording() };
     assert!(offline.transcribe(&french).await.unwrap_err().message.contains("English alone"));
     assert_eq!(answer_to(&offline, &question("hi")).await.0, "mind");
@@ -317,7 +330,6 @@ async fn an_installed_model_is_used_before_any_program() {
 
     let models = offline.models().await.unwrap();
     assert!(models.iter().any(|model| model.id == "many" && model.services == [Service::Stt]));
-    offline.preconnect().await;
 }
 
 #[tokio::test]
