@@ -105,6 +105,8 @@ pub enum NoticeKind {
     /// The answer reached the token limit and was cut off.
     #[serde(rename = "cut")]
     AnswerTruncated,
+    /// No voice that may be used speaks the language of the answer.
+    VoiceLanguage,
     /// A kind that a later version of AURA wrote.
     #[serde(other)]
     Unknown,

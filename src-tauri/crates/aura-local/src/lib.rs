@@ -8,5 +8,13 @@ pub mod protocol;
 pub mod store;
 
 mod installed;
+mod memory;
+mod models;
+mod options;
+mod pool;
+mod process;
 
 pub use installed::{Installed, InstalledModels};
+pub use models::Models;
+pub use options::Options;
+pub use process::Limits;

@@ -219,6 +219,25 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The request that the event is about; `None` for the events of a load.
+    pub fn request(&self) -> Option<u64> {
+        match self {
+            Self::Ready { .. } | Self::LoadFailed { .. } => None,
+            Self::Transcript { id, .. }
+            | Self::Text { id, .. }
+            | Self::Audio { id, .. }
+            | Self::End { id, .. }
+            | Self::Failed { id, .. } => Some(*id),
+        }
+    }
+
+    /// Whether it is the last event of its request.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::End { .. } | Self::Failed { .. })
+    }
+}
+
 /// A part of a transcript with its times, in seconds.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
@@ -280,7 +299,7 @@ fn lengths(head: [u8; 8]) -> io::Result<(usize, usize)> {
 }
 
 /// The head and the JSON of a frame.
-fn encode(message: &impl Serialize, payload: &[u8]) -> io::Result<Vec<u8>> {
+pub(crate) fn encode(message: &impl Serialize, payload: &[u8]) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; 8];
     serde_json::to_writer(&mut frame, message)?;
     let json = frame.len() - 8;

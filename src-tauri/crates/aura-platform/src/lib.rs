@@ -22,6 +22,7 @@ use std::sync::Arc;
 use aura_core::error::{Error, Result};
 use aura_core::ports::Ports;
 use aura_local::store::{ModelStore, StoreOptions};
+use aura_local::{Models, Options};
 
 pub use doctor::SystemDoctor;
 pub use history::SqliteHistory;
@@ -33,10 +34,11 @@ pub use programs::LocalPrograms;
 pub use screen::DesktopScreen;
 pub use speaker::CpalSpeaker;
 
-/// The ports of this computer. Opens the history, in memory if the disk fails; devices are opened when they are first used.
+/// The ports of this computer. Opens the history, in memory if the disk fails; devices are opened when they are first used, and models are
+/// loaded then.
 ///
 /// # Errors
-/// Not even a history in memory can be made.
+/// Not even a history in memory can be made, or the folder of the models cannot be used.
 pub fn ports(paths: &Paths) -> Result<Ports> {
     let microphone = Arc::new(CpalMicrophone::default());
     let speaker = Arc::new(CpalSpeaker::default());
@@ -49,7 +51,7 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
         options.catalog = Arc::new(catalog);
     }
     let store = ModelStore::open(options).map_err(|error| Error::internal(error.to_string()))?;
-    let local_models = Arc::new(aura_providers::NoLocalModels);
+    let local_models = Arc::new(Models::new(Arc::new(store.clone()), programs.clone(), Options::default()));
     let local_model_store = Arc::new(LocalStore(store));
     let doctor = Arc::new(SystemDoctor {
         microphone: microphone.clone(),

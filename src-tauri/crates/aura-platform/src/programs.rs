@@ -1,11 +1,10 @@
 //! Runs programs on this computer for the `offline` provider.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use async_trait::async_trait;
-use aura_providers::{Job, JobOutput, ProgramError, Programs};
+use aura_providers::{Job, JobOutput, ProgramError, Programs, inherited_variables};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
@@ -17,36 +16,6 @@ const STDOUT_LIMIT: u64 = 256 * 1024 * 1024;
 
 /// Bytes of standard error that are kept: the end, which usually says what went wrong.
 const STDERR_LIMIT: usize = 2048;
-
-/// The variables that a program inherits, and the beginnings of such names: where it finds its libraries and data, and the language. No
-/// others: an API key, or the address of a screen or a bus, is not its business.
-const INHERITED: &[&str] = &[
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "LANG",
-    "LANGUAGE",
-    "TZ",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
-    "TESSDATA_PREFIX",
-    "ESPEAK_DATA_PATH",
-    "OMP_NUM_THREADS",
-    "OMP_THREAD_LIMIT",
-    // Windows starts hardly any program without these.
-    "SYSTEMROOT",
-    "SYSTEMDRIVE",
-    "WINDIR",
-    "COMSPEC",
-    "PATHEXT",
-    "USERPROFILE",
-    "APPDATA",
-    "LOCALAPPDATA",
-    "PROGRAMDATA",
-    "PROGRAMFILES",
-];
-const INHERITED_BEGINNINGS: &[&str] = &["LC_", "XDG_"];
 
 /// The programs on `PATH`.
 #[derive(Debug, Clone)]
@@ -75,14 +44,6 @@ impl LocalPrograms {
     }
 }
 
-/// The variables of this process that a program inherits.
-fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
-    std::env::vars_os().filter(|(name, _)| {
-        let Some(name) = name.to_str().map(str::to_uppercase) else { return false };
-        INHERITED.contains(&name.as_str()) || INHERITED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
-    })
-}
-
 #[async_trait]
 impl Programs for LocalPrograms {
     fn temp_folder(&self) -> PathBuf {
@@ -96,7 +57,7 @@ impl Programs for LocalPrograms {
     async fn run(&self, job: Job) -> Result<JobOutput, ProgramError> {
         let name = job.program.file_name().unwrap_or(job.program.as_os_str()).to_string_lossy().into_owned();
         let mut command = Command::new(&job.program);
-        command.env_clear().envs(inherited());
+        command.env_clear().envs(inherited_variables());
         for name in ["TMPDIR", "TMP", "TEMP"] {
             command.env(name, &self.temp);
         }

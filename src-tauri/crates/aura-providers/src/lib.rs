@@ -72,7 +72,7 @@ pub use local_models::{LocalModel, LocalModels, NoLocalModels};
 pub use media::MediaType;
 pub use offline::sweep_temp_files;
 pub use presets::{Preset, preset, presets};
-pub use programs::{Job, JobOutput, NoPrograms, ProgramError, Programs};
+pub use programs::{Job, JobOutput, NoPrograms, ProgramError, Programs, inherited_variables};
 pub use provider::{Connection, Provider, Services};
 pub use registry::{PROVIDERS, find};
 pub use types::*;

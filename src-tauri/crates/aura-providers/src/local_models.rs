@@ -54,8 +54,8 @@ pub trait LocalModels: Send + Sync {
     /// When the model cannot be loaded. Later failures are items of the stream.
     async fn speak(&self, request: &SpeechRequest) -> Result<SpeechStream, Failure>;
 
-    /// Loads the preferred model of each service, so that the next call does not wait for it. Returns at once.
-    fn preload(&self);
+    /// Loads these models in the background, so that the next calls do not wait for them. Returns at once.
+    fn preload(&self, ids: &[String]);
 }
 
 /// A host without models of its own.
@@ -84,5 +84,5 @@ impl LocalModels for NoLocalModels {
         none()
     }
 
-    fn preload(&self) {}
+    fn preload(&self, _ids: &[String]) {}
 }

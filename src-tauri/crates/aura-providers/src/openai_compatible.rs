@@ -276,19 +276,6 @@ fn listed(model: &catalog::Model) -> ListedModel {
     }
 }
 
-impl Server {
-    /// The model `wanted` if the server has it, else its first chat model.
-    pub(super) async fn first_chat_model(&self, wanted: &str) -> Result<String, Failure> {
-        let value = self.client.get(self.client.url(&["models"])).await?.json().await?;
-        let models = openai_models::list(&self.catalog, &self.preset.id, &value);
-        let chats = |model: &&ListedModel| model.services.contains(&Service::Llm);
-        let model = models.iter().find(|model| model.id == wanted).or_else(|| models.iter().find(chats));
-        model
-            .map(|model| model.id.clone())
-            .ok_or_else(|| Failure::new(FailureKind::ModelGone, "The local server has no chat model yet. Install one."))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,36 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+/// The variables that a program inherits, and the beginnings of such names: where it finds its libraries and data, and the language. No
+/// others: an API key, or the address of a screen or a bus, is not its business.
+const INHERITED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "TESSDATA_PREFIX",
+    "ESPEAK_DATA_PATH",
+    "OMP_NUM_THREADS",
+    "OMP_THREAD_LIMIT",
+    // Windows starts hardly any program without these.
+    "SYSTEMROOT",
+    "SYSTEMDRIVE",
+    "WINDIR",
+    "COMSPEC",
+    "PATHEXT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "PROGRAMDATA",
+    "PROGRAMFILES",
+];
+const INHERITED_BEGINNINGS: &[&str] = &["LC_", "XDG_"];
+
 /// A local program to run.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -52,6 +82,14 @@ pub trait Programs: Send + Sync {
     /// # Errors
     /// When the program cannot be started, or exceeds [`Job::limit`].
     async fn run(&self, job: Job) -> Result<JobOutput, ProgramError>;
+}
+
+/// The variables of this process that a program or engine which AURA starts inherits.
+pub fn inherited_variables() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| {
+        let Some(name) = name.to_str().map(str::to_uppercase) else { return false };
+        INHERITED.contains(&name.as_str()) || INHERITED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+    })
 }
 
 /// A host without local programs. The `offline` provider then has no speech, only its built-in answers and local model servers.

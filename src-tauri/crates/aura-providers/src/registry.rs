@@ -11,7 +11,11 @@ pub static PROVIDERS: &[&Provider] = &[
     &offline::PROVIDER, // stays last: the last fallback
 ];
 
-/// The provider kind with this [`Provider::id`].
+/// Another name of the provider `offline`, accepted wherever a provider is named.
+const LOCAL: &str = "local";
+
+/// The provider kind with this [`Provider::id`]; `local` is another name of `offline`.
 pub fn find(id: &str) -> Option<&'static Provider> {
+    let id = if id == LOCAL { offline::PROVIDER.id } else { id };
     PROVIDERS.iter().copied().find(|provider| provider.id == id)
 }

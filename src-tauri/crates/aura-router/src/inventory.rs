@@ -87,6 +87,22 @@ impl RoutingTable {
         let mut models = Vec::new();
         for provider in &self.providers {
             let ConnectedProvider { name, catalog_id, .. } = provider;
+            if provider.kind.local {
+                models.extend(self.local_models.installed().into_iter().map(|model| ModelInfo {
+                    name: model.id,
+                    provider: name.clone(),
+                    services: model.services,
+                    voices: Vec::new(),
+                    context: None,
+                    max_output: None,
+                    price: None,
+                    retired_on: None,
+                    replaced_by: None,
+                    problem: None,
+                    source: ModelSource::Live,
+                    note: Some(model.label),
+                }));
+            }
             let listed = self.listed(provider);
             let find_listed = |id: &str| listed.and_then(|listed| listed.iter().find(|model| model.id == id));
             let in_catalog = self.catalog.models(catalog_id);
@@ -167,8 +183,11 @@ impl RoutingTable {
                 let found = listed.iter().find(|listed| listed.id.eq_ignore_ascii_case(&resolved.model));
                 Some(found.is_some_and(|found| found.services.is_empty() || found.services.contains(&service)))
             }
-            // The catalog lists every built-in local model.
-            None => provider.kind.local.then_some(false),
+            // What this computer has is known.
+            None => provider.kind.local.then(|| {
+                let installed = self.local_models.installed();
+                installed.iter().any(|local| local.id == resolved.model && local.services.contains(&service))
+            }),
         }
     }
 

@@ -5,6 +5,7 @@ mod tests;
 
 use std::time::Duration;
 
+use aura_providers::catalog::{Catalog, Voice};
 use aura_providers::{Service, Services, SpeechOptions};
 use tokio::time::Instant;
 
@@ -138,6 +139,31 @@ impl RoutePlan {
         if let Some(index) = self.candidates.iter().position(|candidate| candidate.route.provider == route.provider) {
             self.candidates[..=index].rotate_right(1);
         }
+    }
+
+    /// Prepares a plan for speech in a language, an ISO 639-1 code. A voice that is known not to speak it gives way to one of the same
+    /// model that does; a route without such a voice comes after all others. False when no route may speak the language.
+    pub fn speak_in(&mut self, catalog: &Catalog, language: &str) -> bool {
+        self.speech.language = Some(language.to_owned());
+        let speaks = |voice: &Voice| voice.language.as_deref().is_none_or(|known| known.eq_ignore_ascii_case(language));
+        let (mut able, mut unable) = (Vec::new(), Vec::new());
+        for mut candidate in std::mem::take(&mut self.candidates) {
+            let voices = catalog.voices(&candidate.catalog_id, &candidate.route.model);
+            let chosen = candidate.route.voice.as_deref().unwrap_or_default();
+            let is_wrong = voices.iter().any(|voice| voice.id.eq_ignore_ascii_case(chosen) && !speaks(voice));
+            match voices.iter().find(|voice| speaks(voice)) {
+                _ if !is_wrong => able.push(candidate),
+                Some(other) => {
+                    candidate.route.voice = Some(other.id.clone());
+                    able.push(candidate);
+                }
+                None => unable.push(candidate),
+            }
+        }
+        let is_spoken = !able.is_empty();
+        able.append(&mut unable);
+        self.candidates = able;
+        is_spoken
     }
 
     /// The display name of a provider, or its name when the plan has no route of it.

@@ -274,18 +274,18 @@ impl Router {
 
     /// Opens a connection to the first route of each service ahead of time, so that the next calls need no handshake.
     pub async fn preconnect(&self, services: &[Service], overrides: &RouteOverrides) {
-        let mut seen = Vec::new();
-        let mut providers = Vec::new();
+        let mut providers: Vec<(String, Arc<dyn ModelListing>, Vec<Service>)> = Vec::new();
         for service in services {
             let Ok(plan) = self.plan(*service, overrides) else { continue };
             let Some(first) = self.in_order(&plan).next() else { continue };
-            if seen.contains(&first.route.provider) {
-                continue;
+            let Some(models) = &first.services.models else { continue };
+            match providers.iter_mut().find(|(name, ..)| *name == first.route.provider) {
+                Some((_, _, services)) => services.push(*service),
+                None => providers.push((first.route.provider.clone(), models.clone(), vec![*service])),
             }
-            seen.push(first.route.provider.clone());
-            providers.extend(first.services.models.clone());
         }
-        futures::future::join_all(providers.iter().map(|provider| provider.preconnect())).await;
+        let calls = providers.iter().map(|(_, models, services)| models.preconnect_for(services));
+        futures::future::join_all(calls).await;
     }
 
     /// Refreshes the model lists of providers. The call is free, and also shows whether the API key is valid. A provider that does

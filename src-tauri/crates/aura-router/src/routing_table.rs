@@ -44,6 +44,8 @@ pub(crate) struct RoutingTable {
     pub(crate) providers: Vec<ConnectedProvider>,
     pub(crate) known: Arc<KnownModels>,
     pub(crate) catalog: Arc<Catalog>,
+    /// The models that are installed on this computer.
+    pub(crate) local_models: Arc<dyn LocalModels>,
     pub(crate) keys_read_at: Instant,
 }
 
@@ -158,11 +160,21 @@ impl RoutingTable {
             })
             .collect();
         let (settings, keys_read_at) = (settings.clone(), inputs.keys_read_at);
-        Self { settings, providers, known, catalog: environment.catalog.clone(), keys_read_at }
+        let (catalog, local_models) = (environment.catalog.clone(), environment.local_models.clone());
+        Self { settings, providers, known, catalog, local_models, keys_read_at }
     }
 
     pub(crate) fn provider(&self, name: &str) -> Option<&ConnectedProvider> {
+        let name = self.canonical(name);
         self.providers.iter().find(|provider| provider.name == name)
+    }
+
+    /// The configured name of a provider: another name, such as `local`, means the built-in provider unless a server bears it.
+    fn canonical<'a>(&self, name: &'a str) -> &'a str {
+        if self.providers.iter().any(|provider| provider.name == name) {
+            return name;
+        }
+        find(name).map_or(name, |kind| if kind.id == SERVER_KIND { name } else { kind.id })
     }
 
     /// The routes that a request may try, before they are ranked.
@@ -173,6 +185,7 @@ impl RoutingTable {
         let settings = &*self.settings;
         let choice = settings.routes.get(service);
         let requested = overrides.get(service).map(Requested::parse);
+        let requested = requested.map(|route| Requested { provider: self.canonical(route.provider), ..route });
         if let Some(requested) = requested
             && self.provider(requested.provider).is_none()
         {
@@ -230,6 +243,7 @@ impl RoutingTable {
         let last = self.providers.last().map(|provider| provider.name.clone());
         let mut order: Vec<String> = Vec::new();
         for name in first.into_iter().chain(fallbacks).chain(last) {
+            let name = self.canonical(&name).to_owned();
             if !order.contains(&name) {
                 order.push(name);
             }
@@ -261,7 +275,7 @@ impl RoutingTable {
             return Err("It may not receive this kind of data. You can change that under Providers.".into());
         }
         let choice = self.settings.routes.get(service);
-        let is_chosen = choice.provider.as_deref() == Some(provider.name.as_str());
+        let is_chosen = choice.provider.as_deref().is_some_and(|name| self.canonical(name) == provider.name);
         let requested_here = requested.filter(|requested| requested.provider == provider.name);
         let named = requested_here
             .and_then(|requested| requested.model.map(str::to_owned))

@@ -4,6 +4,7 @@
 //! runs on the stage, a press always wins, and one cancellation token stops a whole turn.
 
 mod detached;
+mod language;
 mod listen;
 mod look;
 mod owner;

@@ -9,6 +9,7 @@ use aura_providers::Service;
 use aura_router::{Route, RoutePlan, Sink};
 use tokio::sync::mpsc;
 
+use super::language;
 use super::prepare::OpeningOutput;
 use super::recorder::RecordingFile;
 use super::request::Speech;
@@ -62,7 +63,16 @@ impl Turn {
         }
         let Some(first) = sentences.recv().await else { return Ok(()) };
         let stage = self.time(Stage::Speaking);
-        let plan = self.plan(Service::Tts)?;
+        let mut plan = self.plan(Service::Tts)?;
+        if let Some(code) = self.language()
+            && !plan.speak_in(self.context.router.catalog(), &code)
+        {
+            let language = language::name(&code);
+            self.notify(
+                NoticeKind::VoiceLanguage,
+                format!("None of the voices that may be used speaks {language}. Choose another one under Providers."),
+            );
+        }
         let output = match opening {
             Some(opening) => match opening.output().await {
                 Ok(output) => Some(output),

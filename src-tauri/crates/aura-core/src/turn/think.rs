@@ -5,6 +5,7 @@ use aura_router::Sink;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::language;
 use super::sentences::SentenceSplitter;
 use super::turn::Turn;
 use crate::error::Result;
@@ -40,8 +41,12 @@ impl Turn {
         let plan = self.plan(service)?;
         let own = self.config.settings.instructions.trim();
         let planning = if self.request.plans { intent::INSTRUCTIONS } else { "" };
-        let system =
-            [INSTRUCTIONS, planning, own].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
+        let spoken = language::instruction(self.recognised().as_deref());
+        let system = [INSTRUCTIONS, &spoken, planning, own]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n\n");
         let question = match &self.request.context {
             Some(context) => format!("{question}\n\nWhere the question was asked:\n{context}"),
             None => question.to_owned(),
@@ -55,11 +60,12 @@ impl Turn {
             tools,
             tools_optional: true,
             max_tokens: Some(MAX_ANSWER_TOKENS),
+            language: self.language(),
             ..ChatRequest::default()
         };
         let mut sink = AnswerSink {
             turn: self,
-            sentences: SentenceSplitter::new(self.config.settings.listening.language.as_deref().unwrap_or("en")),
+            sentences: SentenceSplitter::new(self.language().as_deref().unwrap_or("en")),
             to_speak,
         };
         // Without text, only a plan that can be parsed counts as an answer.

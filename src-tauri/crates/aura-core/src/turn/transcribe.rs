@@ -5,6 +5,7 @@ use std::time::Duration;
 use aura_audio::{SPEECH_RATE, speech_wav};
 use aura_providers::{SegmentConfidence, Service, Transcript, TranscriptionRequest};
 
+use super::language;
 use super::recorded_speech::{RecordedSpeech, holds_words};
 use super::turn::Turn;
 use crate::error::{Error, ErrorCode, Result};
@@ -54,6 +55,7 @@ impl Turn {
         }
         let routed = routed?;
         stage.answered_by(&routed.route);
+        self.set_recognised(routed.value.language.as_deref().and_then(language::code));
         let text = routed.value.text.trim();
         if is_silence(&routed.value, recorded.speech_duration) {
             return Err(Error::new(

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::language;
 use super::request::{Attachment, Question, TurnContext, TurnRequest};
 use super::voice::Voice;
 use crate::config::Config;
@@ -61,6 +62,8 @@ struct TurnState {
     asked_at: Instant,
     record: TurnRecord,
     voice: Option<Arc<Voice>>,
+    /// The ISO 639-1 code of the language that was recognised in the recording.
+    recognised: Option<String>,
     /// The routing snapshot of the turn, taken at its first call.
     routing: Option<Arc<RoutingSnapshot>>,
     /// The tool calls of the answer.
@@ -97,6 +100,7 @@ impl Turn {
             asked_at: now,
             record,
             voice: None,
+            recognised: None,
             routing: None,
             tool_calls: Vec::new(),
         };
@@ -152,6 +156,22 @@ impl Turn {
         let router = &self.context.router;
         let routing = self.state.lock().routing.get_or_insert_with(|| Arc::new(router.snapshot())).clone();
         Ok(router.plan_from(&routing, service, &self.request.overrides)?)
+    }
+
+    /// Stores the language that was recognised in the recording.
+    pub(super) fn set_recognised(&self, language: Option<String>) {
+        self.state.lock().recognised = language;
+    }
+
+    /// The language that was recognised in the recording, where the settings leave it open; an ISO 639-1 code.
+    pub(super) fn recognised(&self) -> Option<String> {
+        if self.config.settings.listening.language.is_some() { None } else { self.state.lock().recognised.clone() }
+    }
+
+    /// The language of the question, as set or recognised; an ISO 639-1 code.
+    pub(super) fn language(&self) -> Option<String> {
+        let set = self.config.settings.listening.language.as_deref().and_then(language::code);
+        set.or_else(|| self.recognised())
     }
 
     /// Stores the tool calls of the answer.

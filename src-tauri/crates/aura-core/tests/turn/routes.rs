@@ -172,3 +172,22 @@ async fn an_own_server_needs_an_address_and_no_model() {
     let route = record.stages.iter().find(|stage| stage.stage == Stage::Thinking).unwrap().route.clone().unwrap();
     assert_eq!((record.error, route.provider.as_str()), (None, "local"), "{route:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_voice_of_the_language_speaks() {
+    let mut harness = Harness::new().await;
+    let spoken_by = |record: &TurnRecord| {
+        let speaking = record.stages.iter().find(|stage| stage.stage == Stage::Speaking).unwrap();
+        speaking.route.as_ref().unwrap().provider.clone()
+    };
+    harness.change(json!({"listening": {"language": "en"}})).await;
+    assert_eq!(spoken_by(&harness.speak().await), "groq");
+    harness.change(json!({"listening": {"language": "de"}})).await;
+    let record = harness.speak().await;
+    assert_eq!(spoken_by(&record), "gemini", "the voices of Groq speak English");
+    assert!(!notice_kinds(&record).contains(&NoticeKind::VoiceLanguage));
+    harness.change(json!({"routes": {"tts": {"provider": "groq"}}, "fallback": false})).await;
+    let record = harness.speak().await;
+    assert_eq!(spoken_by(&record), "groq");
+    assert!(notice_kinds(&record).contains(&NoticeKind::VoiceLanguage), "{:?}", record.notices);
+}

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::Offline;
+use super::server_model::{best, is_local};
 use crate::openai_compatible::Server;
 use crate::presets::preset;
 use crate::provider::Connection;
@@ -22,58 +23,83 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 const LIST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The presets of the local model servers to look for.
-const SERVERS: [&str; 2] = ["ollama", "llamacpp"];
+const SERVERS: [&str; 3] = ["ollama", "lmstudio", "llamacpp"];
+/// The model that AURA's own local API lists. It is no server to send a question to: the question would come back.
+const OWN_MODEL: &str = "auto";
 
-pub(super) async fn answer(offline: &Offline, request: &ChatRequest) -> Result<ChatStream, Failure> {
-    for server in running(offline).await {
-        // Skip a server without a model, and any other program on its port.
-        if let Ok(Ok(model)) = timeout(LIST_TIMEOUT, server.first_chat_model(&request.model)).await {
-            return server.chat(&ChatRequest { model, ..request.clone() }).await;
-        }
+/// A running server, and its models that run on this computer.
+pub(super) struct Running {
+    server: Server,
+    models: Vec<ListedModel>,
+}
+
+impl Running {
+    /// The model with this id, if the server has it.
+    fn has(&self, id: &str) -> bool {
+        self.models.iter().any(|model| model.id == id)
     }
+}
+
+/// Answers with the named model of a running server, or else with its best one; `None` when there is none. `only_named`: with no other
+/// than the named one.
+pub(super) async fn by_server(
+    offline: &Offline,
+    request: &ChatRequest,
+    service: Service,
+    only_named: bool,
+) -> Option<Result<ChatStream, Failure>> {
+    let servers = running(offline).await;
+    let named = servers.iter().find(|running| running.has(&request.model)).map(|running| (running, &*request.model));
+    let (running, model) = named.or_else(|| {
+        let mut best = servers.iter().filter_map(|running| Some((running, &*best(&running.models, service)?.id)));
+        best.next().filter(|_| !only_named)
+    })?;
+    Some(running.server.chat(&ChatRequest { model: model.to_owned(), ..request.clone() }).await)
+}
+
+/// The answer when there is neither a model nor a server.
+pub(super) fn without_model(request: &ChatRequest) -> Result<ChatStream, Failure> {
+    let needs = |what: &str| {
+        let advice = "Download a language model under Models, or start Ollama, LM Studio or llama.cpp.";
+        Err(Failure::new(FailureKind::Unsupported, format!("{what} on this computer needs a language model. {advice}")))
+    };
     if request.needs_structured_output() {
-        let message =
-            "Tool calls and JSON output need a local model server, and none is running. Start Ollama or llama.cpp.";
-        return Err(Failure::new(FailureKind::Unsupported, message));
+        return needs("A tool call or JSON output");
     }
     if request.continues {
-        return Err(Failure::new(
-            FailureKind::Unsupported,
-            "Continuing an answer needs a local model server, and none is running. Start Ollama or llama.cpp.",
-        ));
+        return needs("The rest of an answer");
     }
     Ok(sound_check(request))
 }
 
 /// The chat models of all running local servers.
 pub(super) async fn models(offline: &Offline) -> Vec<ListedModel> {
-    let mut models = Vec::new();
-    for server in running(offline).await {
-        if let Ok(Ok(listed)) = timeout(LIST_TIMEOUT, server.models()).await {
-            models.extend(listed.into_iter().filter(|model| model.services.contains(&Service::Llm)));
-        }
-    }
-    models
+    let listed = running(offline).await.into_iter().flat_map(|running| running.models);
+    listed.filter(|model| model.services.contains(&Service::Llm)).collect()
 }
 
-/// The local model servers that accept connections.
-async fn running(offline: &Offline) -> Vec<Server> {
-    let mut servers = Vec::new();
+/// The local model servers that list models.
+async fn running(offline: &Offline) -> Vec<Running> {
     if offline.config.no_model {
-        return servers;
+        return Vec::new();
     }
-    for name in SERVERS {
+    let servers = SERVERS.map(async |name| {
         let preset = preset(name);
         let host = offline.config.ollama_host.as_deref().filter(|_| name == SERVERS[0]);
-        let Some(address) = host.and_then(ollama_address).or_else(|| preset.base_url.clone()) else { continue };
-        if accepts_connections(&address).await {
-            let connection = Connection::new(name, offline.http.clone())
-                .with_catalog(offline.catalog.clone())
-                .with_base_url(address);
-            servers.extend(Server::new(connection, preset));
+        let address = host.and_then(ollama_address).or_else(|| preset.base_url.clone())?;
+        if !accepts_connections(&address).await {
+            return None;
         }
-    }
-    servers
+        let connection =
+            Connection::new(name, offline.http.clone()).with_catalog(offline.catalog.clone()).with_base_url(address);
+        let server = Server::new(connection, preset)?;
+        // Skip a server without a model, and any other program on its port.
+        let mut models = timeout(LIST_TIMEOUT, server.models()).await.ok()?.ok()?;
+        let is_own = models.iter().any(|model| model.id == OWN_MODEL);
+        models.retain(is_local);
+        (!is_own && !models.is_empty()).then_some(Running { server, models })
+    });
+    futures::future::join_all(servers).await.into_iter().flatten().collect()
 }
 
 /// Whether something accepts connections at this address.
@@ -113,7 +139,7 @@ fn sound_check(request: &ChatRequest) -> ChatStream {
         .find(|message| message.role == Role::User)
         .map(|message| message.text().trim().to_owned())
         .unwrap_or_default();
-    let advice = "A key for Groq or Gemini, or a local model, gives real answers.";
+    let advice = "A local model, or a key for Groq or Gemini, gives real answers.";
     stream(&format!("I heard: \"{question}\". {advice}"), "sound check")
 }
 

@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 use tokio::io::AsyncWriteExt;
 
 use super::*;
+use crate::local_models::NoLocalModels;
 use crate::types::{Message, Role, SpeechEvent};
 use aura_audio::{Resampler, SPEECH_RATE, speech_wav, to_i16};
 
@@ -47,7 +48,14 @@ impl Programs for Installed {
 fn offline() -> Offline {
     let config = OfflineConfig { no_model: true, ..OfflineConfig::default() };
     let http = crate::http::HttpPools::new(crate::http::HttpTimeouts::default()).unwrap();
-    Offline { http, programs: Arc::new(Installed), catalog: Catalog::embedded(), config }
+    Offline {
+        http,
+        programs: Arc::new(Installed),
+        local: Arc::new(NoLocalModels),
+        catalog: Catalog::embedded(),
+        config,
+        last_used: parking_lot::Mutex::default(),
+    }
 }
 
 /// Whether the test can run.
@@ -61,7 +69,7 @@ fn has(programs: bool, packages: &str) -> bool {
 async fn pocketsphinx_recognises_speech_of_espeak() {
     // An American voice, because the recogniser's model was trained on American speakers.
     let offline = offline();
-    let programs = listen::program(&offline).is_some() && speak::program(&offline).is_some();
+    let programs = listen::program(&offline).is_some() && speak::program(&offline, None).is_some();
     if !has(programs, "espeak-ng pocketsphinx pocketsphinx-en-us") {
         return;
     }

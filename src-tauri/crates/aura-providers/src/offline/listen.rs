@@ -39,20 +39,30 @@ pub(super) async fn transcribe(offline: &Offline, request: &TranscriptionRequest
     let Some(recogniser) = program(offline) else {
         return Err(Failure::new(
             FailureKind::Unsupported,
-            "No speech recogniser was found. Install pocketsphinx, or whisper-cli and set AURA_WHISPER_MODEL to its model.",
+            "This computer has no speech model yet. Download one under Models, or install pocketsphinx, which knows English.",
         ));
     };
+    let code = transcription::language_code(request.language.as_deref());
+    if let Some(code) = code.as_deref().filter(|code| *code != "en" && !matches!(recogniser, Recogniser::Whisper(..))) {
+        return Err(Failure::new(
+            FailureKind::Unsupported,
+            format!(
+                "pocketsphinx understands English alone, and the language is set to `{code}`. Download a speech model for \
+                 this language under Models."
+            ),
+        ));
+    }
     if request.translate && !matches!(recogniser, Recogniser::Whisper(..)) {
         return Err(Failure::new(
             FailureKind::Unsupported,
-            "The speech recogniser on this computer does not translate. Install whisper-cli.",
+            "pocketsphinx does not translate. Download a Whisper model under Models.",
         ));
     }
     let file = offline.temp_file("wav", request.wav.clone()).await?;
     let path = || file.argument();
     let (name, text) = match recogniser {
         Recogniser::Whisper(program, model) => {
-            let language = transcription::language_code(request.language.as_deref()).unwrap_or_else(|| "auto".into());
+            let language = code.unwrap_or_else(|| "auto".into());
             let mut arguments = args(["--no-timestamps", "--no-prints", "--language"]);
             if request.translate {
                 arguments.insert(0, "--translate".into());

@@ -1,11 +1,15 @@
-//! The `offline` provider: programs and model servers on this computer, without account and network. It is the last fallback.
+//! The `offline` provider, also named `local`: models, programs and model servers on this computer, without account and network. It is
+//! the last fallback.
 //!
-//! Speech to text uses whisper-cli or pocketsphinx; text in images, tesseract; text to speech, piper or espeak-ng; answers, a local
-//! model server. Without one, a built-in answer repeats the question and says how to get real answers.
+//! Each service uses an installed model first. Without one, speech to text uses whisper-cli or pocketsphinx; answers about text and
+//! images, a local model server; text in images, tesseract; text to speech, piper or espeak-ng. Without any model, a built-in answer
+//! repeats the question and says how to get real answers.
 
 mod answer;
+mod installed_model;
 mod listen;
 mod look;
+mod server_model;
 mod speak;
 mod temp_file;
 
@@ -20,10 +24,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use parking_lot::Mutex;
 
+use self::installed_model::{choose, may_be_replaced, named};
 use self::temp_file::TempFile;
 use crate::catalog::Catalog;
 use crate::http::HttpPools;
+use crate::local_models::{LocalModel, LocalModels};
 use crate::programs::{Job, JobOutput, Programs};
 use crate::provider::{Connection, Provider, Services};
 use crate::redact::shorten;
@@ -31,6 +38,7 @@ use crate::types::{
     Chat, ChatRequest, ChatStream, Failure, FailureKind, ListedModel, ModelListing, Service, SpeechRequest,
     SpeechStream, SpeechToText, TextToSpeech, Transcript, TranscriptionRequest,
 };
+use crate::wire::transcription;
 
 /// The longest text of a speech request, in characters. Synthesis is faster than playback.
 const MAX_CHARS: usize = 2000;
@@ -76,13 +84,23 @@ impl OfflineConfig {
 struct Offline {
     http: HttpPools,
     programs: Arc<dyn Programs>,
+    local: Arc<dyn LocalModels>,
     catalog: Arc<Catalog>,
     config: OfflineConfig,
+    /// The installed model that each service used last.
+    last_used: Mutex<BTreeMap<Service, String>>,
 }
 
 fn connect(connection: Connection) -> Services {
     let config = OfflineConfig::from_variables(&connection.variables);
-    let offline = Offline { http: connection.http, programs: connection.programs, catalog: connection.catalog, config };
+    let offline = Offline {
+        http: connection.http,
+        programs: connection.programs,
+        local: connection.local_models,
+        catalog: connection.catalog,
+        config,
+        last_used: Mutex::default(),
+    };
     services(Arc::new(offline))
 }
 
@@ -96,6 +114,13 @@ fn services(offline: Arc<Offline>) -> Services {
 }
 
 impl Offline {
+    /// The installed model for a request, which is remembered.
+    fn choose(&self, id: &str, service: Service, language: Option<&str>) -> Option<LocalModel> {
+        let model = choose(&*self.local, id, service, language)?;
+        self.last_used.lock().insert(service, model.id.clone());
+        Some(model)
+    }
+
     /// A temporary file with this content.
     async fn temp_file(&self, extension: &'static str, content: Bytes) -> Result<TempFile, Failure> {
         TempFile::create(self.programs.temp_folder(), extension, content).await
@@ -127,7 +152,20 @@ fn args<const N: usize>(arguments: [&str; N]) -> Vec<OsString> {
 #[async_trait]
 impl SpeechToText for Offline {
     async fn transcribe(&self, request: &TranscriptionRequest) -> Result<Transcript, Failure> {
-        listen::transcribe(self, request).await
+        transcription::check(request, usize::MAX)?;
+        let language = transcription::language_code(request.language.as_deref());
+        let Some(model) = self.choose(&request.model, Service::Stt, language.as_deref()) else {
+            return listen::transcribe(self, request).await;
+        };
+        let by_model = TranscriptionRequest { model: model.id, language, ..request.clone() };
+        match self.local.transcribe(&by_model).await {
+            Ok(mut transcript) => {
+                transcript.text = transcription::without_echo(&transcript.text, request);
+                Ok(transcript)
+            }
+            Err(failure) if may_be_replaced(&failure) => listen::transcribe(self, request).await.map_err(|_| failure),
+            Err(failure) => Err(failure),
+        }
     }
 }
 
@@ -135,17 +173,53 @@ impl SpeechToText for Offline {
 impl Chat for Offline {
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure> {
         let images: Vec<Bytes> = request.images().cloned().collect();
-        if !images.is_empty() {
-            return look::read(self, images).await;
+        let service = if images.is_empty() { Service::Llm } else { Service::Vlm };
+        // The catalog's model stands for the best that there is.
+        let is_named =
+            !request.model.is_empty() && self.catalog.default_model(PROVIDER.id, service) != Some(&request.model);
+        let is_installed = named(&*self.local, &request.model, service).is_some();
+        if is_named
+            && !is_installed
+            && let Some(answer) = answer::by_server(self, request, service, true).await
+        {
+            return answer;
         }
-        answer::answer(self, request).await
+        let mut refused = None;
+        if let Some(model) = self
+            .choose(&request.model, service, request.language.as_deref())
+            .or_else(|| self.choose(&request.model, service, None))
+        {
+            match self.local.chat(&ChatRequest { model: model.id, ..request.clone() }).await {
+                Err(failure) if may_be_replaced(&failure) => refused = Some(failure),
+                answer => return answer,
+            }
+        }
+        if let Some(answer) = answer::by_server(self, request, service, false).await {
+            return answer;
+        }
+        // Why the installed model cannot answer says more than an echo of the question.
+        match (refused, images.is_empty()) {
+            (None, true) => answer::without_model(request),
+            (Some(failure), true) => Err(failure),
+            (refused, false) => look::read(self, images, request.language.as_deref())
+                .await
+                .map_err(|failure| refused.unwrap_or(failure)),
+        }
     }
 }
 
 #[async_trait]
 impl TextToSpeech for Offline {
     async fn speak(&self, request: &SpeechRequest) -> Result<SpeechStream, Failure> {
-        let events = speak::speak(self, request).await?;
+        let language = transcription::language_code(request.options.language.as_deref());
+        let mut refused = None;
+        if let Some(model) = self.choose(&request.model, Service::Tts, language.as_deref()) {
+            match self.local.speak(&SpeechRequest { model: model.id, ..request.clone() }).await {
+                Err(failure) if may_be_replaced(&failure) => refused = Some(failure),
+                speech => return speech,
+            }
+        }
+        let events = speak::speak(self, request).await.map_err(|failure| refused.unwrap_or(failure))?;
         Ok(futures::stream::iter(events.into_iter().map(Ok)).boxed())
     }
 
@@ -163,21 +237,39 @@ impl ModelListing for Offline {
             ..ListedModel::default()
         });
         let mut models: Vec<ListedModel> = found.collect();
+        models.extend(self.local.installed().into_iter().map(|model| ListedModel {
+            id: model.id,
+            services: model.services,
+            ..ListedModel::default()
+        }));
         models.extend(answer::models(self).await);
         Ok(models)
     }
 
     async fn preconnect(&self) {} // programs start with each call
+
+    /// Loads the models that were used last, or else those that would be chosen. A vision model is loaded when there is an image.
+    async fn preconnect_for(&self, services: &[Service]) {
+        let last = self.last_used.lock().clone();
+        let services = services.iter().filter(|service| **service != Service::Vlm);
+        let ids = services.filter_map(|service| {
+            let id = last.get(service).map(String::as_str).unwrap_or_default();
+            Some(choose(&*self.local, id, *service, None)?.id)
+        });
+        self.local.preload(&ids.collect::<Vec<_>>());
+    }
 }
 
 impl Offline {
     fn offers(&self, service: Service) -> bool {
-        match service {
+        let is_installed = || self.local.installed().iter().any(|model| model.services.contains(&service));
+        let has_program = match service {
             Service::Stt => listen::program(self).is_some(),
             Service::Llm => true, // the built-in answer is always available
             Service::Vlm => look::program(self).is_some(),
-            Service::Tts => speak::program(self).is_some(),
-        }
+            Service::Tts => speak::program(self, None).is_some(),
+        };
+        has_program || is_installed()
     }
 }
 

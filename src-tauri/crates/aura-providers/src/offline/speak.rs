@@ -1,12 +1,13 @@
 //! Text to speech by piper, espeak-ng, or the voice of the operating system.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 use super::{Offline, PROVIDER, args};
-use crate::types::{Failure, FailureKind, SpeechEvent, SpeechRequest};
+use crate::types::{Failure, FailureKind, Service, SpeechEvent, SpeechRequest};
 use crate::wire::speech_decoder::{silent, unreadable};
+use crate::wire::transcription::language_code;
 use aura_audio::WavDecoder;
 
 /// The speed, in words per minute. espeak-ng's default of 175 is hard to follow.
@@ -27,10 +28,11 @@ pub(super) enum Synthesiser {
 }
 
 /// The best synthesiser that is installed.
-pub(super) fn program(offline: &Offline) -> Option<Synthesiser> {
+pub(super) fn program(offline: &Offline, language: Option<&str>) -> Option<Synthesiser> {
     let find = |name: &str| offline.programs.find(name);
     if let Some(model) = &offline.config.piper_model
         && let Some(program) = find("piper")
+        && language.is_none_or(|language| may_speak(model, language))
     {
         return Some(Synthesiser::Piper(program, model.clone()));
     }
@@ -45,6 +47,28 @@ pub(super) fn program(offline: &Offline) -> Option<Synthesiser> {
     }
 }
 
+/// Whether a piper voice may know a language. Its file begins with the language: `de_DE-thorsten-medium.onnx`.
+fn may_speak(model: &Path, language: &str) -> bool {
+    let name = model.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match name.split_once('_') {
+        Some((code, _)) if code.len() == 2 => code.eq_ignore_ascii_case(language),
+        _ => true,
+    }
+}
+
+/// The espeak voice for a text: the chosen one if it is of the text's language, else that of the language.
+fn espeak_voice(chosen: &str, language: Option<&str>) -> String {
+    let Some(language) = language else { return chosen.to_owned() };
+    let code = match language {
+        "zh" => "cmn",
+        "no" => "nb",
+        code => code,
+    };
+    let of = chosen.split(['-', '+', '_']).next().unwrap_or_default();
+    let has_language = (2..=3).contains(&of.len());
+    if !has_language || of.eq_ignore_ascii_case(code) { chosen.to_owned() } else { code.to_owned() }
+}
+
 /// Reads the text from standard input, because as an argument it could be taken for an option.
 const SAPI_SCRIPT: &str = "Add-Type -AssemblyName System.Speech; \
     $voice = New-Object System.Speech.Synthesis.SpeechSynthesizer; \
@@ -54,16 +78,24 @@ const SAPI_SCRIPT: &str = "Add-Type -AssemblyName System.Speech; \
     $voice.Dispose()";
 
 pub(super) async fn speak(offline: &Offline, request: &SpeechRequest) -> Result<Vec<SpeechEvent>, Failure> {
-    let Some(synthesiser) = program(offline) else {
+    let language = language_code(request.options.language.as_deref());
+    let Some(synthesiser) = program(offline, language.as_deref()) else {
         return Err(Failure::new(
             FailureKind::Unsupported,
-            "No program on this computer can speak. Install espeak-ng.",
+            "This computer has no voice yet. Download one under Models, or install espeak-ng.",
         ));
     };
     let text = Bytes::from(request.text.clone());
     let wav = match synthesiser {
         Synthesiser::Espeak(program) => {
-            let voice = offline.catalog.resolve_voice(PROVIDER.id, &request.model, &request.voice);
+            let voice = match request.voice.as_str() {
+                "" => {
+                    let model = offline.catalog.default_model(PROVIDER.id, Service::Tts).unwrap_or_default();
+                    offline.catalog.resolve_voice(PROVIDER.id, model, "")
+                }
+                voice => voice.to_owned(),
+            };
+            let voice = espeak_voice(&voice, language.as_deref());
             let speed = WORDS_PER_MINUTE * request.options.speed.unwrap_or(1.0);
             let speed = speed.clamp(SPEED_RANGE.0, SPEED_RANGE.1).round().to_string();
             let arguments = args(["--stdin", "--stdout", "-b", "1", "-s", &speed, "-v", &voice]);
@@ -102,4 +134,25 @@ fn decode(wav: &[u8]) -> Result<Vec<SpeechEvent>, Failure> {
     let events: Vec<SpeechEvent> =
         first.into_iter().chain(last).filter(|pcm| !pcm.samples.is_empty()).map(SpeechEvent::Pcm).collect();
     if events.is_empty() { Err(silent()) } else { Ok(events) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_voice_of_the_language_is_taken() {
+        for (chosen, language, expected) in [
+            ("en-us", None, "en-us"),
+            ("en-us", Some("en"), "en-us"),
+            ("en-us", Some("de"), "de"),
+            ("de+f3", Some("de"), "de+f3"),
+            ("en-us", Some("zh"), "cmn"),
+            ("mbrola-de5", Some("de"), "mbrola-de5"),
+        ] {
+            assert_eq!(espeak_voice(chosen, language), expected, "{chosen} {language:?}");
+        }
+        assert!(may_speak(Path::new("/v/de_DE-thorsten-medium.onnx"), "de"));
+        assert!(!may_speak(Path::new("/v/en_US-amy-low.onnx"), "de") && may_speak(Path::new("/v/mine.onnx"), "de"));
+    }
 }

@@ -233,6 +233,9 @@ pub struct ChatRequest {
     pub format: ResponseFormat,
     /// Sampling options.
     pub sampling: Sampling,
+    /// The language of the question, as an ISO 639-1 code or BCP 47 tag, where it is known. For adapters that do not read it from the
+    /// question, such as one that recognises the text in an image.
+    pub language: Option<String>,
     /// Whether the request asks for the rest of an interrupted answer. The built-in answers of `offline` refuse it.
     pub continues: bool,
     /// The number of most likely tokens to choose from, where the provider supports it.

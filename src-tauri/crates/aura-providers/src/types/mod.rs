@@ -16,6 +16,7 @@ pub use chat::{
 };
 pub use collect::{ChatAnswer, collect_chat, collect_speech};
 pub use failure::{Failure, FailureDetail, FailureKind};
+pub(crate) use models::parameter_count;
 pub use models::{ListedModel, ListedPrice, ListedVoice};
 pub use service::{Service, UnknownService};
 pub use speech::{SpeakerVoice, SpeechEvent, SpeechOptions, SpeechRequest, SpeechStream};

@@ -16,6 +16,9 @@ pub struct ListedModel {
     pub context: Option<u32>,
     /// The longest answer, in tokens.
     pub max_output: Option<u32>,
+    /// The number of its parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<u64>,
     /// The price of text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price: Option<ListedPrice>,
@@ -51,4 +54,16 @@ impl ListedVoice {
     pub fn new(id: impl Into<String>, label: impl Into<String>) -> Self {
         Self { id: id.into(), label: label.into() }
     }
+}
+
+/// A number of parameters as lists and names write it: `8.8B`, `135M`.
+pub(crate) fn parameter_count(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit = match text.chars().next_back()? {
+        'b' | 'B' => 1e9,
+        'm' | 'M' => 1e6,
+        _ => return None,
+    };
+    let number: f64 = text[..text.len() - 1].parse().ok()?;
+    (number > 0.0 && number < 1e5).then_some((number * unit) as u64)
 }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::chat::{ChatRequest, ChatStream};
 use super::failure::Failure;
 use super::models::{ListedModel, ListedVoice};
+use super::service::Service;
 use super::speech::{SpeechRequest, SpeechStream};
 use super::transcription::{Transcript, TranscriptionRequest};
 
@@ -60,4 +61,9 @@ pub trait ModelListing: Send + Sync {
 
     /// Opens a connection, so that the next call does not wait for it. Errors are ignored.
     async fn preconnect(&self);
+
+    /// The same for calls of these services: a provider with models on this computer loads them.
+    async fn preconnect_for(&self, _services: &[Service]) {
+        self.preconnect().await;
+    }
 }

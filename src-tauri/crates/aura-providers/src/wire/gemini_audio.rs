@@ -97,7 +97,8 @@ pub(crate) fn speech(request: &SpeechRequest, params: Option<&Map<String, Value>
         }
         _ => json!({ "voiceConfig": voice(&request.voice) }),
     };
-    if let Some(language) = language {
+    // Only tags with a region are valid. Without one, the voice follows the text.
+    if let Some(language) = language.as_deref().filter(|tag| tag.contains('-')) {
         speech["languageCode"] = json!(language);
     }
     let mut config = json!({ "responseModalities": ["AUDIO"], "speechConfig": speech });

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::catalog::Catalog;
-use crate::types::{ListedModel, ListedPrice, ListedVoice, Service};
+use crate::types::{ListedModel, ListedPrice, ListedVoice, Service, parameter_count};
 
 /// The usable models in the reply to `GET models`. `provider` is the catalog's name of the provider or preset.
 pub(crate) fn list(catalog: &Catalog, provider: &str, value: &Value) -> Vec<ListedModel> {
@@ -30,6 +30,7 @@ fn entry(catalog: &Catalog, provider: &str, model: &Value) -> Option<ListedModel
         price: price(&model["pricing"]),
         voices: strings(&model["supported_voices"]).unwrap_or_default(),
         shutdown_on: ["shutdown_date", "expiration_date"].iter().find_map(|name| day(&model[*name])),
+        parameters: model["meta"]["n_params"].as_u64(),
     })
 }
 
@@ -108,6 +109,7 @@ pub(crate) fn lmstudio(value: &Value) -> Vec<ListedModel> {
                 id: model["key"].as_str()?.to_owned(),
                 services,
                 context: context.and_then(|tokens| u32::try_from(tokens).ok()),
+                parameters: model["params_string"].as_str().and_then(parameter_count),
                 ..ListedModel::default()
             })
         })
@@ -129,6 +131,7 @@ pub(crate) fn add_ollama_details(model: &mut ListedModel, details: &Value) {
             model.services.push(Service::Vlm);
         }
     }
+    model.parameters = details["details"]["parameter_size"].as_str().and_then(parameter_count).or(model.parameters);
     let info = details["model_info"].as_object().into_iter().flatten();
     let context = info.filter(|(name, _)| name.ends_with(".context_length")).find_map(|(_, value)| value.as_u64());
     model.context = context.and_then(|tokens| u32::try_from(tokens).ok()).or(model.context);
@@ -211,6 +214,7 @@ mod tests {
             id: "qwen/qwen3-vl-8b".into(),
             services: vec![Service::Llm, Service::Vlm],
             context: Some(8192),
+            parameters: Some(8_000_000_000),
             ..ListedModel::default()
         };
         assert_eq!(models, [expected]);
@@ -218,6 +222,7 @@ mod tests {
         let mut model = ListedModel { id: "my-own".into(), services: vec![Service::Llm], ..ListedModel::default() };
         add_ollama_details(&mut model, &recorded::json("ollama_show_capabilities.json"));
         assert_eq!((model.services, model.context), (vec![Service::Llm, Service::Vlm], Some(262_144)));
+        assert_eq!(model.parameters, Some(8_800_000_000));
     }
 
     #[test]

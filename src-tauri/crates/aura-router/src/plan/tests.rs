@@ -90,3 +90,18 @@ async fn a_notice_says_why_the_chosen_provider_was_skipped() {
     let notices: Vec<&str> = plan.notices().iter().map(|notice| notice.message.as_str()).collect();
     assert_eq!(notices, ["Groq was skipped: it has no API key yet."]);
 }
+
+#[tokio::test]
+async fn a_voice_that_does_not_speak_the_language_is_passed_over() {
+    let router = router();
+    let mut plan = router.plan(Service::Tts, &RouteOverrides::default()).unwrap();
+    assert_eq!(providers(&plan), ["groq", "gemini", "offline"]);
+    assert!(plan.speak_in(router.catalog(), "en"));
+    assert_eq!(providers(&plan), ["groq", "gemini", "offline"]);
+    assert!(plan.speak_in(router.catalog(), "de"));
+    assert_eq!(providers(&plan), ["gemini", "offline", "groq"], "its voices are English");
+    assert_eq!(plan.speech.language.as_deref(), Some("de"));
+    let mut alone =
+        router.plan(Service::Tts, &RouteOverrides { tts: Some("groq".into()), ..RouteOverrides::default() });
+    assert!(!alone.as_mut().unwrap().speak_in(router.catalog(), "de"), "no other route is left");
+}

@@ -137,6 +137,23 @@ fn an_added_server_in_the_local_network_is_local_but_no_builtin_fallback() {
 }
 
 #[test]
+fn local_is_another_name_of_offline_unless_a_server_bears_it() {
+    let lists = ModelLists::open(None);
+    let overrides = RouteOverrides { stt: Some("local/small".into()), ..RouteOverrides::default() };
+    let plan = table(json!({}), &lists).plan(Service::Stt, &overrides).unwrap();
+    assert_eq!((plan.first().route.provider.as_str(), plan.first().route.model.as_str()), ("offline", "small"));
+
+    let chosen = json!({"routes": {"tts": {"provider": "local", "voice": "de", "then": ["gemini", "local"]}}});
+    let plan = table(chosen, &lists).plan(Service::Tts, &RouteOverrides::default()).unwrap();
+    let providers: Vec<&str> = plan.candidates.iter().map(|candidate| candidate.route.provider.as_str()).collect();
+    assert_eq!((providers, plan.first().route.voice.as_deref()), (vec!["offline", "gemini"], Some("de")));
+
+    let server = json!({"providers": {"local": {"base_url": "http://127.0.0.1:9/"}}});
+    let overrides = RouteOverrides { llm: Some("local/m".into()), ..RouteOverrides::default() };
+    assert_eq!(table(server, &lists).plan(Service::Llm, &overrides).unwrap().first().route.provider, "local");
+}
+
+#[test]
 fn prices_retirements_and_voices_come_from_the_provider_list() {
     let lists = ModelLists::open(None);
     let (name, mut list) = listed("gemini", Service::Tts, &["gemini-3.8-flash-lite-tts", "gemini-9-flash-tts"]);
