@@ -149,10 +149,11 @@ pub(crate) trait Model {
 pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
     match load.engine {
         Engine::Moonshine | Engine::Whisper | Engine::Parakeet => crate::stt::load(load),
+        Engine::Hibari | Engine::Kokoro | Engine::Piper => crate::tts::load(load),
         Engine::Llama => Ok(Box::new(crate::llm::Llama::load(load)?)),
-        engine => crate::tts::load(load).unwrap_or_else(|| {
+        engine => {
             let message = format!("This build of AURA has no engine for {engine:?}.");
             Err(LoadFailed::new(LoadFailedKind::Unsupported, message))
-        }),
+        }
     }
 }

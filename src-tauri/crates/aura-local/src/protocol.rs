@@ -38,8 +38,9 @@ pub enum Engine {
     /// English `lexicon_us_gold.json.gz`, `lexicon_us_silver.json.gz`, `oov.onnx`, `oov.json`; for a British voice instead of these
     /// four `lexicon_gb_gold.json.gz`, `lexicon_gb_silver.json.gz`, `oov_gb.onnx`, `oov_gb.json`. It needs no other program.
     Hibari,
-    /// Text to speech: Kokoro, as ONNX in the layout of `onnx-community/Kokoro-82M-v1.0-ONNX`. Files `model`, and each voice's style
-    /// table as `voice/<name>`, such as `voice/af_heart`. Its phonemes come from the program espeak-ng. Languages: en, es, fr, hi, it, pt.
+    /// Text to speech: Kokoro, as ONNX in the layout of `onnx-community/Kokoro-82M-v1.0-ONNX`. Files `model`, and `voices`: the style
+    /// table of a voice, whose name the file has, such as `af_heart.bin`; those of more voices as `voices/<anything>`. The first letter
+    /// is the voice's language: a and b English, e, f, h, i, p for es, fr, hi, it, pt. Its phonemes come from the program espeak-ng.
     Kokoro,
     /// Text, and images where the file `projector` is there: any GGUF model that llama.cpp runs. File `model`.
     Llama,

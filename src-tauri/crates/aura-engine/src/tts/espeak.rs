@@ -16,18 +16,22 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How often a stop is looked for.
 const POLL: Duration = Duration::from_millis(20);
 
+/// What holds the parts of one sound together.
+pub(super) const TIE: char = '\u{361}';
+
 /// The program, with the voice whose rules it reads text by.
 pub(super) struct Espeak {
     program: PathBuf,
     voice: String,
+    has_ties: bool,
 }
 
 impl Espeak {
-    /// Tries the program with the voice.
+    /// Tries the program with the voice. `has_ties`: whether the parts of one sound, such as a diphthong, are held together by [`TIE`].
     ///
     /// # Errors
     /// With [`LoadFailedKind::Unsupported`] when the program is missing or does not know the voice.
-    pub(super) fn open(load: &Load, voice: &str) -> Result<Self, LoadFailed> {
+    pub(super) fn open(load: &Load, voice: &str, has_ties: bool) -> Result<Self, LoadFailed> {
         let unsupported = |message: String| LoadFailed::new(LoadFailedKind::Unsupported, message);
         let program = load.espeak.as_deref().filter(|program| program.is_file());
         let program = program.ok_or_else(|| {
@@ -42,7 +46,7 @@ impl Espeak {
                 "The voice's settings name no language for espeak-ng.",
             ));
         }
-        let espeak = Self { program: program.to_owned(), voice: voice.to_owned() };
+        let espeak = Self { program: program.to_owned(), voice: voice.to_owned(), has_ties };
         let probe = espeak.phonemes(&[("a".to_owned(), '.')], &Stop::default());
         probe.map_err(|failed| {
             unsupported(format!("The program espeak-ng cannot read the language {voice}: {failed}"))
@@ -93,7 +97,7 @@ impl Espeak {
     fn run(&self, input: String, stop: &Stop) -> Result<String, Failed> {
         let failed = |what: &str| Failed::new(FailedKind::Engine, format!("The program espeak-ng {what}."));
         let mut child = command(&self.program)
-            .args(["-q", "--ipa", "-v", &self.voice])
+            .args(["-q", if self.has_ties { "--ipa=2" } else { "--ipa" }, "-v", &self.voice])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -137,6 +141,17 @@ impl Espeak {
     }
 }
 
+/// The phonemes without the flags that the program sets around words of another language, such as `(en)`.
+pub(super) fn without_flags(phonemes: &str) -> String {
+    let mut kept = String::with_capacity(phonemes.len());
+    let mut rest = phonemes;
+    while let Some((before, flag)) = rest.split_once('(') {
+        kept.push_str(before);
+        rest = flag.split_once(')').map_or("", |(_, after)| after);
+    }
+    kept + rest
+}
+
 /// The program in an environment without anything that it does not need.
 fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
@@ -153,4 +168,12 @@ fn command(program: &Path) -> Command {
         command.creation_flags(CREATE_NO_WINDOW);
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn flags_of_other_languages_are_no_phonemes() {
+        assert_eq!(super::without_flags("a (en)b(de) i ("), "a b i ");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod espeak;
 mod hibari;
+mod kokoro;
 mod piper;
 mod session;
 mod text;
@@ -12,13 +13,17 @@ use aura_local::protocol::{Engine, Load, LoadFailedKind};
 
 use crate::model::{LoadFailed, Model};
 
-/// Loads a voice; `None` if `load` names no voice.
-pub(crate) fn load(load: &Load) -> Option<Result<Box<dyn Model>, LoadFailed>> {
-    match load.engine {
-        Engine::Piper => Some(piper::Piper::load(load).map(|voice| Box::new(voice) as Box<dyn Model>)),
-        Engine::Hibari => Some(hibari::Hibari::load(load).map(|voice| Box::new(voice) as Box<dyn Model>)),
-        _ => None,
-    }
+/// Loads a voice.
+///
+/// # Errors
+/// When its files are damaged or missing, or this computer lacks what it needs.
+pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
+    Ok(match load.engine {
+        Engine::Hibari => Box::new(hibari::Hibari::load(load)?),
+        Engine::Kokoro => Box::new(kokoro::Kokoro::load(load)?),
+        Engine::Piper => Box::new(piper::Piper::load(load)?),
+        engine => return Err(LoadFailed::new(LoadFailedKind::Unsupported, format!("{engine:?} is no voice."))),
+    })
 }
 
 /// The file of a role.
@@ -51,6 +56,15 @@ fn damaged(role: &str, error: impl std::fmt::Display) -> LoadFailed {
 /// A speed that a voice can be asked for.
 fn speed(asked: f32) -> f32 {
     if asked.is_finite() { asked.clamp(0.25, 4.0) } else { 1.0 }
+}
+
+/// Makes a piece of speech quieter if it would be too loud to play.
+fn limit(samples: &mut [f32]) {
+    const PEAK: f32 = 0.95;
+    let peak = samples.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+    if peak > PEAK {
+        samples.iter_mut().for_each(|sample| *sample *= PEAK / peak);
+    }
 }
 
 /// The models that tests run.

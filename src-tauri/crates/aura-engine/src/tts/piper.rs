@@ -10,13 +10,11 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::model::{Failed, LoadFailed, Model, Stop, TakeAudio, Utterance};
 use crate::onnx::Onnx;
-use crate::tts::espeak::Espeak;
+use crate::tts::espeak::{Espeak, without_flags};
 use crate::tts::text::{self, Lengths};
-use crate::tts::{bytes, damaged, file, session, speed};
+use crate::tts::{bytes, damaged, file, limit, session, speed};
 
 const LENGTHS: Lengths = Lengths { first: 70, longest: 240 };
-/// Samples are made quieter where they would exceed this.
-const PEAK: f32 = 0.95;
 
 /// The settings file of a voice.
 #[derive(Debug, Deserialize)]
@@ -102,7 +100,7 @@ impl Piper {
             return Err(damaged("config", "its phonemes have no start and end"));
         }
         let espeak = match config.phoneme_type {
-            PhonemeType::Espeak => Some(Espeak::open(load, &config.espeak.voice)?),
+            PhonemeType::Espeak => Some(Espeak::open(load, &config.espeak.voice, false)?),
             PhonemeType::Text => None,
             PhonemeType::Other => {
                 let message = "AURA cannot read text for this voice: it needs its own phonemes. Choose another voice.";
@@ -141,7 +139,7 @@ impl Piper {
             if !phonemes.is_empty() {
                 phonemes.push(' ');
             }
-            push_without_flags(&mut phonemes, clause);
+            phonemes.push_str(&without_flags(clause));
             phonemes.push(*mark);
         }
         Ok(phonemes)
@@ -189,24 +187,11 @@ impl Model for Piper {
             stop.check()?;
             let ids = ids(&self.phonemes(&piece, stop)?, &self.config);
             let mut samples = self.synthesise(ids, speaker, speed(utterance.speed), stop)?;
-            let peak = samples.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
-            if peak > PEAK {
-                samples.iter_mut().for_each(|sample| *sample *= PEAK / peak);
-            }
+            limit(&mut samples);
             audio(self.config.audio.sample_rate, &samples)?;
         }
         Ok(())
     }
-}
-
-/// Adds phonemes without the flags that espeak-ng sets around words of another language, such as `(en)`.
-fn push_without_flags(phonemes: &mut String, clause: &str) {
-    let mut rest = clause;
-    while let Some((before, flag)) = rest.split_once('(') {
-        phonemes.push_str(before);
-        rest = flag.split_once(')').map_or("", |(_, after)| after);
-    }
-    phonemes.push_str(rest);
 }
 
 /// The network's numbers of the phonemes: a start, an end, and padding between all.
@@ -261,12 +246,5 @@ mod tests {
     fn vowels_that_are_one_phoneme_are_taken_together() {
         let config = config(r#", "vowel_clusters": [["a", "ɪ"]]"#);
         assert_eq!(ids("aɪab", &config), [1, 0, 8, 0, 4, 0, 7, 0, 2]);
-    }
-
-    #[test]
-    fn flags_of_other_languages_are_no_phonemes() {
-        let mut phonemes = String::new();
-        push_without_flags(&mut phonemes, "a (en)b(de) i (");
-        assert_eq!(phonemes, "a b i ");
     }
 }

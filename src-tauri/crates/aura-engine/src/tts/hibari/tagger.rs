@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
+use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::tts::hibari::table::Table;
@@ -11,6 +12,8 @@ use crate::tts::hibari::table::Table;
 #[derive(Debug)]
 pub(super) struct Tagger {
     tags: Vec<String>,
+    /// The index of each tag.
+    index: HashMap<String, usize>,
     /// The words that have one tag.
     known: HashMap<String, String>,
     /// The words whose neighbours have features of them; others are replaced by their shape.
@@ -30,7 +33,8 @@ struct File<'a> {
 impl Tagger {
     pub(super) fn new(json: &str) -> serde_json::Result<Self> {
         let File { tags, tagdict, vocab, weights } = serde_json::from_str(json)?;
-        Ok(Self { tags, known: tagdict, vocabulary: vocab, weights: Table::new(weights.get().to_owned())? })
+        let index = tags.iter().cloned().zip(0..).collect();
+        Ok(Self { tags, index, known: tagdict, vocabulary: vocab, weights: Table::new(weights.get().to_owned())? })
     }
 
     /// The tag of each word of a sentence.
@@ -55,24 +59,42 @@ impl Tagger {
     }
 
     fn predict(&self, features: &[String]) -> String {
-        let mut scores = vec![0.0_f64; self.tags.len()];
-        let mut is_known = false;
+        let mut scores = Scores { index: &self.index, of: vec![0.0; self.tags.len()], is_known: false };
         for weights in features.iter().filter_map(|feature| self.weights.get(feature)) {
             // The table was read as JSON when the voice was loaded.
-            let weights: HashMap<&str, f64> = serde_json::from_str(weights).unwrap_or_default();
-            for (tag, weight) in weights {
-                if let Some(index) = self.tags.iter().position(|other| other == tag) {
-                    scores[index] += weight;
-                    is_known = true;
-                }
-            }
+            let _ = serde_json::Deserializer::from_str(weights).deserialize_map(&mut scores);
         }
         let best = self
             .tags
             .iter()
-            .zip(&scores)
+            .zip(&scores.of)
             .max_by(|(tag, score), (other, other_score)| score.total_cmp(other_score).then_with(|| tag.cmp(other)));
-        best.filter(|_| is_known).map_or_else(|| "NN".into(), |(tag, _)| tag.clone())
+        best.filter(|_| scores.is_known).map_or_else(|| "NN".into(), |(tag, _)| tag.clone())
+    }
+}
+
+/// The sums of the weights of each tag. It takes weights without keeping them.
+struct Scores<'a> {
+    index: &'a HashMap<String, usize>,
+    of: Vec<f64>,
+    is_known: bool,
+}
+
+impl<'de> Visitor<'de> for &mut Scores<'_> {
+    type Value = ();
+
+    fn expecting(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        to.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((tag, weight)) = map.next_entry::<&str, f64>()? {
+            if let Some(index) = self.index.get(tag) {
+                self.of[*index] += weight;
+                self.is_known = true;
+            }
+        }
+        Ok(())
     }
 }
 
