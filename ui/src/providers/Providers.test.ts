@@ -410,12 +410,12 @@ describe('the tabs', () => {
     selected().focus()
     await fireEvent.keyDown(selected(), { key: 'ArrowLeft' })
     await settle()
-    expect([selected().textContent, location.hash]).toEqual(['Models', '#providers/models'])
+    expect([selected().textContent, location.hash]).toEqual(['On this computer', '#providers/local'])
     expect(document.activeElement).toBe(selected())
     await fireEvent.keyDown(selected(), { key: 'Home' })
     await settle()
     expect([selected().textContent, location.hash]).toEqual(['Services', '#providers'])
-    expect(screen.getAllByRole('tab').map((tab) => tab.tabIndex)).toEqual([0, -1, -1])
+    expect(screen.getAllByRole('tab').map((tab) => tab.tabIndex)).toEqual([0, -1, -1, -1])
   })
 
   it.each(['accounts', 'models'])('are opened by the address #providers/%s', async (part) => {
