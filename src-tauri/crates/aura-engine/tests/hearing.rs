@@ -130,17 +130,20 @@ fn a_prompt_decides_between_spellings() {
 }
 
 #[test]
-fn silence_and_a_faint_noise_give_no_text() {
+fn silence_and_steady_noise_give_no_text() {
     let Some(models) = models() else { return };
     let mut state = 1_u32;
     let mut noise = |loudness: f32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (f64::from(state) / f64::from(u32::MAX) - 0.5) as f32 * loudness
     };
-    let faint: Vec<f32> = (0..160_000).map(|_| noise(0.002)).collect();
+    let mut hiss = |loudness: f32| (0..160_000).map(|_| noise(loudness)).collect::<Vec<f32>>();
+    let (faint, loud) = (hiss(0.002), hiss(0.1));
+    let mut click = vec![0.0; 32_000];
+    click[16_000..16_040].fill(0.6);
     for load in [moonshine(&models), whisper(&models)] {
         let mut process = Process::ready(load);
-        for samples in [vec![], vec![0.0; 100], vec![0.0; 160_000], faint.clone()] {
+        for samples in [vec![], vec![0.0; 100], vec![0.0; 160_000], faint.clone(), loud.clone(), click.clone()] {
             let heard = process.hear(&samples, Ask::default());
             assert!(heard.text.is_empty() && heard.segments.is_empty(), "{heard:?}");
         }
@@ -259,4 +262,19 @@ fn a_damaged_or_wrong_model_file_is_refused_with_what_is_wrong() {
         library.onnx_runtime = Some(folder.path().join("no-library.so"));
         assert!(matches!(Process::start(library).1, Event::LoadFailed { kind: LoadFailedKind::Unsupported, .. }));
     }
+}
+
+#[test]
+fn a_folder_without_weights_is_not_converted_and_it_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let convert = || {
+        let (from, to) = (folder.path(), folder.path().join("to"));
+        let output =
+            std::process::Command::new(support::PROGRAM).arg("convert-whisper").args([from, &to]).output().unwrap();
+        assert!(!output.status.success() && !to.exists());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(convert().contains("model.bin cannot be read"));
+    std::fs::write(folder.path().join("model.bin.part1"), [6, 0, 0, 0, 12]).unwrap();
+    assert!(convert().contains("model.bin is damaged: it ends too early"));
 }

@@ -158,3 +158,67 @@ fn from_half(bits: u16) -> f32 {
         _ => f32::from_bits(sign | (exponent + 112) << 23 | fraction << 13),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with an array of each type, and an alias.
+    fn file() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let name = |bytes: &mut Vec<u8>, name: &str| {
+            bytes.extend(u16::try_from(name.len() + 1).unwrap().to_le_bytes());
+            bytes.extend(name.bytes().chain([0]));
+        };
+        let array = |bytes: &mut Vec<u8>, title: &str, shape: &[u32], kind: u8, data: &[u8]| {
+            name(bytes, title);
+            bytes.push(u8::try_from(shape.len()).unwrap());
+            shape.iter().for_each(|side| bytes.extend(side.to_le_bytes()));
+            bytes.push(kind);
+            bytes.extend(u32::try_from(data.len()).unwrap().to_le_bytes());
+            bytes.extend(data);
+        };
+        bytes.extend(6_u32.to_le_bytes());
+        bytes.extend([12, 0]);
+        bytes.extend(b"WhisperSpec\0");
+        bytes.extend(3_u32.to_le_bytes());
+        bytes.extend(5_u32.to_le_bytes());
+        array(&mut bytes, "whole", &[2], 0, &[1.5_f32.to_le_bytes(), (-2.0_f32).to_le_bytes()].concat());
+        // 1, -2, the smallest number and infinity.
+        array(&mut bytes, "half", &[4], 4, &[0, 0x3c, 0, 0xc0, 1, 0, 0, 0x7c]);
+        array(&mut bytes, "byte", &[2, 2], 1, &[127, 0x81, 10, 0]);
+        array(&mut bytes, "byte_scale", &[2], 0, &[127.0_f32.to_le_bytes(), 10.0_f32.to_le_bytes()].concat());
+        array(&mut bytes, "part/num_heads", &[], 2, &[8, 0]);
+        bytes.extend(1_u32.to_le_bytes());
+        for title in ["alias", "half"] {
+            bytes.extend(u16::try_from(title.len() + 1).unwrap().to_le_bytes());
+            bytes.extend(title.bytes().chain([0]));
+        }
+        bytes
+    }
+
+    #[test]
+    fn numbers_of_each_type_are_read() {
+        let model = Model::read(file()).unwrap();
+        assert_eq!(model.array("whole").unwrap().data, [1.5, -2.0]);
+        assert_eq!(model.array("half").unwrap().data, [1.0, -2.0, 2.0_f32.powi(-24), f32::INFINITY]);
+        assert_eq!(model.array("alias").unwrap().data, model.array("half").unwrap().data);
+        assert_eq!(model.matrix("byte").unwrap(), (2, 2, vec![1.0, -1.0, 1.0, 0.0]));
+        assert_eq!(model.heads("part").unwrap(), 8);
+        assert!(model.matrix("whole").is_err() && model.array("none").is_err() && model.heads("whole/none").is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_cut_or_of_another_kind_is_an_error() {
+        let file = file();
+        for cut in 0..file.len() {
+            assert!(Model::read(file[..cut].to_vec()).is_err(), "{cut}");
+        }
+        let mut older = file.clone();
+        older[0] = 5;
+        assert!(Model::read(older).is_err_and(|error| error.to_string().contains("version")));
+        let mut other = file;
+        other[6..13].copy_from_slice(b"Another");
+        assert!(Model::read(other).is_err_and(|error| error.to_string().contains("Another")));
+    }
+}

@@ -193,8 +193,10 @@ mod tests {
 
     const BLANK: u32 = 9;
 
+    type Pairs<A, B> = Vec<(A, B)>;
+
     /// Runs a script of tokens and durations; the result has the frames and last tokens that it was asked for.
-    fn script(frames: usize, script: &[(u32, usize)]) -> (Vec<(u32, usize)>, Vec<(usize, u32)>) {
+    fn script(frames: usize, script: &[(u32, usize)]) -> (Pairs<u32, usize>, Pairs<usize, u32>) {
         let mut asked = Vec::new();
         let mut script = script.iter().copied();
         let tokens = transduce(frames, BLANK, |at, last| {

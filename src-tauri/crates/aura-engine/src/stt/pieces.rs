@@ -13,7 +13,12 @@ const SILENT: f32 = 0.001;
 /// Silence that stays at both ends of a piece, in frames.
 const MARGIN: usize = 15;
 
-/// The pieces of a recording that have sound in them, each at most `longest` seconds long.
+/// The fewest frames with sound that a word has.
+const SHORTEST: usize = 5;
+/// Speech rises and falls: its loudest frame is louder than its median by more than this factor. That of a noise or a hum is not.
+const LIVELY: f32 = 1.5;
+
+/// The pieces of a recording that may have speech in them, each at most `longest` seconds long.
 pub(super) fn pieces(samples: &[f32], longest: usize) -> Vec<Range<usize>> {
     let loudness: Vec<f32> = samples.chunks(FRAME).map(loudness).collect();
     let longest = longest * RATE / FRAME;
@@ -24,10 +29,19 @@ pub(super) fn pieces(samples: &[f32], longest: usize) -> Vec<Range<usize>> {
         let end = if loudness.len() - start <= longest { loudness.len() } else { quietest(&loudness, start, longest) };
         let last = loudness[start..end].iter().rposition(|frame| *frame >= SILENT).unwrap_or(0);
         let stop = (start + last + 1 + MARGIN).min(end);
-        pieces.push(start * FRAME..(stop * FRAME).min(samples.len()));
+        if lively(&loudness[start..stop]) {
+            pieces.push(start * FRAME..(stop * FRAME).min(samples.len()));
+        }
         at = end;
     }
     pieces
+}
+
+/// Whether frames may be speech, and are not a click or a steady noise.
+fn lively(loudness: &[f32]) -> bool {
+    let mut sound: Vec<f32> = loudness.iter().copied().filter(|frame| *frame >= SILENT).collect();
+    sound.sort_unstable_by(f32::total_cmp);
+    sound.len() >= SHORTEST && sound.last().is_some_and(|loudest| *loudest > LIVELY * sound[sound.len() / 2])
 }
 
 /// The frame at which a piece that begins at `start` is best cut: the quietest place in its second half.
@@ -52,12 +66,13 @@ pub(super) fn seconds(samples: usize) -> f64 {
 mod tests {
     use super::*;
 
-    /// A tone with pauses at these seconds, each 0.4 s long.
+    /// A tone that rises and falls four times a second, with pauses at these seconds, each 0.4 s long.
     fn tone(seconds: usize, pauses: &[f32]) -> Vec<f32> {
         let paused = |time: f32| pauses.iter().any(|pause| (*pause..*pause + 0.4).contains(&time));
         let sample = |at: usize| {
             let time = at as f32 / RATE as f32;
-            if paused(time) { 0.0 } else { 0.3 * (time * 440.0 * std::f32::consts::TAU).sin() }
+            let loud = 0.02 + 0.3 * (time * 4.0 * std::f32::consts::PI).sin().abs().powi(2);
+            if paused(time) { 0.0 } else { loud * (time * 440.0 * std::f32::consts::TAU).sin() }
         };
         (0..seconds * RATE).map(sample).collect()
     }
@@ -65,7 +80,8 @@ mod tests {
     #[test]
     fn a_short_recording_is_one_piece() {
         let samples = tone(10, &[3.0]);
-        assert_eq!(pieces(&samples, 25), [0..samples.len()]);
+        let pieces = pieces(&samples, 25);
+        assert_eq!((pieces.len(), &pieces[0]), (1, &(0..samples.len())));
     }
 
     #[test]
@@ -91,5 +107,18 @@ mod tests {
         let pieces = pieces(&samples, 25);
         assert_eq!(pieces.len(), 1);
         assert!((99.0..=100.0).contains(&seconds(pieces[0].start)) && pieces[0].len() < 4 * RATE, "{pieces:?}");
+    }
+
+    #[test]
+    fn a_hum_and_a_click_are_left_out() {
+        let hum: Vec<f32> =
+            (0..5 * RATE).map(|at| 0.1 * (at as f32 / RATE as f32 * 60.0 * std::f32::consts::TAU).sin()).collect();
+        assert!(pieces(&hum, 25).is_empty());
+        let mut click = vec![0.0; 2 * RATE];
+        click[RATE..RATE + 100].fill(0.7);
+        assert!(pieces(&click, 25).is_empty());
+        let mut spoken = hum;
+        spoken.extend(tone(2, &[]));
+        assert_eq!(pieces(&spoken, 25).len(), 1);
     }
 }

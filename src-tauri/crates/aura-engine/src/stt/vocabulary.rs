@@ -148,11 +148,13 @@ impl Vocabulary {
         Some(vocabulary)
     }
 
-    /// The text of tokens, trimmed. Those that are not text are left out.
+    /// The text of tokens, trimmed. Those that are not text are left out. A text without a letter or a digit, such as a note for music, is
+    /// none.
     pub(super) fn text(&self, tokens: &[u32]) -> String {
         let known = tokens.iter().filter_map(|token| self.texts.get(*token as usize)?.as_deref());
         let bytes: Vec<u8> = known.flatten().copied().collect();
-        String::from_utf8_lossy(&bytes).trim().to_owned()
+        let text = String::from_utf8_lossy(&bytes);
+        if text.contains(char::is_alphanumeric) { text.trim().to_owned() } else { String::new() }
     }
 
     /// The ids of the tokens that are not text, by their names.
@@ -265,6 +267,7 @@ mod tests {
         // "ü" from its two bytes.
         assert_eq!(vocabulary.text(&[257, 1 + 0xc3, 1 + 0xbc]), "Helü");
         assert_eq!(vocabulary.text(&[260]).len(), 130);
+        assert_eq!(vocabulary.text(&[1 + u32::from(b'!')]), "");
         assert_eq!(vocabulary.mark("<s>"), Some(0));
         assert!(Vocabulary::from_bin(&bytes[..bytes.len() - 1]).is_none());
     }

@@ -74,15 +74,18 @@ impl Whisper {
         expect(&encoder, &["input_features"], &["last_hidden_state"], "Whisper")?;
         let with_past = files.find("decoder_with_past").map(|file: &Path| onnx.session(file)).transpose()?;
         let decoder = Decoder::new(onnx.session(files.get("decoder")?)?, with_past, "Whisper")?;
-        let bands = sides(encoder.inputs(), "input_features").and_then(|sides| sides.get(1).copied()).unwrap_or(-1);
-        if bands != 80 && bands != 128 {
-            return Err(bad_file(format!("The encoder takes {bands} mel bands, neither 80 nor 128.")));
-        }
         let marks = Marks::new(&vocabulary)
             .ok_or_else(|| bad_file("The tokenizer is not that of a Whisper model: it lacks <|startoftranscript|>."))?;
+        let bands = sides(encoder.inputs(), "input_features").and_then(|sides| sides.get(1).copied());
+        let bands = match bands.unwrap_or(-1) {
+            fixed @ (80 | 128) => usize::try_from(fixed).unwrap_or(80),
+            // The models with 128 bands came with Cantonese.
+            -1 => 80 + 48 * usize::from(vocabulary.mark("<|yue|>").is_some()),
+            other => return Err(bad_file(format!("The encoder takes {other} mel bands, neither 80 nor 128."))),
+        };
         // The graphs of `convert-whisper` take any length; those of others only say so.
         let short = encoder.outputs().iter().any(|output| output.name() == "present.0.encoder.key");
-        Ok(Self { encoder, decoder, vocabulary, marks, mel: Mel::whisper(bands as usize), short })
+        Ok(Self { encoder, decoder, vocabulary, marks, mel: Mel::whisper(bands), short })
     }
 
     fn encode(&mut self, samples: &[f32], frames: usize, stop: &Stop) -> Result<Heard, Failed> {
