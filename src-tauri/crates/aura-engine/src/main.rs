@@ -3,6 +3,7 @@
 //!
 //! A model runs here and not in AURA's own process, because its native code may crash, or need more memory than there is.
 
+mod llm;
 mod model;
 mod onnx;
 mod worker;

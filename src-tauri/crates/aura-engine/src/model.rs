@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aura_local::protocol::{Event, FailedKind, Finish, Load, LoadFailedKind, Message, Sampling, Segment};
+use aura_local::protocol::{Engine, Event, FailedKind, Finish, Load, LoadFailedKind, Message, Sampling, Segment};
 
 /// A request that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -126,6 +126,11 @@ pub(crate) trait Model {
 
 /// Loads a model.
 pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
-    let engine = load.engine;
-    Err(LoadFailed::new(LoadFailedKind::Unsupported, format!("This build of AURA has no engine for {engine:?}.")))
+    match load.engine {
+        Engine::Llama => Ok(Box::new(crate::llm::Llama::load(load)?)),
+        engine => Err(LoadFailed::new(
+            LoadFailedKind::Unsupported,
+            format!("This build of AURA has no engine for {engine:?}."),
+        )),
+    }
 }
