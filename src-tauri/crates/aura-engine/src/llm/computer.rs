@@ -1,6 +1,6 @@
 //! What this computer offers: instructions and memory.
 
-use aura_local::protocol::LoadFailedKind;
+use aura_local::protocol::{Load, LoadFailedKind};
 use llama_cpp_2::list_llama_ggml_backend_devices;
 
 use crate::model::LoadFailed;
@@ -24,6 +24,19 @@ pub(super) fn check_processor() -> Result<(), LoadFailed> {
         }
     }
     Ok(())
+}
+
+/// The number of threads to compute with, unless the caller says so: one for each processor that other programs leave. The threads wait
+/// for each other by spinning, so that one without a processor holds up all of them: two threads on two busy processors are ten times
+/// slower than one.
+pub(super) fn threads(load: &Load) -> usize {
+    let all = crate::onnx::threads(load);
+    if load.threads > 0 {
+        return all;
+    }
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let busy = text.split(' ').next().and_then(|number| number.parse::<f32>().ok()).unwrap_or(0.0);
+    all.saturating_sub(busy.round() as usize).max(1)
 }
 
 /// The memory that programs can still take, in bytes; `None` where it cannot be told.

@@ -79,7 +79,7 @@ impl Llama {
         let model = LlamaModel::load_from_file(backend, file, &params).map_err(|_| load_error("The model"))?;
         let model: &'static LlamaModel = Box::leak(Box::new(model));
         check_kind(model)?;
-        let threads = i32::try_from(crate::onnx::threads(load)).unwrap_or(1);
+        let threads = i32::try_from(computer::threads(load)).unwrap_or(1);
         let context = new_context(backend, model, load.context, threads, weights)?;
         let vision = load.files.get("projector").map(|file| Vision::load(file, model, threads)).transpose()?;
         let mut llama = Self {

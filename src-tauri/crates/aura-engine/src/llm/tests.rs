@@ -16,7 +16,7 @@ fn llama() -> Llama {
     let file = files.find(|path| path.extension().is_some_and(|extension| extension == "gguf"));
     let file = file.unwrap_or_else(|| panic!("no .gguf file in {}; `cargo xtask test` fetches it", folder.display()));
     let files = [("model".into(), file)].into();
-    Llama::load(&Load { engine: Engine::Llama, files, onnx_runtime: None, espeak: None, threads: 0, context: 2_048 })
+    Llama::load(&Load { engine: Engine::Llama, files, onnx_runtime: None, espeak: None, threads: 1, context: 2_048 })
         .unwrap()
 }
 

@@ -34,10 +34,11 @@ pub(crate) fn model_file() -> Option<PathBuf> {
     }))
 }
 
+/// A request to load. One thread: several wait for each other by spinning, which takes for ever where other tests run at the same time.
 pub(crate) fn load(files: &[(&str, &Path)], context: u32) -> Load {
     let files: BTreeMap<String, PathBuf> =
         files.iter().map(|(role, path)| ((*role).into(), path.to_path_buf())).collect();
-    Load { engine: Family::Llama, files, onnx_runtime: None, espeak: None, threads: 0, context }
+    Load { engine: Family::Llama, files, onnx_runtime: None, espeak: None, threads: 1, context }
 }
 
 pub(crate) fn message(role: &str, text: &str) -> Message {

@@ -7,8 +7,9 @@ use aura_local::protocol::{Event, FailedKind, Finish, LoadFailedKind, Message, R
 use engine::{Engine, damaged, load, message, model_file};
 use serde_json::{Value, json};
 
+/// A question. Without instructions of ours the model gets those in its file, with which it answers this in French.
 fn user(text: &str) -> Vec<Message> {
-    vec![message("user", text)]
+    vec![message("system", "You are a helpful assistant."), message("user", text)]
 }
 
 /// Sampling without chance.
@@ -28,11 +29,9 @@ fn a_question_is_answered_and_the_next_one_too() {
     assert_eq!(again.prompt_tokens, answer.prompt_tokens, "the whole question counts, also what was computed before");
     assert!(again.text.contains("Paris"), "{again:?}");
 
-    let conversation = vec![
-        message("user", "What is the capital of France?"),
-        message("assistant", &answer.text),
-        message("user", "Name the country that I asked about in one word."),
-    ];
+    let mut conversation = user("What is the capital of France?");
+    conversation.push(message("assistant", &answer.text));
+    conversation.push(message("user", "What country did I ask about?"));
     let follow_up = engine.ask(conversation, exact(20));
     assert!(follow_up.prompt_tokens > answer.prompt_tokens + answer.completion_tokens, "{follow_up:?}");
     assert!(follow_up.text.contains("France"), "{follow_up:?}");
@@ -182,11 +181,11 @@ fn a_conversation_longer_than_the_context_is_refused_and_a_shorter_one_is_not() 
 fn an_image_for_a_model_without_eyes_is_refused() {
     let Some(mut engine) = Engine::start_with_model(0) else { return };
     let mut question = user("What is in this picture?");
-    question[0].images = vec![0];
+    question[1].images = vec![0];
     let (kind, text) = engine.fail(question.clone(), exact(20), &[b"\x89PNG\r\n\x1a\n"]);
     assert_eq!(kind, FailedKind::Unsupported, "{text}");
     assert!(text.contains("images"), "{text}");
-    question[0].images = vec![3];
+    question[1].images = vec![3];
     assert_eq!(
         engine.fail(question, exact(20), &[b"\x89PNG\r\n\x1a\n"]).0,
         FailedKind::Invalid,
