@@ -74,9 +74,12 @@ struct ModelCheck {
     kind: &'static str,
 }
 
+/// The subject of the check for a language model.
+const LANGUAGE_MODEL: &str = "language model";
+
 const MODEL_CHECKS: &[ModelCheck] = &[
     ModelCheck { service: Service::Stt, area: "speech recognition model", kind: "model for speech recognition" },
-    ModelCheck { service: Service::Llm, area: "language model", kind: "language model" },
+    ModelCheck { service: Service::Llm, area: LANGUAGE_MODEL, kind: "language model" },
     ModelCheck { service: Service::Vlm, area: "vision model", kind: "vision model" },
     ModelCheck { service: Service::Tts, area: "voice", kind: "voice" },
 ];
@@ -140,7 +143,8 @@ impl Doctor for SystemDoctor {
         let mut results = vec![microphone, speaker, screen, keyring, history, shortcut()];
         results.extend(PROGRAM_CHECKS.iter().map(|check| program(&*self.programs, check)));
         results.extend(MODEL_CHECKS.iter().map(|check| installed(&models, check)));
-        results.push(model);
+        let has_model = results.iter().any(|result| result.ok && result.area == named(LANGUAGE_MODEL));
+        results.push(model_server(model, has_model));
         results
     }
 }
@@ -240,20 +244,29 @@ fn named(program: &str) -> DiagnosticArea {
     DiagnosticArea::Named(program.to_owned())
 }
 
-/// Looks for a local model server on the default ports of Ollama and llama.cpp.
-async fn local_model() -> Diagnostic {
+/// Looks for a local model server on the default ports of Ollama and llama.cpp. Returns what was found, in a sentence.
+async fn local_model() -> Option<&'static str> {
     let connects = async |port: u16| {
         let connection = TcpStream::connect(("127.0.0.1", port));
         matches!(tokio::time::timeout(Duration::from_millis(300), connection).await, Ok(Ok(_)))
     };
     let (ollama, llama) = tokio::join!(connects(11434), connects(8080));
     match (ollama, llama) {
-        (true, _) => passed(named("ollama"), "Ollama is running on port 11434."),
-        (_, true) => passed(named("ollama"), "A server is running on port 8080, the default port of llama.cpp."),
-        _ => problem(
+        (true, _) => Some("Ollama is running on port 11434."),
+        (_, true) => Some("A server is running on port 8080, the default port of llama.cpp."),
+        _ => None,
+    }
+}
+
+/// Whether a model server is running. It is not missed where a language model is installed.
+fn model_server(running: Option<&str>, has_model: bool) -> Diagnostic {
+    match running {
+        Some(found) => passed(named("ollama"), found),
+        None if has_model => passed(named("ollama"), "Not running, and not needed: a language model is installed."),
+        None => problem(
             named("ollama"),
             "No language model is running on this computer. Without an account, AURA can only repeat what you said.",
-            "Install Ollama from https://ollama.com, then run: ollama run llama3.2",
+            "Download a language model under Models, or install Ollama from https://ollama.com and run: ollama run llama3.2",
         ),
     }
 }

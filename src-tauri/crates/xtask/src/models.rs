@@ -38,14 +38,19 @@ pub(crate) struct Models {
     /// Do not try the models' usual servers.
     #[arg(long)]
     packages: bool,
+    /// Build nothing: AURA and its engine are built.
+    #[arg(long)]
+    built: bool,
 }
 
 impl Models {
     /// Builds what is needed and fills the store.
     pub(crate) fn start(&self) -> Result<ExitCode> {
-        crate::system::prepare(crate::system::Purpose::Run)?;
-        crate::ui::build()?;
-        program::run(program::cargo("build").args(["--package", "aura", "--package", "aura-engine"]))?;
+        if !self.built {
+            crate::system::prepare(crate::system::Purpose::Run)?;
+            crate::ui::build()?;
+            program::run(program::cargo("build").args(["--package", "aura", "--package", "aura-engine"]))?;
+        }
         let folder = if self.user { user_folder()? } else { test_folder() };
         fill(&folder, self.packages)?;
         println!("The models are in {}.", folder.display());

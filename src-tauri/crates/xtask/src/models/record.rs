@@ -40,7 +40,26 @@ pub(super) fn write(folder: &Path, id: &str, entry: &Value, files: &[(String, St
         }
     }
     let path = folder.join(FILE);
-    std::fs::write(&path, format!("{record:#}\n")).map_err(|cause| format!("{}: {cause}", path.display()))
+    std::fs::write(&path, format!("{record:#}\n")).map_err(|cause| format!("{}: {cause}", path.display()))?;
+    make_private(folder)
+}
+
+/// Takes away other users' access, as AURA does with its own files.
+#[cfg(unix)]
+fn make_private(folder: &Path) -> Result {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let failed = |cause: std::io::Error| format!("{}: {cause}", folder.display());
+    set_permissions(folder, Permissions::from_mode(0o700)).map_err(failed)?;
+    for file in std::fs::read_dir(folder).map_err(failed)? {
+        set_permissions(file.map_err(failed)?.path(), Permissions::from_mode(0o600)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn make_private(_: &Path) -> Result {
+    Ok(())
 }
 
 /// The SHA-256 of a file in hexadecimal.
