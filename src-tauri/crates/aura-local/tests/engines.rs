@@ -1,5 +1,6 @@
 //! Models that run in engine processes, which behave, misbehave and end in every way.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod common;
 
