@@ -7,6 +7,7 @@
 
 mod convert;
 mod llm;
+mod load;
 mod model;
 mod onnx;
 mod stt;

@@ -1,9 +1,9 @@
-//! A loaded model, whatever its family, and how it is loaded.
+//! A loaded model, whatever its family.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use aura_local::protocol::{Engine, Event, FailedKind, Finish, Load, LoadFailedKind, Message, Sampling, Segment};
+use aura_local::protocol::{Event, FailedKind, Finish, LoadFailedKind, Message, Sampling, Segment};
 use ort::session::RunOptions;
 
 /// A request that failed.
@@ -142,18 +142,5 @@ pub(crate) trait Model {
     /// Passes each piece of speech to `audio`.
     fn speak(&mut self, _utterance: &Utterance, _stop: &Stop, _audio: &mut TakeAudio<'_>) -> Result<(), Failed> {
         Err(Failed::new(FailedKind::Unsupported, "This model does not speak."))
-    }
-}
-
-/// Loads a model.
-pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
-    match load.engine {
-        Engine::Moonshine | Engine::Whisper | Engine::Parakeet => crate::stt::load(load),
-        Engine::Hibari | Engine::Kokoro | Engine::Piper => crate::tts::load(load),
-        Engine::Llama => Ok(Box::new(crate::llm::Llama::load(load)?)),
-        engine => {
-            let message = format!("This build of AURA has no engine for {engine:?}.");
-            Err(LoadFailed::new(LoadFailedKind::Unsupported, message))
-        }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use aura_local::protocol::{Event, FailedKind, Request, read_blocking, write_blocking};
 
+use crate::load;
 use crate::model::{self, Conversation, Failed, Model, Recording, Stop, Utterance};
 
 /// Requests that wait while one is being handled. The reader blocks when more arrive.
@@ -28,7 +29,7 @@ pub(crate) fn run(input: impl Read + Send + 'static, mut output: impl Write) -> 
     let Some((Request::Load(load), _)) = read_blocking::<Request>(&mut input)? else {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the first request must be to load a model"));
     };
-    let mut model = match model::load(&load) {
+    let mut model = match load::load(&load) {
         Ok(model) => model,
         Err(failed) => {
             let event = Event::LoadFailed { kind: failed.kind, message: failed.message };

@@ -96,7 +96,6 @@ export const local: typeof english = {
     'whisper-small': 'Erkennt 99 Sprachen gut. Für Rechner mit mindestens vier Prozessorkernen.',
     'whisper-base': 'Erkennt 99 Sprachen, und ein üblicher Prozessor hält Schritt. Bemerkt, welche du sprichst.',
     'hibari-en': 'Eine klare amerikanische Stimme, klein und sehr schnell.',
-    'hibari-en-gb': 'Eine klare britische Stimme, klein und sehr schnell.',
     'kokoro-en': 'Die natürlichste englische Stimme hier. Braucht einen schnellen Prozessor.',
     'piper-en-us-joe': 'Eine ruhige amerikanische Stimme.',
     'piper-de-thorsten': 'Eine klare deutsche Stimme.',
