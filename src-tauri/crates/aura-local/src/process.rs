@@ -228,6 +228,8 @@ impl Parts {
         let mut child = Command::new(program)
             .env_clear()
             .envs(inherited_variables())
+            // llama.cpp would start a debugger before it aborts.
+            .env("GGML_NO_BACKTRACE", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -20,7 +20,13 @@ pub(crate) fn model_file() -> Option<PathBuf> {
     }
     let models = std::env::var_os("AURA_MODELS").map_or_else(
         // target/debug/aura-engine
-        || Path::new(env!("CARGO_BIN_EXE_aura-engine")).ancestors().nth(2).unwrap().join("models"),
+        || {
+            Path::new(env!("CARGO_BIN_EXE_aura-engine"))
+                .ancestors()
+                .nth(2)
+                .expect("the folder of the build")
+                .join("models")
+        },
         PathBuf::from,
     );
     let folder = models.join("smollm2-135m");
@@ -71,7 +77,7 @@ impl Engine {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the engine starts");
-        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().expect("a pipe")));
         let mut engine = Self { child, input, output, id: 0 };
         engine.request(&Request::Load(load.clone()), &[]);
         engine
@@ -86,7 +92,7 @@ impl Engine {
     }
 
     pub(crate) fn request(&mut self, request: &Request, payload: &[u8]) {
-        let input = self.input.as_mut().unwrap();
+        let input = self.input.as_mut().expect("a pipe");
         write_blocking(input, request, payload).and_then(|()| input.flush()).expect("the engine takes requests");
     }
 
@@ -179,7 +185,7 @@ pub(crate) fn with_pooling(model: &[u8]) -> Vec<u8> {
     text.resize(8 + filler, b'x');
     // Magic, version, the number of weights, the number of entries.
     let mut bytes = model[..16].to_vec();
-    let entries = u64::from_le_bytes(model[16..24].try_into().unwrap());
+    let entries = u64::from_le_bytes(model[16..24].try_into().expect("eight bytes"));
     bytes.extend_from_slice(&(entries + 2).to_le_bytes());
     bytes.extend_from_slice(&pooling);
     bytes.extend_from_slice(&entry("test.filler", 8, &text));
