@@ -21,10 +21,10 @@ use crate::onnx::Onnx;
 const FRAMES: usize = 3000;
 /// The longest piece, in seconds: the model needs some silence at the end.
 const LONGEST: usize = 29;
-/// Silence after a piece when the encoder takes less than 30 s, in frames.
-const AFTER: usize = 100;
-/// The least that such an encoder gets, in frames.
-const LEAST: usize = 300;
+/// Silence after a piece when the encoder takes less than 30 s, in frames. With less, the model is apt to write a phrase again and again.
+const AFTER: usize = 300;
+/// The least that such an encoder gets, in frames, for the same reason.
+const LEAST: usize = 1000;
 /// The longest text of a piece, and the longest text before it, in tokens.
 const MOST: usize = 224;
 /// A text whose tokens are less likely than this on average (natural logarithm) is doubtful.
@@ -158,7 +158,8 @@ impl Whisper {
             // The model was trained on 30 s.
             let mut again = Task { language: known, before: task.before.clone(), translate: task.translate };
             let other = self.write(heard, FRAMES, &mut again, stop)?;
-            if other.likely > written.likely {
+            // A loop is likely, once it has begun.
+            if (!other.looped, other.likely) > (!written.looped, written.likely) {
                 (written, task.language) = (other, again.language);
             }
         }
