@@ -47,9 +47,7 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
     let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp")));
     let history = Arc::new(SqliteHistory::open(&paths.data)?);
     let mut options = StoreOptions::new(models_folder(&paths.data));
-    if let Some(catalog) = model_store::own_catalog()? {
-        options.catalog = Arc::new(catalog);
-    }
+    options.catalog = Arc::new(model_store::catalog()?);
     let store = ModelStore::open(options).map_err(|error| Error::internal(error.to_string()))?;
     let local_models = Arc::new(Models::new(Arc::new(store.clone()), programs.clone(), Options::default()));
     let local_model_store = Arc::new(LocalStore(store));

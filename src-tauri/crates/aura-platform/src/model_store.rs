@@ -18,19 +18,30 @@ pub fn models_folder(data: &Path) -> PathBuf {
     chosen.map_or_else(|| data.join("models"), PathBuf::from)
 }
 
-/// The catalog in the file of the variable `AURA_MODEL_CATALOG`, for a company's own models and for tests; `None` without the variable.
+/// The catalog: that in the file of the variable `AURA_MODEL_CATALOG`, for a company's own models and for tests, else AURA's own. The
+/// variable `HF_ENDPOINT`, which Hugging Face's own tools read too, names a mirror of its server.
 ///
 /// # Errors
 /// When the file cannot be read or is no valid catalog.
-pub(crate) fn own_catalog() -> Result<Option<Catalog>> {
-    let Some(file) = std::env::var_os("AURA_MODEL_CATALOG").filter(|file| !file.is_empty()) else { return Ok(None) };
-    let file = PathBuf::from(file);
-    let invalid = |cause: String| {
-        let message = format!("The catalog of models {} cannot be used. Correct AURA_MODEL_CATALOG.", file.display());
-        Error::invalid(message).because(cause)
+pub(crate) fn catalog() -> Result<Catalog> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let catalog = match variable("AURA_MODEL_CATALOG").map(PathBuf::from) {
+        Some(file) => {
+            let invalid = |cause: String| {
+                let message =
+                    format!("The catalog of models {} cannot be used. Correct AURA_MODEL_CATALOG.", file.display());
+                Error::invalid(message).because(cause)
+            };
+            let text = std::fs::read_to_string(&file).map_err(|cause| invalid(cause.to_string()))?;
+            Catalog::parse(&text).map_err(|error| invalid(error.to_string()))?
+        }
+        None => Catalog::own().clone(),
     };
-    let text = std::fs::read_to_string(&file).map_err(|cause| invalid(cause.to_string()))?;
-    Catalog::parse(&text).map(Some).map_err(|error| invalid(error.to_string()))
+    let mirror = variable("HF_ENDPOINT").and_then(|mirror| url::Url::parse(mirror.to_str()?).ok());
+    Ok(match mirror {
+        Some(mirror) => catalog.with_mirror(&mirror),
+        None => catalog,
+    })
 }
 
 /// The models on this computer.

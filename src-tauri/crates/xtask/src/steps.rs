@@ -90,7 +90,7 @@ pub(crate) fn build() -> Result {
 
 /// Fills the store of models that the tests use.
 pub(crate) fn models() -> Result {
-    crate::models::fill(&crate::models::test_folder(), false)
+    crate::models::fill(&crate::models::test_folder(), &program::target().join("debug"), false)
 }
 
 /// Installs and builds what a measurement or a screenshot of the real app needs. Returns the folder with the app: the debug build that the

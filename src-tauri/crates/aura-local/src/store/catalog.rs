@@ -9,6 +9,8 @@ use url::Url;
 
 use crate::protocol::Engine;
 
+/// The server that most models come from.
+const HUB: &str = "huggingface.co";
 /// AURA's own catalog.
 const OWN: &str = include_str!("../../data/models.json");
 
@@ -156,6 +158,23 @@ impl Catalog {
         Ok(catalog)
     }
 
+    /// Lets a mirror of Hugging Face serve before Hugging Face itself. The checksums of the catalog hold for both.
+    #[must_use]
+    pub fn with_mirror(mut self, mirror: &Url) -> Self {
+        let mirrored = |url: &Url| {
+            let path = (url.host_str() == Some(HUB)).then(|| url.path().trim_start_matches('/'))?;
+            let base = mirror.as_str().trim_end_matches('/');
+            Url::parse(&format!("{base}/{path}")).ok().filter(super::http::is_allowed)
+        };
+        for file in self.models.iter_mut().flat_map(|entry| &mut entry.files) {
+            if let Place::Urls { urls } = &mut file.place {
+                let mirrors: Vec<Url> = urls.iter().filter_map(mirrored).collect();
+                urls.splice(..0, mirrors);
+            }
+        }
+        self
+    }
+
     fn check(&self) -> Result<(), String> {
         let mut ids = BTreeSet::new();
         for entry in &self.models {
@@ -194,7 +213,7 @@ impl Catalog {
         for file in files {
             let is_plain =
                 !file.name.is_empty() && !file.name.starts_with('.') && !file.name.contains(['/', '\\', ':']);
-            if !is_plain || file.name == super::record::FILE || file.name.ends_with(super::partial::SUFFIX) {
+            if !is_plain || file.name == super::record::FILE || file.name.ends_with(super::files::PART) {
                 return Err(format!("{} is not a plain name of a file", file.name));
             }
             if !roles.insert(&file.role) || !names.insert(&file.name) {
@@ -203,7 +222,7 @@ impl Catalog {
             check_hash(file.sha256.as_deref())?;
             let source = self.source(file).ok_or_else(|| format!("{} is in no archive of the catalog", file.name))?;
             check_hash(source.sha256.as_deref())?;
-            if source.urls.is_empty() || source.urls.iter().any(|url| !super::transfer::is_allowed(url)) {
+            if source.urls.is_empty() || source.urls.iter().any(|url| !super::http::is_allowed(url)) {
                 return Err(format!("{} has no address, or one that is not encrypted", file.name));
             }
         }
@@ -321,6 +340,20 @@ mod tests {
         for runtime in &catalog.runtimes {
             assert!(runtime.files.iter().any(|file| file.role == "library" && file.sha256.is_some()), "{}", runtime.os);
         }
+    }
+
+    #[test]
+    fn a_mirror_comes_before_the_hub() {
+        let mirrored = Catalog::own().clone().with_mirror(&"https://mirror.example/hub/".parse().unwrap());
+        let file = &mirrored.entry("whisper-base").unwrap().files[2];
+        let Place::Urls { urls } = &file.place else { panic!("it has addresses") };
+        let path = "onnx-community/whisper-base/resolve/1846881b6b3a3024392c1eea3ad983695bc23925/tokenizer.json";
+        let urls: Vec<&str> = urls.iter().map(Url::as_str).collect();
+        assert_eq!(urls, [&format!("https://mirror.example/hub/{path}"), &format!("https://huggingface.co/{path}")]);
+        // One that is not encrypted is left out.
+        let plain = Catalog::own().clone().with_mirror(&"http://mirror.example/".parse().unwrap());
+        let Place::Urls { urls } = &plain.entry("whisper-base").unwrap().files[2].place else { panic!("addresses") };
+        assert_eq!(urls.len(), 1);
     }
 
     #[test]

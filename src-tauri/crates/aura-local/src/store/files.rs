@@ -7,6 +7,9 @@ use std::path::Path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// The end of the name of a file that is not complete.
+pub(crate) const PART: &str = ".part";
+
 /// Creates a folder that only the user can enter, with its parents.
 pub(crate) fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

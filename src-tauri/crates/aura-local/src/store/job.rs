@@ -148,7 +148,7 @@ impl Job {
             let mut recorded_files = Vec::new();
             for file in &step.files {
                 let Place::Archive { member, .. } = &file.place else { continue };
-                let temporary = partial.join(format!("{}.unpacked{}", file.name, partial::SUFFIX));
+                let temporary = partial.join(format!("{}.unpacked{}", file.name, files::PART));
                 unpack(&archive, member, &temporary, file.size.unwrap_or(LARGEST), &stop)?;
                 let measured = verify(&temporary, &file.name, file.size, file.sha256.as_deref(), &stop)?;
                 std::fs::rename(&temporary, partial.join(&file.name))

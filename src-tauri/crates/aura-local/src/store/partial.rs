@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::catalog::{Catalog, Entry, FileSpec, Place, RUNTIME, Runtime, Source};
 use super::error::StoreError;
-use super::files;
+use super::files::{self, PART};
 use super::record::Record;
 use super::transfer::{Known, known_file};
 
-/// The end of the name of a file that is not complete.
-pub(crate) const SUFFIX: &str = ".part";
 /// The end of the name of a folder that is not complete.
 const FOLDER: &str = ".partial";
 /// The folder of the lock files, one for each model.
@@ -44,7 +42,7 @@ impl Step {
 
     /// Where the download arrives.
     pub(crate) fn part(&self, partial: &Path) -> PathBuf {
-        partial.join(format!("{}{SUFFIX}", self.name))
+        partial.join(format!("{}{PART}", self.name))
     }
 
     /// Whether all files that come of it are there.

@@ -14,7 +14,6 @@ use url::Url;
 use super::catalog::Source;
 use super::error::StoreError;
 use super::files;
-pub(crate) use super::http::is_allowed;
 use super::http::{self, Http};
 use super::machine;
 use super::progress::Progress;

