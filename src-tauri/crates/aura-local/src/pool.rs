@@ -130,7 +130,7 @@ impl Pool {
         // A process may end between the moment it is chosen and the moment it takes the request.
         for _ in 0..3 {
             let permit = self.turn(&model.id).await?;
-            let (process, permit) = self.process(model, permit).await?;
+            let (process, permit) = self.process(model, permit, MayUnload::Others).await?;
             let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
             match process.begin(&request(id, process.voices()), id, payload.clone(), permit).await {
                 Ok(events) => return Ok(Running { events }),
@@ -144,17 +144,13 @@ impl Pool {
         Err(Failure::new(FailureKind::Overloaded, format!("The engine of {label} ended each time it was started.")))
     }
 
-    /// Loads a model in the background. Does nothing when it is loaded or in use, or when it is a language model and another one is
-    /// loaded.
+    /// Loads a model in the background. Does nothing when it is in use, or when another one would have to be unloaded for it.
     pub(crate) fn preload(&self, model: &Installed) {
         let turn = self.0.with_slot(&model.id, |slot| slot.turn.clone());
         let Ok(permit) = turn.try_acquire_owned() else { return };
-        if is_language_model(model) && other_language_model(&self.0.slots.lock(), &model.id).is_some() {
-            return;
-        }
         let (pool, model) = (self.clone(), model.clone());
         tokio::spawn(async move {
-            if let Err(failure) = pool.process(&model, permit).await {
+            if let Err(failure) = pool.process(&model, permit, MayUnload::Nothing).await {
                 tracing::debug!(%failure, model = model.id, "a model was not loaded ahead of time");
             }
         });
@@ -177,6 +173,7 @@ impl Pool {
         &self,
         model: &Installed,
         permit: OwnedSemaphorePermit,
+        may_unload: MayUnload,
     ) -> Result<(Arc<Process>, OwnedSemaphorePermit), Failure> {
         let loaded = self.0.with_slot(&model.id, |slot| {
             slot.used = Instant::now();
@@ -190,7 +187,7 @@ impl Pool {
         }
         let (inner, model) = (self.0.clone(), model.clone());
         let loading = tokio::spawn(async move {
-            let process = inner.load(&model).await?;
+            let process = inner.load(&model, may_unload).await?;
             Ok((process, permit))
         });
         let stopped = |cause: tokio::task::JoinError| Err(Failure::new(FailureKind::Overloaded, cause.to_string()));
@@ -211,14 +208,14 @@ impl Inner {
     }
 
     /// Loads a model. The caller has its turn.
-    async fn load(&self, model: &Installed) -> Result<Arc<Process>, Failure> {
+    async fn load(&self, model: &Installed, may_unload: MayUnload) -> Result<Arc<Process>, Failure> {
         let health = self.with_slot(&model.id, |slot| slot.health.clone());
         health.check(&model.label)?;
         let program = self.options.engine().ok_or_else(|| {
             let message = "The program aura-engine, which runs models, is missing beside AURA. Install AURA again.";
             Failure::new(FailureKind::Unsupported, message)
         })?;
-        let reserved = self.reserve(model).await?;
+        let reserved = self.reserve(model, may_unload).await?;
         let load = Load {
             engine: model.engine,
             files: model.files.clone(),
@@ -246,7 +243,7 @@ impl Inner {
     }
 
     /// Makes room for a model: unloads another language model for a language model, and models that are not in use when memory is short.
-    async fn reserve(&self, model: &Installed) -> Result<Reserved<'_>, Failure> {
+    async fn reserve(&self, model: &Installed, may_unload: MayUnload) -> Result<Reserved<'_>, Failure> {
         let needed = model.memory;
         self.with_slot(&model.id, |slot| slot.is_language_model = is_language_model(model));
         loop {
@@ -275,6 +272,9 @@ impl Inner {
                     }
                 }
             };
+            if may_unload == MayUnload::Nothing {
+                return Err(Failure::new(FailureKind::Unsupported, "Another model is in the way."));
+            }
             let (id, permit) = match in_the_way {
                 InTheWay::Unused(id, permit) => (id, permit),
                 InTheWay::Waiting(id, turn) => match turn.acquire_owned().await {
@@ -295,6 +295,13 @@ impl Inner {
         }
         drop(permit);
     }
+}
+
+/// What may be unloaded to make room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MayUnload {
+    Nothing,
+    Others,
 }
 
 /// A model that has to be unloaded first.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use aura_local::Limits;
 use aura_providers::{
-    ChatRequest, FailureKind, LocalModels, ResponseFormat, Service, SpeechEvent, Tool, collect_chat, collect_speech,
+    ChatRequest, Client, FailureKind, LocalModels, ResponseFormat, Service, SpeechEvent, Tool, collect_chat,
+    collect_speech,
 };
 use common::*;
 use futures::StreamExt;
@@ -176,6 +177,10 @@ async fn one_language_model_is_loaded_at_a_time() {
     store.models[1].services.push(Service::Stt);
     let models = run(&Arc::new(store), options());
     let (ear, small) = (pid(&models, "ear").await, pid(&models, "small").await);
+    // Loading ahead unloads nothing. Whoever unloads a model waits for the end of its load.
+    models.preload(&["large".to_owned()]);
+    models.unload("large").await;
+    assert_eq!(pid(&models, "small").await, small);
     let large = pid(&models, "large").await;
     assert!(runs(ear) && !runs(small) && runs(large));
     // Requests that need both at the same time are all answered.
@@ -226,10 +231,30 @@ async fn preloaded_models_are_ready_and_unloaded_ones_are_gone() {
     models.preload(&ids);
     models.preload(&ids);
     let ear = pid(&models, "ear").await;
+    until("loaded", || store.loaded("mind").exists()).await;
     // What was loaded ahead needs its file no more.
     store.script("mind", "die");
     store.script("ear", "die");
     assert!(read(models.chat(&question("mind", "")).await.unwrap()).await.1.is_ok());
     models.unload("ear").await;
     assert!(!runs(ear));
+}
+
+/// The whole way of a library user: the provider `local` with installed models.
+#[tokio::test]
+async fn the_local_provider_runs_installed_models() {
+    let models = run(&one_of_each(), options());
+    let client = Client::builder().with_env("local").with_local_models(Arc::new(models.clone())).build().unwrap();
+    let ear = client.speech_to_text("local").unwrap();
+    assert_eq!(ear.transcribe(&recording("built-in", "")).await.unwrap().text, "3200 bytes");
+    // After a crash, the same call works again.
+    let crashed = ear.transcribe(&recording("built-in", "crash")).await.unwrap_err();
+    assert_eq!(crashed.kind, FailureKind::Overloaded);
+    assert_eq!(ear.transcribe(&recording("built-in", "")).await.unwrap().text, "3200 bytes");
+    let answer = client.chat("local").unwrap().chat(&question("built-in", "hello")).await.unwrap();
+    assert_eq!(collect_chat(answer).await.unwrap().text, "system user");
+    let speech = client.text_to_speech("local").unwrap().speak(&sentence("built-in", "Hello.")).await.unwrap();
+    assert_eq!(collect_speech(speech).await.unwrap().samples.len(), 800);
+    let listed = client.models("local").unwrap().models().await.unwrap();
+    assert!(["ear", "mind", "voice"].iter().all(|id| listed.iter().any(|model| model.id == *id)), "{listed:?}");
 }

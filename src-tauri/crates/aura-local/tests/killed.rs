@@ -71,8 +71,8 @@ async fn a_killed_engine_costs_one_answer_and_nothing_else() {
         models.unload("voice").await;
 
         assert!(children().is_empty(), "round {round}: {:?}", children());
-        // The first round opens what the runtime needs once.
-        let files = open_files();
-        assert!(files <= *level.get_or_insert(files), "round {round}: {files} open files, {level:?} before");
+        // The first round opens what the runtime needs once. A task that was aborted closes its files a moment later.
+        let level = *level.get_or_insert_with(open_files);
+        until(&format!("round {round}: {level} open files"), || open_files() <= level).await;
     }
 }

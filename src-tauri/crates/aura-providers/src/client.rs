@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use crate::catalog::Catalog;
 use crate::http::{HttpError, HttpPools, HttpTimeouts};
+use crate::local_models::{LocalModels, NoLocalModels};
 use crate::presets::presets;
 use crate::programs::{NoPrograms, Programs};
 use crate::provider::{Connection, Provider, Services};
@@ -122,6 +123,7 @@ pub struct ClientBuilder {
     catalog: Option<Arc<Catalog>>,
     timeouts: HttpTimeouts,
     programs: Option<Arc<dyn Programs>>,
+    local_models: Option<Arc<dyn LocalModels>>,
 }
 
 impl ClientBuilder {
@@ -181,6 +183,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Runs installed models for `offline` through `models`.
+    #[must_use]
+    pub fn with_local_models(mut self, models: Arc<dyn LocalModels>) -> Self {
+        self.local_models = Some(models);
+        self
+    }
+
     /// Builds the client. Opens no connection.
     ///
     /// # Errors
@@ -189,11 +198,14 @@ impl ClientBuilder {
         let http = HttpPools::new(self.timeouts)?;
         let catalog = self.catalog.unwrap_or_else(Catalog::embedded);
         let programs = self.programs.unwrap_or_else(|| Arc::new(NoPrograms));
+        let local_models = self.local_models.unwrap_or_else(|| Arc::new(NoLocalModels));
         let mut providers = BTreeMap::new();
         for (name, settings) in self.providers {
             let provider = provider_of(&name, &settings)?;
-            let mut connection =
-                Connection::new(&name, http.clone()).with_catalog(catalog.clone()).with_programs(programs.clone());
+            let mut connection = Connection::new(&name, http.clone())
+                .with_catalog(catalog.clone())
+                .with_programs(programs.clone())
+                .with_local_models(local_models.clone());
             if let Some(url) = settings.base_url.as_deref().or(provider.base_url) {
                 connection = connection.with_base_url(base_url(&name, url)?);
             }

@@ -68,8 +68,9 @@ impl Driver {
                 other
             }
         };
-        drop(reading);
+        drop((reading, last_line));
         writer.abort();
+        let _ = writer.await;
         if ended.is_crash() {
             tracing::warn!(%ended, "an engine process failed");
         }

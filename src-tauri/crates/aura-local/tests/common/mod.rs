@@ -51,6 +51,11 @@ impl Store {
         self.folder.path().join(id).with_extension("working")
     }
 
+    /// A file that is there once the engine has loaded the model.
+    pub(crate) fn loaded(&self, id: &str) -> PathBuf {
+        self.folder.path().join(id).with_extension("loaded")
+    }
+
     /// A file with this much free memory.
     pub(crate) fn meminfo(&self, bytes: u64) -> PathBuf {
         let file = self.folder.path().join("meminfo");

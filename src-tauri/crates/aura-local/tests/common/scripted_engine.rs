@@ -39,6 +39,8 @@ fn main() -> io::Result<()> {
     let voices = vec!["Amy".to_owned(), "Joe".to_owned()];
     write_blocking(&mut output, &Event::Ready { engine, languages, voices }, &[])?;
 
+    std::fs::write(load.files["script"].with_extension("loaded"), "")?;
+
     let cancelled = Arc::new(AtomicU64::new(0));
     let (jobs, waiting) = sync_channel(4);
     let seen = cancelled.clone();
