@@ -187,3 +187,77 @@ fn log_sum(scores: &[f32]) -> f32 {
     }
     most + scores.iter().map(|score| (score - most).exp()).sum::<f32>().ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tokens 0 to 9 are text, 10 ends, 20 is the first time.
+    fn marks() -> Marks {
+        Marks {
+            begin: 11,
+            end: 10,
+            translate: 14,
+            transcribe: 15,
+            before: None,
+            no_speech: 18,
+            time: 20,
+            languages: vec![(12, "en".into()), (13, "de".into())],
+            suppressed: vec![3],
+            blank: Some(0),
+        }
+    }
+
+    /// What the rules choose when these tokens score highest, the best first.
+    fn chosen(tokens: &[u32], favourites: &[u32]) -> u32 {
+        let mut scores = vec![0.0; 120];
+        favourites
+            .iter()
+            .zip(0_u8..)
+            .for_each(|(token, place)| scores[*token as usize] = 100.0 - 10.0 * f32::from(place));
+        marks().choose(&mut scores, tokens).0
+    }
+
+    #[test]
+    fn times_come_in_order_and_pairs_and_text_between_them() {
+        // A text begins with a time, and that within a second.
+        assert_eq!(chosen(&[], &[5, 90, 22]), 22);
+        // The first token after it is neither a space nor the end.
+        assert_eq!(chosen(&[22], &[0, 10, 5]), 5);
+        // What is not spoken is never chosen.
+        assert_eq!(chosen(&[22, 5], &[3, 6]), 6);
+        // After the end of a segment comes the start of the next one, or the end.
+        assert_eq!(chosen(&[22, 5, 30], &[5, 10]), 10);
+        assert_eq!(chosen(&[22, 5, 30], &[25, 5, 30]), 30);
+        // After a pair comes text, and no time goes back.
+        assert_eq!(chosen(&[22, 5, 30, 30], &[40, 7]), 7);
+        assert_eq!(chosen(&[22, 5, 30, 30, 7], &[28, 30, 31]), 31);
+    }
+
+    #[test]
+    fn a_time_is_due_when_all_times_together_are_likelier_than_any_text() {
+        let mut scores = vec![-50.0; 120];
+        scores[5] = 1.0;
+        scores[40..60].fill(0.0);
+        assert!((40..60).contains(&marks().choose(&mut scores, &[22, 5]).0));
+    }
+
+    #[test]
+    fn a_text_becomes_segments_and_what_was_left_open_is_known() {
+        let (segments, open) = marks().segments(&[20, 1, 2, 30, 30, 4, 45]);
+        assert_eq!(segments, [(0, Some(10), vec![1, 2]), (10, Some(25), vec![4])]);
+        assert_eq!(open, None);
+        let (segments, open) = marks().segments(&[20, 1, 30, 32]);
+        assert_eq!((segments.len(), open), (1, Some(12)));
+        assert_eq!(marks().segments(&[20, 1]).0, [(0, None, vec![1])]);
+    }
+
+    #[test]
+    fn the_language_with_the_highest_score_is_spoken() {
+        let mut scores = vec![0.0; 120];
+        scores[13] = 2.0;
+        assert_eq!(marks().language(&scores).map(|(_, code)| code).as_deref(), Some("de"));
+        assert_eq!(marks().code("en"), Some(Some((12, "en".into()))));
+        assert_eq!(marks().code("fr"), None);
+    }
+}
