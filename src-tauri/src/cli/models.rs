@@ -156,7 +156,7 @@ impl Shown {
     }
 
     fn progress(&mut self, index: usize, id: &str, done: u64, total: u64, speed: u64) {
-        let percent = if total == 0 { 0 } else { (done.saturating_mul(100) / total).min(100) };
+        let percent = percent(done, total).unwrap_or(0);
         let of = if total == 0 { String::new() } else { format!(" of {}", bytes(total)) };
         let line = if self.is_terminal {
             const WIDTH: u64 = 30;
@@ -251,7 +251,12 @@ fn state(model: &LocalModelView) -> String {
 }
 
 fn part(word: &str, done: u64, total: u64) -> String {
-    if total == 0 { word.into() } else { format!("{word} {} %", done.saturating_mul(100) / total) }
+    percent(done, total).map_or_else(|| word.into(), |percent| format!("{word} {percent} %"))
+}
+
+/// How much of a download has arrived, 0 to 100; `None` while its size is not known.
+fn percent(done: u64, total: u64) -> Option<u64> {
+    Some(done.saturating_mul(100).checked_div(total)?.min(100))
 }
 
 fn languages(codes: &[String]) -> String {
