@@ -485,7 +485,7 @@ describe('a list with many languages', () => {
       sampleLocalModel('new', 'Neu', { languages: [] }),
     ]
     await local({ local: sampleLocalModels({ models, suggested: [] }) })
-    expect(card('Whisper Base').textContent).toContain('Erkennt 99 Sprachen')
+    expect(card('Whisper Base').textContent).toContain('99 Sprachen, schnell')
     expect(card('Whisper Base').textContent).toContain('siehe Modellseite')
     expect(card('Neu').textContent).toContain('Small and quick; clear speech in a quiet room.')
   })

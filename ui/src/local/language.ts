@@ -6,6 +6,10 @@ import { t } from '../lib/messages'
 import { locale } from '../lib/region'
 import { speaks } from './list'
 
+/** What a model is good for. Voices of one family share a sentence, under the first part of their ids. */
+export const purpose = ({ id, description }: LocalModelView): string =>
+  t.local.about[id] ?? t.local.about[id.split('-', 1)[0] ?? ''] ?? description
+
 /** "de" → "German". */
 export function languageName(code: string): string {
   const known = t.languages[code]

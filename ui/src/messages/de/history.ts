@@ -34,12 +34,6 @@ export const history: typeof english = {
   olderDays: 'Alter in Tagen',
   spanDays: 'Tage',
   deleteForGood: 'Antworten und Aufnahmen werden mit gelöscht. Das lässt sich nicht rückgängig machen.',
-  deleteNow: {
-    hour: 'Letzte Stunde löschen',
-    today: 'Heutige löschen',
-    older: 'Ältere löschen',
-    all: 'Ganzen Verlauf löschen',
-  },
   deletedMany: (count: number) =>
     count === 0 ? 'Es gab nichts zu löschen.' : `${questions(count)} gelöscht, mit Antworten und Aufnahmen.`,
   recordingsLeft: (count: number) =>

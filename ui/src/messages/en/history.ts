@@ -33,12 +33,6 @@ export const history = {
   olderDays: 'Age in days',
   spanDays: 'days',
   deleteForGood: 'Answers and recordings go with them. This cannot be undone.',
-  deleteNow: {
-    hour: 'Delete the last hour',
-    today: 'Delete today’s',
-    older: 'Delete the older ones',
-    all: 'Delete the whole history',
-  },
   deletedMany: (count: number) =>
     count === 0 ? 'There was nothing to delete.' : `Deleted ${questions(count)}, with answers and recordings.`,
   recordingsLeft: (count: number) =>
