@@ -189,8 +189,8 @@ export class Aura {
   async forgetDeleted(): Promise<void> {
     const session = this.snapshot?.session
     const kept = await this.backend.call('history', { limit: mostTurns, ...(session === undefined ? {} : { session }) })
-    const ids = new Set(kept.map((turn) => turn.id))
-    this.conversation = { ...this.conversation, turns: this.conversation.turns.filter((turn) => ids.has(turn.id)) }
+    const turns = this.conversation.turns.filter(({ id }) => kept.some((turn) => turn.id === id))
+    this.conversation = { ...this.conversation, turns }
   }
 
   /** Calls an operation that returns a snapshot and applies it. Rejects with a `Failure`. */

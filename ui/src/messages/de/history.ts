@@ -37,7 +37,7 @@ export const history: typeof english = {
   deletedMany: (count: number) =>
     count === 0 ? 'Es gab nichts zu löschen.' : `${questions(count)} gelöscht, mit Antworten und Aufnahmen.`,
   recordingsLeft: (count: number) =>
-    `${counted(count, { one: 'Aufnahme konnte', other: 'Aufnahmen konnten' })} noch nicht entfernt werden. AURA versucht es beim nächsten Start wieder.`,
+    `${counted(count, { one: 'Aufnahme folgt', other: 'Aufnahmen folgen' })} beim nächsten Start.`,
   removeFailed: 'Löschen fehlgeschlagen.',
   exportAs: 'Alles exportieren als',
   exportFound: 'Treffer kopieren als',

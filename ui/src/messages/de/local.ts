@@ -52,13 +52,12 @@ export const local: typeof english = {
   noLibrary: (reason: string) => `Modelle zum Hören und Sprechen laufen auf diesem Rechner nicht. ${reason}`,
   memory: (size: string) => `${size} Arbeitsspeicher`,
   tight: (size: string, total: string) => `Knapp: Es braucht ${size} von ${total} Arbeitsspeicher und kann langsam sein.`,
-  tooLarge: (size: string, total: string) =>
-    `Zu groß für diesen Rechner: Es braucht ${size} Arbeitsspeicher, vorhanden sind ${total}.`,
+  tooLarge: (size: string, total: string) => `Zu groß: Es braucht ${size} von ${total} Arbeitsspeicher.`,
   otherLanguages: (count: number) =>
     counted(count, { one: 'Modell für eine andere Sprache', other: 'Modelle für andere Sprachen' }),
   tooLargeCount: (count: number) =>
     counted(count, { one: 'Modell ist zu groß für diesen Rechner', other: 'Modelle sind zu groß für diesen Rechner' }),
-  noSpace: (size: string, free: string) => `Zu wenig Speicherplatz: Es braucht ${size}, frei sind ${free}. Schaffe erst Platz.`,
+  noSpace: (size: string, free: string) => `Zu wenig Speicherplatz: Es braucht ${size}, frei sind ${free}. Schaffe Platz.`,
   downloadOf: (model: string) => `Download von ${model}`,
   progress: (done: string, total: string) => `${done} von ${total}`,
   perSecond: (size: string) => `${size}/s`,

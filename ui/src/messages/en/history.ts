@@ -35,8 +35,7 @@ export const history = {
   deleteForGood: 'Answers and recordings go with them. This cannot be undone.',
   deletedMany: (count: number) =>
     count === 0 ? 'There was nothing to delete.' : `Deleted ${questions(count)}, with answers and recordings.`,
-  recordingsLeft: (count: number) =>
-    `${counted(count, { one: 'recording', other: 'recordings' })} could not be removed now. AURA tries again at its next start.`,
+  recordingsLeft: (count: number) => `${counted(count, { one: 'recording', other: 'recordings' })} left for the next start.`,
   removeFailed: 'Couldn’t delete it.',
   exportAs: 'Export all as',
   exportFound: 'Copy results as',
