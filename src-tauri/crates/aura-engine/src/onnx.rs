@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aura_local::protocol::{Load, LoadFailedKind};
+use aura_local::protocol::{Engine, Load, LoadFailedKind};
 use ort::environment::Environment;
 use ort::session::Session;
 
@@ -15,6 +15,7 @@ const MAX_THREADS: usize = 8;
 pub(crate) struct Onnx {
     environment: Environment,
     threads: usize,
+    precision: &'static str,
 }
 
 impl Onnx {
@@ -39,7 +40,10 @@ impl Onnx {
             .with_telemetry(false)
             .build()
             .map_err(|error| unsupported(format!("ONNX Runtime cannot be started: {error}")))?;
-        Ok(Self { environment, threads: threads(load) })
+        // Without the processor's newer instructions, products of 8-bit numbers would overflow. Hibari's network cannot be loaded with
+        // this option: it uses some weights twice.
+        let precision = if load.engine == Engine::Hibari { "0" } else { "1" };
+        Ok(Self { environment, threads: threads(load), precision })
     }
 
     /// Loads a model file, `.onnx` or `.ort`.
@@ -53,8 +57,7 @@ impl Onnx {
                 .with_inter_threads(1)?
                 // Threads that wait by spinning take the cores from the program that plays the answer.
                 .with_intra_op_spinning(false)?
-                // Without the processor's newer instructions, products of 8-bit numbers would overflow.
-                .with_config_entry("session.x64quantprecision", "1")?
+                .with_config_entry("session.x64quantprecision", self.precision)?
                 .commit_from_file(file)
         };
         build().map_err(|error| {
