@@ -10,7 +10,7 @@ use crate::push_to_talk::{ask_aloud, assert_all_by};
 const SENTENCE: &str = "is it going to be a good year?";
 const QUESTION: &str = "is it going to be a good year? is it going to be a good year?";
 /// The end of an offline answer, after the transcript.
-const ADVICE: &str = "A key for Groq or Gemini, or a local model, gives real answers.";
+const ADVICE: &str = "A local model, or a key for Groq or Gemini, gives real answers.";
 
 #[test]
 fn offline() {
