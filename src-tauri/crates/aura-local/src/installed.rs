@@ -34,3 +34,14 @@ pub trait InstalledModels: Send + Sync {
     /// The shared library of ONNX Runtime; `None` when it is not installed.
     fn onnx_runtime(&self) -> Option<PathBuf>;
 }
+
+/// A fixed list of models, which need no ONNX Runtime.
+impl InstalledModels for Vec<Installed> {
+    fn installed(&self) -> Vec<Installed> {
+        self.clone()
+    }
+
+    fn onnx_runtime(&self) -> Option<PathBuf> {
+        None
+    }
+}
