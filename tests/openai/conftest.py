@@ -60,7 +60,7 @@ class Server:
         (path / "config").mkdir()
         (path / "data").mkdir()
         (path / "config/config.toml").write_text(SETTINGS + settings)
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "AURA_MODEL_CATALOG") if name in os.environ}
         environment = {
             **kept,
             "AURA_CONFIG_DIR": str(path / "config"),

@@ -10,6 +10,7 @@ use std::process::Command;
 
 use aura_sandbox::{Sandbox, SandboxConfig};
 use aura_tests::aura::{program, programs};
+use aura_tests::models::ModelServer;
 use tokio::runtime::Runtime;
 
 /// The Python interpreter with the official clients.
@@ -29,10 +30,13 @@ fn check(file: &str) {
 fn check_selected(file: &str, selection: &str) {
     let runtime = Runtime::new().unwrap();
     let sandbox = runtime.block_on(Sandbox::start(SandboxConfig::default())).unwrap();
+    // Generated requests may download a model: from this computer.
+    let models = ModelServer::start();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("openai");
     let mut pytest = Command::new(python());
     pytest.args(["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", selection]).arg(folder.join(file));
     pytest.env("AURA_SANDBOX_URL", sandbox.url()).env("AURA_SERVER", program("aura-server"));
+    pytest.env("AURA_MODEL_CATALOG", models.catalog());
     pytest.env("PYTHONDONTWRITEBYTECODE", "1").current_dir(folder);
     let done = pytest.output().unwrap();
     let output = String::from_utf8_lossy(&done.stdout);
