@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use aura_core::api::{Fits, LocalModelState, LocalModelView, LocalModelsView};
 use aura_core::error::{Error, ErrorCode, Result};
+use aura_local::format_bytes;
 use aura_providers::Service;
 use serde_json::json;
 
@@ -157,14 +158,14 @@ impl Shown {
 
     fn progress(&mut self, index: usize, id: &str, done: u64, total: u64, speed: u64) {
         let percent = percent(done, total).unwrap_or(0);
-        let of = if total == 0 { String::new() } else { format!(" of {}", bytes(total)) };
+        let of = if total == 0 { String::new() } else { format!(" of {}", format_bytes(total)) };
         let line = if self.is_terminal {
             const WIDTH: u64 = 30;
             let filled = (percent * WIDTH / 100) as usize;
             let bar = format!("{}{}", "#".repeat(filled), ".".repeat(WIDTH as usize - filled));
-            format!("{id} [{bar}] {percent:>3} %  {}{of}  {}/s", bytes(done), bytes(speed))
+            format!("{id} [{bar}] {percent:>3} %  {}{of}  {}/s", format_bytes(done), format_bytes(speed))
         } else {
-            format!("{id}: {percent} %, {}{of}", bytes(done))
+            format!("{id}: {percent} %, {}{of}", format_bytes(done))
         };
         self.show(index, percent / STEP, line);
     }
@@ -210,7 +211,7 @@ fn list(view: &LocalModelsView) {
                 state(model),
                 services.join(" "),
                 languages(&model.languages),
-                if model.size_bytes == 0 { "unknown".into() } else { bytes(model.size_bytes) },
+                if model.size_bytes == 0 { "unknown".into() } else { format_bytes(model.size_bytes) },
                 fits(model.fits).into(),
                 model.license.clone(),
             ]
@@ -220,8 +221,8 @@ fn list(view: &LocalModelsView) {
     table::print(headings, &rows, "There are no models for this computer.");
     output::print(format!(
         "\n{} used, {} free in {}.",
-        bytes(view.disk_used),
-        bytes(view.disk_free),
+        format_bytes(view.disk_used),
+        format_bytes(view.disk_free),
         view.folder.display()
     ));
     let missing: Vec<&str> = view
@@ -272,14 +273,5 @@ fn fits(fits: Fits) -> &'static str {
         Fits::Yes => "yes",
         Fits::Tight => "tight",
         Fits::No => "no",
-    }
-}
-
-/// An amount of bytes for users, such as `1.2 GB`.
-fn bytes(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
-        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }

@@ -4,14 +4,12 @@
 //! accepts streamed files whose headers have no valid sizes.
 //!
 //! ```
-//! use aura_audio::{Mixdown, decode, meter, speech_wav};
+//! use aura_audio::{decode, meter, speech_wav};
 //!
 //! # fn main() -> aura_audio::Result<()> {
 //! # let file = speech_wav(&[1_000; 16_000]);
 //! let pcm = decode(file)?; // WAV, MP3, Ogg Vorbis or FLAC
-//! let mut mixdown = Mixdown::new(1, pcm.rate);
-//! let mut samples = mixdown.push(&pcm.samples);
-//! samples.extend(mixdown.finish());
+//! let samples = pcm.to_speech(); // 16-bit mono at 16 kHz
 //! println!("{:?} of audio, loudness {:.2}", pcm.duration(), meter(&samples));
 //! let upload = speech_wav(&samples); // 16 kHz mono, for a transcription
 //! # assert_eq!(upload.len(), 44 + 32_000);
@@ -54,6 +52,14 @@ impl Pcm {
     pub fn duration(&self) -> std::time::Duration {
         std::time::Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.rate.max(1)))
     }
+
+    /// The samples for speech recognition: at [`SPEECH_RATE`], in 16 bits.
+    pub fn to_speech(&self) -> Vec<i16> {
+        let mut mixdown = Mixdown::new(1, self.rate);
+        let mut samples = mixdown.push(&self.samples);
+        samples.extend(mixdown.finish());
+        samples
+    }
 }
 
 /// The root mean square of 16-bit samples, from 0 to 1; 0 without samples.
@@ -69,6 +75,16 @@ pub fn rms(samples: &[i16]) -> f32 {
 pub fn meter(samples: &[i16]) -> f32 {
     let rms = rms(samples);
     if rms <= 0.001 { 0.0 } else { (1.0 + rms.log10() / 3.0).clamp(0.0, 1.0) }
+}
+
+/// Converts a sample of 16 bits into one from -1 to 1.
+pub fn from_i16(sample: i16) -> f32 {
+    f32::from(sample) / 32_768.0
+}
+
+/// The samples, from -1 to 1, of 16-bit little-endian PCM. A last odd byte is left out.
+pub fn from_le_bytes(pcm: &[u8]) -> impl Iterator<Item = f32> {
+    pcm.chunks_exact(2).map(|pair| from_i16(i16::from_le_bytes([pair[0], pair[1]])))
 }
 
 /// Converts a sample from -1 to 1 into 16 bits. Values outside are clamped.

@@ -285,7 +285,7 @@ impl WavFormat {
             (true, [a, b, c, d, e, f, g, h]) => f64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]) as f32,
             // 8-bit WAV is unsigned.
             (_, [a]) => (f32::from(*a) - 128.0) / 128.0,
-            (_, [a, b]) => f32::from(i16::from_le_bytes([*a, *b])) / 32_768.0,
+            (_, [a, b]) => crate::from_i16(i16::from_le_bytes([*a, *b])),
             (_, [a, b, c]) => (i32::from_le_bytes([0, *a, *b, *c]) >> 8) as f32 / 8_388_608.0,
             (_, [a, b, c, d]) => i32::from_le_bytes([*a, *b, *c, *d]) as f32 / 2_147_483_648.0,
             _ => 0.0,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aura_local::protocol::{Engine, Load, LoadFailedKind};
+use aura_local::protocol::{Load, LoadFailedKind};
 use ort::environment::Environment;
 use ort::session::Session;
 
@@ -15,7 +15,7 @@ const MAX_THREADS: usize = 8;
 pub(crate) struct Onnx {
     environment: Environment,
     threads: usize,
-    precision: &'static str,
+    has_exact_products: bool,
 }
 
 impl Onnx {
@@ -40,10 +40,14 @@ impl Onnx {
             .with_telemetry(false)
             .build()
             .map_err(|error| unsupported(format!("ONNX Runtime cannot be started: {error}")))?;
-        // Without the processor's newer instructions, products of 8-bit numbers would overflow. Hibari's network cannot be loaded with
-        // this option: it uses some weights twice.
-        let precision = if load.engine == Engine::Hibari { "0" } else { "1" };
-        Ok(Self { environment, threads: threads(load), precision })
+        Ok(Self { environment, threads: threads(load), has_exact_products: false })
+    }
+
+    /// Computes products of 8-bit numbers exactly. Without it they overflow on processors that lack the newer instructions (VNNI). A network
+    /// that uses the same 8-bit weights twice cannot be loaded with it.
+    pub(crate) fn with_exact_products(mut self) -> Self {
+        self.has_exact_products = true;
+        self
     }
 
     /// Loads a model file, `.onnx` or `.ort`.
@@ -57,7 +61,7 @@ impl Onnx {
                 .with_inter_threads(1)?
                 // Threads that wait by spinning take the cores from the program that plays the answer.
                 .with_intra_op_spinning(false)?
-                .with_config_entry("session.x64quantprecision", self.precision)?
+                .with_config_entry("session.x64quantprecision", if self.has_exact_products { "1" } else { "0" })?
                 .commit_from_file(file)
         };
         build().map_err(|error| {

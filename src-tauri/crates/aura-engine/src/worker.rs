@@ -97,9 +97,8 @@ fn handle(model: &mut dyn Model, job: Job, send: &mut SendEvent<'_>) -> (u64, Re
     let Job { request, payload, stop } = job;
     match request {
         Request::Transcribe { id, language, prompt, translate, words } => {
-            let samples =
-                payload.chunks_exact(2).map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0);
-            let recording = Recording { samples: samples.collect(), language, prompt, translate, words };
+            let samples = aura_audio::from_le_bytes(&payload).collect();
+            let recording = Recording { samples, language, prompt, translate, words };
             let outcome = stop.check().and_then(|()| model.transcribe(&recording, &stop)).and_then(|transcript| {
                 let model::Transcript { text, language, segments, words } = transcript;
                 send(Event::Transcript { id, text, language, segments, words }, &[])?;

@@ -4,16 +4,18 @@
 //! starts these processes, talks to them in the frames of [`protocol`], and keeps the models' files.
 #![forbid(unsafe_code)]
 
+pub mod memory;
 pub mod protocol;
 pub mod store;
 
+mod format_bytes;
 mod installed;
-mod memory;
 mod models;
 mod options;
 mod pool;
 mod process;
 
+pub use format_bytes::format_bytes;
 pub use installed::{Installed, InstalledModels};
 pub use models::Models;
 pub use options::Options;

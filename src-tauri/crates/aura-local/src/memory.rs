@@ -4,16 +4,14 @@ use std::path::Path;
 
 /// The bytes that programs can use without swapping, from a file in the format of `/proc/meminfo`; `None` where there is none.
 pub(crate) async fn available(meminfo: &Path) -> Option<u64> {
-    let text = tokio::fs::read_to_string(meminfo).await.ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
+    parse_available(&tokio::fs::read_to_string(meminfo).await.ok()?)
 }
 
-/// An amount of memory for users, such as `1.2 GB`.
-pub(crate) fn shown(bytes: u64) -> String {
-    let megabytes = bytes / 1_000_000;
-    if megabytes < 1000 { format!("{megabytes} MB") } else { format!("{:.1} GB", megabytes as f64 / 1000.0) }
+/// The bytes that programs can use without swapping, from a text in the format of `/proc/meminfo`.
+pub fn parse_available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 #[cfg(test)]
@@ -29,6 +27,5 @@ mod tests {
         std::fs::write(&file, "MemAvailable: many\n").unwrap();
         assert_eq!(available(&file).await, None);
         assert_eq!(available(&folder.path().join("none")).await, None);
-        assert_eq!((shown(374_000_000), shown(2_450_000_000)), ("374 MB".into(), "2.5 GB".into()));
     }
 }

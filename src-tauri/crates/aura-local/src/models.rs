@@ -131,10 +131,7 @@ impl LocalModels for Models {
             loop {
                 return match events.next().await {
                     Ok(Some((Event::Audio { rate, .. }, payload))) => {
-                        let samples = payload
-                            .chunks_exact(2)
-                            .map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32_768.0)
-                            .collect();
+                        let samples = aura_audio::from_le_bytes(&payload).collect();
                         Some((Ok(SpeechEvent::Pcm(Pcm { rate, samples })), Some(events)))
                     }
                     Ok(Some((Event::End { .. }, _))) => Some((Ok(SpeechEvent::Usage(Box::new(events.usage()))), None)),

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
+use crate::format_bytes;
 use crate::installed::{Installed, InstalledModels};
 use crate::memory;
 use crate::options::Options;
@@ -368,7 +369,7 @@ fn is_language_model(model: &Installed) -> bool {
 }
 
 fn does_not_fit(model: &Installed, free: u64) -> Failure {
-    let (label, needed, free) = (&model.label, memory::shown(model.memory), memory::shown(free));
+    let (label, needed, free) = (&model.label, format_bytes(model.memory), format_bytes(free));
     Failure::new(
         FailureKind::Unsupported,
         format!("{label} needs {needed} of memory, and {free} are free. Close other programs, or use a smaller model."),
@@ -383,7 +384,7 @@ fn load_failure(model: &Installed, error: &StartError) -> Failure {
             format!("The files of {label} cannot be used: {message} Delete the model and download it again."),
         ),
         StartError::Refused { kind: LoadFailedKind::NoMemory, .. } => {
-            let needed = memory::shown(model.memory);
+            let needed = format_bytes(model.memory);
             let message = format!("There is not enough memory for {label}, which needs {needed}. Use a smaller model.");
             (FailureKind::Unsupported, message)
         }

@@ -92,9 +92,13 @@ impl HttpPools {
 /// Whether an API key may be sent to a URL: the connection is encrypted, or the server is on this computer. Plain HTTP would show the
 /// key to everybody on the way, an HTTP proxy included.
 pub fn may_carry_key(url: &Url) -> bool {
-    // A name server may be asked for `desk.localhost`, and may lie; `localhost` itself is in the operating system's own table.
-    let is_this_computer = is_loopback(url) && url.host_str().is_none_or(|host| !host.ends_with(".localhost"));
-    url.scheme() == "https" || is_this_computer
+    url.scheme() == "https" || is_this_computer(url)
+}
+
+/// Whether a URL is certainly on this computer. A name server may be asked for `desk.localhost`, and may lie; `localhost` itself is in
+/// the operating system's own table.
+pub fn is_this_computer(url: &Url) -> bool {
+    is_loopback(url) && url.host_str().is_none_or(|host| !host.ends_with(".localhost"))
 }
 
 /// Whether a URL is on this computer.

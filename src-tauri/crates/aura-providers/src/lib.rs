@@ -66,7 +66,7 @@ pub use wire::fuzzing;
 
 pub use aura_audio;
 pub use client::{Client, ClientBuilder, ClientError};
-pub use http::{HttpError, HttpPools, HttpTimeouts, is_loopback, may_carry_key};
+pub use http::{HttpError, HttpPools, HttpTimeouts, is_loopback, is_this_computer, may_carry_key};
 pub use limits::{MAX_AUDIO_FILE_BYTES, MAX_IMAGE_BYTES, MAX_UPLOAD_BYTES};
 pub use local_models::{LocalModel, LocalModels, NoLocalModels};
 pub use media::MediaType;
@@ -76,3 +76,4 @@ pub use programs::{Job, JobOutput, NoPrograms, ProgramError, Programs, inherited
 pub use provider::{Connection, Provider, Services};
 pub use registry::{PROVIDERS, find};
 pub use types::*;
+pub use wire::transcription::language_code;

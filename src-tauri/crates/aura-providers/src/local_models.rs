@@ -6,6 +6,7 @@ use crate::types::{
     ChatRequest, ChatStream, Failure, FailureKind, Service, SpeechRequest, SpeechStream, Transcript,
     TranscriptionRequest,
 };
+use crate::wire::transcription::language_code;
 
 /// A model that is installed and can be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,8 +24,8 @@ pub struct LocalModel {
 impl LocalModel {
     /// Whether the model knows a language, given as an ISO 639-1 code or BCP 47 tag.
     pub fn knows(&self, language: &str) -> bool {
-        let code = language.split(['-', '_']).next().unwrap_or_default();
-        self.languages.is_empty() || self.languages.iter().any(|known| known.eq_ignore_ascii_case(code))
+        let code = language_code(Some(language));
+        self.languages.is_empty() || code.is_some_and(|code| self.languages.contains(&code))
     }
 }
 

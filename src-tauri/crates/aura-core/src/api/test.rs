@@ -190,8 +190,7 @@ async fn play(assistant: &Assistant, sound: &[Pcm]) -> Result<()> {
     let device = assistant.config().settings.speaking.speaker.clone();
     let output = assistant.ports().speaker.open(device.as_deref()).await?;
     output.begin();
-    let samples: Vec<f32> =
-        at_rate(sound, output.rate()).into_iter().map(|sample| f32::from(sample) / 32_768.0).collect();
+    let samples: Vec<f32> = at_rate(sound, output.rate()).into_iter().map(aura_audio::from_i16).collect();
     output.write(&samples).await?;
     output.drained().await
 }

@@ -1,5 +1,7 @@
 //! The language of a question: its code, and its name for a model.
 
+use aura_providers::language_code;
+
 /// ISO 639-1 codes and the English names, by which Whisper reports a language.
 const NAMES: &[(&str, &str)] = &[
     ("ar", "Arabic"),
@@ -49,9 +51,7 @@ pub(super) fn code(named: &str) -> Option<String> {
     if let Some((code, _)) = NAMES.iter().find(|(_, name)| name.eq_ignore_ascii_case(named)) {
         return Some((*code).to_owned());
     }
-    let code = named.split(['-', '_']).next()?.to_ascii_lowercase();
-    let is_code = (2..=3).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase()) && code != "und";
-    is_code.then_some(code)
+    language_code(Some(named))
 }
 
 /// The English name of a language, or its code.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aura_audio::{MAX_DURATION, Mixdown, Pcm};
+use aura_audio::MAX_DURATION;
 use aura_providers::MAX_AUDIO_FILE_BYTES;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -71,7 +71,7 @@ pub(crate) async fn decode_to_speech_rate(file: Bytes) -> Result<Vec<i16>> {
         if pcm.duration() > MAX_DURATION {
             return Err(aura_audio::Error::TooLong.into());
         }
-        Ok(to_speech_rate(&pcm))
+        Ok(pcm.to_speech())
     };
     run_blocking(work).await
 }
@@ -82,13 +82,6 @@ async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| {
         Err(Error::invalid("This audio file is damaged. Send it as WAV, MP3, Ogg Vorbis or FLAC.").because(panic))
     })
-}
-
-fn to_speech_rate(pcm: &Pcm) -> Vec<i16> {
-    let mut mixdown = Mixdown::new(1, pcm.rate);
-    let mut samples = mixdown.push(&pcm.samples);
-    samples.extend(mixdown.finish());
-    samples
 }
 
 #[cfg(test)]

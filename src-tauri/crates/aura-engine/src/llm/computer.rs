@@ -1,5 +1,6 @@
 //! What this computer offers: instructions and memory.
 
+use aura_local::memory::parse_available;
 use aura_local::protocol::{Load, LoadFailedKind};
 use llama_cpp_2::list_llama_ggml_backend_devices;
 
@@ -42,14 +43,7 @@ pub(super) fn threads(load: &Load) -> usize {
 /// The memory that programs can still take, in bytes; `None` where it cannot be told.
 pub(super) fn free_memory() -> Option<u64> {
     if let Ok(text) = std::fs::read_to_string("/proc/meminfo") {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-        return Some(kib * 1024);
+        return parse_available(&text);
     }
     list_llama_ggml_backend_devices().iter().map(|device| device.memory_free as u64).max().filter(|free| *free > 0)
-}
-
-/// A number of bytes for a user.
-pub(super) fn gigabytes(bytes: u64) -> String {
-    format!("{:.1} GB", bytes as f64 / 1e9)
 }

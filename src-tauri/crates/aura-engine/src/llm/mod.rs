@@ -14,6 +14,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use aura_local::format_bytes;
 use aura_local::protocol::{Event, FailedKind, Finish, Load, LoadFailedKind, Message};
 use llama_cpp_2::DecodeError;
 use llama_cpp_2::context::LlamaContext;
@@ -352,8 +353,8 @@ fn check_files(load: &Load, model: &Path) -> Result<u64, LoadFailed> {
             LoadFailedKind::NoMemory,
             format!(
                 "The model needs {} of memory and {} are free. Close other programs, or choose a smaller model.",
-                computer::gigabytes(length),
-                computer::gigabytes(free)
+                format_bytes(length),
+                format_bytes(free)
             ),
         )),
         _ => Ok(length),

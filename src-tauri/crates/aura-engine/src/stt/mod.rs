@@ -20,10 +20,10 @@ use crate::onnx::Onnx;
 /// The sample rate of every recording, in hertz.
 const RATE: usize = 16_000;
 
-/// Loads a model that hears.
+/// Loads a speech recognition model.
 pub(crate) fn load(load: &Load) -> Result<Box<dyn Model>, LoadFailed> {
     let files = Files(load);
-    let onnx = Onnx::open(load)?;
+    let onnx = Onnx::open(load)?.with_exact_products();
     match load.engine {
         Engine::Moonshine => Ok(Box::new(moonshine::Moonshine::load(&onnx, &files)?)),
         Engine::Parakeet => Ok(Box::new(parakeet::Parakeet::load(&onnx, &files)?)),

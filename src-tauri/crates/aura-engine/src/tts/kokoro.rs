@@ -73,7 +73,7 @@ impl Kokoro {
                 espeak.push((voice.language, Espeak::open(load, voice.language, true)?));
             }
         }
-        let session = Onnx::open(load)?.session(file(load, "model")?)?;
+        let session = Onnx::open(load)?.with_exact_products().session(file(load, "model")?)?;
         let is_tokens = session.inputs().iter().any(|input| input.name() == "tokens");
         let tokens = if is_tokens { "tokens" } else { "input_ids" };
         session::check(&session, &[tokens, "style", "speed"], 1)?;

@@ -107,7 +107,7 @@ impl Piper {
                 return Err(LoadFailed::new(LoadFailedKind::Unsupported, message));
             }
         };
-        let session = Onnx::open(load)?.session(file(load, "model")?)?;
+        let session = Onnx::open(load)?.with_exact_products().session(file(load, "model")?)?;
         session::check(&session, &["input", "input_lengths", "scales"], 1)?;
         let family = config.language.as_ref().map_or(&config.espeak.voice, |language| &language.family);
         let languages = Some(text::base(family)).filter(|code| !code.is_empty()).into_iter().collect();

@@ -1,15 +1,9 @@
 //! One run of an ONNX model that a stop ends.
 
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
-use std::time::Duration;
-
 use aura_local::protocol::{FailedKind, LoadFailedKind};
-use ort::session::{RunOptions, Session, SessionInputs, SessionOutputs};
+use ort::session::{Session, SessionInputs, SessionOutputs};
 
 use crate::model::{Failed, LoadFailed, Stop};
-
-/// How often a stop is looked for while the model computes.
-const POLL: Duration = Duration::from_millis(20);
 
 /// A failure of ONNX Runtime, for a user.
 pub(super) fn engine(error: ort::Error) -> Failed {
@@ -26,24 +20,8 @@ pub(super) fn run<'i, 'v: 'i, T, const N: usize>(
     stop: &Stop,
     take: impl FnOnce(&SessionOutputs<'_>) -> ort::Result<T>,
 ) -> Result<T, Failed> {
-    stop.check()?;
-    let options = RunOptions::new().map_err(engine)?;
-    let outcome = std::thread::scope(|scope| {
-        let (done, wait) = sync_channel::<()>(0);
-        let options = &options;
-        scope.spawn(move || {
-            while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(POLL) {
-                if stop.check().is_err() {
-                    // If it cannot be stopped it ends by itself.
-                    let _ = options.terminate();
-                    break;
-                }
-            }
-        });
-        let outcome = session.run_with_options(inputs, options).and_then(|outputs| take(&outputs));
-        drop(done);
-        outcome
-    });
+    let options = stop.run_options()?;
+    let outcome = session.run_with_options(inputs, options).and_then(|outputs| take(&outputs));
     stop.check()?;
     outcome.map_err(engine)
 }

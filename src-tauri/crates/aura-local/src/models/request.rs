@@ -1,9 +1,9 @@
 //! Converts the requests of the services into requests of an engine.
 
-use aura_audio::{Mixdown, read_wav, speech_wav};
+use aura_audio::{read_wav, speech_wav};
 use aura_providers::{
     ChatRequest, Failure, FailureKind, Message as ChatMessage, ResponseFormat, Role, SpeechRequest, ToolChoice,
-    TranscriptionRequest,
+    TranscriptionRequest, language_code,
 };
 use bytes::Bytes;
 use serde_json::json;
@@ -24,10 +24,7 @@ pub(super) async fn samples(wav: &Bytes) -> Result<Bytes, Failure> {
     }
     let wav = wav.clone();
     let decoded = tokio::task::spawn_blocking(move || {
-        let pcm = read_wav(&wav)?;
-        let mut mixdown = Mixdown::new(1, pcm.rate);
-        let mut samples = mixdown.push(&pcm.samples);
-        samples.extend(mixdown.finish());
+        let samples = read_wav(&wav)?.to_speech();
         Ok::<_, aura_audio::Error>(samples.into_iter().flat_map(i16::to_le_bytes).collect::<Vec<u8>>())
     })
     .await;
@@ -38,18 +35,12 @@ pub(super) async fn samples(wav: &Bytes) -> Result<Bytes, Failure> {
     }
 }
 
-/// The ISO 639 code of a language tag: `en` for `en-US`. `None` for `auto` and `und`.
-fn language(tag: Option<&str>) -> Option<String> {
-    let code = tag?.split(['-', '_']).next()?.trim().to_ascii_lowercase();
-    ((2..=3).contains(&code.len()) && code != "und").then_some(code)
-}
-
 pub(super) fn transcribe(id: u64, request: &TranscriptionRequest) -> Request {
     let vocabulary = (!request.vocabulary.is_empty()).then(|| request.vocabulary.join(", "));
     let parts: Vec<String> = vocabulary.into_iter().chain(request.prompt.clone()).collect();
     Request::Transcribe {
         id,
-        language: language(request.language.as_deref()),
+        language: language_code(request.language.as_deref()),
         prompt: (!parts.is_empty()).then(|| parts.join(". ")),
         translate: request.translate,
         words: request.words,
@@ -63,7 +54,7 @@ pub(super) fn speak(id: u64, request: &SpeechRequest, voices: &[String]) -> Requ
         id,
         text: request.text.clone(),
         voice: voice.cloned().unwrap_or_default(),
-        language: language(request.options.language.as_deref()),
+        language: language_code(request.options.language.as_deref()),
         speed: request.options.speed.filter(|speed| speed.is_finite()).unwrap_or(1.0).clamp(0.25, 4.0),
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use aura_providers::Service;
 
-use super::amount::shown;
+use crate::format_bytes;
 
 /// A request that the store refuses, or a download that ended early. Each message says what to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum StoreError {
     /// The disk has no room.
     #[error(
         "The disk is too full: the download needs {} more, and {} are free. Free some space, then resume the download.",
-        shown(*.needed), shown(*.free)
+        format_bytes(*.needed), format_bytes(*.free)
     )]
     DiskFull {
         /// The bytes that are still to be written.

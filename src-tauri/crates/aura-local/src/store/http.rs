@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use aura_providers::is_this_computer;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, HeaderName, LOCATION};
 use reqwest::{Client, ClientBuilder, redirect};
-use url::{Host, Url};
+use url::Url;
 
 use super::error::StoreError;
 
@@ -26,7 +27,7 @@ impl Http {
     }
 
     pub(crate) fn client(&self, url: &Url) -> &Client {
-        if is_loopback(url) { &self.loopback } else { &self.remote }
+        if is_this_computer(url) { &self.loopback } else { &self.remote }
     }
 }
 
@@ -44,19 +45,9 @@ fn client(kind: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, Store
         .map_err(|error| StoreError::Connection { host: "the internet".into(), cause: error.without_url().to_string() })
 }
 
-/// Whether a URL is on this computer. A name such as `desk.localhost` is not taken for it: a name server may be asked for it.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
-}
-
 /// Whether a file may be downloaded from a URL: the connection is encrypted, or the server is on this computer.
 pub(crate) fn is_allowed(url: &Url) -> bool {
-    url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url))
+    url.scheme() == "https" || (url.scheme() == "http" && is_this_computer(url))
 }
 
 /// The server of a URL, for users.
@@ -78,7 +69,7 @@ pub(crate) fn reason(error: reqwest::Error) -> String {
 /// computer to itself.
 pub(crate) fn target(from: &Url, headers: &HeaderMap) -> Option<Url> {
     let to = from.join(text(headers, &LOCATION)?).ok()?;
-    (to.scheme() == "https" || (is_loopback(from) && is_allowed(&to))).then_some(to)
+    (to.scheme() == "https" || (is_this_computer(from) && is_allowed(&to))).then_some(to)
 }
 
 /// The SHA-256 and size of a file in large-file storage, as Hugging Face states them beside the redirect to it.

@@ -14,7 +14,7 @@ use super::machine;
 use super::partial::{self, Lock, Plan, Step};
 use super::progress::Progress;
 use super::record::RecordedFile;
-use super::transfer::{Limits, Transfer, known_file};
+use super::transfer::{Limits, Transfer, known_file, remove_part};
 use super::unpack::unpack;
 use super::verify::{Measured, verify};
 
@@ -178,16 +178,7 @@ impl Job {
     /// Removes what has arrived of a step.
     fn discard(&self, step: &Step, partial: &Path) -> Result<(), StoreError> {
         self.progress.set_current(0);
-        let part = step.part(partial);
-        for file in [known_file(&part), part] {
-            match std::fs::remove_file(file) {
-                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::storage("remove a damaged file", &cause));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        remove_part(&step.part(partial))
     }
 
     fn set_checking(&self, is_checking: bool) {

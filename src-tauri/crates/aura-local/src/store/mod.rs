@@ -9,7 +9,6 @@ pub mod error;
 pub mod machine;
 pub mod record;
 
-mod amount;
 mod choices;
 mod files;
 mod http;
@@ -32,7 +31,6 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use amount::shown;
 pub use listing::{Listing, ModelStatus, RuntimeStatus, State};
 pub use transfer::Limits;
 

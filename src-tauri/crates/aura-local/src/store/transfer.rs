@@ -78,6 +78,19 @@ pub(crate) fn known_file(part: &Path) -> PathBuf {
     PathBuf::from(file)
 }
 
+/// Removes what has arrived of a file, and what a server said about it.
+pub(crate) fn remove_part(part: &Path) -> Result<(), StoreError> {
+    for file in [part, &known_file(part)] {
+        match std::fs::remove_file(file) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::storage("remove a part of a file", &cause));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl Transfer<'_> {
     /// Downloads the file from the first of the addresses that delivers it. Returns what a server said about it.
     pub(crate) async fn run(&self, source: &Source, urls: &[Url]) -> Result<Known, StoreError> {
@@ -140,14 +153,7 @@ impl Transfer<'_> {
     /// Removes what has arrived.
     fn start_over(&self, known: &mut Known) -> Result<(), StoreError> {
         *known = Known { url: known.url.clone(), ..Known::default() };
-        for file in [&self.part, &known_file(&self.part)] {
-            match std::fs::remove_file(file) {
-                Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(StoreError::storage("remove a part of a file", &cause));
-                }
-                _ => {}
-            }
-        }
+        remove_part(&self.part)?;
         self.progress.set_current(0);
         Ok(())
     }

@@ -66,13 +66,13 @@ pub(super) async fn read(offline: &Offline, images: Vec<Bytes>, language: Option
         ));
     };
     let mut arguments = args(["stdin", "stdout"]);
-    if let Some(code) = language.and_then(data_name) {
+    if let Some(code) = language.and_then(data_name).filter(|code| *code != ENGLISH) {
         let listed = offline.run(program.clone(), args(["--list-langs"]), Bytes::new()).await?;
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         let has = |name: &str| listed.lines().any(|line| line.trim() == name);
         if has(code) {
             // Programs are often in English, whatever the language of their user.
-            let names = if has(ENGLISH) && code != ENGLISH { format!("{code}+{ENGLISH}") } else { code.to_owned() };
+            let names = if has(ENGLISH) { format!("{code}+{ENGLISH}") } else { code.to_owned() };
             arguments.extend(args(["-l", &names]));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aura_audio::{Mixdown, SPEECH_RATE, speech_wav};
+use aura_audio::{SPEECH_RATE, speech_wav};
 use bytes::Bytes;
 
 use super::usage::Usage;
@@ -54,10 +54,7 @@ impl TranscriptionRequest {
         if pcm.duration() > aura_audio::MAX_DURATION {
             return Err(aura_audio::Error::TooLong);
         }
-        let mut mixdown = Mixdown::new(1, pcm.rate);
-        let mut samples = mixdown.push(&pcm.samples);
-        samples.extend(mixdown.finish());
-        Ok(Self::new(model, &samples))
+        Ok(Self::new(model, &pcm.to_speech()))
     }
 
     /// Sets the language that is spoken.

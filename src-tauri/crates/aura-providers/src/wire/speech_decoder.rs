@@ -57,7 +57,7 @@ impl RawPcmDecoder {
 }
 
 fn sample(low: u8, high: u8) -> f32 {
-    f32::from(i16::from_le_bytes([low, high])) / 32768.0
+    aura_audio::from_i16(i16::from_le_bytes([low, high]))
 }
 
 /// The format of a body, with the state of its decoder.

@@ -21,7 +21,7 @@ pub(crate) fn check(request: &TranscriptionRequest, max_bytes: usize) -> Result<
 }
 
 /// The ISO 639 code of a language tag: `en` for `en-US`. `None` for `auto`, `und` and other tags without one.
-pub(crate) fn language_code(tag: Option<&str>) -> Option<String> {
+pub fn language_code(tag: Option<&str>) -> Option<String> {
     let code = tag?.split(['-', '_']).next()?.trim().to_ascii_lowercase();
     // Three letters for languages without a two-letter code, such as `haw` and `yue`.
     ((2..=3).contains(&code.len()) && code.chars().all(|c| c.is_ascii_alphabetic()) && code != "und").then_some(code)

