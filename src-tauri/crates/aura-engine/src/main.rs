@@ -11,6 +11,8 @@ mod load;
 mod model;
 mod onnx;
 mod stt;
+#[cfg(test)]
+mod test_models;
 mod tts;
 mod worker;
 

@@ -1,8 +1,8 @@
 //! The engine processes: one for each loaded model, at most one of them with a language model.
 //!
-//! Each model has a turn, which one request has at a time. Whoever has it loads the model if need be, and hands the request over; a
-//! model is only unloaded by whoever has its turn, or by its own process when it was idle for long. A request waits for the turn of
-//! another model only while that one is loaded and its own is not, so that no two wait for each other.
+//! Each model has a lock, which one request holds at a time: it loads the model if need be, and is handed over. A model is unloaded
+//! only under its lock, or by its own process after a long time without a request. A request waits for the lock of another model only
+//! while that one is loaded and its own is not, so that no two wait for each other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,9 +42,9 @@ struct Inner {
 
 /// What is known about one model.
 struct Slot {
-    /// The turn: one permit.
-    turn: Arc<Semaphore>,
-    health: Arc<Health>,
+    /// Held by the request that uses the model: one permit.
+    lock: Arc<Semaphore>,
+    crash_log: Arc<CrashLog>,
     resident: Resident,
     is_language_model: bool,
     used: Instant,
@@ -60,7 +60,7 @@ enum Resident {
 
 /// The crashes of one model in a row.
 #[derive(Default)]
-struct Health(Mutex<Crashes>);
+struct CrashLog(Mutex<Crashes>);
 
 #[derive(Default)]
 struct Crashes {
@@ -68,7 +68,7 @@ struct Crashes {
     last: Option<(Instant, String)>,
 }
 
-impl Observer for Health {
+impl Observer for CrashLog {
     fn succeeded(&self) {
         *self.0.lock() = Crashes::default();
     }
@@ -82,7 +82,7 @@ impl Observer for Health {
     }
 }
 
-impl Health {
+impl CrashLog {
     /// Fails while the model crashed too often to be started.
     fn check(&self, label: &str) -> Result<(), Failure> {
         let crashes = self.0.lock();
@@ -130,7 +130,7 @@ impl Pool {
     ) -> Result<Running, Failure> {
         // A process may end between the moment it is chosen and the moment it takes the request.
         for _ in 0..3 {
-            let permit = self.turn(&model.id).await?;
+            let permit = self.lock(&model.id).await?;
             let (process, permit) = self.process(model, permit, MayUnload::Others).await?;
             let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
             match process.begin(&request(id, process.voices()), id, payload.clone(), permit).await {
@@ -147,8 +147,8 @@ impl Pool {
 
     /// Loads a model in the background. Does nothing when it is in use, or when another one would have to be unloaded for it.
     pub(crate) fn preload(&self, model: &Installed) {
-        let turn = self.0.with_slot(&model.id, |slot| slot.turn.clone());
-        let Ok(permit) = turn.try_acquire_owned() else { return };
+        let lock = self.0.with_slot(&model.id, |slot| slot.lock.clone());
+        let Ok(permit) = lock.try_acquire_owned() else { return };
         let (pool, model) = (self.clone(), model.clone());
         tokio::spawn(async move {
             if let Err(failure) = pool.process(&model, permit, MayUnload::Nothing).await {
@@ -159,14 +159,14 @@ impl Pool {
 
     /// Unloads a model once its current request is done.
     pub(crate) async fn unload(&self, id: &str) {
-        if let Ok(permit) = self.turn(id).await {
+        if let Ok(permit) = self.lock(id).await {
             self.0.evict(id, permit).await;
         }
     }
 
-    async fn turn(&self, id: &str) -> Result<OwnedSemaphorePermit, Failure> {
-        let turn = self.0.with_slot(id, |slot| slot.turn.clone());
-        turn.acquire_owned().await.map_err(|closed| Failure::new(FailureKind::Overloaded, closed.to_string()))
+    async fn lock(&self, id: &str) -> Result<OwnedSemaphorePermit, Failure> {
+        let lock = self.0.with_slot(id, |slot| slot.lock.clone());
+        lock.acquire_owned().await.map_err(|closed| Failure::new(FailureKind::Overloaded, closed.to_string()))
     }
 
     /// The model's process, which is started if there is none. The start goes on when this future is dropped.
@@ -200,18 +200,18 @@ impl Inner {
     fn with_slot<T>(&self, id: &str, work: impl FnOnce(&mut Slot) -> T) -> T {
         let mut slots = self.slots.lock();
         work(slots.entry(id.to_owned()).or_insert_with(|| Slot {
-            turn: Arc::new(Semaphore::new(1)),
-            health: Arc::default(),
+            lock: Arc::new(Semaphore::new(1)),
+            crash_log: Arc::default(),
             resident: Resident::No,
             is_language_model: false,
             used: Instant::now(),
         }))
     }
 
-    /// Loads a model. The caller has its turn.
+    /// Loads a model. The caller holds its lock.
     async fn load(&self, model: &Installed, may_unload: MayUnload) -> Result<Arc<Process>, Failure> {
-        let health = self.with_slot(&model.id, |slot| slot.health.clone());
-        health.check(&model.label)?;
+        let crash_log = self.with_slot(&model.id, |slot| slot.crash_log.clone());
+        crash_log.check(&model.label)?;
         let program = self.options.engine().ok_or_else(|| {
             let message = "The program aura-engine, which runs models, is missing beside AURA. Install AURA again.";
             Failure::new(FailureKind::Unsupported, message)
@@ -226,7 +226,7 @@ impl Inner {
             context: self.options.context,
         };
         let began = Instant::now();
-        match Process::start(&program, load, self.options.limits, health.clone()).await {
+        match Process::start(&program, load, self.options.limits, crash_log.clone()).await {
             Ok(process) => {
                 let ms = began.elapsed().as_millis();
                 tracing::info!(model = model.id, ms, "a model was loaded");
@@ -234,8 +234,8 @@ impl Inner {
             }
             Err(error) => {
                 match &error {
-                    StartError::Failed(ended) => health.ended(ended),
-                    StartError::TooSlow(limit) => health.ended(&Ended::Silent(*limit)),
+                    StartError::Failed(ended) => crash_log.ended(ended),
+                    StartError::TooSlow(limit) => crash_log.ended(&Ended::Silent(*limit)),
                     StartError::Refused { .. } | StartError::NotStarted { .. } => {}
                 }
                 Err(load_failure(model, &error))
@@ -249,12 +249,12 @@ impl Inner {
         self.with_slot(&model.id, |slot| slot.is_language_model = is_language_model(model));
         loop {
             let free = memory::available(&self.options.meminfo).await;
-            let in_the_way = {
+            let eviction = {
                 let mut slots = self.slots.lock();
                 if is_language_model(model)
-                    && let Some((id, turn)) = other_language_model(&slots, &model.id)
+                    && let Some((id, lock)) = other_language_model(&slots, &model.id)
                 {
-                    InTheWay::Waiting(id, turn)
+                    Eviction::Waiting(id, lock)
                 } else {
                     // What is being loaded is not in use yet, or only in part.
                     let loading: u64 = slots.values().map(|slot| slot.resident.loading()).sum();
@@ -266,8 +266,8 @@ impl Inner {
                             }
                             return Ok(Reserved { inner: self, id: model.id.clone() });
                         }
-                        Some(free) => match longest_unused(&slots, &model.id) {
-                            Some((id, permit)) => InTheWay::Unused(id, permit),
+                        Some(free) => match least_recently_used(&slots, &model.id) {
+                            Some((id, permit)) => Eviction::Unused(id, permit),
                             None => return Err(does_not_fit(model, free)),
                         },
                     }
@@ -276,9 +276,9 @@ impl Inner {
             if may_unload == MayUnload::Nothing {
                 return Err(Failure::new(FailureKind::Unsupported, "Another model is in the way."));
             }
-            let (id, permit) = match in_the_way {
-                InTheWay::Unused(id, permit) => (id, permit),
-                InTheWay::Waiting(id, turn) => match turn.acquire_owned().await {
+            let (id, permit) = match eviction {
+                Eviction::Unused(id, permit) => (id, permit),
+                Eviction::Waiting(id, lock) => match lock.acquire_owned().await {
                     Ok(permit) => (id, permit),
                     Err(closed) => return Err(Failure::new(FailureKind::Overloaded, closed.to_string())),
                 },
@@ -287,7 +287,7 @@ impl Inner {
         }
     }
 
-    /// Unloads a model, and waits until its process is gone. The caller has its turn.
+    /// Unloads a model, and waits until its process is gone. The caller holds its lock.
     async fn evict(&self, id: &str, permit: OwnedSemaphorePermit) {
         let resident = self.with_slot(id, |slot| std::mem::replace(&mut slot.resident, Resident::No));
         if let Resident::Yes(process) = resident {
@@ -306,10 +306,10 @@ enum MayUnload {
 }
 
 /// A model that has to be unloaded first.
-enum InTheWay {
-    /// It is not in use: its turn is taken.
+enum Eviction {
+    /// It is not in use. Holds its lock.
     Unused(String, OwnedSemaphorePermit),
-    /// It may be in use: its turn is to be waited for.
+    /// It may be in use. Its lock has to be waited for.
     Waiting(String, Arc<Semaphore>),
 }
 
@@ -327,18 +327,18 @@ impl Resident {
     }
 }
 
-/// Another language model that is loaded or being loaded, with its turn.
+/// Another language model that is loaded or being loaded, with its lock.
 fn other_language_model(slots: &BTreeMap<String, Slot>, id: &str) -> Option<(String, Arc<Semaphore>)> {
     let mut others = slots.iter().filter(|(other, slot)| *other != id && slot.resident.is_in_memory());
-    others.find(|(_, slot)| slot.is_language_model).map(|(other, slot)| (other.clone(), slot.turn.clone()))
+    others.find(|(_, slot)| slot.is_language_model).map(|(other, slot)| (other.clone(), slot.lock.clone()))
 }
 
 /// The loaded model that was not used for the longest time, if it is not in use.
-fn longest_unused(slots: &BTreeMap<String, Slot>, except: &str) -> Option<(String, OwnedSemaphorePermit)> {
+fn least_recently_used(slots: &BTreeMap<String, Slot>, except: &str) -> Option<(String, OwnedSemaphorePermit)> {
     let mut loaded: Vec<(&String, &Slot)> =
         slots.iter().filter(|(id, slot)| *id != except && slot.resident.is_in_memory()).collect();
     loaded.sort_by_key(|(_, slot)| slot.used);
-    loaded.into_iter().find_map(|(id, slot)| Some((id.clone(), slot.turn.clone().try_acquire_owned().ok()?)))
+    loaded.into_iter().find_map(|(id, slot)| Some((id.clone(), slot.lock.clone().try_acquire_owned().ok()?)))
 }
 
 /// A place in memory for a model that is being loaded. Given back when it is dropped before it is filled.

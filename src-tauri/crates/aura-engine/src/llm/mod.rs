@@ -1,8 +1,8 @@
 //! Language models, and vision models with their projector, in the GGUF format, by llama.cpp.
 
-mod computer;
+mod detokenizer;
 mod log;
-mod pieces;
+mod machine;
 mod sampling;
 mod template;
 #[cfg(test)]
@@ -26,8 +26,8 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 
-use self::pieces::{Piece, Pieces};
-use self::sampling::{Grammars, Usual};
+use self::detokenizer::{Detokenizer, Piece};
+use self::sampling::{Grammars, SamplingDefaults};
 use self::template::Template;
 use self::vision::Vision;
 use crate::model::{Answered, Conversation, Failed, LoadFailed, Model, Stop, TakeText};
@@ -37,7 +37,7 @@ const CONTEXT: u32 = 8_192;
 /// The least context that is of use.
 const MIN_CONTEXT: u32 = 1_024;
 /// The context that must be left for an answer.
-const ROOM: usize = 16;
+const MIN_ANSWER: usize = 16;
 /// The most tokens that are computed in one step.
 const MAX_STEP: usize = 512;
 /// The tokens of a step when nothing is known of the speed, or when the answer shall be repeatable.
@@ -50,7 +50,7 @@ pub(crate) struct Llama {
     model: &'static LlamaModel,
     context: LlamaContext<'static>,
     template: Template,
-    usual: Usual,
+    defaults: SamplingDefaults,
     vision: Option<Vision>,
     grammars: OnceCell<Grammars>,
     /// The tokens whose keys and values are in the context's cache, from its start.
@@ -65,9 +65,9 @@ impl Llama {
     /// Loads the file `model`, and the file `projector` if it is there.
     ///
     /// # Errors
-    /// When a file is missing or damaged, the memory does not suffice, or this computer's processor is too old.
+    /// When a file is missing or damaged, the memory does not suffice, or this machine's processor is too old.
     pub(crate) fn load(load: &Load) -> Result<Self, LoadFailed> {
-        computer::check_processor()?;
+        machine::check_processor()?;
         log::start();
         let bad = |message: String| LoadFailed::new(LoadFailedKind::BadFile, message);
         let file = load.files.get("model").ok_or_else(|| bad("The model has no file `model`.".into()))?;
@@ -80,14 +80,14 @@ impl Llama {
         let model = LlamaModel::load_from_file(backend, file, &params).map_err(|_| load_error("The model"))?;
         let model: &'static LlamaModel = Box::leak(Box::new(model));
         check_kind(model)?;
-        let threads = i32::try_from(computer::threads(load)).unwrap_or(1);
+        let threads = i32::try_from(machine::threads(load)).unwrap_or(1);
         let context = new_context(backend, model, load.context, threads, weights)?;
         let vision = load.files.get("projector").map(|file| Vision::load(file, model, threads)).transpose()?;
         let mut llama = Self {
             model,
             context,
             template: Template::of(model),
-            usual: Usual::of(model),
+            defaults: SamplingDefaults::of(model),
             vision,
             grammars: OnceCell::new(),
             cached: Vec::new(),
@@ -105,7 +105,7 @@ impl Llama {
             [vocabulary.bos(), vocabulary.eos()].into_iter().find(|token| token.0 >= 0).unwrap_or(LlamaToken(0));
         log::take_errors();
         let outcome = self.compute(&mut LlamaBatch::new(1, 1), &[token], true);
-        self.forget(0);
+        self.truncate_cache(0);
         outcome.map_err(|_| load_error("The model"))
     }
 
@@ -115,7 +115,7 @@ impl Llama {
     }
 
     /// Forgets what was computed after the first `keep` tokens, or everything where the model cannot forget a part.
-    fn forget(&mut self, keep: usize) {
+    fn truncate_cache(&mut self, keep: usize) {
         let partly = |context: &mut LlamaContext<'_>| {
             context.clear_kv_cache_seq(Some(0), u32::try_from(keep).ok(), None).is_ok_and(|done| done)
         };
@@ -129,11 +129,11 @@ impl Llama {
     }
 
     /// Computes a question, apart from what the last conversation has in common with it.
-    fn read(&mut self, tokens: &[LlamaToken], repeatable: bool, stop: &Stop) -> Result<(), Failed> {
+    fn prefill(&mut self, tokens: &[LlamaToken], repeatable: bool, stop: &Stop) -> Result<(), Failed> {
         // The last token is computed in any case: its logits are needed.
         let common = self.cached.iter().zip(&tokens[..tokens.len() - 1]).take_while(|(a, b)| a == b).count();
         // Steps of another size round differently, which a seed would not make up for.
-        self.forget(if repeatable { 0 } else { common });
+        self.truncate_cache(if repeatable { 0 } else { common });
         self.computed = tokens.len() - self.cached.len();
         let mut batch = LlamaBatch::new(MAX_STEP, 1);
         while let Some(rest) = tokens.get(self.cached.len()..).filter(|rest| !rest.is_empty()) {
@@ -158,7 +158,7 @@ impl Llama {
         }
         if let Err(error) = self.context.decode(batch) {
             // What is in the cache now is not known.
-            self.forget(0);
+            self.truncate_cache(0);
             return Err(if error == DecodeError::NoKvCacheSlot { too_long(self.limit()) } else { broken() });
         }
         self.cached.extend_from_slice(tokens);
@@ -176,13 +176,13 @@ impl Llama {
     }
 
     /// Computes a question with images. Returns the number of its tokens and the position after them.
-    fn look(&mut self, prompt: &str, images: &[Vec<u8>], stop: &Stop) -> Result<(usize, i32), Failed> {
+    fn prefill_with_images(&mut self, prompt: &str, images: &[Vec<u8>], stop: &Stop) -> Result<(usize, i32), Failed> {
         let prompt = prompt.strip_prefix(self.template.bos()).unwrap_or(prompt);
         let limit = self.limit();
         let vision = self.vision.as_mut().ok_or_else(no_vision)?;
         let parts = vision.parts(prompt.to_owned(), images)?;
         let tokens = parts.total_tokens();
-        if tokens + ROOM > limit {
+        if tokens + MIN_ANSWER > limit {
             return Err(too_long(limit));
         }
         stop.check()?;
@@ -202,8 +202,8 @@ impl Llama {
     ) -> Result<(Finish, u32), Failed> {
         let sampling = &conversation.sampling;
         let grammar = sampling.json_schema.as_ref().map(|schema| self.grammars()?.matcher(schema)).transpose()?;
-        let mut chain = sampling::chain(self.model, &self.usual, sampling, grammar);
-        let mut pieces = Pieces::new(&sampling.stop);
+        let mut chain = sampling::chain(self.model, &self.defaults, sampling, grammar);
+        let mut detokenizer = Detokenizer::new(&sampling.stop);
         let vocabulary = self.model.vocab();
         let (mut bytes, mut count) = (Vec::new(), 0);
         let mut batch = LlamaBatch::new(1, 1);
@@ -223,7 +223,7 @@ impl Llama {
             count += 1;
             bytes.clear();
             vocabulary.token_to_piece_into(token, &mut bytes, false, None);
-            let Piece { text: piece, stopped } = pieces.push(&bytes);
+            let Piece { text: piece, stopped } = detokenizer.push(&bytes);
             if !piece.is_empty() {
                 text(&piece)?;
             }
@@ -236,7 +236,7 @@ impl Llama {
                 Ok(()) => {}
                 Err(DecodeError::NoKvCacheSlot) => break Finish::Length,
                 Err(_) => {
-                    self.forget(0);
+                    self.truncate_cache(0);
                     return Err(broken());
                 }
             }
@@ -245,7 +245,7 @@ impl Llama {
             }
             position += 1;
         };
-        let rest = pieces.finish();
+        let rest = detokenizer.finish();
         if !rest.is_empty() {
             text(&rest)?;
         }
@@ -282,13 +282,13 @@ impl Model for Llama {
             if tokens.is_empty() {
                 return Err(Failed::new(FailedKind::Invalid, "The conversation is empty."));
             }
-            if tokens.len() + ROOM > self.limit() {
+            if tokens.len() + MIN_ANSWER > self.limit() {
                 return Err(too_long(self.limit()));
             }
-            self.read(&tokens, conversation.sampling.seed.is_some(), stop)?;
+            self.prefill(&tokens, conversation.sampling.seed.is_some(), stop)?;
             (tokens.len(), i32::try_from(tokens.len()).unwrap_or(i32::MAX))
         } else {
-            self.look(&prompt, &images, stop)?
+            self.prefill_with_images(&prompt, &images, stop)?
         };
         // The template itself begins the reasoning of some models; whoever takes the reasoning out of the answer must see its start.
         if prompt.trim_end().ends_with("<think>") {
@@ -348,7 +348,7 @@ fn check_files(load: &Load, model: &Path) -> Result<u64, LoadFailed> {
             return Err(bad("has no weights."));
         }
     }
-    match computer::free_memory() {
+    match machine::free_memory() {
         Some(free) if free < length => Err(LoadFailed::new(
             LoadFailedKind::NoMemory,
             format!(
@@ -386,9 +386,9 @@ fn new_context(
     weights: u64,
 ) -> Result<LlamaContext<'static>, LoadFailed> {
     let most = Some(model.n_ctx_train()).filter(|most| *most > 0).unwrap_or(CONTEXT);
-    let mut length = (if asked > 0 { asked } else { CONTEXT }).min(most).max(ROOM as u32);
+    let mut length = (if asked > 0 { asked } else { CONTEXT }).min(most).max(MIN_ANSWER as u32);
     // Half of what the weights leave; the rest is for the computation itself and other programs.
-    let room = computer::free_memory().map_or(u64::MAX, |free| free.saturating_sub(weights) / 2);
+    let room = machine::free_memory().map_or(u64::MAX, |free| free.saturating_sub(weights) / 2);
     while length > MIN_CONTEXT && cache_size(model, length) > room {
         length /= 2;
     }
@@ -416,8 +416,8 @@ fn cache_size(model: &LlamaModel, length: u32) -> u64 {
         let length = model.meta_val_str(&format!("{architecture}.attention.{name}_length")).ok();
         length.and_then(|length| length.parse::<u64>().ok())
     };
-    let usual = u64::try_from(model.n_embd()).unwrap_or(0) / u64::from(model.n_head().max(1));
-    let both = head("key").unwrap_or(usual) + head("value").unwrap_or(usual);
+    let head_size = u64::try_from(model.n_embd()).unwrap_or(0) / u64::from(model.n_head().max(1));
+    let both = head("key").unwrap_or(head_size) + head("value").unwrap_or(head_size);
     // Numbers of two bytes.
     2 * u64::from(length) * u64::from(model.n_layer()) * u64::from(model.n_head_kv()) * both
 }

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::model::Failed;
 
-/// The model's usual values: those that its file names, and otherwise values that keep small models to the point.
+/// The model's default values: those that its file names, and otherwise values that keep small models to the point.
 #[derive(Debug)]
-pub(super) struct Usual {
+pub(super) struct SamplingDefaults {
     temperature: f32,
     top_k: i32,
     top_p: f32,
@@ -20,10 +20,10 @@ pub(super) struct Usual {
     repeat: f32,
 }
 
-/// How far back [`Usual::repeat`] looks, in tokens.
+/// How far back [`SamplingDefaults::repeat`] looks, in tokens.
 const REPEAT_TOKENS: i32 = 64;
 
-impl Usual {
+impl SamplingDefaults {
     pub(super) fn of(model: &LlamaModel) -> Self {
         Self {
             temperature: number(model, "temp", 0.0..=2.0).unwrap_or(0.6),
@@ -43,19 +43,24 @@ fn number(model: &LlamaModel, name: &str, range: std::ops::RangeInclusive<f32>) 
 }
 
 /// The chain that chooses the tokens of one answer.
-pub(super) fn chain(model: &LlamaModel, usual: &Usual, asked: &Sampling, grammar: Option<Matcher>) -> LlamaSampler {
+pub(super) fn chain(
+    model: &LlamaModel,
+    defaults: &SamplingDefaults,
+    asked: &Sampling,
+    grammar: Option<Matcher>,
+) -> LlamaSampler {
     let mut chain: Vec<LlamaSampler> = grammar.map(LlamaSampler::from).into_iter().collect();
-    if usual.repeat != 1.0 {
-        chain.push(LlamaSampler::penalties(model.n_vocab(), REPEAT_TOKENS, usual.repeat, 0.0, 0.0));
+    if defaults.repeat != 1.0 {
+        chain.push(LlamaSampler::penalties(model.n_vocab(), REPEAT_TOKENS, defaults.repeat, 0.0, 0.0));
     }
-    let temperature = asked.temperature.unwrap_or(usual.temperature);
+    let temperature = asked.temperature.unwrap_or(defaults.temperature);
     if temperature <= 0.0 {
         chain.push(LlamaSampler::greedy());
     } else {
-        let top_k = asked.top_k.map_or(usual.top_k, |k| i32::try_from(k).unwrap_or(i32::MAX));
+        let top_k = asked.top_k.map_or(defaults.top_k, |k| i32::try_from(k).unwrap_or(i32::MAX));
         chain.push(LlamaSampler::top_k(top_k));
-        chain.push(LlamaSampler::top_p(asked.top_p.unwrap_or(usual.top_p), 1));
-        chain.push(LlamaSampler::min_p(usual.min_p, 1));
+        chain.push(LlamaSampler::top_p(asked.top_p.unwrap_or(defaults.top_p), 1));
+        chain.push(LlamaSampler::min_p(defaults.min_p, 1));
         chain.push(LlamaSampler::temp(temperature));
         chain.push(LlamaSampler::dist(asked.seed.unwrap_or_else(random)));
     }

@@ -1,23 +1,17 @@
 //! What cannot be seen through the protocol: how much of a question is computed. With the model that the other tests use.
 
-use std::path::PathBuf;
-
 use aura_local::protocol::{Engine, Sampling};
 
 use super::*;
+use crate::test_models;
 
-fn llama() -> Llama {
-    let models = std::env::var_os("AURA_MODELS").map(PathBuf::from).or_else(|| {
-        // target/debug/deps/this-test
-        Some(std::env::current_exe().ok()?.ancestors().nth(3)?.join("models"))
-    });
-    let folder = models.unwrap().join("smollm2-135m");
-    let mut files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let file = files.find(|path| path.extension().is_some_and(|extension| extension == "gguf"));
-    let file = file.unwrap_or_else(|| panic!("no .gguf file in {}; `cargo xtask test` fetches it", folder.display()));
+/// The test model; `None` where tests of models are left out.
+fn llama() -> Option<Llama> {
+    let files = test_models::files("smollm2-135m")?;
+    let file = files.into_iter().find(|(name, _)| name.ends_with(".gguf")).expect("the model has a .gguf file").1;
     let files = [("model".into(), file)].into();
-    Llama::load(&Load { engine: Engine::Llama, files, onnx_runtime: None, espeak: None, threads: 1, context: 2_048 })
-        .unwrap()
+    let load = Load { engine: Engine::Llama, files, onnx_runtime: None, espeak: None, threads: 1, context: 2_048 };
+    Some(Llama::load(&load).unwrap())
 }
 
 fn message(role: &str, text: &str) -> Message {
@@ -26,10 +20,7 @@ fn message(role: &str, text: &str) -> Message {
 
 #[test]
 fn what_two_conversations_have_in_common_is_computed_once() {
-    if std::env::var_os("AURA_CORE_ALONE").is_some() {
-        return;
-    }
-    let mut llama = llama();
+    let Some(mut llama) = llama() else { return };
     let mut ask = |messages: &[Message], seed: Option<u32>| {
         let sampling = Sampling { max_tokens: Some(12), temperature: Some(0.0), seed, ..Sampling::default() };
         let conversation = Conversation { messages: messages.to_vec(), images: Vec::new(), sampling };

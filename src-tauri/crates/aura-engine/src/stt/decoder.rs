@@ -27,19 +27,19 @@ pub(super) struct Decoder {
     slots: Vec<Slot>,
 }
 
-/// What the encoder heard in one piece of a recording.
-pub(super) struct Heard {
+/// The encoder's output for one chunk of a recording.
+pub(super) struct EncoderOutput {
     /// Its last hidden states.
     pub(super) states: DynValue,
-    /// Ones, as many as the piece has samples, where the decoder asks for them.
+    /// Ones, as many as the chunk has samples, where the decoder asks for them.
     pub(super) mask: Option<DynValue>,
     /// The keys and values of the attention to the encoder's output, where the encoder has computed them.
     pub(super) keys: Vec<(String, DynValue)>,
 }
 
-/// The decoder's memory of one text.
-pub(super) struct Text<'a> {
-    heard: &'a Heard,
+/// The state of the decoder while it writes one text: its key-value cache.
+pub(super) struct DecoderState<'a> {
+    encoder: &'a EncoderOutput,
     /// The tensors of [`Decoder::slots`].
     past: Vec<Option<DynValue>>,
     started: bool,
@@ -68,20 +68,25 @@ impl Decoder {
         Ok(Self { session, with_past, slots })
     }
 
-    /// Whether the first step asks for one value per sample of the piece.
-    pub(super) fn wants_mask(&self) -> bool {
+    /// Whether the first step asks for one value per sample of the chunk.
+    pub(super) fn takes_mask(&self) -> bool {
         self.session.inputs().iter().any(|input| input.name() == "encoder_attention_mask")
     }
 
-    /// Begins a text.
-    pub(super) fn begin<'a>(&self, heard: &'a Heard) -> Text<'a> {
-        Text { heard, past: self.slots.iter().map(|_| None).collect(), started: false }
+    /// Starts a text.
+    pub(super) fn start<'a>(&self, encoder: &'a EncoderOutput) -> DecoderState<'a> {
+        DecoderState { encoder, past: self.slots.iter().map(|_| None).collect(), started: false }
     }
 
-    /// Reads tokens and returns the score of each token that may follow them.
-    pub(super) fn read(&mut self, text: &mut Text<'_>, tokens: &[u32], stop: &Stop) -> Result<Vec<f32>, Failed> {
+    /// Runs the decoder on tokens and returns the logit of each token that may follow them.
+    pub(super) fn step(
+        &mut self,
+        state: &mut DecoderState<'_>,
+        tokens: &[u32],
+        stop: &Stop,
+    ) -> Result<Vec<f32>, Failed> {
         let session = match &mut self.with_past {
-            Some(with_past) if text.started => with_past,
+            Some(with_past) if state.started => with_past,
             _ => &mut self.session,
         };
         let names: Vec<String> = session.inputs().iter().map(|input| input.name().to_owned()).collect();
@@ -92,32 +97,32 @@ impl Decoder {
         for name in &names {
             let value = match name.as_str() {
                 "input_ids" => (&ids).into(),
-                "encoder_hidden_states" => (&text.heard.states).into(),
-                "use_cache_branch" => tensor(&[1], vec![text.started])?.into(),
-                "encoder_attention_mask" => match &text.heard.mask {
+                "encoder_hidden_states" => (&state.encoder.states).into(),
+                "use_cache_branch" => tensor(&[1], vec![state.started])?.into(),
+                "encoder_attention_mask" => match &state.encoder.mask {
                     Some(mask) => mask.into(),
                     None => continue,
                 },
                 name => {
                     let Some(index) = self.slots.iter().position(|slot| slot.input == name) else { continue };
-                    let given = text.heard.keys.iter().find(|(input, _)| input == name).map(|(_, value)| value);
-                    given.or(text.past[index].as_ref()).unwrap_or(&empty[index]).into()
+                    let given = state.encoder.keys.iter().find(|(input, _)| input == name).map(|(_, value)| value);
+                    given.or(state.past[index].as_ref()).unwrap_or(&empty[index]).into()
                 }
             };
             inputs.push((name.as_str().into(), value));
         }
         let mut outputs = run(session, inputs, stop)?;
-        keep(&self.slots, text, &mut outputs);
-        text.started = true;
+        keep(&self.slots, state, &mut outputs);
+        state.started = true;
         last_row(&take(&mut outputs, "logits")?)
     }
 }
 
 /// Keeps what the next step reads.
-fn keep(slots: &[Slot], text: &mut Text<'_>, outputs: &mut SessionOutputs<'_>) {
-    for (slot, past) in slots.iter().zip(&mut text.past) {
+fn keep(slots: &[Slot], state: &mut DecoderState<'_>, outputs: &mut SessionOutputs<'_>) {
+    for (slot, past) in slots.iter().zip(&mut state.past) {
         // A merged graph returns the encoder's keys only from its first step; later ones are empty.
-        if slot.cross && text.started {
+        if slot.cross && state.started {
             continue;
         }
         if let Some(value) = outputs.remove(&slot.output) {
@@ -126,14 +131,14 @@ fn keep(slots: &[Slot], text: &mut Text<'_>, outputs: &mut SessionOutputs<'_>) {
     }
 }
 
-/// The token with the highest score.
-pub(super) fn best(scores: &[f32]) -> u32 {
+/// The token with the highest logit.
+pub(super) fn argmax(scores: &[f32]) -> u32 {
     let best = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
     best.map_or(0, |(token, _)| u32::try_from(token).unwrap_or(0))
 }
 
 /// The length of what to keep when the tokens end in a loop: a phrase that comes at least four times and fills twenty tokens.
-pub(super) fn loops(tokens: &[u32]) -> Option<usize> {
+pub(super) fn repetition(tokens: &[u32]) -> Option<usize> {
     (1..=tokens.len() / 4).find_map(|period| {
         let repeated = tokens.iter().rev().zip(tokens.iter().rev().skip(period)).take_while(|(a, b)| a == b).count();
         let length = repeated + period;
@@ -143,27 +148,27 @@ pub(super) fn loops(tokens: &[u32]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{best, loops};
+    use super::{argmax, repetition};
 
     #[test]
     fn the_highest_score_wins_whatever_else_is_there() {
-        assert_eq!(best(&[0.5, -1.0, 2.5, 2.0]), 2);
-        assert_eq!(best(&[f32::NEG_INFINITY, -3.0]), 1);
+        assert_eq!(argmax(&[0.5, -1.0, 2.5, 2.0]), 2);
+        assert_eq!(argmax(&[f32::NEG_INFINITY, -3.0]), 1);
     }
 
     #[test]
     fn a_phrase_that_comes_again_and_again_is_a_loop_and_kept_once() {
         let spoken: Vec<u32> = (100..140).collect();
-        assert_eq!(loops(&spoken), None);
+        assert_eq!(repetition(&spoken), None);
         let mut stuck = spoken.clone();
         stuck.extend([1, 2, 3, 4, 5].repeat(4));
-        assert_eq!(loops(&stuck), Some(45));
+        assert_eq!(repetition(&stuck), Some(45));
         let mut word = spoken.clone();
         word.extend([7; 20]);
-        assert_eq!(loops(&word), Some(41));
+        assert_eq!(repetition(&word), Some(41));
         // "No, no, no, no!" is something that people say.
         let mut said = spoken;
         said.extend([7, 8].repeat(4));
-        assert_eq!(loops(&said), None);
+        assert_eq!(repetition(&said), None);
     }
 }

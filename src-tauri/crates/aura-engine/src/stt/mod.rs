@@ -1,12 +1,12 @@
 //! Speech to text: Moonshine, Whisper and Parakeet, as ONNX.
 
+mod chunks;
 mod decoder;
 mod graph;
-mod marks;
 mod mel;
 mod moonshine;
 mod parakeet;
-mod pieces;
+mod special_tokens;
 mod vocabulary;
 mod whisper;
 

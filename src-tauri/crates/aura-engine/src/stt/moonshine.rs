@@ -3,15 +3,15 @@
 use aura_local::protocol::{Event, FailedKind, Segment};
 use ort::session::Session;
 
-use super::decoder::{Decoder, Heard, best, loops};
+use super::chunks::{chunks, seconds};
+use super::decoder::{Decoder, EncoderOutput, argmax, repetition};
 use super::graph::{self, expect, run, take, tensor};
-use super::pieces::{pieces, seconds};
 use super::vocabulary::Vocabulary;
 use super::{Files, RATE};
 use crate::model::{Failed, LoadFailed, Model, Recording, Stop, Transcript};
 use crate::onnx::Onnx;
 
-/// The longest piece, in seconds. The model was trained on recordings of up to 30 s.
+/// The longest chunk, in seconds. The model was trained on recordings of up to 30 s.
 const LONGEST: usize = 25;
 /// The most tokens that a second of speech takes: the English models need 6.5, those of other languages up to 13.
 const TOKENS_PER_SECOND: usize = 13;
@@ -37,19 +37,19 @@ impl Moonshine {
         Ok(Self { encoder, decoder, vocabulary })
     }
 
-    fn piece(&mut self, samples: &[f32], stop: &Stop) -> Result<String, Failed> {
-        let heard = self.encode(samples, stop)?;
+    fn chunk(&mut self, samples: &[f32], stop: &Stop) -> Result<String, Failed> {
+        let encoded = self.encode(samples, stop)?;
         let most = samples.len().div_ceil(RATE) * TOKENS_PER_SECOND;
-        let mut text = self.decoder.begin(&heard);
+        let mut state = self.decoder.start(&encoded);
         let mut tokens = Vec::new();
         let mut last = BEGIN;
         while tokens.len() < most {
-            last = best(&self.decoder.read(&mut text, &[last], stop)?);
+            last = argmax(&self.decoder.step(&mut state, &[last], stop)?);
             if last == END {
                 break;
             }
             tokens.push(last);
-            if let Some(kept) = loops(&tokens) {
+            if let Some(kept) = repetition(&tokens) {
                 tokens.truncate(kept);
                 break;
             }
@@ -57,7 +57,7 @@ impl Moonshine {
         Ok(self.vocabulary.text(&tokens))
     }
 
-    fn encode(&mut self, samples: &[f32], stop: &Stop) -> Result<Heard, Failed> {
+    fn encode(&mut self, samples: &[f32], stop: &Stop) -> Result<EncoderOutput, Failed> {
         let mut samples = samples.to_vec();
         samples.resize(samples.len().max(SHORTEST), 0.0);
         let length = samples.len();
@@ -66,9 +66,9 @@ impl Moonshine {
         if self.encoder.inputs().iter().any(|input| input.name() == "attention_mask") {
             inputs.push(("attention_mask".into(), ones()?.into()));
         }
-        let mask = if self.decoder.wants_mask() { Some(ones()?) } else { None };
+        let mask = if self.decoder.takes_mask() { Some(ones()?) } else { None };
         let states = take(&mut run(&mut self.encoder, inputs, stop)?, "last_hidden_state")?;
-        Ok(Heard { states, mask, keys: Vec::new() })
+        Ok(EncoderOutput { states, mask, keys: Vec::new() })
     }
 }
 
@@ -82,11 +82,11 @@ impl Model for Moonshine {
             return Err(Failed::new(FailedKind::Unsupported, "Moonshine does not translate. Choose a Whisper model."));
         }
         let mut segments = Vec::new();
-        for piece in pieces(&recording.samples, LONGEST) {
+        for chunk in chunks(&recording.samples, LONGEST) {
             stop.check()?;
-            let text = self.piece(&recording.samples[piece.clone()], stop)?;
+            let text = self.chunk(&recording.samples[chunk.clone()], stop)?;
             if !text.is_empty() {
-                segments.push(Segment { start: seconds(piece.start), end: seconds(piece.end), text });
+                segments.push(Segment { start: seconds(chunk.start), end: seconds(chunk.end), text });
             }
         }
         Ok(super::transcript(segments, recording.language.clone(), Vec::new()))

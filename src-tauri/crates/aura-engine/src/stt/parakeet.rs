@@ -6,20 +6,20 @@ use ort::session::Session;
 use ort::value::DynValue;
 
 use super::bad_file;
-use super::decoder::best;
+use super::chunks::{chunks, seconds};
+use super::decoder::argmax;
 use super::graph::{self, expect, numbers, run, sides, take, tensor};
 use super::mel::Mel;
-use super::pieces::{pieces, seconds};
 use super::vocabulary::Vocabulary;
 use super::{Files, RATE};
 use crate::model::{Failed, LoadFailed, Model, Recording, Stop, Transcript};
 use crate::onnx::Onnx;
 
-/// The longest piece, in seconds. The encoder takes more, but its memory grows with the square.
+/// The longest chunk, in seconds. The encoder takes more, but its memory grows with the square.
 const LONGEST: usize = 60;
 /// Seconds from one frame of the encoder to the next: it joins eight frames of 10 ms.
 const SECONDS_PER_FRAME: f64 = 0.08;
-/// Silence before a piece, in samples: the model misses words that begin at once.
+/// Silence before a chunk, in samples: the model misses words that begin at once.
 const BEFORE: usize = RATE / 4;
 /// The most tokens in one frame.
 const MOST_PER_FRAME: usize = 10;
@@ -47,7 +47,7 @@ type States = [DynValue; 2];
 impl Parakeet {
     pub(super) fn load(onnx: &Onnx, files: &Files<'_>) -> Result<Self, LoadFailed> {
         let vocabulary = Vocabulary::read_lines(files.get("vocabulary")?)?;
-        let blank = vocabulary.mark(BLANK);
+        let blank = vocabulary.special(BLANK);
         let blank =
             blank.ok_or_else(|| bad_file(format!("The vocabulary is not that of Parakeet: it lacks {BLANK}.")))?;
         let encoder = onnx.session(files.get("encoder")?)?;
@@ -66,7 +66,7 @@ impl Parakeet {
     }
 
     /// The tokens of samples, each with the encoder's frame that it begins in.
-    fn piece(&mut self, samples: &[f32], stop: &Stop) -> Result<Vec<(u32, usize)>, Failed> {
+    fn chunk(&mut self, samples: &[f32], stop: &Stop) -> Result<Vec<(u32, usize)>, Failed> {
         let mut padded = vec![0.0; BEFORE];
         padded.extend(samples);
         let (frames, features) = self.mel.for_nemo(&padded);
@@ -90,11 +90,11 @@ impl Parakeet {
         transduce(frames, blank, |at, last| {
             let (scores, next) = self.step(frame(at), last, &states, stop)?;
             let (texts, durations) = scores.split_at(tokens.min(scores.len()));
-            let token = best(texts);
+            let token = argmax(texts);
             if token != blank {
                 states = next;
             }
-            Ok((token, best(durations) as usize))
+            Ok((token, argmax(durations) as usize))
         })
     }
 
@@ -163,10 +163,10 @@ impl Model for Parakeet {
             return Err(Failed::new(FailedKind::Unsupported, "Parakeet does not translate. Choose a Whisper model."));
         }
         let (mut segments, mut words) = (Vec::new(), Vec::new());
-        for piece in pieces(&recording.samples, LONGEST) {
+        for chunk in chunks(&recording.samples, LONGEST) {
             stop.check()?;
-            let tokens = self.piece(&recording.samples[piece.clone()], stop)?;
-            let heard = self.words(&tokens, seconds(piece.start), seconds(piece.end));
+            let tokens = self.chunk(&recording.samples[chunk.clone()], stop)?;
+            let heard = self.words(&tokens, seconds(chunk.start), seconds(chunk.end));
             segments.extend(sentences(&heard));
             if recording.words {
                 words.extend(heard);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::bad_file;
 use crate::model::LoadFailed;
 
-/// The mark for a space in vocabularies of SentencePiece.
+/// The character for a space in vocabularies of SentencePiece.
 const SPACE: &str = "\u{2581}";
 
 /// A model's tokens by their ids.
@@ -17,7 +17,7 @@ pub(super) struct Vocabulary {
     /// The bytes of each token; `None` for those that are not text.
     texts: Vec<Option<Vec<u8>>>,
     /// The ids of the tokens that are not text, such as `<|endoftext|>`.
-    marks: HashMap<String, u32>,
+    specials: HashMap<String, u32>,
     /// The ids of the tokens that are text.
     ids: HashMap<Vec<u8>, u32>,
 }
@@ -80,7 +80,7 @@ impl Vocabulary {
             let at = id as usize;
             vocabulary.texts.resize(vocabulary.texts.len().max(at + 1), None);
             if is_mark(token) {
-                vocabulary.marks.insert(token.to_owned(), id);
+                vocabulary.specials.insert(token.to_owned(), id);
             } else {
                 vocabulary.texts[at] = Some(unmark(token.as_bytes()));
             }
@@ -112,11 +112,11 @@ impl Vocabulary {
             let (token, rest) = bytes.split_at_checked(length)?;
             bytes = rest;
             let id = vocabulary.texts.len();
-            let mark = std::str::from_utf8(token).ok().filter(|text| is_mark(text));
-            if let Some(mark) = mark {
-                vocabulary.marks.insert(mark.to_owned(), u32::try_from(id).ok()?);
+            let special = std::str::from_utf8(token).ok().filter(|text| is_mark(text));
+            if let Some(special) = special {
+                vocabulary.specials.insert(special.to_owned(), u32::try_from(id).ok()?);
             }
-            vocabulary.texts.push(mark.is_none().then(|| unmark(token)));
+            vocabulary.texts.push(special.is_none().then(|| unmark(token)));
         }
         (vocabulary.texts.len() > 256).then_some(vocabulary)
     }
@@ -141,7 +141,7 @@ impl Vocabulary {
         }
         for added in json.added_tokens {
             vocabulary.texts[added.id as usize] = None;
-            vocabulary.marks.insert(added.content, added.id);
+            vocabulary.specials.insert(added.content, added.id);
         }
         let texts = vocabulary.texts.iter().zip(0..);
         vocabulary.ids = texts.filter_map(|(text, id)| Some((text.clone()?, id))).collect();
@@ -158,8 +158,8 @@ impl Vocabulary {
     }
 
     /// The ids of the tokens that are not text, by their names.
-    pub(super) fn marks(&self) -> &HashMap<String, u32> {
-        &self.marks
+    pub(super) fn all_special(&self) -> &HashMap<String, u32> {
+        &self.specials
     }
 
     /// The id of the token with exactly this text.
@@ -185,8 +185,8 @@ impl Vocabulary {
     }
 
     /// The id of a token that is not text.
-    pub(super) fn mark(&self, name: &str) -> Option<u32> {
-        self.marks.get(name).copied()
+    pub(super) fn special(&self, name: &str) -> Option<u32> {
+        self.specials.get(name).copied()
     }
 }
 
@@ -221,7 +221,7 @@ fn byte_fallback(token: &str) -> Option<u8> {
     u8::from_str_radix(token.strip_prefix("<0x")?.strip_suffix('>')?, 16).ok()
 }
 
-/// Puts spaces where SentencePiece has its mark.
+/// Puts spaces where SentencePiece has its own character.
 fn unmark(token: &[u8]) -> Vec<u8> {
     match std::str::from_utf8(token) {
         Ok(text) => text.replace(SPACE, " ").into_bytes(),
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(vocabulary.text(&[257, 1 + 0xc3, 1 + 0xbc]), "Helü");
         assert_eq!(vocabulary.text(&[260]).len(), 130);
         assert_eq!(vocabulary.text(&[1 + u32::from(b'!')]), "");
-        assert_eq!(vocabulary.mark("<s>"), Some(0));
+        assert_eq!(vocabulary.special("<s>"), Some(0));
         assert!(Vocabulary::from_bin(&bytes[..bytes.len() - 1]).is_none());
     }
 
@@ -276,7 +276,7 @@ mod tests {
     fn tokens_with_their_ids_in_lines_become_text() {
         let vocabulary =
             Vocabulary::from_lines("<unk> 0\n\u{2581}Ever 1\n\u{2581}tri 2\ned 3\n. 4\n<blk> 5\n").unwrap();
-        assert_eq!((vocabulary.len(), vocabulary.mark("<blk>")), (6, Some(5)));
+        assert_eq!((vocabulary.len(), vocabulary.special("<blk>")), (6, Some(5)));
         assert_eq!(vocabulary.text(&[0, 1, 2, 3, 4, 5]), "Ever tried.");
         assert!(vocabulary.begins_word(2) && !vocabulary.begins_word(3));
         assert!(Vocabulary::from_lines("").is_none());
@@ -299,7 +299,7 @@ mod tests {
         });
         let vocabulary = Vocabulary::from_json(serde_json::from_value(byte_level).unwrap()).unwrap();
         assert_eq!(vocabulary.text(&[0, 1, 2, 3]), "grün");
-        assert_eq!(vocabulary.mark("<|endoftext|>"), Some(3));
+        assert_eq!(vocabulary.special("<|endoftext|>"), Some(3));
     }
 
     #[test]

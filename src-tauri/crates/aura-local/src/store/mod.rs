@@ -45,7 +45,7 @@ use record::Record;
 
 use crate::installed::{Installed, InstalledModels};
 
-/// The number of models that are downloaded at once; further ones wait for their turn.
+/// The number of models that are downloaded at once; further ones wait.
 const AT_ONCE: usize = 2;
 
 /// How a store is set up.
@@ -74,7 +74,7 @@ struct Inner {
     options: StoreOptions,
     http: Http,
     changes: watch::Sender<u64>,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// Cancelled when the store is dropped.
     closing: CancellationToken,
     state: Mutex<StoreState>,
@@ -116,7 +116,7 @@ impl ModelStore {
         let store = Self(Arc::new(Inner {
             http: Http::new()?,
             changes: watch::channel(0).0,
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
             closing: CancellationToken::new(),
             state: Mutex::new(StoreState { choices, ..StoreState::default() }),
             options,
@@ -233,18 +233,18 @@ impl ModelStore {
         let (end, ended) = watch::channel(false);
         // The task must not keep the store, and with it the download, alive.
         let store = Arc::downgrade(&self.0);
-        let (weak, turns, is_runtime) = (store.clone(), self.0.turns.clone(), id == RUNTIME);
+        let (weak, permits, is_runtime) = (store.clone(), self.0.permits.clone(), id == RUNTIME);
         let work = async move {
             let stop = job.stop.clone();
             if needs_runtime {
                 ensure_runtime(weak, &stop).await?;
             }
             // ONNX Runtime does not wait for the models that wait for it.
-            let _turn = if is_runtime {
+            let _permit = if is_runtime {
                 None
             } else {
                 tokio::select! {
-                    turn = turns.acquire_owned() => turn.ok(),
+                    permit = permits.acquire_owned() => permit.ok(),
                     () = stop.cancelled() => return Err(StoreError::Stopped),
                 }
             };

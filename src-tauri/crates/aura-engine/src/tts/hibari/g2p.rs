@@ -346,8 +346,8 @@ mod tests {
     use aura_local::protocol::{Engine, Load};
 
     use crate::model::Stop;
+    use crate::test_models;
     use crate::tts::hibari::Hibari;
-    use crate::tts::test_models;
 
     /// What version 0.2.1 of the package answers for sentences with numbers, dates, currencies, abbreviations, names, code and emoji:
     /// `G2P()(sentence)`, both as JSON strings.
@@ -355,7 +355,9 @@ mod tests {
 
     #[test]
     fn every_sentence_has_the_phonemes_of_the_original() {
-        let Some(files) = test_models::files("hibari-en") else { return };
+        let Some(mut files) = test_models::files("hibari-en") else { return };
+        // Those of British voices would make it one.
+        files.retain(|name, _| !name.contains("_gb"));
         let load = Load {
             engine: Engine::Hibari,
             files,

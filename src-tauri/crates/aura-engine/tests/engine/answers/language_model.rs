@@ -1,50 +1,28 @@
-//! Starts the program with the test model and speaks the protocol with it.
+//! The program with a language model.
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Write};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use aura_local::protocol::{
-    Engine as Family, Event, FailedKind, Finish, Load, LoadFailedKind, Message, Request, Sampling, read_blocking,
-    write_blocking,
-};
+use aura_local::protocol::{Engine, Event, FailedKind, Finish, Load, LoadFailedKind, Message, Request, Sampling};
+
+use crate::program::{Program, files, models};
 
 /// The weights of the test model, or `None` where the tests that need weights are left out.
 ///
 /// # Panics
 /// When they are missing.
 pub(crate) fn model_file() -> Option<PathBuf> {
-    if std::env::var_os("AURA_CORE_ALONE").is_some() {
-        return None;
-    }
-    let models = std::env::var_os("AURA_MODELS").map_or_else(
-        // target/debug/aura-engine
-        || {
-            Path::new(env!("CARGO_BIN_EXE_aura-engine"))
-                .ancestors()
-                .nth(2)
-                .expect("the folder of the build")
-                .join("models")
-        },
-        PathBuf::from,
-    );
-    let folder = models.join("smollm2-135m");
-    let mut files = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let file = files.find(|path| path.extension().is_some_and(|extension| extension == "gguf"));
-    Some(file.unwrap_or_else(|| {
-        panic!(
-            "the test model is missing: no .gguf file in {}; `cargo xtask test` fetches it, or set AURA_MODELS",
-            folder.display()
-        )
-    }))
+    let folder = models()?.join("smollm2-135m");
+    let file = files(&folder).into_iter().find(|path| path.extension().is_some_and(|extension| extension == "gguf"));
+    Some(file.unwrap_or_else(|| panic!("no .gguf file in {}; `cargo xtask test` fetches it", folder.display())))
 }
 
 /// A request to load. One thread: several wait for each other by spinning, which takes for ever where other tests run at the same time.
 pub(crate) fn load(files: &[(&str, &Path)], context: u32) -> Load {
     let files: BTreeMap<String, PathBuf> =
         files.iter().map(|(role, path)| ((*role).into(), path.to_path_buf())).collect();
-    Load { engine: Family::Llama, files, onnx_runtime: None, espeak: None, threads: 1, context }
+    Load { engine: Engine::Llama, files, onnx_runtime: None, espeak: None, threads: 1, context }
 }
 
 pub(crate) fn message(role: &str, text: &str) -> Message {
@@ -61,57 +39,43 @@ pub(crate) struct Answer {
     pub(crate) completion_tokens: u32,
 }
 
-/// A running engine. It is stopped when this is dropped.
-pub(crate) struct Engine {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
-    id: u64,
+/// The program with the test model.
+pub(crate) struct LanguageModel(Program);
+
+impl Deref for LanguageModel {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.0
+    }
 }
 
-impl Engine {
-    /// Starts the program and sends it the request to load.
-    pub(crate) fn start(load: &Load) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_aura-engine"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the engine starts");
-        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().expect("a pipe")));
-        let mut engine = Self { child, input, output, id: 0 };
-        engine.request(&Request::Load(load.clone()), &[]);
-        engine
+impl DerefMut for LanguageModel {
+    fn deref_mut(&mut self) -> &mut Program {
+        &mut self.0
     }
+}
 
-    /// An engine with the test model loaded; see [`model_file`].
-    pub(crate) fn start_with_model(context: u32) -> Option<Self> {
-        let mut engine = Self::start(&load(&[("model", &model_file()?)], context));
-        let event = engine.event();
+impl LanguageModel {
+    /// Starts the program with the test model; see [`model_file`].
+    pub(crate) fn start(context: u32) -> Option<Self> {
+        let (program, event) = Program::start(&load(&[("model", &model_file()?)], context));
         assert!(matches!(&event, Event::Ready { engine, .. } if engine == "llama.cpp"), "{event:?}");
-        Some(engine)
-    }
-
-    pub(crate) fn request(&mut self, request: &Request, payload: &[u8]) {
-        let input = self.input.as_mut().expect("a pipe");
-        write_blocking(input, request, payload).and_then(|()| input.flush()).expect("the engine takes requests");
-    }
-
-    pub(crate) fn event(&mut self) -> Event {
-        read_blocking::<Event>(&mut self.output).expect("a whole frame").expect("the engine answers").0
+        Some(Self(program))
     }
 
     /// Sends a question. Returns its id.
-    pub(crate) fn send(&mut self, messages: Vec<Message>, sampling: Sampling, images: &[&[u8]]) -> u64 {
-        self.id += 1;
+    pub(crate) fn send_question(&mut self, messages: Vec<Message>, sampling: Sampling, images: &[&[u8]]) -> u64 {
+        let id = self.next_id();
         let lengths = images.iter().map(|image| image.len()).collect();
-        let request = Request::Generate { id: self.id, messages, images: lengths, sampling };
-        self.request(&request, &images.concat());
-        self.id
+        let request = Request::Generate { id, messages, images: lengths, sampling };
+        self.send(&request, &images.concat());
+        id
     }
 
     /// Asks a question and waits for the whole answer.
     pub(crate) fn ask(&mut self, messages: Vec<Message>, sampling: Sampling) -> Answer {
-        let asked = self.send(messages, sampling, &[]);
+        let asked = self.send_question(messages, sampling, &[]);
         let (mut text, mut pieces) = (String::new(), 0);
         loop {
             match self.event() {
@@ -135,7 +99,7 @@ impl Engine {
         sampling: Sampling,
         images: &[&[u8]],
     ) -> (FailedKind, String) {
-        let asked = self.send(messages, sampling, images);
+        let asked = self.send_question(messages, sampling, images);
         match self.event() {
             Event::Failed { id, kind, message } if id == asked => (kind, message),
             event => panic!("{event:?}"),
@@ -144,23 +108,14 @@ impl Engine {
 
     /// Ends the input and waits for the program to end by itself.
     pub(crate) fn end(mut self) {
-        self.input = None;
-        assert!(self.child.wait().expect("the engine ends").success());
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.0.input = None;
+        assert!(self.0.child.wait().expect("the engine ends").success());
     }
 }
 
 /// Why a model cannot be loaded.
 pub(crate) fn damaged(load: &Load) -> (LoadFailedKind, String) {
-    let mut engine = Engine::start(load);
-    match engine.event() {
+    match Program::start(load).1 {
         Event::LoadFailed { kind, message } => (kind, message),
         event => panic!("{event:?}"),
     }

@@ -2,7 +2,7 @@
 
 /// Joins the bytes of tokens to text.
 #[derive(Debug, Default)]
-pub(super) struct Pieces {
+pub(super) struct Detokenizer {
     stops: Vec<String>,
     /// The start of a character whose rest has not come yet.
     bytes: Vec<u8>,
@@ -10,7 +10,7 @@ pub(super) struct Pieces {
     held: String,
 }
 
-/// What [`Pieces::push`] found.
+/// What [`Detokenizer::push`] found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     /// Text that is certain now.
@@ -19,7 +19,7 @@ pub(super) struct Piece {
     pub(super) stopped: bool,
 }
 
-impl Pieces {
+impl Detokenizer {
     pub(super) fn new(stops: &[String]) -> Self {
         Self { stops: stops.iter().filter(|stop| !stop.is_empty()).cloned().collect(), ..Self::default() }
     }
@@ -89,7 +89,7 @@ mod tests {
 
     /// The text and whether it was stopped, cut into pieces of `size` bytes.
     fn run(text: &[u8], size: usize, stops: &[&str]) -> (String, bool) {
-        let mut pieces = Pieces::new(&stops.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let mut pieces = Detokenizer::new(&stops.iter().map(ToString::to_string).collect::<Vec<_>>());
         let mut out = String::new();
         for bytes in text.chunks(size) {
             let Piece { text, stopped } = pieces.push(bytes);
@@ -108,7 +108,7 @@ mod tests {
         for size in 1..text.len() {
             assert_eq!(run(text.as_bytes(), size, &[]), (text.to_owned(), false), "{size}");
         }
-        let mut pieces = Pieces::new(&[]);
+        let mut pieces = Detokenizer::new(&[]);
         assert_eq!(pieces.push(&"ü".as_bytes()[..1]).text, "");
         assert_eq!(pieces.push(&"ü".as_bytes()[1..]).text, "ü");
     }

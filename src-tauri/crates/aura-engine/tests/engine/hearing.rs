@@ -1,14 +1,14 @@
-//! What the built program hears in human speech, with real models. `cargo test -p aura-engine --test hearing -- --nocapture` prints the
-//! word error rates.
+//! What the built program hears in human speech, with real models. `cargo test -p aura-engine --test engine hearing -- --nocapture`
+//! prints the word error rates.
 
-#![allow(missing_docs, reason = "a test")]
-
-mod support;
+mod recogniser;
 
 use std::time::Instant;
 
 use aura_local::protocol::{Engine, Event, FailedKind, LoadFailedKind, Request};
-use support::{Ask, Process, models, moonshine, speech, whisper};
+use recogniser::{Ask, Recogniser, moonshine, speech, whisper};
+
+use crate::program::{PROGRAM, Program, models};
 
 const BECKETT: &str = "Ever tried. Ever failed. No matter. Try again. Fail again. Fail better.";
 const TWO_CITIES: &str = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, \
@@ -49,7 +49,7 @@ fn errors(said: &str, heard: &str) -> (usize, usize) {
 }
 
 /// Lets a model hear recordings, prints a line for each, and returns the word error rate over them.
-fn rate(name: &str, process: &mut Process, recordings: &[(&str, &str)], language: Option<&str>) -> f64 {
+fn rate(name: &str, process: &mut Recogniser, recordings: &[(&str, &str)], language: Option<&str>) -> f64 {
     let mut total = (0, 0);
     for (file, said) in recordings {
         let samples = speech(file);
@@ -76,16 +76,16 @@ fn rate(name: &str, process: &mut Process, recordings: &[(&str, &str)], language
 #[test]
 fn english_is_heard_with_at_most_eight_of_a_hundred_words_wrong() {
     let Some(models) = models() else { return };
-    let mut tiny = Process::ready(moonshine(&models));
+    let mut tiny = Recogniser::ready(&moonshine(&models));
     assert!(rate("moonshine-tiny-en", &mut tiny, &ENGLISH, None) <= 0.08);
-    let mut base = Process::ready(whisper(&models));
+    let mut base = Recogniser::ready(&whisper(&models));
     assert!(rate("whisper-base", &mut base, &ENGLISH, Some("en")) <= 0.08);
 }
 
 #[test]
 fn german_is_recognised_heard_and_translated() {
     let Some(models) = models() else { return };
-    let mut base = Process::ready(whisper(&models));
+    let mut base = Recogniser::ready(&whisper(&models));
     assert!(rate("whisper-base", &mut base, &[("german.wav", GERMAN)], Some("de")) <= 0.15);
     let samples = speech("german.wav");
     let translated = base.hear(&samples, Ask { translate: true, ..Ask::default() });
@@ -100,10 +100,12 @@ fn german_is_recognised_heard_and_translated() {
 /// The weights are random, so the text is nonsense; onnx-asr 0.12.0 makes the same nonsense of it.
 #[test]
 fn parakeet_decodes_as_the_reference_does() {
-    let Some(models) = models() else { return };
+    if models().is_none() {
+        return;
+    }
     let files = [("encoder", "encoder-model"), ("decoder", "decoder_joint-model"), ("vocabulary", "vocab.txt")];
-    let load = support::load_from(&support::fixtures("parakeet-tiny"), &models, Engine::Parakeet, &files);
-    let mut process = Process::ready(load);
+    let load = recogniser::load_from(&recogniser::fixtures("parakeet-tiny"), Engine::Parakeet, &files);
+    let mut process = Recogniser::ready(&load);
     let heard = process.hear(&speech("jfk.wav")[..48_000], Ask::default());
     let text = "ing weering weer we weering weering weing weering weering we weering weering weering weering we beering weer we we \
         the? in the so the the the the the we the the";
@@ -117,7 +119,7 @@ fn parakeet_decodes_as_the_reference_does() {
 #[test]
 fn a_prompt_decides_between_spellings() {
     let Some(models) = models() else { return };
-    let mut base = Process::ready(whisper(&models));
+    let mut base = Recogniser::ready(&whisper(&models));
     let samples = speech("jfk.wav");
     let ask = |prompt| Ask { prompt: Some(prompt), ..Ask::default() };
     let prompted = base.hear(&samples, ask("my fellow amerikans, and so it goes, my fellow amerikans"));
@@ -142,7 +144,7 @@ fn silence_and_steady_noise_give_no_text() {
     let mut click = vec![0.0; 32_000];
     click[16_000..16_040].fill(0.6);
     for load in [moonshine(&models), whisper(&models)] {
-        let mut process = Process::ready(load);
+        let mut process = Recogniser::ready(&load);
         for samples in [vec![], vec![0.0; 100], vec![0.0; 160_000], faint.clone(), loud.clone(), click.clone()] {
             let heard = process.hear(&samples, Ask::default());
             assert!(heard.text.is_empty() && heard.segments.is_empty(), "{heard:?}");
@@ -161,17 +163,17 @@ fn silence_and_steady_noise_give_no_text() {
 fn what_a_model_cannot_do_is_said_and_it_goes_on() {
     let Some(models) = models() else { return };
     let samples = speech("jfk.wav");
-    let refused = |process: &mut Process, ask| {
+    let refused = |process: &mut Recogniser, ask| {
         let id = process.begin(&samples, ask);
         match process.event() {
             Event::Failed { id: of, kind: FailedKind::Unsupported, message } if of == id => message,
             other => panic!("{other:?}"),
         }
     };
-    let mut tiny = Process::ready(moonshine(&models));
+    let mut tiny = Recogniser::ready(&moonshine(&models));
     let message = refused(&mut tiny, Ask { translate: true, ..Ask::default() });
     assert!(message.contains("Whisper"), "{message}");
-    let mut base = Process::ready(whisper(&models));
+    let mut base = Recogniser::ready(&whisper(&models));
     let message = refused(&mut base, Ask { language: Some("tlh"), ..Ask::default() });
     assert!(message.contains("tlh"), "{message}");
     assert!(errors(JFK, &base.hear(&samples, Ask::default()).text).0 <= 1);
@@ -183,7 +185,7 @@ fn a_long_transcription_stops_when_it_is_cancelled() {
     let once = speech("two_cities.wav");
     let long: Vec<f32> = once.iter().cycle().take(16_000 * 60 * 13).copied().collect();
     for load in [moonshine(&models), whisper(&models)] {
-        let mut process = Process::ready(load);
+        let mut process = Recogniser::ready(&load);
         let id = process.begin(&long, Ask::default());
         // In the middle of the first pieces.
         std::thread::sleep(std::time::Duration::from_millis(500));
@@ -209,7 +211,7 @@ fn thirteen_minutes_are_heard_within_the_memory_of_a_short_recording() {
     let times = long.len().div_ceil(16_000 * 71);
     let said = JFK.repeat(times);
     for load in [moonshine(&models), whisper(&models)] {
-        let mut process = Process::ready(load);
+        let mut process = Recogniser::ready(&load);
         let heard = process.hear(&long, Ask::default());
         assert!(errors(&said, &heard.text).0 <= times, "{heard:?}");
         assert!(heard.segments.last().is_some_and(|last| last.end > 700.0), "{heard:?}");
@@ -247,7 +249,7 @@ fn a_damaged_or_wrong_model_file_is_refused_with_what_is_wrong() {
                     std::fs::write(&file, bytes).unwrap();
                 }
                 load.files.insert(role.to_owned(), file);
-                let (_process, event) = Process::start(load);
+                let (_process, event) = Program::start(&load);
                 let Event::LoadFailed { kind: LoadFailedKind::BadFile, message } = event else {
                     panic!("{:?} {role} {what}: {event:?}", good.engine)
                 };
@@ -257,10 +259,10 @@ fn a_damaged_or_wrong_model_file_is_refused_with_what_is_wrong() {
         }
         let mut none = good.clone();
         none.files.remove("decoder");
-        assert!(matches!(Process::start(none).1, Event::LoadFailed { kind: LoadFailedKind::BadFile, .. }));
+        assert!(matches!(Program::start(&none).1, Event::LoadFailed { kind: LoadFailedKind::BadFile, .. }));
         let mut library = good;
         library.onnx_runtime = Some(folder.path().join("no-library.so"));
-        assert!(matches!(Process::start(library).1, Event::LoadFailed { kind: LoadFailedKind::Unsupported, .. }));
+        assert!(matches!(Program::start(&library).1, Event::LoadFailed { kind: LoadFailedKind::Unsupported, .. }));
     }
 }
 
@@ -269,8 +271,7 @@ fn a_folder_without_weights_is_not_converted_and_it_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let convert = || {
         let (from, to) = (folder.path(), folder.path().join("to"));
-        let output =
-            std::process::Command::new(support::PROGRAM).arg("convert-whisper").args([from, &to]).output().unwrap();
+        let output = std::process::Command::new(PROGRAM).arg("convert-whisper").args([from, &to]).output().unwrap();
         assert!(!output.status.success() && !to.exists());
         String::from_utf8(output.stderr).unwrap()
     };

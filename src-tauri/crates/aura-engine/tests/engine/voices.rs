@@ -1,12 +1,11 @@
-//! The voices, through the built program and its protocol. The models are in the folder of the variable `AURA_MODELS`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
+//! The voices, through the built program and its protocol.
 
-use std::collections::BTreeMap;
-use std::io::BufReader;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use aura_local::protocol::{Engine, Event, FailedKind, Load, LoadFailedKind, Request, read_blocking, write_blocking};
+use aura_local::protocol::{Engine, Event, FailedKind, Load, LoadFailedKind, Request};
+
+use crate::program::{self, Program, models, onnx_runtime};
 
 const SENTENCE: &str = "The train to the city leaves at half past nine tomorrow.";
 const HIBARI_FILES: [&str; 9] = [
@@ -21,25 +20,8 @@ const HIBARI_FILES: [&str; 9] = [
     "oov.json",
 ];
 
-fn models() -> PathBuf {
-    let default = || std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("models");
-    std::env::var_os("AURA_MODELS").map_or_else(default, PathBuf::from)
-}
-
-fn list(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
-}
-
 fn name(path: &Path) -> String {
     path.file_name().unwrap().to_string_lossy().into_owned()
-}
-
-fn onnx_runtime() -> PathBuf {
-    let files = list(&models()).into_iter().flat_map(|folder| list(&folder));
-    files
-        .into_iter()
-        .find(|path| name(path).contains("onnxruntime."))
-        .expect("ONNX Runtime in a folder beside the models")
 }
 
 /// The installed voices; none where tests of models are left out.
@@ -49,16 +31,13 @@ fn voices() -> Vec<Load> {
 }
 
 fn voice(id: &str, engine: Engine) -> Option<Load> {
-    let files = list(&models().join(id));
-    if files.is_empty() {
-        let alone = std::env::var_os("AURA_CORE_ALONE").is_some();
-        assert!(
-            alone,
-            "this test needs the model {id} in {}: set AURA_MODELS, or run cargo xtask test",
-            models().display()
-        );
-        return None;
-    }
+    let folder = models()?.join(id);
+    let files = program::files(&folder);
+    assert!(
+        !files.is_empty(),
+        "this test needs the model in {}: set AURA_MODELS, or run cargo xtask test",
+        folder.display()
+    );
     let role = |path: &PathBuf| match (engine, name(path)) {
         (Engine::Piper, name) if name.ends_with(".onnx") => Some("model".into()),
         (Engine::Piper, name) if name.ends_with(".onnx.json") => Some("config".into()),
@@ -68,7 +47,7 @@ fn voice(id: &str, engine: Engine) -> Option<Load> {
     Some(Load {
         engine,
         files: files.collect(),
-        onnx_runtime: Some(onnx_runtime()),
+        onnx_runtime: onnx_runtime(),
         espeak: std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
             .map(|folder| folder.join("espeak-ng"))
             .find(|path| path.is_file()),
@@ -77,44 +56,30 @@ fn voice(id: &str, engine: Engine) -> Option<Load> {
     })
 }
 
-/// The program.
-struct Program {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+/// The program with a voice.
+struct Voice(Program);
+
+impl Deref for Voice {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.0
+    }
 }
 
-impl Program {
-    /// Starts the program, and returns its answer to `load`.
-    fn start(load: &Load) -> (Self, Event) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_aura-engine"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        let mut program = Self { child, input, output };
-        program.send(&Request::Load(load.clone()));
-        let (event, _) = program.next();
-        (program, event)
+impl DerefMut for Voice {
+    fn deref_mut(&mut self) -> &mut Program {
+        &mut self.0
     }
+}
 
-    fn loaded(load: &Load) -> Self {
-        let (program, event) = Self::start(load);
-        assert!(matches!(event, Event::Ready { .. }), "{event:?}");
-        program
-    }
-
-    fn send(&mut self, request: &Request) {
-        write_blocking(self.input.as_mut().unwrap(), request, &[]).unwrap();
-    }
-
-    fn next(&mut self) -> (Event, Vec<u8>) {
-        read_blocking(&mut self.output).unwrap().expect("the program ended early")
+impl Voice {
+    fn ready(load: &Load) -> Self {
+        Self(Program::ready(load))
     }
 
     fn ask(&mut self, id: u64, text: &str, speed: f32) {
-        self.send(&Request::Speak { id, text: text.into(), voice: String::new(), language: None, speed });
+        self.send(&Request::Speak { id, text: text.into(), voice: String::new(), language: None, speed }, &[]);
     }
 
     /// The pieces of speech of a request, and its last event.
@@ -139,13 +104,6 @@ impl Program {
     }
 }
 
-impl Drop for Program {
-    fn drop(&mut self) {
-        drop(self.input.take());
-        self.child.wait().unwrap();
-    }
-}
-
 struct Piece {
     rate: u32,
     samples: Vec<i16>,
@@ -166,7 +124,7 @@ fn seconds(pieces: &[Piece]) -> f64 {
 #[test]
 fn speech_is_heard_is_as_long_as_its_text_and_does_not_clip() {
     for load in voices() {
-        let mut program = Program::loaded(&load);
+        let mut program = Voice::ready(&load);
         let pieces = program.speak(SENTENCE, 1.0);
         let length = seconds(&pieces);
         assert!((2.0..6.0).contains(&length), "{:?}: {length} s", load.engine);
@@ -184,7 +142,7 @@ fn speech_is_heard_is_as_long_as_its_text_and_does_not_clip() {
 #[test]
 fn sentences_arrive_in_order_and_together_as_long_as_each_alone() {
     for load in voices() {
-        let mut program = Program::loaded(&load);
+        let mut program = Voice::ready(&load);
         let long = "A much longer sentence about the weather in the mountains follows here.";
         let both = program.speak(&format!("Yes. {long}"), 1.0);
         let (short, long) = (program.speak("Yes.", 1.0), program.speak(long, 1.0));
@@ -207,12 +165,12 @@ fn sentences_arrive_in_order_and_together_as_long_as_each_alone() {
 #[test]
 fn a_cancelled_request_stops_after_its_first_sound_and_the_next_is_served() {
     for load in voices() {
-        let mut program = Program::loaded(&load);
+        let mut program = Voice::ready(&load);
         let text = format!("{SENTENCE} ").repeat(40);
         program.ask(7, &text, 1.0);
         let (first, _) = program.next();
         assert!(matches!(first, Event::Audio { id: 7, .. }), "{first:?}");
-        program.send(&Request::Cancel { id: 7 });
+        program.send(&Request::Cancel { id: 7 }, &[]);
         let (pieces, end) = program.hear(7);
         assert!(matches!(end, Event::Failed { id: 7, kind: FailedKind::Cancelled, .. }), "{end:?}");
         // The whole text is two minutes long.
@@ -247,7 +205,7 @@ fn unusual_text_is_spoken_or_refused() {
         "1/0 0:99 $ .. ,, 5,,,5 ½",
     ];
     for load in voices() {
-        let mut program = Program::loaded(&load);
+        let mut program = Voice::ready(&load);
         for (id, text) in (1..).zip(texts) {
             program.ask(id, text, 1.0);
             let (pieces, end) = program.hear(id);
@@ -266,10 +224,10 @@ fn unusual_text_is_spoken_or_refused() {
 #[test]
 fn a_language_that_the_voice_does_not_speak_is_refused() {
     for load in voices() {
-        let mut program = Program::loaded(&load);
+        let mut program = Voice::ready(&load);
         for (language, is_spoken) in [("de", false), ("en", true), ("en-GB", true)] {
             let (text, voice, language) = ("Hallo".into(), String::new(), Some(language.to_owned()));
-            program.send(&Request::Speak { id: 3, text, voice, language, speed: 1.0 });
+            program.send(&Request::Speak { id: 3, text, voice, language, speed: 1.0 }, &[]);
             let (_, end) = program.hear(3);
             let is_refused = matches!(end, Event::Failed { kind: FailedKind::Unsupported, .. });
             assert_eq!(is_refused, !is_spoken, "{end:?}");
@@ -281,7 +239,7 @@ fn a_language_that_the_voice_does_not_speak_is_refused() {
 fn refused(load: &Load) -> (LoadFailedKind, String) {
     let (mut program, event) = Program::start(load);
     let Event::LoadFailed { kind, message } = event else { panic!("{event:?}") };
-    assert!(read_blocking::<Event>(&mut program.output).unwrap().is_none(), "the program ends");
+    assert!(program.has_ended(), "the program ends");
     (kind, message)
 }
 
@@ -315,7 +273,7 @@ fn another_kind_of_model_is_refused() {
         return;
     };
     let with = |load: &Load, role: &str, path: &Path| {
-        let files: BTreeMap<_, _> =
+        let files: std::collections::BTreeMap<_, _> =
             load.files.clone().into_iter().chain([(role.to_owned(), path.to_owned())]).collect();
         Load { files, ..load.clone() }
     };

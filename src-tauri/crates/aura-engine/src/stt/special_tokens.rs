@@ -3,21 +3,21 @@
 use super::vocabulary::Vocabulary;
 
 /// The seconds between two tokens of time.
-pub(super) const SECONDS_PER_STEP: f64 = 0.02;
-/// A text begins within the first second of its piece, in steps.
-const LATEST_START: u32 = 50;
+pub(super) const SECONDS_PER_TIMESTAMP: f64 = 0.02;
+/// A text begins within the first second of its chunk, in steps.
+const MAX_INITIAL_TIMESTAMP: u32 = 50;
 /// Characters that stand for sounds and layout, not for speech.
 const SYMBOLS: &str = "\" # ( ) * + / : ; < = > @ [ \\ ] ^ _ ` { | } ~ 「 」 『 』 << >> <<< >>> -- --- -( -[ (' (\" (( )) ((( ))) [[ ]] {{ }} ♪♪ ♪♪♪";
 const NOTES: &str = "♩♪♫♬♭♮♯";
 
 /// The ids of the tokens that are not text.
-pub(super) struct Marks {
+pub(super) struct SpecialTokens {
     pub(super) begin: u32,
     pub(super) end: u32,
     pub(super) translate: u32,
     pub(super) transcribe: u32,
-    /// Begins the text before; not every vocabulary has it.
-    pub(super) before: Option<u32>,
+    /// Starts the prompt; not every vocabulary has it.
+    pub(super) prompt_start: Option<u32>,
     no_speech: u32,
     /// The first token of time.
     time: u32,
@@ -29,18 +29,19 @@ pub(super) struct Marks {
     blank: Option<u32>,
 }
 
-impl Marks {
+impl SpecialTokens {
     pub(super) fn new(vocabulary: &Vocabulary) -> Option<Self> {
-        let mark = |name: &str| vocabulary.mark(&format!("<|{name}|>"));
-        let (begin, end, no_times) = (mark("startoftranscript")?, mark("endoftext")?, mark("notimestamps")?);
-        let (translate, transcribe) = (mark("translate")?, mark("transcribe")?);
+        let id = |name: &str| vocabulary.special(&format!("<|{name}|>"));
+        let (begin, end, no_times) = (id("startoftranscript")?, id("endoftext")?, id("notimestamps")?);
+        let (translate, transcribe) = (id("translate")?, id("transcribe")?);
         let code = |name: &str| Some(name.strip_prefix("<|")?.strip_suffix("|>")?.to_owned());
-        let between = vocabulary.marks().iter().filter(|(_, id)| (begin + 1..translate.min(transcribe)).contains(*id));
+        let between =
+            vocabulary.all_special().iter().filter(|(_, id)| (begin + 1..translate.min(transcribe)).contains(*id));
         let mut languages: Vec<(u32, String)> =
             between.filter_map(|(name, id)| Some((*id, iso(code(name)?)))).collect();
         languages.sort_unstable();
         let mut suppressed = suppressed(vocabulary);
-        suppressed.extend(["startoflm", "startofprev", "nospeech", "nocaptions"].iter().filter_map(|name| mark(name)));
+        suppressed.extend(["startoflm", "startofprev", "nospeech", "nocaptions"].iter().filter_map(|name| id(name)));
         suppressed.extend([begin, translate, transcribe, no_times]);
         suppressed.extend(languages.iter().map(|(id, _)| *id));
         // A model of English only has the same vocabulary but for one token, and never saw these.
@@ -52,7 +53,7 @@ impl Marks {
             end,
             translate,
             transcribe,
-            before: mark("startofprev"),
+            prompt_start: id("startofprev"),
             no_speech: no_times - 1,
             time: no_times + 1,
             languages,
@@ -87,42 +88,42 @@ impl Marks {
 
     /// The next token and the logarithm of its probability, by the scores after `tokens`.
     pub(super) fn choose(&self, scores: &mut [f32], tokens: &[u32]) -> (u32, f32) {
-        self.forbid(scores, tokens);
+        self.suppress(scores, tokens);
         let (texts, times) = scores.split_at_mut((self.time as usize).min(scores.len()));
         let best_text = texts.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         // A time is due if all times together are likelier than any text.
         if log_sum(times) > best_text {
             texts.fill(f32::NEG_INFINITY);
         }
-        let token = super::decoder::best(scores);
+        let token = super::decoder::argmax(scores);
         (token, scores.get(token as usize).map_or(0.0, |score| score - log_sum(scores)))
     }
 
     /// Gives the tokens that must not follow `tokens` no chance.
-    fn forbid(&self, scores: &mut [f32], tokens: &[u32]) {
-        let mut forbid = |range: std::ops::Range<u32>| {
+    fn suppress(&self, scores: &mut [f32], tokens: &[u32]) {
+        let mut suppress = |range: std::ops::Range<u32>| {
             let end = (range.end as usize).min(scores.len());
             scores[(range.start as usize).min(end)..end].fill(f32::NEG_INFINITY);
         };
-        self.suppressed.iter().for_each(|token| forbid(*token..token + 1));
+        self.suppressed.iter().for_each(|token| suppress(*token..token + 1));
         let is_time = |token: Option<&u32>| token.is_some_and(|token| *token >= self.time);
         let Some(last) = tokens.last() else {
             // It begins with a time.
-            forbid(0..self.time);
-            forbid(self.time + LATEST_START + 1..u32::MAX);
+            suppress(0..self.time);
+            suppress(self.time + MAX_INITIAL_TIMESTAMP + 1..u32::MAX);
             return;
         };
         if tokens.len() == 1 {
-            self.blank.iter().for_each(|blank| forbid(*blank..blank + 1));
-            forbid(self.end..self.end + 1);
+            self.blank.iter().for_each(|blank| suppress(*blank..blank + 1));
+            suppress(self.end..self.end + 1);
         }
         let pair = tokens.len() < 2 || is_time(tokens.get(tokens.len() - 2));
         if *last >= self.time {
             // Times come in pairs: the end of a segment and the start of the next one.
-            if pair { forbid(self.time..u32::MAX) } else { forbid(0..self.end) }
+            if pair { suppress(self.time..u32::MAX) } else { suppress(0..self.end) }
         }
         if let Some(latest) = tokens.iter().rfind(|token| is_time(Some(token))) {
-            forbid(self.time..if *last >= self.time && !pair { *latest } else { latest + 1 });
+            suppress(self.time..if *last >= self.time && !pair { *latest } else { latest + 1 });
         }
     }
 
@@ -144,7 +145,7 @@ impl Marks {
             }
         }
         let open = match tokens {
-            // A second time begins a segment that the piece does not hold to its end.
+            // A second time begins a segment that the chunk does not hold to its end.
             [.., before, last] if *before >= self.time && *last >= self.time => Some(last - self.time),
             _ => None,
         };
@@ -193,13 +194,13 @@ mod tests {
     use super::*;
 
     /// Tokens 0 to 9 are text, 10 ends, 20 is the first time.
-    fn marks() -> Marks {
-        Marks {
+    fn marks() -> SpecialTokens {
+        SpecialTokens {
             begin: 11,
             end: 10,
             translate: 14,
             transcribe: 15,
-            before: None,
+            prompt_start: None,
             no_speech: 18,
             time: 20,
             languages: vec![(12, "en".into()), (13, "de".into())],
