@@ -47,6 +47,11 @@ impl CaptureStatus {
         self.wake_pump();
     }
 
+    /// How often sound was lost so far.
+    pub(super) fn losses(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed) + self.gaps.load(Ordering::Relaxed)
+    }
+
     fn wake_pump(&self) {
         if let Some(pump) = self.pump.get() {
             pump.unpark();

@@ -4,6 +4,7 @@
 //! opens the stream and keeps it, because starting one on PulseAudio can block for seconds. The pump empties the ring, resamples to the
 //! rate of speech recognition, sends the samples on, and checks that they keep coming.
 
+mod backlog;
 mod capture;
 mod pump;
 

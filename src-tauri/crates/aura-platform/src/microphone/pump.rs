@@ -9,6 +9,7 @@ use cpal::ErrorKind;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::backlog::Backlog;
 use super::capture::CaptureBuffer;
 use crate::audio_devices::{DeviceError, Direction, device_error};
 
@@ -28,10 +29,17 @@ const CALLBACK_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long the pump sleeps when no callback wakes it.
 const MAX_SLEEP: Duration = Duration::from_millis(20);
 
+/// The sound before a stop that may be missing: two callbacks of 20 ms, and as much again for a busy computer.
+const MAX_BEHIND: Duration = Duration::from_millis(60);
+
+/// Longest wait for sound from before a stop.
+const BEHIND_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Empties the ring until the recording ends.
 pub(super) struct Pump {
     buffer: CaptureBuffer,
     mixdown: Mixdown,
+    backlog: Backlog,
     /// Resampled and not yet sent.
     ready: Vec<i16>,
     blocks: mpsc::Sender<Result<Vec<i16>>>,
@@ -41,7 +49,8 @@ pub(super) struct Pump {
 impl Pump {
     pub(super) fn new(buffer: CaptureBuffer, blocks: mpsc::Sender<Result<Vec<i16>>>, stop: CancellationToken) -> Self {
         let mixdown = Mixdown::new(buffer.channels, buffer.rate);
-        Self { buffer, mixdown, ready: Vec::new(), blocks, stop }
+        let backlog = Backlog::new(buffer.rate, Instant::now());
+        Self { buffer, mixdown, backlog, ready: Vec::new(), blocks, stop }
     }
 
     /// Runs until the recording is stopped, lost, or dropped by its reader. Blocks.
@@ -50,8 +59,8 @@ impl Pump {
         self.ready.append(&mut self.mixdown.finish());
         let has_reader = self.send(1);
         let status = &self.buffer.status;
-        let (dropped, gaps) = (status.dropped.load(Ordering::Relaxed), status.gaps.load(Ordering::Relaxed));
-        if dropped + gaps > 0 {
+        if status.losses() > 0 {
+            let (dropped, gaps) = (status.dropped.load(Ordering::Relaxed), status.gaps.load(Ordering::Relaxed));
             tracing::warn!(dropped, gaps, "the recording has gaps; the computer may be too busy");
         }
         if let (Err(error), true) = (result, has_reader) {
@@ -61,13 +70,22 @@ impl Pump {
 
     fn pump(&mut self) -> Result<()> {
         let (mut callbacks, mut last_callback) = (0, Instant::now());
+        let (mut losses, mut stopped) = (0, None);
         loop {
             // Read before the ring is emptied, so that everything recorded before a stop is sent.
-            let is_stopped = self.stop.is_cancelled();
+            if self.stop.is_cancelled() {
+                stopped.get_or_insert_with(Instant::now);
+            }
             let is_lost = self.buffer.status.is_lost.load(Ordering::Acquire);
             let callbacks_now = self.buffer.status.callbacks.load(Ordering::Acquire);
             self.drain();
-            if is_stopped || !self.send(MIN_BLOCK) {
+            let losses_now = self.buffer.status.losses();
+            if losses_now != losses {
+                losses = losses_now;
+                self.backlog.lost(Instant::now());
+            }
+            let has_all = stopped.is_some_and(|stopped| self.has_all(stopped));
+            if has_all || !self.send(MIN_BLOCK) {
                 return Ok(());
             }
             if callbacks_now != callbacks {
@@ -85,6 +103,16 @@ impl Pump {
         }
     }
 
+    /// Whether the sound up to a stop has come, or is waited for no longer.
+    fn has_all(&self, stopped: Instant) -> bool {
+        let behind = self.backlog.behind(stopped);
+        let waited = stopped.elapsed();
+        if behind > MAX_BEHIND && waited > BEHIND_TIMEOUT {
+            tracing::warn!(?behind, "the end of a recording was not delivered");
+        }
+        behind <= MAX_BEHIND || waited > BEHIND_TIMEOUT
+    }
+
     /// Resamples everything in the ring.
     fn drain(&mut self) {
         let channels = usize::from(self.buffer.channels);
@@ -97,6 +125,7 @@ impl Pump {
                 self.ready.append(&mut self.mixdown.push(&[first, second].concat()));
             }
             chunk.commit_all();
+            self.backlog.delivered(whole_frames / channels, Instant::now());
         }
     }
 
@@ -193,6 +222,24 @@ mod tests {
         let (samples, error) = capture.finish().await;
         assert_eq!(error, None);
         assert!(samples.len().abs_diff(4000) <= 2, "{}", samples.len());
+    }
+
+    #[tokio::test]
+    async fn a_stop_waits_for_sound_that_comes_late() {
+        let mut capture = TestCapture::start();
+        for _ in 0..20 {
+            capture.call();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        capture.stop.cancel();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        for _ in 0..60 {
+            capture.call();
+        }
+        let (samples, error) = capture.finish().await;
+        assert_eq!(error, None);
+        assert!(samples.len() >= 2 * 20 * 160, "{} samples: the late sound is missing", samples.len());
     }
 
     #[tokio::test]
