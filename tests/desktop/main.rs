@@ -4,6 +4,7 @@ mod axe;
 mod errors;
 mod history;
 mod keyboard_only;
+mod local_models;
 mod pictures;
 mod policy;
 mod questions;

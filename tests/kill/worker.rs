@@ -211,7 +211,11 @@ impl Trial {
                 outcome.missing_ms = missing;
                 match missing {
                     Some(missing) if missing > i64::try_from(TOLERANCE.as_millis()).unwrap() => {
-                        outcome.failures.push(format!("The last {missing} ms of the sound are missing."));
+                        let has = samples_of(recording.len()).as_millis();
+                        outcome.failures.push(format!(
+                            "The last {missing} ms of the sound are missing: it has {has} ms of {} ms.",
+                            heard.as_millis()
+                        ));
                     }
                     // A recording of less than 50 ms has too little to be compared.
                     None if recording.len() >= 800 => {

@@ -122,3 +122,15 @@ fn serve(mut stream: TcpStream, state: &State) -> std::io::Result<()> {
     }
     stream.write_all(&body[start..])
 }
+
+/// The folder of the models that tests run: `AURA_MODELS`, else `models` in the target folder. `cargo xtask test` fills it.
+pub fn installed() -> PathBuf {
+    let default = || crate::aura::programs().parent().expect("the target folder").join("models");
+    let folder = std::env::var_os("AURA_MODELS").map_or_else(default, PathBuf::from);
+    assert!(
+        folder.join("moonshine-tiny-en").is_dir(),
+        "there are no models in {}: run cargo xtask models, or set AURA_MODELS",
+        folder.display()
+    );
+    folder
+}

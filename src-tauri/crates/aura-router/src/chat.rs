@@ -255,6 +255,7 @@ mod tests {
             let call = Call {
                 services,
                 route: route("x", "m"),
+                is_local: false,
                 first_token_timeout: Duration::from_secs(8),
                 deadline: Instant::now() + Duration::from_secs(60),
                 raise_max_tokens: false,

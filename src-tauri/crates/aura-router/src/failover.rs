@@ -18,10 +18,16 @@ use crate::plan::RoutePlan;
 use crate::retry_policy::{self, RETRY_BUDGET, RetryContext, RetryDecision};
 use crate::router::Router;
 
+/// How long a model on this computer may work on a request. A slow computer writes an answer of a page, or hears a recording of ten
+/// minutes, in less; nobody pays for the time, and there is rarely another route.
+const LOCAL_WORK: Duration = Duration::from_secs(600);
+
 /// One call to make.
 pub(crate) struct Call {
     pub(crate) services: Services,
     pub(crate) route: Route,
+    /// Whether a model on this computer is called.
+    pub(crate) is_local: bool,
     /// How long the first content may take, counted from the last sign of progress.
     pub(crate) first_token_timeout: Duration,
     /// When the whole request must be over.
@@ -97,7 +103,10 @@ pub(crate) struct Failover<'a> {
     was_open: bool,
     in_flight: Vec<InFlight>,
     next_id: usize,
+    /// When the whole request must be over.
     deadline: Instant,
+    /// The same while a model on this computer is at work.
+    local_deadline: Instant,
 }
 
 impl Drop for Failover<'_> {
@@ -117,6 +126,8 @@ impl<'a> Failover<'a> {
         // not wait for its timeout again.
         let mut remaining = VecDeque::from(router.0.monitor.circuits.order(&plan.candidates, plan.service));
         let current = remaining.pop_front().unwrap_or_default();
+        let now = Instant::now();
+        let deadline = now + Duration::from_millis(plan.timeouts.whole_ms.into());
         let failover = Self {
             router,
             plan,
@@ -133,7 +144,8 @@ impl<'a> Failover<'a> {
             was_open: false,
             in_flight: Vec::new(),
             next_id: 0,
-            deadline: Instant::now() + Duration::from_millis(plan.timeouts.whole_ms.into()),
+            deadline,
+            local_deadline: deadline.max(now + LOCAL_WORK),
         };
         failover.report_builtin_fallback();
         failover
@@ -165,7 +177,13 @@ impl<'a> Failover<'a> {
 
     /// When the next item of a stream is due.
     pub(crate) fn next_due(&self) -> Instant {
-        (Instant::now() + Duration::from_millis(self.plan.timeouts.between_ms.into())).min(self.deadline)
+        let between = Duration::from_millis(self.plan.timeouts.between_ms.into());
+        (Instant::now() + between).min(self.deadline_of(self.current))
+    }
+
+    /// When a call to a candidate must be over.
+    fn deadline_of(&self, candidate: usize) -> Instant {
+        if self.plan.candidates[candidate].is_local { self.local_deadline } else { self.deadline }
     }
 
     /// Calls one route after the other until one returns its first content.
@@ -204,8 +222,9 @@ impl<'a> Failover<'a> {
         let call = Call {
             services: candidate.services.clone(),
             route: route.clone(),
+            is_local: candidate.is_local,
             first_token_timeout: self.plan.first_token_timeout(candidate),
-            deadline: self.deadline,
+            deadline: self.deadline_of(index),
             raise_max_tokens: self.raise_max_tokens,
             without_optional_tools: self.without_optional_tools && is_current,
         };

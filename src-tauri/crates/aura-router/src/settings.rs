@@ -184,7 +184,7 @@ pub struct Timeouts {
     pub between_ms: u32,
     /// For the body of an error reply, after its status arrived. Default: 3,000.
     pub error_body_ms: u32,
-    /// For the whole request, over all attempts. Default: 60,000.
+    /// For the whole request, over all attempts. Models on this computer may take ten minutes all the same. Default: 60,000.
     pub whole_ms: u32,
 }
 

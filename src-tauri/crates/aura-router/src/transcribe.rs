@@ -1,5 +1,7 @@
 //! Speech to text with failover.
 
+use std::time::Duration;
+
 use aura_providers::{Failure, FailureKind, Transcript, TranscriptionRequest};
 use futures::FutureExt;
 use tokio::time::timeout_at;
@@ -56,8 +58,11 @@ async fn transcribe(call: Call, request: TranscriptionRequest, has_speech: bool)
     };
     let request =
         TranscriptionRequest { model: call.route.model.clone(), raise_max_tokens: call.raise_max_tokens, ..request };
+    // A model on this computer hears no faster than its processor allows.
+    let extra = if call.is_local { request.duration } else { Duration::ZERO };
+    let due = (call.due() + extra).min(call.deadline);
     let transcript =
-        timeout_at(call.due(), stt.transcribe(&request)).await.unwrap_or_else(|_| Err(timed_out("transcript")))?;
+        timeout_at(due, stt.transcribe(&request)).await.unwrap_or_else(|_| Err(timed_out("transcript")))?;
     if has_speech && transcript.text.is_empty() {
         let usage = Some(Box::new(transcript.usage));
         let failure = Failure::new(FailureKind::Empty, "The transcript of a recording with speech was empty.");

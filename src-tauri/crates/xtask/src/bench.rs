@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use crate::bench_local::Local;
 use crate::program::{self, Result};
 use crate::steps;
 
@@ -12,6 +13,8 @@ use crate::steps;
 pub(crate) enum Bench {
     /// Time from the release of the key to the first sound, with providers of fixed delay, and AURA's own part of it.
     Turn(Turn),
+    /// Models on this computer: a spoken question to the first sound, and each engine beside other programs with the same weights.
+    Local(Local),
     /// Time from the start of the program to the first paint of its main window.
     Window(Window),
     /// Latency that the local API adds, for one caller and under load, and its memory growth.
@@ -85,6 +88,7 @@ impl Bench {
     pub(crate) fn start(&self) -> Result<ExitCode> {
         match self {
             Self::Turn(turn) => turn.start(),
+            Self::Local(local) => local.start(),
             Self::Window(window) => window.start(),
             Self::Server(server) => server.start(),
             Self::Providers(providers) => providers.start(),

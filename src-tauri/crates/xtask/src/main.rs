@@ -1,6 +1,7 @@
 //! Developer commands, such as `cargo xtask run`, `cargo xtask test`, `cargo xtask screenshots` and `cargo xtask bench turn`.
 
 mod bench;
+mod bench_local;
 mod durations;
 mod fuzz;
 mod guide;

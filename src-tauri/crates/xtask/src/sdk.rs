@@ -20,11 +20,12 @@ pub(crate) fn check(report: &mut Report, arguments: &[String]) -> Result {
 
 /// A Python interpreter with the clients installed. The environment is created again when `requirements.txt` changes.
 pub(crate) fn python() -> Result<PathBuf> {
-    environment(&program::root().join("tests/sdk/requirements.txt"))
+    environment(&program::root().join("tests/sdk/requirements.txt"), "python")
 }
 
-fn environment(requirements: &Path) -> Result<PathBuf> {
-    let folder = program::target().join("python");
+/// A Python interpreter with the packages of a list, in a virtual environment with this name below the target folder.
+pub(crate) fn environment(requirements: &Path, name: &str) -> Result<PathBuf> {
+    let folder = program::target().join(name);
     let python = folder.join("bin/python");
     let wanted = std::fs::read(requirements).map_err(|cause| format!("{}: {cause}", requirements.display()))?;
     let installed = folder.join("installed.txt");

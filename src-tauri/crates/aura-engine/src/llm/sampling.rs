@@ -23,6 +23,19 @@ pub(super) struct SamplingDefaults {
 /// How far back [`SamplingDefaults::repeat`] looks, in tokens.
 const REPEAT_TOKENS: i32 = 64;
 
+/// Small models fall into loops: one sentence again and again, without end. DRY ("don't repeat yourself") makes each further token of a
+/// passage that was written before less likely, by `MULTIPLIER * BASE^(length - ALLOWED)`. The values are those of its author.
+mod dry {
+    pub(super) const MULTIPLIER: f32 = 0.8;
+    pub(super) const BASE: f32 = 1.75;
+    /// Tokens that may be repeated: names and set phrases. The author proposes 2, which keeps models from repeating a full name.
+    pub(super) const ALLOWED: i32 = 4;
+    /// How far back it looks, in tokens.
+    pub(super) const TOKENS: i32 = 1024;
+    /// What ends a passage. The author's list also has the line break and the asterisk, with which lists go round in circles.
+    pub(super) const BREAKERS: [&str; 2] = [":", "\""];
+}
+
 impl SamplingDefaults {
     pub(super) fn of(model: &LlamaModel) -> Self {
         Self {
@@ -49,9 +62,15 @@ pub(super) fn chain(
     asked: &Sampling,
     grammar: Option<Matcher>,
 ) -> LlamaSampler {
+    // JSON repeats the names of its fields.
+    let has_grammar = grammar.is_some();
     let mut chain: Vec<LlamaSampler> = grammar.map(LlamaSampler::from).into_iter().collect();
     if defaults.repeat != 1.0 {
         chain.push(LlamaSampler::penalties(model.n_vocab(), REPEAT_TOKENS, defaults.repeat, 0.0, 0.0));
+    }
+    if !has_grammar {
+        let (multiplier, base, allowed, tokens) = (dry::MULTIPLIER, dry::BASE, dry::ALLOWED, dry::TOKENS);
+        chain.push(LlamaSampler::dry(model, multiplier, base, allowed, tokens, dry::BREAKERS));
     }
     let temperature = asked.temperature.unwrap_or(defaults.temperature);
     if temperature <= 0.0 {

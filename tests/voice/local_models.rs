@@ -1,0 +1,159 @@
+//! Turns with the models of this computer: without an account, and with engines that are killed in the middle of their work.
+//!
+//! `AURA_ENGINE_KILLS` sets how often an engine is killed in each kind of work.
+
+use std::process::Command;
+use std::time::Duration;
+
+use aura_tests::aura::{App, Aura};
+use aura_tests::desktop::with_desktop;
+use aura_tests::models::installed;
+use aura_tests::process::wait_until;
+use aura_tests::processes::family;
+use aura_tests::providers::Providers;
+use aura_tests::sound::play_into_microphone;
+use aura_tests::speech::say;
+use serde_json::{Value, json};
+
+/// The answer of the provider that takes over.
+const ANSWER: &str = "There are many people looking for money.";
+/// Kills in each kind of work without `AURA_ENGINE_KILLS`.
+const KILLS: usize = 3;
+/// The kill after which open files and memory are compared.
+const WARM_UP: usize = 1;
+/// How many more files than after the warm-up may be open: fewer than one per kill of a full run.
+const MAX_MORE_FILES: usize = 12;
+/// How much more memory than after the warm-up there may be, in megabytes.
+const MAX_MORE_MEMORY: u64 = 30;
+/// The time limit of a wait.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// AURA with the models of this computer.
+fn with_models(aura: Aura) -> Aura {
+    aura.with("AURA_MODELS", installed())
+}
+
+#[test]
+fn a_spoken_question_is_answered_without_an_account() {
+    let aura = with_models(Aura::new());
+    let question = aura.folder().join("question.wav");
+    say(&question, "where is the train station");
+    let ended = aura.run(&["listen", "--audio", "question.wav", "--json"]);
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let turn = ended.json();
+    let heard = turn["transcript"].as_str().unwrap_or_default().trim_end_matches(['.', '?']).to_lowercase();
+    assert_eq!(heard, "where is the train station", "{turn:#}");
+    let answer = turn["answer"].as_str().unwrap_or_default();
+    assert!(answer.split_whitespace().count() >= 2, "{turn:#}");
+    // Without a chosen language, the recogniser that knows many is used.
+    for (stage, model) in [("transcribing", "whisper-base"), ("thinking", "smollm2-135m"), ("speaking", "hibari-en")] {
+        assert_eq!(attempt(&turn, stage)["usage"]["model"], model, "{stage}: {turn:#}");
+    }
+    let speech = std::fs::metadata(turn["answer_audio"].as_str().unwrap_or_default());
+    assert!(speech.is_ok_and(|file| file.len() > 16_000), "{turn:#}");
+}
+
+/// The attempt that did a stage of a turn.
+fn attempt(turn: &Value, stage: &str) -> Value {
+    let stages = turn["stages"].as_array().into_iter().flatten().filter(|done| done["stage"] == stage);
+    let attempts = stages.flat_map(|done| done["attempts"].as_array().into_iter().flatten());
+    attempts.last().cloned().unwrap_or_default()
+}
+
+/// A kind of work that a model does.
+#[derive(Clone, Copy, Debug)]
+struct Work {
+    service: &'static str,
+    stage: &'static str,
+}
+
+const WORK: [Work; 3] = [
+    Work { service: "stt", stage: "transcribing" },
+    Work { service: "llm", stage: "thinking" },
+    Work { service: "tts", stage: "speaking" },
+];
+
+/// The engine processes of the app.
+fn engines(app: &App) -> Vec<u32> {
+    let family = app.process().map(family).unwrap_or_default();
+    family.into_iter().filter(|process| process.name == "aura-engine").map(|process| process.id).collect()
+}
+
+/// The open files of the app's own process, and the memory that only it has, in megabytes.
+fn level(app: &App) -> (usize, u64) {
+    let id = app.process().expect("the app runs");
+    let files = std::fs::read_dir(format!("/proc/{id}/fd")).map_or(0, Iterator::count);
+    let own = family(id).into_iter().find(|process| process.id == id).and_then(|process| process.memory());
+    (files, own.map_or(0, |memory| memory.own / 1024))
+}
+
+/// Asks aloud, and kills the engine `after` the begin of a stage, if that is given. Returns the turn.
+fn ask(app: &App, work: Work, question: &std::path::Path, after: Option<Duration>) -> Value {
+    let number = app.history().len() + 1;
+    app.call("press", json!({"speech": if work.service == "tts" { "file" } else { "none" }}));
+    app.wait_for_recording();
+    play_into_microphone(question).wait();
+    app.call("release", json!({}));
+    if let Some(after) = after {
+        wait_until(LIMIT, || app.stage() == work.stage || app.history().len() >= number);
+        std::thread::sleep(after);
+        for engine in engines(app) {
+            // It may have ended by itself.
+            let _ = Command::new("kill").args(["-KILL", &engine.to_string()]).status();
+        }
+    }
+    app.turn(number)
+}
+
+#[test]
+fn an_engine_that_is_killed_costs_no_turn() {
+    with_desktop("local_models::an_engine_that_is_killed_costs_no_turn", || {
+        let kills = std::env::var("AURA_ENGINE_KILLS").map_or(KILLS, |count| count.parse().expect("a number"));
+        let providers = Providers::answering(ANSWER);
+        let app = with_models(Aura::new()).with_all(providers.groq()).living(3_600).start();
+        let question = app.aura().folder().join("question.wav");
+        say(&question, "where is the station");
+        for work in WORK {
+            let routes = WORK.map(|other| {
+                let first = if other.service == work.service { ["offline", "groq"] } else { ["groq", "offline"] };
+                (other.service, json!({"provider": first[0], "then": [first[1]]}))
+            });
+            let routes: serde_json::Map<_, _> =
+                routes.into_iter().map(|(service, route)| (service.to_owned(), route)).collect();
+            app.call("change_settings", json!({"changes": {"routes": routes}}));
+            let calm = ask(&app, work, &question, None);
+            assert_eq!(attempt(&calm, work.stage)["route"]["provider"], "offline", "{work:?}: {calm:#}");
+            let (mut taken_over, mut before) = (0, None);
+            for kill in 0..kills {
+                let turn = ask(&app, work, &question, Some(Duration::from_millis(kill as u64 * 37 % 150)));
+                assert!(turn["error"].is_null(), "{work:?}, {kill}: {turn:#}");
+                assert!(!turn["answer"].as_str().unwrap_or_default().is_empty(), "{work:?}, {kill}: {turn:#}");
+                let recording = std::fs::metadata(turn["question_audio"].as_str().unwrap_or_default());
+                assert!(recording.is_ok_and(|file| file.len() > 1_000), "{work:?}, {kill}: {turn:#}");
+                taken_over += usize::from(attempt(&turn, work.stage)["route"]["provider"] == "groq");
+                // The engine is started again, and the route is used as before.
+                let test = app.call("test", json!({"service": work.service, "provider": "offline"}));
+                assert!(test["error"].is_null(), "{work:?}, after {kill}: {test:#}");
+                let turn = ask(&app, work, &question, None);
+                assert_eq!(
+                    attempt(&turn, work.stage)["route"]["provider"],
+                    "offline",
+                    "{work:?}, after {kill}: {turn:#}"
+                );
+                // The first rounds open what the window and the sound server need once.
+                if kill == WARM_UP {
+                    before = Some(level(&app));
+                }
+            }
+            let (files_now, memory_now) = level(&app);
+            let (files, memory) = before.unwrap_or((files_now, memory_now));
+            println!(
+                "{}: {kills} kills, {taken_over} taken over; {files} to {files_now} open files, {memory} to {memory_now} MB",
+                work.service
+            );
+            assert!(taken_over > 0, "no engine was killed at work in {work:?}");
+            assert!(files_now <= files + MAX_MORE_FILES, "{work:?}: {files} open files became {files_now}");
+            assert!(memory_now <= memory + MAX_MORE_MEMORY, "{work:?}: {memory} MB became {memory_now} MB");
+        }
+    });
+}
