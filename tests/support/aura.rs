@@ -316,8 +316,13 @@ impl App {
 
     /// Waits for the end of the turn with this number, counted from 1; returns it.
     pub fn turn(&self, number: usize) -> Value {
+        self.turn_within(number, Duration::from_secs(60))
+    }
+
+    /// Like [`Self::turn`], for a turn that may take longer than a minute.
+    pub fn turn_within(&self, number: usize, limit: Duration) -> Value {
         let mut turns = Vec::new();
-        let ended = wait_until(Duration::from_secs(60), || {
+        let ended = wait_until(limit, || {
             turns = self.history();
             turns.len() >= number
         });

@@ -25,7 +25,7 @@ pub struct ModelServer {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Whether it sends only half of a file, and then nothing more.
+    /// Whether it sends only half of a file, and then a byte twice a second, so that the download neither ends nor stalls.
     holds: AtomicBool,
     ended: AtomicBool,
 }
@@ -83,7 +83,7 @@ impl ModelServer {
         self.folder.path().join("catalog.json")
     }
 
-    /// From now on it sends only half of each file, and then nothing more; or again everything.
+    /// From now on it sends only half of each file, and then a byte twice a second; or again everything.
     pub fn hold(&self, holds: bool) {
         self.state.holds.store(holds, Ordering::Relaxed);
     }
@@ -113,11 +113,16 @@ fn serve(mut stream: TcpStream, state: &State) -> std::io::Result<()> {
     };
     write!(stream, "{status}Content-Length: {}\r\nConnection: close\r\n\r\n", SIZE - start)?;
     if state.holds.load(Ordering::Relaxed) {
-        stream.write_all(body.get(start..SIZE / 2).unwrap_or_default())?;
-        stream.flush()?;
+        let half = start.max(SIZE / 2);
+        stream.write_all(&body[start..half])?;
         // Until the client goes away, or the test ends.
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-        let _ = stream.read(&mut byte);
+        for one in body[half..].chunks(1) {
+            std::thread::sleep(Duration::from_millis(500));
+            if state.ended.load(Ordering::Relaxed) {
+                break;
+            }
+            stream.write_all(one)?;
+        }
         return Ok(());
     }
     stream.write_all(&body[start..])

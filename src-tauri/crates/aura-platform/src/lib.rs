@@ -50,7 +50,7 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
     options.catalog = Arc::new(model_store::catalog()?);
     let store = ModelStore::open(options).map_err(|error| Error::internal(error.to_string()))?;
     let local_models = Arc::new(Models::new(Arc::new(store.clone()), programs.clone(), Options::default()));
-    let local_model_store = Arc::new(LocalStore(store));
+    let local_model_store = Arc::new(LocalStore::new(store, local_models.clone()));
     let doctor = Arc::new(SystemDoctor {
         microphone: microphone.clone(),
         speaker: speaker.clone(),

@@ -1,11 +1,13 @@
 //! The store of models as a port of the assistant.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::local_models::{ChecksumSource, Fits, LocalModelState, LocalModelView, LocalModelsView, RuntimeView};
 use aura_core::ports::LocalModelStore;
+use aura_local::Models;
 use aura_local::store::catalog::Catalog;
 use aura_local::store::error::StoreError;
 use aura_local::store::{ModelStatus, ModelStore, RuntimeStatus, State, machine};
@@ -44,9 +46,19 @@ pub(crate) fn catalog() -> Result<Catalog> {
     })
 }
 
-/// The models on this computer.
+/// The models on this computer: their files, and the processes that run them.
 #[derive(Clone)]
-pub struct LocalStore(pub ModelStore);
+pub struct LocalStore {
+    store: ModelStore,
+    running: Arc<Models>,
+}
+
+impl LocalStore {
+    /// `running` runs the models of `store`.
+    pub fn new(store: ModelStore, running: Arc<Models>) -> Self {
+        Self { store, running }
+    }
+}
 
 #[async_trait]
 impl LocalModelStore for LocalStore {
@@ -54,7 +66,7 @@ impl LocalModelStore for LocalStore {
         let of_system = || sys_locale::get_locale().unwrap_or_default();
         let language = language.map_or_else(of_system, str::to_owned);
         let code = language.split(['-', '_', '.']).next().unwrap_or_default().to_lowercase();
-        let listing = self.0.listing(if code.len() == 2 { &code } else { "en" }).await;
+        let listing = self.store.listing(if code.len() == 2 { &code } else { "en" }).await;
         LocalModelsView {
             models: listing.models.into_iter().map(model).collect(),
             disk_used: listing.disk_used,
@@ -67,27 +79,29 @@ impl LocalModelStore for LocalStore {
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
-        self.0.changes()
+        self.store.changes()
     }
 
     async fn download(&self, id: &str) -> Result<()> {
-        self.0.download(id).await.map_err(error)
+        self.store.download(id).await.map_err(error)
     }
 
     async fn pause(&self, id: &str) -> Result<()> {
-        self.0.pause(id).await.map_err(error)
+        self.store.pause(id).await.map_err(error)
     }
 
     async fn cancel(&self, id: &str) -> Result<()> {
-        self.0.cancel(id).await.map_err(error)
+        self.store.cancel(id).await.map_err(error)
     }
 
     async fn delete(&self, id: &str) -> Result<()> {
-        self.0.delete(id).await.map_err(error)
+        // A file that a process has open cannot be deleted on Windows, and takes its space until the process ends elsewhere.
+        self.running.unload(id).await;
+        self.store.delete(id).await.map_err(error)
     }
 
     async fn choose(&self, service: Service, id: Option<&str>) -> Result<()> {
-        self.0.choose(service, id).await.map_err(error)
+        self.store.choose(service, id).await.map_err(error)
     }
 }
 

@@ -31,6 +31,11 @@ impl TestDurations {
         }
     }
 
+    /// Adds the durations that another lane read.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.tests.append(&mut other.tests);
+    }
+
     fn read_libtest(&mut self, line: &str) {
         if let Some((name, _)) = line.strip_prefix("test ").and_then(|rest| rest.split_once(" ...")) {
             self.unfinished = Some(name.to_owned());

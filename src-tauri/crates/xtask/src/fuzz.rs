@@ -47,7 +47,7 @@ impl Fuzz {
             cargo.arg(format!("-timeout={TIMEOUT_SECONDS}")).arg(format!("-rss_limit_mb={MEMORY_LIMIT_MB}"));
             cargo.arg("-print_final_stats=1");
             let mut executions = None;
-            let done = program::watch(&mut cargo, |line| {
+            let done = program::watch(&mut cargo, "", |line| {
                 let units = line.strip_prefix("stat::number_of_executed_units:").map(|units| units.trim().to_owned());
                 executions = units.or(executions.take());
             });

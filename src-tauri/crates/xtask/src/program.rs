@@ -65,12 +65,13 @@ pub(crate) fn run(command: &mut Command) -> Result {
     if status.success() { Ok(()) } else { Err(format!("`{}` failed ({status})", command_line(command))) }
 }
 
-/// Runs a command to its end and passes its output on, line by line. `on_line` gets each line without colours and line end.
+/// Runs a command to its end and passes its output on, line by line, each after `prefix`. `on_line` gets each line without colours and
+/// line end.
 ///
 /// # Errors
 /// The command could not be started, or its exit status is not 0.
-pub(crate) fn watch(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result {
-    println!("$ {}", command_line(command));
+pub(crate) fn watch(command: &mut Command, prefix: &str, mut on_line: impl FnMut(&str)) -> Result {
+    println!("{prefix}$ {}", command_line(command));
     let (sender, lines) = mpsc::channel();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
@@ -82,7 +83,7 @@ pub(crate) fn watch(command: &mut Command, mut on_line: impl FnMut(&str)) -> Res
     let mut out = std::io::stdout();
     for line in lines {
         // The tests go on when the terminal is closed.
-        let _ = out.write_all(&line).and_then(|()| out.flush());
+        let _ = out.write_all(&[prefix.as_bytes(), &line].concat()).and_then(|()| out.flush());
         on_line(&without_colours(&String::from_utf8_lossy(&line)));
     }
     for reader in readers.into_iter().flatten() {

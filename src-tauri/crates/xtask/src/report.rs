@@ -7,8 +7,11 @@ use crate::durations::TestDurations;
 use crate::program::{self, Result};
 
 /// The steps so far, with what their test runners printed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Report {
+    begun: Instant,
+    /// Whether another lane prints at the same time.
+    is_lane: bool,
     steps: Vec<(&'static str, Duration, bool)>,
     durations: TestDurations,
     lines: Vec<String>,
@@ -17,7 +20,46 @@ pub(crate) struct Report {
     skipped: u64,
 }
 
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            begun: Instant::now(),
+            is_lane: false,
+            steps: Vec::new(),
+            durations: TestDurations::default(),
+            lines: Vec::new(),
+            passed: 0,
+            failed: 0,
+            skipped: 0,
+        }
+    }
+}
+
 impl Report {
+    /// Runs steps in two lanes at the same time. A failure in one does not stop the other.
+    pub(crate) fn lanes(
+        &mut self,
+        first: impl FnOnce(&mut Self) -> Result + Send,
+        second: impl FnOnce(&mut Self) -> Result + Send,
+    ) -> Result {
+        let lane = || Self { is_lane: true, ..Self::default() };
+        let (mut one, mut other) = (lane(), lane());
+        let (done_one, done_other) = std::thread::scope(|scope| {
+            let running = scope.spawn(|| second(&mut other));
+            let done = first(&mut one);
+            (done, running.join().unwrap_or_else(|_| Err("a lane of tests panicked".into())))
+        });
+        for lane in [one, other] {
+            self.steps.extend(lane.steps);
+            self.durations.append(lane.durations);
+            self.lines.extend(lane.lines);
+            self.passed += lane.passed;
+            self.failed += lane.failed;
+            self.skipped += lane.skipped;
+        }
+        done_one.and(done_other)
+    }
+
     /// Runs one step and records its duration and whether it succeeded.
     pub(crate) fn step(&mut self, name: &'static str, work: impl FnOnce(&mut Self) -> Result) -> Result {
         println!("\n== {name}");
@@ -33,7 +75,8 @@ impl Report {
 
     /// Runs a command and reads test durations and summary lines from its output. `label` precedes the summary lines in the report.
     pub(crate) fn watch(&mut self, label: &str, command: &mut Command) -> Result {
-        program::watch(command, |line| self.read(label, line))
+        let prefix = if self.is_lane { format!("{label:8}| ") } else { String::new() };
+        program::watch(command, &prefix, |line| self.read(label, line))
     }
 
     fn read(&mut self, label: &str, line: &str) {
@@ -53,8 +96,8 @@ impl Report {
         for (name, took, good) in &self.steps {
             println!("{name:<14} {:>8.1} {}", took.as_secs_f64(), if *good { "" } else { "failed" });
         }
-        let all: Duration = self.steps.iter().map(|(_, took, _)| *took).sum();
-        println!("{:<14} {:>8.1}\n", "all", all.as_secs_f64());
+        // Less than the sum: some steps run beside each other.
+        println!("{:<14} {:>8.1}\n", "all", self.begun.elapsed().as_secs_f64());
         let slowest = self.durations.slowest();
         if !slowest.is_empty() {
             println!("{:>8}  slowest tests", "seconds");
@@ -127,6 +170,25 @@ mod tests {
         assert_eq!(summary("===== slowest 10 durations ====="), None);
         assert_eq!(summary("    Finished `test` profile [unoptimized] target(s) in 1.2s"), None);
         assert_eq!(summary("12 modules transformed in 3s"), None);
+    }
+
+    #[test]
+    fn both_lanes_run_to_their_end_and_are_counted() {
+        let mut report = Report::default();
+        let done = report.lanes(
+            |lane| lane.step("one", |_| Err("broken".into())),
+            |lane| {
+                lane.step("two", |lane| {
+                    lane.read("two", "test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured");
+                    Ok(())
+                })
+            },
+        );
+        assert_eq!((done, report.passed, report.failed), (Err("broken".into()), 5, 1));
+        assert_eq!(
+            report.steps.iter().map(|(name, _, good)| (*name, *good)).collect::<Vec<_>>(),
+            [("one", false), ("two", true)]
+        );
     }
 
     #[test]

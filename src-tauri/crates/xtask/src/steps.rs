@@ -19,7 +19,7 @@ const SYSTEM_FREE_CRATES: &[&str] = &["aura-audio", "aura-providers", "aura-rout
 /// Libraries for other programs, each in `src-tauri/crates/<name>`.
 const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router"];
 
-/// Integration tests that need a display, a sound server or the built programs. They run one after another.
+/// Integration tests that need a display, a sound server or the built programs. They run in two lanes.
 const WHOLE_SYSTEM: &[&str] =
     &["api", "browser", "canary", "cli", "desktop", "guide", "kill", "openai", "private", "voice"];
 
@@ -147,7 +147,7 @@ pub(crate) fn packages() -> Result {
     program::run(&mut cargo)
 }
 
-/// Runs one whole-system test, with nothing beside it.
+/// Runs one whole-system test.
 pub(crate) fn whole_system(report: &mut Report, runner: &TestRunner, name: &'static str) -> Result {
     let tests = test_targets()?;
     let test =

@@ -64,18 +64,22 @@ impl Test {
     }
 
     fn run(&self, report: &mut Report, runner: &TestRunner) -> Result {
-        let is_selected = |kind| self.only.is_none_or(|only| only == kind);
+        let is_selected = |kind: Kind| self.only.is_none_or(|only| only == kind);
         let whole_system =
             [Kind::Sdk, Kind::Api, Kind::Cli, Kind::Voice, Kind::Desktop, Kind::Kill].into_iter().any(is_selected);
         if is_selected(Kind::Lint) {
             report.step("format", |_| steps::format())?;
         }
-        if is_selected(Kind::Core) {
-            report.step("core", |report| steps::core(report, runner, self.only.is_some()))?;
-        }
-        if is_selected(Kind::Ui) {
+        if self.only.is_none() {
+            report.lanes(
+                |lane| lane.step("core", |report| steps::core(report, runner, false)),
+                |lane| lane.step("interface", steps::interface),
+            )?;
+        } else if self.only == Some(Kind::Core) {
+            report.step("core", |report| steps::core(report, runner, true))?;
+        } else if self.only == Some(Kind::Ui) {
             report.step("interface", steps::interface)?;
-        } else if self.only != Some(Kind::Core) {
+        } else {
             report.step("interface", |_| crate::ui::build())?;
         }
         if is_selected(Kind::Lint) {
@@ -93,19 +97,20 @@ impl Test {
                 report.step("packages", |_| steps::packages())?;
             }
         }
-        if is_selected(Kind::Sdk) {
-            report.step("sdk", |report| crate::sdk::check(report, &self.arguments))?;
-        }
-        if is_selected(Kind::Api) {
-            report.step("api", |report| steps::api(report, runner))?;
-        }
-        for (kind, name) in
-            [(Kind::Cli, "cli"), (Kind::Voice, "voice"), (Kind::Desktop, "desktop"), (Kind::Kill, "kill")]
-        {
-            if is_selected(kind) {
-                report.step(name, |report| steps::whole_system(report, runner, name))?;
+        // Most of these tests wait: for a provider's delay, for speech that is played, for a window. Two at a time leave no core idle.
+        let kinds = |report: &mut Report, kinds: &[(Kind, &'static str)]| -> Result {
+            for (kind, name) in kinds.iter().filter(|(kind, _)| is_selected(*kind)) {
+                report.step(name, |report| match kind {
+                    Kind::Sdk => crate::sdk::check(report, &self.arguments),
+                    Kind::Api => steps::api(report, runner),
+                    _ => steps::whole_system(report, runner, name),
+                })?;
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        report.lanes(
+            |lane| kinds(lane, &[(Kind::Sdk, "sdk"), (Kind::Api, "api"), (Kind::Desktop, "desktop")]),
+            |lane| kinds(lane, &[(Kind::Cli, "cli"), (Kind::Voice, "voice"), (Kind::Kill, "kill")]),
+        )
     }
 }

@@ -83,6 +83,24 @@ fn english_is_heard_with_at_most_eight_of_a_hundred_words_wrong() {
 }
 
 #[test]
+#[ignore = "takes a minute; for comparison: `cargo test -p aura-engine --test engine pocketsphinx -- --ignored --nocapture`"]
+fn pocketsphinx_on_the_same_recordings() {
+    let mut total = (0, 0);
+    for (file, said) in ENGLISH {
+        let path = recogniser::fixtures("speech").join(file);
+        let mut command = std::process::Command::new("pocketsphinx_continuous");
+        let output = command.arg("-infile").arg(path).args(["-logfn", "/dev/null"]).output();
+        let heard = String::from_utf8(output.expect("pocketsphinx 0.8 is installed").stdout).unwrap();
+        let (wrong, words) = errors(said, &heard);
+        println!("pocketsphinx       {file:<15} {wrong:>2} of {words:>3} words wrong: {}", heard.replace('\n', " "));
+        total = (total.0 + wrong, total.1 + words);
+    }
+    let rate = total.0 as f64 / total.1 as f64;
+    println!("pocketsphinx       word error rate {:.1} %", rate * 100.0);
+    assert!(rate > 0.08, "pocketsphinx got better: is a model still worth its download?");
+}
+
+#[test]
 fn german_is_recognised_heard_and_translated() {
     let Some(models) = models() else { return };
     let mut base = Recogniser::ready(&whisper(&models));
