@@ -20,9 +20,13 @@ import type { Nothing } from './Nothing'
 import type { Press } from './Press'
 import type { Preview } from './Preview'
 import type { ProviderName } from './ProviderName'
+import type { RenameSession } from './RenameSession'
 import type { Retry } from './Retry'
 import type { SaveKey } from './SaveKey'
 import type { ServerView } from './ServerView'
+import type { SessionId } from './SessionId'
+import type { SessionView } from './SessionView'
+import type { SessionsQuery } from './SessionsQuery'
 import type { Snapshot } from './Snapshot'
 import type { StopUsingModel } from './StopUsingModel'
 import type { Switch } from './Switch'
@@ -47,6 +51,10 @@ export type Operations = {
   delete_turn: { request: TurnId; response: Nothing }
   delete_turns: { request: DeleteTurns; response: DeletedTurns }
   new_session: { request: Nothing; response: Snapshot }
+  sessions: { request: SessionsQuery; response: Array<SessionView> }
+  continue_session: { request: SessionId; response: Snapshot }
+  rename_session: { request: RenameSession; response: Nothing }
+  delete_session: { request: SessionId; response: DeletedTurns }
   switch: { request: Switch; response: Snapshot }
   save_key: { request: SaveKey; response: Snapshot }
   forget_key: { request: ProviderName; response: Snapshot }

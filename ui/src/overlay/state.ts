@@ -1,5 +1,6 @@
 /** The overlay's state, reduced from events alone: the overlay calls no operation. Pure. */
 import type { AuraEvent } from '../backend/types'
+import type { Failure } from '../backend/failure'
 import type { Attempt } from '../generated/Attempt'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Stage } from '../generated/Stage'
@@ -24,7 +25,7 @@ export interface OverlayState {
   /** The sentence being spoken. */
   sentence: string
   /** Why the turn failed. */
-  problem: string
+  problem: Failure | null
   seen: boolean
   /** How the last turn ended, shown from then until the window hides; null otherwise. */
   outcome: Outcome | null
@@ -42,7 +43,7 @@ export const idleOverlay: OverlayState = {
   question: '',
   answer: '',
   sentence: '',
-  problem: '',
+  problem: null,
   seen: false,
   outcome: null,
   attempts: [],
@@ -54,7 +55,7 @@ function over(state: OverlayState, record: TurnRecord): OverlayState {
   const stopped = record.interrupted || record.error?.code === 'cancelled'
   const outcome = stopped ? 'stopped' : record.error ? 'failed' : 'done'
   const over = { ...idleOverlay, snapshot: state.snapshot, outcome } as const
-  if (outcome === 'failed') return { ...over, problem: record.error?.message ?? '' }
+  if (outcome === 'failed') return { ...over, problem: record.error ?? null }
   // The last sentence, or an answer that was not spoken, stays to be read.
   return outcome === 'done' ? { ...over, question: state.question, answer: record.answer, sentence: state.sentence } : over
 }
@@ -122,6 +123,6 @@ function endOf(text: string): string {
   return `… ${end.slice(end.indexOf(' ') + 1)}`
 }
 
-/** What the overlay shows to read: the error, else the sentence being spoken, the answer being written, or the question. */
+/** What the overlay shows to read, unless there is an error: the sentence being spoken, the answer being written, or the question. */
 export const textOf = (state: OverlayState): string =>
-  state.problem || state.sentence || endOf(unmarked(state.answer.slice(-2 * most))) || state.question
+  state.sentence || endOf(unmarked(state.answer.slice(-2 * most))) || state.question

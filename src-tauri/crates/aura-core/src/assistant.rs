@@ -300,7 +300,12 @@ impl Assistant {
 
     /// Starts a new session: the next turn remembers nothing of the earlier ones.
     pub(crate) fn begin_session(&self) -> Snapshot {
-        *self.0.session.lock() = new_session();
+        self.enter_session(new_session())
+    }
+
+    /// Makes a session the current one.
+    pub(crate) fn enter_session(&self, id: String) -> Snapshot {
+        *self.0.session.lock() = id;
         self.announce()
     }
 
@@ -421,6 +426,7 @@ impl Assistant {
             Language::System => None,
             Language::En => Some("en"),
             Language::De => Some("de"),
+            Language::Es => Some("es"),
         });
         self.0.ports.local_model_store.view(language).await
     }

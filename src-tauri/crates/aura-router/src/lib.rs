@@ -47,7 +47,7 @@ mod usage;
 struct Readme;
 
 pub use api_keys::{ApiKeys, KeyScope};
-pub use attempt::{Attempt, Observer, Route, RouteNotice, RouteNoticeKind};
+pub use attempt::{Attempt, Observer, Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
 pub use chat::ChatResponse;
 pub use cost::{Cost, CostBasis};
 pub use counters::AttemptCount;

@@ -339,4 +339,6 @@ pub enum Language {
     En,
     /// German.
     De,
+    /// Spanish.
+    Es,
 }

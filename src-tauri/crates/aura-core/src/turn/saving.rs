@@ -53,7 +53,7 @@ impl Turn {
             Err(error) => {
                 self.notify_error(NoticeKind::NotSaved, &not_saved(&error));
                 self.context.unsaved.push(record.clone());
-                let notice = Notice { kind: NoticeKind::NotSaved, message: not_saved(&error).message };
+                let notice = Notice::of_error(NoticeKind::NotSaved, &not_saved(&error));
                 TurnRecord { notices: [record.notices.clone(), vec![notice]].concat(), ..record }
             }
         }

@@ -7,4 +7,5 @@ mod damage;
 mod deletion;
 mod disk_faults;
 mod old_versions;
+mod sessions;
 mod vfs;
