@@ -18,9 +18,11 @@ import {
   samplePreview,
   sampleServers,
   sampleTest,
+  sampleTrends,
   sampleTurn,
   sampleUsage,
   sampleVoices,
+  withModelsInUse,
 } from './samples'
 import type { Access, AuraEvent, Backend, OperationName, Request, Response, TokenState } from './types'
 
@@ -95,6 +97,7 @@ export class FakeBackend implements Backend {
     this.snapshot = script.snapshot ?? readySnapshot()
     this.history = script.history ?? []
     this.local = script.local ?? sampleLocalModels()
+    this.snapshot = withModelsInUse(this.snapshot, this.local)
     this.#pace = script.pace
     if (script.token !== undefined) this.access = accessWith(script.token)
     this.#handlers = { ...this.#defaults(), ...script.handlers }
@@ -137,7 +140,7 @@ export class FakeBackend implements Backend {
   }
 
   #change(change: Partial<Snapshot>): Snapshot {
-    this.snapshot = { ...this.snapshot, ...change }
+    this.snapshot = withModelsInUse({ ...this.snapshot, ...change }, this.local)
     this.emit({ type: 'changed', snapshot: this.snapshot })
     return this.snapshot
   }
@@ -146,6 +149,7 @@ export class FakeBackend implements Backend {
   setLocal(view: LocalModelsView): LocalModelsView {
     this.local = view
     this.emit({ type: 'local_models', view })
+    this.#change({})
     return view
   }
 
@@ -301,6 +305,7 @@ export class FakeBackend implements Backend {
       servers: () => sampleServers(),
       health: () => sampleHealth(),
       usage: () => sampleUsage(),
+      trends: ({ range }) => sampleTrends(range),
       test: ({ service, provider, model, voice }) => sampleTest(service, provider, model, voice),
       devices: () => sampleDevices(),
       look: ({ target }) => samplePreview(target ?? this.snapshot.settings.screen.target),

@@ -31,6 +31,10 @@ reason?: RouteNoticeReason,
  */
 seconds?: number, 
 /**
+ * The limit for the costs of a day, in US cents.
+ */
+limit_cents?: number, 
+/**
  * The ISO 639-1 code of the language that no voice speaks.
  */
 language?: string, 

@@ -32,6 +32,8 @@ import type { StopUsingModel } from './StopUsingModel'
 import type { Switch } from './Switch'
 import type { Test } from './Test'
 import type { TestResult } from './TestResult'
+import type { Trends } from './Trends'
+import type { TrendsQuery } from './TrendsQuery'
 import type { TurnId } from './TurnId'
 import type { TurnRecord } from './TurnRecord'
 import type { UsageReport } from './UsageReport'
@@ -64,6 +66,7 @@ export type Operations = {
   servers: { request: Nothing; response: Array<ServerView> }
   health: { request: Nothing; response: HealthReport }
   usage: { request: Nothing; response: UsageReport }
+  trends: { request: TrendsQuery; response: Trends }
   test: { request: Test; response: TestResult }
   devices: { request: Nothing; response: Devices }
   look: { request: Look; response: Preview }

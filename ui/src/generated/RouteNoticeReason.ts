@@ -3,4 +3,4 @@
 /**
  * Why a provider was skipped or a model replaced.
  */
-export type RouteNoticeReason = "not_offered" | "not_set_up" | "no_consent" | "no_model" | "key_rejected" | "paused" | "retired" | "gone" | "not_entitled" | "overloaded" | "unknown";
+export type RouteNoticeReason = "not_offered" | "not_set_up" | "no_consent" | "no_model" | "key_rejected" | "daily_limit" | "paused" | "retired" | "gone" | "not_entitled" | "overloaded" | "unknown";

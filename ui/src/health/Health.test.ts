@@ -11,6 +11,44 @@ import { describeFallback, describeNext, quotasOf, serviceStatus, formatSum } fr
 const card = (name: string) => screen.getByRole('article', { name })
 
 describe('health', () => {
+  it('shows response times of 24 hours and 30 days, which outlive a restart', async () => {
+    const { backend } = await open('health')
+    expect(backend.requests('trends')).toEqual([{ range: 'hour' }])
+    // Without more in the ledger, the figures since the start.
+    expect(screen.getByRole<HTMLInputElement>('radio', { name: '1 hour' }).checked).toBe(true)
+    expect(screen.getAllByText(/^28 calls, 5 failed/).length).toBe(2)
+    await fireEvent.click(screen.getByRole('radio', { name: '30 days' }))
+    await settle()
+    expect(backend.requests('trends').at(-1)).toEqual({ range: 'month' })
+    const table = within(screen.getByRole('table', { name: 'Response times' }))
+    expect(table.getByText('95 calls, 5 failed (5%)')).toBeTruthy()
+    expect(table.getByText('220 ms')).toBeTruthy()
+    expect(screen.getAllByText(/^28 calls, 5 failed/).length).toBe(1)
+    await accessible()
+  })
+
+  it('shows what each day cost, and today beside the limit', async () => {
+    const snapshot = readySnapshot()
+    snapshot.settings.budget = { daily_usd: 0.02, stop: true }
+    const { backend } = await open('health', { snapshot })
+    expect(screen.getByRole('meter', { name: 'Daily limit' }).getAttribute('aria-valuetext')).toMatch(
+      /^\$0\.\d+ of your daily limit/,
+    )
+    expect(screen.getAllByText(/: about \$0\.\d+$/).length).toBe(5)
+    await accessible()
+    const usage = { ...sampleUsage(), today: { ...sampleUsage().today, usd: 0.03 } }
+    await open('health', { snapshot, handlers: { usage: () => usage } })
+    expect(screen.getByText('Today’s limit is reached. Until tomorrow, only this computer answers.')).toBeTruthy()
+    expect(backend.requests('trends').length).toBeGreaterThan(0)
+  })
+
+  it('says what will be there without costs, and shows the rest without a ledger', async () => {
+    await open('health', { handlers: { trends: failing({ code: 'storage', message: 'Busy.' }) } })
+    expect(screen.getByText(/^No costs in the last 30 days/)).toBeTruthy()
+    expect(screen.getByRole('link', { name: 'Set a daily limit' })).toBeTruthy()
+    expect(screen.getAllByText(/^28 calls, 5 failed/).length).toBe(2)
+  })
+
   it('names the trouble, who covers it and when it is tried again', async () => {
     await open('health')
     const line = screen.getAllByText('Groq speech to text is paused; Gemini is covering.')[1]?.closest('li')
@@ -103,7 +141,7 @@ describe('health', () => {
     await open('health', { handlers: { health: () => report, usage: () => usage } })
     expect(screen.getAllByText('Everything works.').length).toBeGreaterThan(0)
     expect(screen.getByText(/^No fallbacks yet\./)).toBeTruthy()
-    expect(screen.getByText(/^No calls in the last hour\./)).toBeTruthy()
+    expect(screen.getByText(/^No calls in this time\./)).toBeTruthy()
     expect(screen.getByText(/^No questions yet/)).toBeTruthy()
     await accessible()
   })

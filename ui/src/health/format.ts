@@ -129,3 +129,10 @@ export function describeFallback(snapshot: Snapshot | null, fallback: Fallback):
   const to = labelOf(snapshot, fallback.to.provider)
   return `${failed} ${t.health.tookOver(from === to ? `${to} ${shortModelName(fallback.to)}` : to)}`
 }
+
+/** The last days in the time zone of this computer, as "2026-11-28", up to today. */
+export const lastDays = (count: number, now = new Date()): string[] =>
+  Array.from({ length: count }, (_, i) => {
+    const date = new Date(now.getFullYear(), now.getMonth(), now.getDate() - count + 1 + i)
+    return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0')).join('-')
+  })

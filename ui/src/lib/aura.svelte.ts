@@ -44,6 +44,8 @@ export class Aura {
   attachScreen = $state(false)
   /** The picture of the next typed question. */
   picture = $state.raw<Picture | null>(null)
+  /** Number of changes of the history by something else than a turn of this window. */
+  historyChanges = $state(0)
   /** Conversations to be deleted unless the user undoes it. */
   leaving = $state.raw<string[]>([])
   /** The turn that has just ended, until the next one starts; null for turns that ended before the window opened. */
@@ -100,6 +102,7 @@ export class Aura {
   onEvent(event: AuraEvent): void {
     this.health.onEvent(event)
     this.local.onEvent(event)
+    if (event.type === 'history') this.historyChanges += 1
     if (event.type === 'changed') this.#applySnapshot(event.snapshot)
     else if (event.type === 'availability') {
       const { provider, service, status } = event

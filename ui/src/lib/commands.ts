@@ -34,7 +34,7 @@ const settings = () => {
   const s = t.settings
   return [
     ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.speaker, s.aloud, s.share, s.target],
-    ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, ...Object.values(s.startups)],
+    ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, s.dailyLimit, ...Object.values(s.startups)],
     ...[s.hedge, s.blocked, s.timeouts, s.localApiOpen, s.port, s.systemCheck],
   ]
 }

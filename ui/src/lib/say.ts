@@ -5,7 +5,7 @@ import type { ErrorCode } from '../generated/ErrorCode'
 import type { Notice } from '../generated/Notice'
 import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
-import { day, labelOf, number } from './format'
+import { day, labelOf, money, number } from './format'
 import { t } from './messages'
 import { language } from './preferences.svelte'
 
@@ -70,6 +70,8 @@ export function sayNotice(notice: Notice, snapshot: Snapshot | null, notices: No
           : t.notices.retiredOn(facts.model, facts.replacement, day(facts.retired_on))
       case 'recording_limit':
         return facts.seconds === undefined ? undefined : t.notices.recordingLimit(number(facts.seconds))
+      case 'daily_limit':
+        return facts.limit_cents === undefined ? undefined : t.notices.dailyLimit(money(facts.limit_cents / 100))
       case 'voice_language':
         return facts.language && t.notices.voiceLanguage(t.languages[facts.language] ?? facts.language)
       default:

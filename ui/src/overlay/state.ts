@@ -16,6 +16,8 @@ export interface OverlayState {
   turn: string | null
   stage: Stage
   recording: boolean
+  /** Whether a tap left the recording running: the next press ends it. */
+  latched: boolean
   levels: number[]
   elapsedMs: number
   /** The question, once it is known. */
@@ -38,6 +40,7 @@ export const idleOverlay: OverlayState = {
   turn: null,
   stage: 'idle',
   recording: false,
+  latched: false,
   levels: Array<number>(bars).fill(0),
   elapsedMs: 0,
   question: '',
@@ -72,6 +75,8 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
         ? { ...state, stage: event.stage }
         : { ...idleOverlay, snapshot: state.snapshot, turn: event.turn, stage: event.stage }
     }
+    case 'latched':
+      return state.turn === event.turn ? { ...state, latched: true } : state
     case 'recording':
       return state.turn === event.turn ? { ...state, recording: true } : state
     case 'level':
@@ -99,6 +104,7 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
     // Notices and downloads belong to the main window.
     case 'notice':
     case 'availability':
+    case 'history':
     case 'local_models':
       return state
   }

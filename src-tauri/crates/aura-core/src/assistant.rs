@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use aura_providers::{Service, installed_model};
 use aura_router::{Availability, ModelListRefresh, Router, UsageTracker};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -243,7 +244,22 @@ impl Assistant {
 
     /// The current routes, one entry per service.
     pub fn routes(&self) -> Vec<RouteView> {
-        self.0.router.routes().into_iter().map(RouteView::from).collect()
+        let spoken = self.config().settings.listening.language.clone();
+        let providers = self.0.router.providers();
+        let is_built_in = |name: &str| providers.iter().any(|provider| provider.local && provider.name == name);
+        let view = |info| {
+            let mut view = RouteView::from(info);
+            if let Some(first) = view.routes.first().filter(|route| is_built_in(&route.provider)) {
+                let models = &*self.0.ports.local_models;
+                let used = |language| installed_model(models, &first.model, view.service, language);
+                // A language model may answer in a language that it does not list; a voice cannot speak one.
+                let writes = matches!(view.service, Service::Llm | Service::Vlm);
+                let model = used(spoken.as_deref()).or_else(|| writes.then(|| used(None)).flatten());
+                view.local_model = model.map(|model| model.id);
+            }
+            view
+        };
+        self.0.router.routes().into_iter().map(view).collect()
     }
 
     /// The whole state that an interface shows while nothing happens.
@@ -291,6 +307,11 @@ impl Assistant {
     pub fn set_server_problem(&self, problem: Option<String>) {
         self.0.server_problem.store(problem.map(Arc::new));
         self.announce();
+    }
+
+    /// Whether the providers are those of the sandbox.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.0.sandbox
     }
 
     /// ID of the current session. Turns of one session share memory.
@@ -399,7 +420,11 @@ impl Assistant {
         let (history, folder) = (&*self.0.ports.history, &self.0.recordings);
         let mut found = end_unfinished(history, owner, folder, unsaved).await;
         if recordings && found.is_ok() {
-            found = add_unknown_recordings(history, folder, unsaved).await.map(drop);
+            found = add_unknown_recordings(history, folder, unsaved).await.map(|added| {
+                if added > 0 {
+                    self.send(Event::History);
+                }
+            });
         }
         if let Err(error) = found {
             tracing::warn!(%error, "turns that an earlier AURA did not end could not be looked for");
@@ -444,9 +469,16 @@ impl Assistant {
         let assistant = Arc::downgrade(&self.0);
         let _ = self.0.models_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
             // Ends with the store.
+            let mut routes = Vec::new();
             while changes.changed().await.is_ok() {
                 let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
                 let view = assistant.local_models().await;
+                // A model that was downloaded or deleted may be one that the next question uses.
+                let now = assistant.routes();
+                if now != routes {
+                    routes = now;
+                    assistant.announce();
+                }
                 assistant.send(Event::LocalModels { view: Box::new(view) });
                 drop(assistant);
                 tokio::time::sleep(MODELS_INTERVAL).await;

@@ -107,6 +107,10 @@ pub struct NoticeFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub seconds: Option<u32>,
+    /// The limit for the costs of a day, in US cents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub limit_cents: Option<u32>,
     /// The ISO 639-1 code of the language that no voice speaks.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
@@ -171,6 +175,8 @@ pub enum NoticeKind {
     AnswerTruncated,
     /// No voice that may be used speaks the language of the answer.
     VoiceLanguage,
+    /// Today's costs reached the limit that the user set.
+    DailyLimit,
     /// A kind that a later version of AURA wrote.
     #[serde(other)]
     Unknown,

@@ -93,6 +93,8 @@ pub enum RouteNoticeReason {
     NoModel,
     /// The provider rejected its API key.
     KeyRejected,
+    /// Its calls are billed, and the limit for the day is reached.
+    DailyLimit,
     /// The provider failed a moment ago and will be tried again shortly.
     Paused,
     /// The model was retired.

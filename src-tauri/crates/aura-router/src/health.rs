@@ -342,7 +342,7 @@ impl Figures {
 }
 
 /// The quantile of sorted values by nearest rank; `part` is from 0 to 1.
-fn quantile(sorted: &[u32], part: f64) -> Option<u32> {
+pub(crate) fn quantile(sorted: &[u32], part: f64) -> Option<u32> {
     let rank = (sorted.len() as f64 * part).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied()
 }

@@ -164,6 +164,11 @@ impl RoutingTable {
         Self { settings, providers, known, catalog, local_models, keys_read_at }
     }
 
+    /// The cost of a day, in US dollars, from which on no billed call is made.
+    pub(crate) fn daily_limit(&self) -> Option<f64> {
+        self.settings.daily_limit
+    }
+
     pub(crate) fn provider(&self, name: &str) -> Option<&ConnectedProvider> {
         let name = self.canonical(name);
         self.providers.iter().find(|provider| provider.name == name)

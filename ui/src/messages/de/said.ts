@@ -36,6 +36,7 @@ export const notices: typeof english.notices = {
       `${provider} wurde übersprungen: darf diese Daten nicht erhalten. Das lässt sich unter „Anbieter“ ändern.`,
     no_model: (provider: string) => `${provider} wurde übersprungen: Wähle ein Modell dafür.`,
     key_rejected: (provider: string) => `${provider} wurde übersprungen: hat den API-Schlüssel abgelehnt.`,
+    daily_limit: (provider: string) => `${provider} wurde übersprungen: Das Tageslimit für Kosten ist erreicht.`,
     paused: (provider: string) => `${provider} wurde übersprungen: war eben ausgefallen und wird bald wieder versucht.`,
   },
   replaced: {
@@ -52,6 +53,7 @@ export const notices: typeof english.notices = {
   notSpoken: 'Die Antwort konnte nicht vorgelesen werden. Du kannst sie lesen.',
   recordingNotSaved: 'Eine Aufnahme konnte nicht gespeichert werden. Ist der Datenträger voll?',
   notSaved: 'Diese Frage steht noch nicht im Verlauf. AURA versucht weiter, sie zu speichern.',
+  dailyLimit: (limit: string) => `Die Kosten von heute haben dein Limit von ${limit} erreicht.`,
   truncated: 'Die Antwort hat ihre Längengrenze erreicht und ist abgeschnitten.',
   voiceLanguage: (language: string) =>
     `Keine Stimme, die AURA verwenden darf, spricht ${language}. Wähle unter „Anbieter“ eine andere.`,

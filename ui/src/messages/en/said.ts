@@ -39,6 +39,7 @@ export const notices = {
     no_consent: (provider: string) => `${provider} was skipped: it can’t receive this kind of data. Change that under Providers.`,
     no_model: (provider: string) => `${provider} was skipped: choose a model for it.`,
     key_rejected: (provider: string) => `${provider} was skipped: it rejected its API key.`,
+    daily_limit: (provider: string) => `${provider} was skipped: today’s limit for costs is reached.`,
     paused: (provider: string) => `${provider} was skipped: it failed a moment ago and will be tried again shortly.`,
   } as Partial<Record<RouteNoticeReason, (provider: string) => string>>,
   replaced: {
@@ -55,6 +56,7 @@ export const notices = {
   notSpoken: 'The answer couldn’t be spoken. You can read it.',
   recordingNotSaved: 'A recording couldn’t be saved. Check that the disk isn’t full.',
   notSaved: 'This question isn’t in the history yet. AURA keeps trying to save it.',
+  dailyLimit: (limit: string) => `Today’s costs reached your limit of ${limit}.`,
   truncated: 'The answer reached its length limit and was cut off.',
   voiceLanguage: (language: string) => `No voice that AURA may use speaks ${language}. Choose another one under Providers.`,
 }

@@ -39,7 +39,7 @@ export const local: typeof english = {
   suggested: 'recomendado',
   nowUsed: (model: string, service: string) => `${service}: ${model} desde tu próxima pregunta.`,
   automatic: 'Elegir automáticamente',
-  automaticHint: 'AURA usa entonces el modelo más pequeño que sabe tu idioma.',
+  automaticHint: 'AURA usa entonces el primer modelo de esta lista que sabe tu idioma.',
   nowAutomatic: (service: string) => `${service}: AURA elige el modelo.`,
   languages: (first: string, more: number) =>
     `${first} y ${counted(more, { one: 'idioma más', many: 'de idiomas más', other: 'idiomas más' })}`,

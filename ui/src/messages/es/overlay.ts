@@ -15,7 +15,7 @@ export const overlay: typeof english = {
   },
   title: 'Ventana flotante de AURA',
   waiting: 'Espera el tono y habla',
-  send: { release: 'Suelta para enviar', tap: 'Toca otra vez para enviar', either: 'Suelta, o toca otra vez, para enviar' },
+  send: { release: 'Suelta para enviar', tap: 'Toca otra vez para enviar' },
   cancel: 'Esc para cancelar',
   interrupt: 'Pulsa otra vez para interrumpir',
   outcomes: { done: 'Listo', stopped: 'Detenido', failed: 'Algo salió mal' },

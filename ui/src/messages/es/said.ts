@@ -35,6 +35,7 @@ export const notices: typeof english.notices = {
     no_consent: (provider: string) => `Se omitió ${provider}: no puede recibir estos datos. Cámbialo en Proveedores.`,
     no_model: (provider: string) => `Se omitió ${provider}: elige un modelo para él.`,
     key_rejected: (provider: string) => `Se omitió ${provider}: rechazó su clave de API.`,
+    daily_limit: (provider: string) => `Se omitió ${provider}: se alcanzó el límite de costes de hoy.`,
     paused: (provider: string) => `Se omitió ${provider}: falló hace un momento y se probará de nuevo en breve.`,
   },
   replaced: {
@@ -51,6 +52,7 @@ export const notices: typeof english.notices = {
   notSpoken: 'No se pudo leer la respuesta en voz alta. Puedes leerla.',
   recordingNotSaved: 'No se pudo guardar una grabación. Comprueba que el disco no esté lleno.',
   notSaved: 'Esta pregunta aún no está en el historial. AURA sigue intentando guardarla.',
+  dailyLimit: (limit: string) => `Los costes de hoy alcanzaron tu límite de ${limit}.`,
   truncated: 'La respuesta llegó a su límite de longitud y se cortó.',
   voiceLanguage: (language: string) => `Ninguna voz que AURA pueda usar habla ${language}. Elige otra en Proveedores.`,
 }

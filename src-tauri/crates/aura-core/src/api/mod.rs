@@ -7,11 +7,13 @@ mod operations;
 mod sessions;
 mod single;
 mod test;
+mod trends;
 mod types;
 
 pub use catalog_types::*;
 pub use operations::*;
 pub use sessions::*;
+pub use trends::*;
 pub use types::*;
 
 pub use crate::local_models::*;

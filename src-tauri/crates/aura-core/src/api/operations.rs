@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::catalog_types::*;
 use super::sessions::{RenameSession, SessionId, SessionsQuery};
+use super::trends::{Trends, TrendsQuery};
 use super::types::*;
 use crate::assistant::Assistant;
 use crate::config::ScreenPolicy;
@@ -49,6 +50,7 @@ macro_rules! with_operations {
             servers: Nothing => Vec<ServerView>,
             health: Nothing => HealthReport,
             usage: Nothing => UsageReport,
+            trends: TrendsQuery => Trends,
             test: Test => TestResult,
             devices: Nothing => Devices,
             look: Look => Preview,
@@ -420,6 +422,14 @@ pub async fn usage(assistant: &Assistant, _: Nothing) -> Result<UsageReport> {
     Ok(assistant.router().usage())
 }
 
+/// Reports how providers did in the last hour, 24 hours or 30 days, also before the last start, and what each of the last 30 days cost.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn trends(assistant: &Assistant, request: TrendsQuery) -> Result<Trends> {
+    super::trends::read(assistant, request.range).await
+}
+
 /// Makes one call to check that a service works. The call may be billed; AURA never makes it by itself.
 ///
 /// # Errors
@@ -498,7 +508,7 @@ pub async fn use_model(assistant: &Assistant, request: UseModel) -> Result<Local
     Ok(assistant.installed_models_changed().await)
 }
 
-/// Prefers no model on this computer for a service: the smallest that knows the language is used.
+/// Prefers no model on this computer for a service: the first of the catalog that knows the language is used.
 ///
 /// # Errors
 /// When the choice cannot be saved.
