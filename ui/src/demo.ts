@@ -43,6 +43,12 @@ const answering: AuraEvent[] = [
 ]
 const retired = {
   kind: 'model_replaced' as const,
+  facts: {
+    model: 'llama-3.3-70b-versatile',
+    replacement: 'gpt-oss-120b',
+    retired_on: '2026-08-16',
+    reason: 'retired' as const,
+  },
   message: 'llama-3.3-70b-versatile was retired on 16 August 2026. gpt-oss-120b is used instead.',
 }
 const past = [sampleTurn('t1', { notices: [retired] })]

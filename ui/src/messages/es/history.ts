@@ -8,7 +8,7 @@ const questions = (count: number) => counted(count, { one: 'pregunta', many: 'de
 export const history: typeof english = {
   title: 'Historial',
   subtitle: 'Se guarda solo en este equipo.',
-  search: 'Buscar en preguntas y respuestas',
+  search: 'Buscar en el historial',
   loading: 'Cargando…',
   searching: 'Buscando…',
   failed: 'No se pudo cargar el historial.',
