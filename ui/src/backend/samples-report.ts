@@ -145,7 +145,15 @@ export const sampleHealth = (now = Date.now()): HealthReport => {
         requests: 28,
         hour: parts([1, 2, 2, 1, 3, 2, 2, 3, 1, 2, 3, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2]),
         last_error: { class: 'timeout', message, at: new Date(now - 12_000).toISOString() },
-        rate_limit: { ...noLimit, requests: 2000, requests_left: 1812, audio_seconds: 7200, audio_seconds_left: 6540 },
+        rate_limit: {
+          ...noLimit,
+          requests: 2000,
+          requests_left: 1812,
+          audio_seconds: 7200,
+          audio_seconds_left: 6540,
+          audio_seconds_reset_s: 900,
+        },
+        rate_limit_at: new Date().toISOString(),
       }),
       busyService('llm', 310, 540, {
         rate_limit: { ...noLimit, requests: 1000, requests_left: 812, tokens: 8000, tokens_left: 7420 },

@@ -92,6 +92,7 @@ describe('health', () => {
     // The other services work, so the pause names its service.
     expect(within(groq).getByText(/^Speech: paused 0:2[34]$/)).toBeTruthy()
     expect(within(groq).getByText('Speech quota: 1,812 of 2,000 requests left')).toBeTruthy()
+    expect(within(groq).getByText(/^Speech quota: 6,540 of 7,200 seconds of audio left · full again at /)).toBeTruthy()
     const bars = within(groq).getAllByRole('meter')
     expect(bars.map((bar) => bar.getAttribute('aria-valuenow'))).toEqual(['91', '91', '81', '93'])
     expect(bars[0]?.getAttribute('aria-valuetext')).toBe('1,812 of 2,000 requests left')
@@ -340,6 +341,10 @@ describe('texts', () => {
       { kind: 'requests', words: '812 requests left' },
       { kind: 'tokens', words: '7,420 of 8,000 tokens left', share: 0.9275 },
     ])
+    // When it is full again, as long as that lies ahead.
+    const [told, now] = ['2026-11-22T14:00:00Z', Date.parse('2026-11-22T14:05:00Z')]
+    const soon = limit && { ...limit, requests_reset_s: 600, tokens_reset_s: 60 }
+    expect(quotasOf(soon, told, now).map((quota) => quota.resets)).toEqual([Date.parse('2026-11-22T14:10:00Z'), undefined])
   })
 
   it('show how exact a sum is', () => {

@@ -87,6 +87,7 @@ export const health: typeof english = {
     tokens: (left: string, all: string) => `${left} von ${all} Token übrig`,
     audio: (left: string, all: string) => `${left} von ${all} Sekunden Ton übrig`,
   },
+  resetsAt: (time: string) => `wieder voll um ${time}`,
   cost: (today: string, month: string) => `Heute ${today}, in diesem Monat ${month}`,
   costToday: 'Heute',
   costMonth: 'In diesem Monat',

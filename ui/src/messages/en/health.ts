@@ -81,6 +81,7 @@ export const health = {
     tokens: (left: string, all: string) => `${left} of ${all} tokens left`,
     audio: (left: string, all: string) => `${left} of ${all} seconds of audio left`,
   },
+  resetsAt: (time: string) => `full again at ${time}`,
   cost: (today: string, month: string) => `Today ${today}, this month ${month}`,
   costToday: 'Today',
   costMonth: 'This month',

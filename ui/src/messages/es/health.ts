@@ -83,6 +83,7 @@ export const health: typeof english = {
     tokens: (left: string, all: string) => `Quedan ${left} de ${all} tokens`,
     audio: (left: string, all: string) => `Quedan ${left} de ${all} segundos de audio`,
   },
+  resetsAt: (time: string) => `completa de nuevo: ${time}`,
   cost: (today: string, month: string) => `Hoy ${today}, este mes ${month}`,
   costToday: 'Hoy',
   costMonth: 'Este mes',
