@@ -18,7 +18,7 @@ export const classes: Record<FailureKind, string> = {
   quota: 'agotó su cuota',
   model_gone: 'ya no ofrece el modelo',
   overloaded: 'estaba sobrecargado',
-  unreachable: 'no se pudo contactar',
+  unreachable: 'no estaba accesible',
   timeout: 'tardó demasiado',
   interrupted: 'se cortó a la mitad',
   empty: 'envió una respuesta vacía',
