@@ -6,7 +6,7 @@ use std::process::Command;
 fn main() {
     build_interface();
     // Without this list, Tauri allows every command to every window and ignores the capabilities.
-    let manifest = tauri_build::AppManifest::new().commands(&["rpc", "subscribe", "cancel"]);
+    let manifest = tauri_build::AppManifest::new().commands(&["rpc", "subscribe", "cancel", "open_link"]);
     if let Err(error) = tauri_build::try_build(tauri_build::Attributes::new().app_manifest(manifest)) {
         fail(&format!("{error:#}"));
     }

@@ -1,6 +1,6 @@
-//! The Tauri commands, which are all that a web view can call: run an operation, subscribe to events, cancel.
+//! The Tauri commands, which are all that a web view can call: run an operation, subscribe to events, cancel, open a link elsewhere.
 
-use aura_core::error::Result;
+use aura_core::error::{Error, Result};
 use aura_core::event::Event;
 use aura_core::{Assistant, api};
 use parking_lot::Mutex;
@@ -10,6 +10,7 @@ use tauri::{State, WebviewWindow};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::links;
 use crate::overlay::{OverlayFeed, concerns_main, snapshot};
 use crate::windows::OVERLAY;
 
@@ -64,6 +65,12 @@ pub(crate) async fn cancel(assistant: State<'_, Assistant>) -> Result<()> {
     api::cancel(&assistant, api::Nothing {}).await.map(drop)
 }
 
+/// Opens a link of an answer in the system's browser or mail program.
+#[tauri::command]
+pub(crate) async fn open_link(address: String) -> Result<()> {
+    tokio::task::spawn_blocking(move || links::open(&address)).await.map_err(Error::internal)?
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -110,6 +117,8 @@ mod tests {
         assert!(error["message"].as_str().unwrap().contains("empty"));
         let error = call(&main, "rpc", json!({"operation": "format_disk", "request": {}})).unwrap_err();
         assert_eq!(error["code"], "not_found");
+        let error = call(&main, "open_link", json!({"address": "file:///etc/passwd"})).unwrap_err();
+        assert_eq!(error["code"], "invalid_request");
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -118,6 +127,8 @@ mod tests {
         let refused = call(&overlay, "rpc", json!({"operation": "snapshot", "request": {}})).unwrap_err();
         assert!(refused.to_string().contains("not allowed"), "{refused}");
         assert_eq!(call(&overlay, "cancel", json!({})), Ok(Value::Null));
+        let refused = call(&overlay, "open_link", json!({"address": "https://example.org"})).unwrap_err();
+        assert!(refused.to_string().contains("not allowed"), "{refused}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

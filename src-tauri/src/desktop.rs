@@ -116,7 +116,12 @@ pub(crate) fn builder<R: tauri::Runtime>(builder: tauri::Builder<R>, assistant: 
         .manage(assistant)
         .manage(commands::MainSubscription::default())
         .manage(overlay::OverlayFeed::default())
-        .invoke_handler(tauri::generate_handler![commands::rpc, commands::subscribe, commands::cancel]);
+        .invoke_handler(tauri::generate_handler![
+            commands::rpc,
+            commands::subscribe,
+            commands::cancel,
+            commands::open_link
+        ]);
     #[cfg(not(target_os = "linux"))]
     let builder = builder.plugin(tauri_plugin_global_shortcut::Builder::new().build());
     builder

@@ -10,6 +10,7 @@ mod hotkey;
 mod http_server;
 mod instance_socket;
 mod interface;
+mod links;
 mod overlay;
 mod startup;
 mod tray;

@@ -86,6 +86,7 @@ impl Feed {
         let turn = match event {
             Event::Stage { turn, .. }
             | Event::Recording { turn }
+            | Event::Latched { turn }
             | Event::Transcript { turn, .. }
             | Event::Seen { turn, .. }
             | Event::Speaking { turn, .. } => turn,

@@ -27,6 +27,8 @@ pub(crate) fn open_main<R: Runtime>(app: &AppHandle<R>, is_visible: bool) -> tau
         .title("AURA")
         .inner_size(1_000.0, 720.0)
         .min_inner_size(480.0, 420.0)
+        // The page takes dropped pictures itself.
+        .disable_drag_drop_handler()
         .visible(is_visible)
         .build()
 }

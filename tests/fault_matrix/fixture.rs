@@ -138,6 +138,7 @@ impl Fixture {
                 overrides,
                 // A session of its own: earlier turns would become part of the prompt.
                 session: Some(began.elapsed().as_nanos().to_string()),
+                picture: None,
             };
             api::ask(&self.harness.assistant, request).await.unwrap()
         };

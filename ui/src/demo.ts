@@ -18,7 +18,8 @@ import type { AuraEvent } from './backend/types'
 import type { Theme } from './generated/Theme'
 import Overlay from './overlay/Overlay.svelte'
 import { Aura } from './lib/aura.svelte'
-import { setPreferences } from './lib/preferences.svelte'
+import { loadMessages } from './lib/messages'
+import { languages, setPreferences } from './lib/preferences.svelte'
 
 const query = new URLSearchParams(location.search)
 const scene = query.get('scene') ?? 'play'
@@ -42,6 +43,12 @@ const answering: AuraEvent[] = [
 ]
 const retired = {
   kind: 'model_replaced' as const,
+  facts: {
+    model: 'llama-3.3-70b-versatile',
+    replacement: 'gpt-oss-120b',
+    retired_on: '2026-08-16',
+    reason: 'retired' as const,
+  },
   message: 'llama-3.3-70b-versatile was retired on 16 August 2026. gpt-oss-120b is used instead.',
 }
 const past = [sampleTurn('t1', { notices: [retired] })]
@@ -127,10 +134,10 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
 
 const { script, events } = scenes[scene] ?? scenes.play ?? { script: {}, events: [] }
 const snapshot = script.snapshot ?? readySnapshot()
-const language = query.get('prefer') === 'de' ? 'de' : 'en'
-const appearance = { ...snapshot.settings.appearance, theme, language } as const
+const prefer = languages.find((tag) => tag === query.get('prefer')) ?? 'en'
+const appearance = { ...snapshot.settings.appearance, theme, language: prefer } as const
 const backend = new FakeBackend({ ...script, snapshot: { ...snapshot, settings: { ...snapshot.settings, appearance } } })
-setPreferences({ language, contrast: query.get('contrast') === 'more' ? 'more' : 'system', welcomed: false })
+setPreferences({ language: prefer, contrast: query.get('contrast') === 'more' ? 'more' : 'system', welcomed: false })
 // Larger text, as set in a browser.
 if (query.has('text')) document.documentElement.style.fontSize = `${query.get('text')}%`
 const target = document.getElementById('app')
@@ -141,6 +148,7 @@ if (target && query.has('overlay')) {
   mount(Overlay, { target, props: { backend } })
 } else if (target) {
   await import('./styles/base.css')
+  await loadMessages(prefer)
   mount(App, { target, props: { aura: new Aura(backend) } })
 }
 // After the window has loaded its history.

@@ -21,6 +21,7 @@ pub(super) async fn run(sandbox: bool, ask: args::Ask) -> Result<ExitCode> {
         text: ask.text,
         session: None,
         image: ask.image,
+        picture: None,
         // The screen setting applies to the app; here only --screen counts.
         screen: Some(ask.screen),
         speech,

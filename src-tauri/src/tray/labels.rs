@@ -18,6 +18,7 @@ static TRANSLATIONS: LazyLock<Translations> = LazyLock::new(|| {
 struct Translations {
     en: Labels,
     de: Labels,
+    es: Labels,
 }
 
 /// The texts in one language.
@@ -38,12 +39,16 @@ pub(super) struct Labels {
 impl Labels {
     /// The texts in this language; [`Language::System`] is the operating system's.
     pub(super) fn of(language: Language) -> &'static Self {
-        let german = match language {
-            Language::System => sys_locale::get_locale().is_some_and(|locale| locale.starts_with("de")),
-            Language::En => false,
-            Language::De => true,
-        };
-        if german { &TRANSLATIONS.de } else { &TRANSLATIONS.en }
+        match language {
+            Language::System => match sys_locale::get_locale().as_deref().and_then(|locale| locale.get(..2)) {
+                Some("de") => &TRANSLATIONS.de,
+                Some("es") => &TRANSLATIONS.es,
+                _ => &TRANSLATIONS.en,
+            },
+            Language::En => &TRANSLATIONS.en,
+            Language::De => &TRANSLATIONS.de,
+            Language::Es => &TRANSLATIONS.es,
+        }
     }
 
     pub(super) fn stage(&self, stage: Stage) -> &str {
@@ -60,10 +65,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_exists_in_both_languages() {
+    fn every_text_exists_in_every_language() {
         let translations: Translations =
             serde_json::from_str(include_str!("../../../ui/src/messages/tray.json")).unwrap();
-        for labels in [&translations.en, &translations.de] {
+        for labels in [&translations.en, &translations.de, &translations.es] {
             for stage in
                 [Stage::Idle, Stage::Listening, Stage::Transcribing, Stage::Looking, Stage::Thinking, Stage::Speaking]
             {

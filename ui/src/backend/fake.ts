@@ -3,6 +3,7 @@ import type { LocalModelsView } from '../generated/LocalModelsView'
 import type { LocalModelView } from '../generated/LocalModelView'
 import type { RouteChoice } from '../generated/RouteChoice'
 import type { Service } from '../generated/Service'
+import type { SessionView } from '../generated/SessionView'
 import type { Settings } from '../generated/Settings'
 import type { Snapshot } from '../generated/Snapshot'
 import type { TurnRecord } from '../generated/TurnRecord'
@@ -17,9 +18,11 @@ import {
   samplePreview,
   sampleServers,
   sampleTest,
+  sampleTrends,
   sampleTurn,
   sampleUsage,
   sampleVoices,
+  withModelsInUse,
 } from './samples'
 import type { Access, AuraEvent, Backend, OperationName, Request, Response, TokenState } from './types'
 
@@ -79,6 +82,8 @@ export class FakeBackend implements Backend {
   /** All calls, in order. */
   readonly calls: { operation: OperationName; request: unknown }[] = []
   cancelled = 0
+  /** The titles that conversations were given. */
+  readonly titles = new Map<string, string>()
   access?: Access
 
   #links = new Set<(connected: boolean) => void>()
@@ -92,6 +97,7 @@ export class FakeBackend implements Backend {
     this.snapshot = script.snapshot ?? readySnapshot()
     this.history = script.history ?? []
     this.local = script.local ?? sampleLocalModels()
+    this.snapshot = withModelsInUse(this.snapshot, this.local)
     this.#pace = script.pace
     if (script.token !== undefined) this.access = accessWith(script.token)
     this.#handlers = { ...this.#defaults(), ...script.handlers }
@@ -134,7 +140,7 @@ export class FakeBackend implements Backend {
   }
 
   #change(change: Partial<Snapshot>): Snapshot {
-    this.snapshot = { ...this.snapshot, ...change }
+    this.snapshot = withModelsInUse({ ...this.snapshot, ...change }, this.local)
     this.emit({ type: 'changed', snapshot: this.snapshot })
     return this.snapshot
   }
@@ -143,6 +149,7 @@ export class FakeBackend implements Backend {
   setLocal(view: LocalModelsView): LocalModelsView {
     this.local = view
     this.emit({ type: 'local_models', view })
+    this.#change({})
     return view
   }
 
@@ -238,6 +245,38 @@ export class FakeBackend implements Backend {
         return { turns, recordings: 0, recordings_left: 0 }
       },
       retry: ({ id }) => sampleTurn(id),
+      sessions: ({ search, before, limit }) => {
+        const sessions = [...new Set(this.history.map((turn) => turn.session))].map((id): SessionView => {
+          const turns = this.history.filter((turn) => turn.session === id)
+          const [latest, first] = [turns[0] as TurnRecord, turns.at(-1) as TurnRecord]
+          const title = this.titles.get(id)
+          return {
+            id,
+            title: title ?? first.transcript,
+            renamed: title !== undefined,
+            started_at: first.started_at,
+            latest_at: latest.started_at,
+            turns: turns.length,
+          }
+        })
+        const after = before === undefined ? 0 : sessions.findIndex((session) => session.id === before) + 1
+        return sessions
+          .slice(after)
+          .filter((session) => session.title.includes(search ?? ''))
+          .slice(0, limit ?? 50)
+      },
+      continue_session: ({ id }) => this.#change({ session: id }),
+      rename_session: ({ id, title }) => {
+        if (title === '') this.titles.delete(id)
+        else this.titles.set(id, title)
+        return {}
+      },
+      delete_session: ({ id }) => {
+        const turns = this.history.filter((turn) => turn.session === id).length
+        this.history = this.history.filter((turn) => turn.session !== id)
+        if (id === this.snapshot.session) this.#change({ session: `session-${++this.#turns}-new` })
+        return { turns, recordings: 0, recordings_left: 0 }
+      },
       new_session: () => this.#change({ session: `session-${++this.#turns}-new` }),
       switch: ({ service, provider, model, voice }) => {
         const choice: RouteChoice = { ...this.snapshot.settings.routes[service], provider }
@@ -266,6 +305,7 @@ export class FakeBackend implements Backend {
       servers: () => sampleServers(),
       health: () => sampleHealth(),
       usage: () => sampleUsage(),
+      trends: ({ range }) => sampleTrends(range),
       test: ({ service, provider, model, voice }) => sampleTest(service, provider, model, voice),
       devices: () => sampleDevices(),
       look: ({ target }) => samplePreview(target ?? this.snapshot.settings.screen.target),

@@ -5,9 +5,7 @@
  * know it lasts: a page that lost it asks for the proof again.
  */
 import type { ErrorCode } from '../generated/ErrorCode'
-import { signIn as de } from '../messages/de/sign-in'
-import { signIn as en } from '../messages/en/sign-in'
-import { language } from '../lib/preferences.svelte'
+import { t } from '../lib/messages'
 import type { Failure } from './failure'
 import { canProve, proveServer } from './proof'
 import { events } from './sse'
@@ -35,25 +33,20 @@ function keep(token: string | null): void {
   }
 }
 
-const words = () => ({ signIn: language() === 'de' ? de : en })
-
 /** The failure when AURA cannot be reached. */
 function silent(): Failure {
-  const t = words()
   const code: ErrorCode = 'not_running'
   return { code, message: t.signIn.unreachable }
 }
 
 /** The failure when there is no token, or it is not the server's. */
 function missing(): Failure {
-  const t = words()
   const code: ErrorCode = 'not_running'
   return { code, message: t.signIn.rejected }
 }
 
 /** The failure where the browser cannot check the proof: it offers cryptography only to pages that it trusts. */
 function unsupported(): Failure {
-  const t = words()
   const code: ErrorCode = 'internal'
   return { code, message: t.signIn.unsupported }
 }
@@ -63,7 +56,6 @@ async function refusal(answer: Response): Promise<Failure> {
   const said: unknown = await answer.json().catch(() => null)
   const error: unknown = typeof said === 'object' && said !== null && 'error' in said ? said.error : null
   if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) return error as Failure
-  const t = words()
   const code: ErrorCode = 'internal'
   return { code, message: t.signIn.unexpected(String(answer.status)) }
 }

@@ -2,6 +2,7 @@
 import type { LocalModelsView } from '../generated/LocalModelsView'
 import type { LocalModelView } from '../generated/LocalModelView'
 import type { RouteView } from '../generated/RouteView'
+import type { Snapshot } from '../generated/Snapshot'
 
 export const sampleLocalModel = (id: string, label: string, more: Partial<LocalModelView> = {}): LocalModelView => ({
   id,
@@ -139,3 +140,26 @@ export const localRoutes = (): RouteView[] =>
     service,
     routes: [{ provider: 'offline', model: 'built-in' }],
   }))
+
+/** The routes with the model that each uses on this computer: the preferred one, then the first, that knows the language. */
+export function withModelsInUse(snapshot: Snapshot, local: LocalModelsView): Snapshot {
+  const spoken = snapshot.settings.listening.language
+  const routes = snapshot.routes.map((view): RouteView => {
+    const rest = { ...view }
+    delete rest.local_model
+    const first = view.routes[0]
+    if (first?.provider !== 'offline') return rest
+    const able = local.models
+      .filter((model) => model.state.state === 'installed' && model.services.includes(view.service))
+      .toSorted((a, b) => Number(b.used_for.includes(view.service)) - Number(a.used_for.includes(view.service)))
+    const known = able.find((model) =>
+      spoken === undefined
+        ? view.service !== 'stt' || model.languages.length !== 1
+        : model.languages.length === 0 || model.languages.includes(spoken),
+    )
+    const writes = view.service === 'llm' || view.service === 'vlm' || spoken === undefined
+    const model = able.find((one) => one.id === first.model) ?? known ?? (writes ? able[0] : undefined)
+    return model ? { ...rest, local_model: model.id } : rest
+  })
+  return { ...snapshot, routes }
+}

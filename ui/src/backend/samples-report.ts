@@ -9,6 +9,9 @@ import type { Service } from '../generated/Service'
 import type { ServiceHealth } from '../generated/ServiceHealth'
 import type { UsageTotals } from '../generated/UsageTotals'
 import type { TestResult } from '../generated/TestResult'
+import type { TrendLine } from '../generated/TrendLine'
+import type { TrendRange } from '../generated/TrendRange'
+import type { Trends } from '../generated/Trends'
 import type { UsageReport } from '../generated/UsageReport'
 import type { VoiceView } from '../generated/VoiceView'
 
@@ -142,7 +145,15 @@ export const sampleHealth = (now = Date.now()): HealthReport => {
         requests: 28,
         hour: parts([1, 2, 2, 1, 3, 2, 2, 3, 1, 2, 3, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 2]),
         last_error: { class: 'timeout', message, at: new Date(now - 12_000).toISOString() },
-        rate_limit: { ...noLimit, requests: 2000, requests_left: 1812, audio_seconds: 7200, audio_seconds_left: 6540 },
+        rate_limit: {
+          ...noLimit,
+          requests: 2000,
+          requests_left: 1812,
+          audio_seconds: 7200,
+          audio_seconds_left: 6540,
+          audio_seconds_reset_s: 900,
+        },
+        rate_limit_at: new Date().toISOString(),
       }),
       busyService('llm', 310, 540, {
         rate_limit: { ...noLimit, requests: 1000, requests_left: 812, tokens: 8000, tokens_left: 7420 },
@@ -212,6 +223,26 @@ export const sampleSum = (usd: number, more: Partial<UsageTotals> = {}): UsageTo
   unknown: 0,
   ...more,
 })
+
+/** The figures of a longer time: the ledger keeps them over restarts. */
+export function sampleTrends(range: TrendRange = 'hour'): Trends {
+  const parts = { hour: 12, day: 24, month: 30 }[range]
+  const line = (provider: string, service: TrendLine['service'], p50_ms: number, failed = 0): TrendLine => ({
+    provider,
+    service,
+    requests: parts * 3 + failed,
+    success_rate: (parts * 3) / (parts * 3 + failed),
+    p50_ms,
+    p95_ms: p50_ms * 3,
+    parts: Array.from({ length: parts }, (_, i) => ({ ok: 3, failed: i === 4 ? failed : 0 })),
+  })
+  const { month } = sampleUsage()
+  const dayBefore = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10)
+  return {
+    lines: range === 'hour' ? [] : [line('groq', 'llm', 220, 5), line('groq', 'stt', 380), line('gemini', 'tts', 640)],
+    days: [9, 5, 4, 2, 1].map((ago) => ({ day: dayBefore(ago), totals: { ...month, usd: 0.02 + ago / 50, unknown: 0 } })),
+  }
+}
 
 export const sampleUsage = (): UsageReport => ({
   lines: [

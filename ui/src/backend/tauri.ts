@@ -24,3 +24,6 @@ export const tauri: Backend = {
 
   cancel: () => invoke('cancel'),
 }
+
+/** Opens a web page or a mail address in the program that the system has for it. Rejects when there is none. */
+export const openLink = (address: string): Promise<void> => invoke('open_link', { address })

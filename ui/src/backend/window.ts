@@ -1,5 +1,7 @@
 /** The backend of a page inside the desktop app. In a file of its own, because the overlay needs no more. */
 import { tauri } from './tauri'
+
+export { openLink } from './tauri'
 import type { Backend } from './types'
 
 /** Whether this page is in an ordinary browser, which opens links by itself. The app's windows open no other page. */

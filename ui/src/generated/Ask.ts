@@ -19,6 +19,11 @@ session?: string,
  */
 image?: string, 
 /**
+ * A picture to send with the question, for a caller that has no file of it: a JPEG or PNG file of at most 20 MB, base64-encoded.
+ * AURA keeps it beside the recordings until the turn is deleted. Not together with `image`.
+ */
+picture?: string, 
+/**
  * Whether a screenshot is sent with the question; absent: as the settings say.
  */
 screen?: boolean, 

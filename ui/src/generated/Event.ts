@@ -24,6 +24,10 @@ stage: Stage, } | { "type": "recording",
 /**
  * ID of the turn.
  */
+turn: string, } | { "type": "latched", 
+/**
+ * ID of the turn.
+ */
 turn: string, } | { "type": "level", 
 /**
  * Level from 0 (-60 dB full scale or less) to 1 (0 dB).
@@ -108,7 +112,7 @@ until?: string, } | { "type": "changed",
 /**
  * The new state of the assistant.
  */
-snapshot: Snapshot, } | { "type": "local_models", 
+snapshot: Snapshot, } | { "type": "history" } | { "type": "local_models", 
 /**
  * The models.
  */

@@ -3,4 +3,4 @@
 /**
  * The language of the windows and the tray.
  */
-export type Language = "system" | "en" | "de";
+export type Language = "system" | "en" | "de" | "es";

@@ -20,14 +20,20 @@ import type { Nothing } from './Nothing'
 import type { Press } from './Press'
 import type { Preview } from './Preview'
 import type { ProviderName } from './ProviderName'
+import type { RenameSession } from './RenameSession'
 import type { Retry } from './Retry'
 import type { SaveKey } from './SaveKey'
 import type { ServerView } from './ServerView'
+import type { SessionId } from './SessionId'
+import type { SessionView } from './SessionView'
+import type { SessionsQuery } from './SessionsQuery'
 import type { Snapshot } from './Snapshot'
 import type { StopUsingModel } from './StopUsingModel'
 import type { Switch } from './Switch'
 import type { Test } from './Test'
 import type { TestResult } from './TestResult'
+import type { Trends } from './Trends'
+import type { TrendsQuery } from './TrendsQuery'
 import type { TurnId } from './TurnId'
 import type { TurnRecord } from './TurnRecord'
 import type { UsageReport } from './UsageReport'
@@ -47,6 +53,10 @@ export type Operations = {
   delete_turn: { request: TurnId; response: Nothing }
   delete_turns: { request: DeleteTurns; response: DeletedTurns }
   new_session: { request: Nothing; response: Snapshot }
+  sessions: { request: SessionsQuery; response: Array<SessionView> }
+  continue_session: { request: SessionId; response: Snapshot }
+  rename_session: { request: RenameSession; response: Nothing }
+  delete_session: { request: SessionId; response: DeletedTurns }
   switch: { request: Switch; response: Snapshot }
   save_key: { request: SaveKey; response: Snapshot }
   forget_key: { request: ProviderName; response: Snapshot }
@@ -56,6 +66,7 @@ export type Operations = {
   servers: { request: Nothing; response: Array<ServerView> }
   health: { request: Nothing; response: HealthReport }
   usage: { request: Nothing; response: UsageReport }
+  trends: { request: TrendsQuery; response: Trends }
   test: { request: Test; response: TestResult }
   devices: { request: Nothing; response: Devices }
   look: { request: Look; response: Preview }

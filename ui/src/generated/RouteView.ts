@@ -17,4 +17,9 @@ routes: Array<Route>,
 /**
  * Why the first route comes first, in a sentence; absent when the user chose it.
  */
-why?: string, };
+why?: string, 
+/**
+ * ID of the installed model that the next question uses for the first route; present when that is the built-in provider and a model
+ * on this computer does it. For a question in a language that only another model knows, that one is used.
+ */
+local_model?: string, };

@@ -55,6 +55,10 @@ last_error?: LastError,
  */
 rate_limit?: RateLimit, 
 /**
+ * When that reply came: the times until a reset count from then.
+ */
+rate_limit_at?: string, 
+/**
  * The last hour in twelve buckets of five minutes, the oldest first.
  */
 hour: Array<HealthBucket>, };

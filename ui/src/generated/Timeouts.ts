@@ -29,6 +29,6 @@ between_ms: number,
  */
 error_body_ms: number, 
 /**
- * For the whole request, over all attempts. Default: 60,000.
+ * For the whole request, over all attempts. Models on this computer may take ten minutes all the same. Default: 60,000.
  */
 whole_ms: number, };

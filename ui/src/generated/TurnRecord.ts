@@ -67,7 +67,8 @@ recordings_deleted?: RecordingsDeleted,
  */
 seen?: Seen, 
 /**
- * The path of the picture file that the user attached. AURA never deletes it.
+ * The path of the picture that was attached: the user's own file, which AURA never deletes, or AURA's copy of one that came without
+ * a file, which is deleted with the turn.
  */
 picture?: string, 
 /**

@@ -11,6 +11,44 @@ import { describeFallback, describeNext, quotasOf, serviceStatus, formatSum } fr
 const card = (name: string) => screen.getByRole('article', { name })
 
 describe('health', () => {
+  it('shows response times of 24 hours and 30 days, which outlive a restart', async () => {
+    const { backend } = await open('health')
+    expect(backend.requests('trends')).toEqual([{ range: 'hour' }])
+    // Without more in the ledger, the figures since the start.
+    expect(screen.getByRole<HTMLInputElement>('radio', { name: '1 hour' }).checked).toBe(true)
+    expect(screen.getAllByText(/^28 calls, 5 failed/).length).toBe(2)
+    await fireEvent.click(screen.getByRole('radio', { name: '30 days' }))
+    await settle()
+    expect(backend.requests('trends').at(-1)).toEqual({ range: 'month' })
+    const table = within(screen.getByRole('table', { name: 'Response times' }))
+    expect(table.getByText('95 calls, 5 failed (5%)')).toBeTruthy()
+    expect(table.getByText('220 ms')).toBeTruthy()
+    expect(screen.getAllByText(/^28 calls, 5 failed/).length).toBe(1)
+    await accessible()
+  })
+
+  it('shows what each day cost, and today beside the limit', async () => {
+    const snapshot = readySnapshot()
+    snapshot.settings.budget = { daily_usd: 0.02, stop: true }
+    const { backend } = await open('health', { snapshot })
+    expect(screen.getByRole('meter', { name: 'Daily limit' }).getAttribute('aria-valuetext')).toMatch(
+      /^\$0\.\d+ of your daily limit/,
+    )
+    expect(screen.getAllByText(/: about \$0\.\d+$/).length).toBe(5)
+    await accessible()
+    const usage = { ...sampleUsage(), today: { ...sampleUsage().today, usd: 0.03 } }
+    await open('health', { snapshot, handlers: { usage: () => usage } })
+    expect(screen.getByText('Today’s limit is reached. Until tomorrow, only this computer answers.')).toBeTruthy()
+    expect(backend.requests('trends').length).toBeGreaterThan(0)
+  })
+
+  it('says what will be there without costs, and shows the rest without a ledger', async () => {
+    await open('health', { handlers: { trends: failing({ code: 'storage', message: 'Busy.' }) } })
+    expect(screen.getByText(/^No costs in the last 30 days/)).toBeTruthy()
+    expect(screen.getByRole('link', { name: 'Set a daily limit' })).toBeTruthy()
+    expect(screen.getAllByText(/^28 calls, 5 failed/).length).toBe(2)
+  })
+
   it('names the trouble, who covers it and when it is tried again', async () => {
     await open('health')
     const line = screen.getAllByText('Groq speech to text is paused; Gemini is covering.')[1]?.closest('li')
@@ -54,6 +92,7 @@ describe('health', () => {
     // The other services work, so the pause names its service.
     expect(within(groq).getByText(/^Speech: paused 0:2[34]$/)).toBeTruthy()
     expect(within(groq).getByText('Speech quota: 1,812 of 2,000 requests left')).toBeTruthy()
+    expect(within(groq).getByText(/^Speech quota: 6,540 of 7,200 seconds of audio left · full again at /)).toBeTruthy()
     const bars = within(groq).getAllByRole('meter')
     expect(bars.map((bar) => bar.getAttribute('aria-valuenow'))).toEqual(['91', '91', '81', '93'])
     expect(bars[0]?.getAttribute('aria-valuetext')).toBe('1,812 of 2,000 requests left')
@@ -103,7 +142,7 @@ describe('health', () => {
     await open('health', { handlers: { health: () => report, usage: () => usage } })
     expect(screen.getAllByText('Everything works.').length).toBeGreaterThan(0)
     expect(screen.getByText(/^No fallbacks yet\./)).toBeTruthy()
-    expect(screen.getByText(/^No calls in the last hour\./)).toBeTruthy()
+    expect(screen.getByText(/^No calls in this time\./)).toBeTruthy()
     expect(screen.getByText(/^No questions yet/)).toBeTruthy()
     await accessible()
   })
@@ -302,6 +341,10 @@ describe('texts', () => {
       { kind: 'requests', words: '812 requests left' },
       { kind: 'tokens', words: '7,420 of 8,000 tokens left', share: 0.9275 },
     ])
+    // When it is full again, as long as that lies ahead.
+    const [told, now] = ['2026-11-22T14:00:00Z', Date.parse('2026-11-22T14:05:00Z')]
+    const soon = limit && { ...limit, requests_reset_s: 600, tokens_reset_s: 60 }
+    expect(quotasOf(soon, told, now).map((quota) => quota.resets)).toEqual([Date.parse('2026-11-22T14:10:00Z'), undefined])
   })
 
   it('show how exact a sum is', () => {

@@ -58,20 +58,26 @@ export interface Quota {
   words: string
   /** The share that is left, 0 to 1; absent when the limit is unknown. */
   share?: number
+  /** When it is full again, milliseconds since the epoch; absent when the provider does not say, or that is over. */
+  resets?: number
 }
 
-/** Each quota that the provider reports. */
-export function quotasOf(limit: RateLimit | undefined): Quota[] {
+/** Each quota that the provider reported in a reply at the time `at`. */
+export function quotasOf(limit: RateLimit | undefined, at?: string, now = Date.now()): Quota[] {
   if (!limit) return []
   const kinds = [
-    ['requests', limit.requests_left, limit.requests],
-    ['tokens', limit.tokens_left, limit.tokens],
-    ['audio', limit.audio_seconds_left, limit.audio_seconds],
+    ['requests', limit.requests_left, limit.requests, limit.requests_reset_s],
+    ['tokens', limit.tokens_left, limit.tokens, limit.tokens_reset_s],
+    ['audio', limit.audio_seconds_left, limit.audio_seconds, limit.audio_seconds_reset_s],
   ] as const
-  return kinds.flatMap(([kind, left, all]): Quota[] => {
+  return kinds.flatMap(([kind, left, all, seconds]): Quota[] => {
     if (left === null) return []
-    if (all === null || all <= 0) return [{ kind, words: t.health.left[kind](left) }]
-    return [{ kind, words: t.health.leftOf[kind](number(left), number(all)), share: Math.min(1, Math.max(0, left / all)) }]
+    const full = at === undefined || seconds === null ? 0 : Date.parse(at) + seconds * 1000
+    const resets = full > now ? { resets: full } : {}
+    if (all === null || all <= 0) return [{ kind, words: t.health.left[kind](left), ...resets }]
+    return [
+      { kind, words: t.health.leftOf[kind](number(left), number(all)), share: Math.min(1, Math.max(0, left / all)), ...resets },
+    ]
   })
 }
 
@@ -129,3 +135,10 @@ export function describeFallback(snapshot: Snapshot | null, fallback: Fallback):
   const to = labelOf(snapshot, fallback.to.provider)
   return `${failed} ${t.health.tookOver(from === to ? `${to} ${shortModelName(fallback.to)}` : to)}`
 }
+
+/** The last days in the time zone of this computer, as "2026-11-28", up to today. */
+export const lastDays = (count: number, now = new Date()): string[] =>
+  Array.from({ length: count }, (_, i) => {
+    const date = new Date(now.getFullYear(), now.getMonth(), now.getDate() - count + 1 + i)
+    return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, '0')).join('-')
+  })

@@ -19,6 +19,14 @@ const paused = async () => {
 }
 
 describe('the history', () => {
+  it('shows what is found in the background', async () => {
+    const { backend } = await open('history', { history: [sampleTurn('a', { transcript: 'Known' })] })
+    backend.history = [sampleTurn('b', { transcript: 'Recovered' }), ...backend.history]
+    backend.emit({ type: 'history' })
+    await settle()
+    expect(screen.getByText('Recovered')).toBeTruthy()
+  })
+
   it('explains what will appear when it is empty', async () => {
     const { backend } = await open('history')
     expect(screen.getByText(/^No history yet/)).toBeTruthy()

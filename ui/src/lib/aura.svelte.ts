@@ -9,6 +9,8 @@ import { emptyConversation, mostTurns, reduce, resumed, withHistory, type Conver
 import { describeState } from './format'
 import { t } from './messages'
 import { setLanguage } from './preferences.svelte'
+import type { Picture } from './picture'
+import { sayError } from './say'
 import { HealthStore } from './health-store.svelte'
 import { LocalModels } from './local-models.svelte'
 
@@ -25,7 +27,7 @@ export interface Toast {
 }
 
 /** The operations that return a snapshot. */
-type Changing = 'new_session' | 'switch' | 'save_key' | 'forget_key' | 'change_settings'
+type Changing = 'new_session' | 'continue_session' | 'switch' | 'save_key' | 'forget_key' | 'change_settings'
 
 export class Aura {
   snapshot = $state.raw<Snapshot | null>(null)
@@ -40,6 +42,12 @@ export class Aura {
   toast = $state.raw<Toast | null>(null)
   /** Whether the screen is attached to the next question in this window, whatever the settings say. */
   attachScreen = $state(false)
+  /** The picture of the next typed question. */
+  picture = $state.raw<Picture | null>(null)
+  /** Number of changes of the history by something else than a turn of this window. */
+  historyChanges = $state(0)
+  /** Conversations to be deleted unless the user undoes it. */
+  leaving = $state.raw<string[]>([])
   /** The turn that has just ended, until the next one starts; null for turns that ended before the window opened. */
   finished = $state.raw<TurnRecord | null>(null)
   /** Microphone level during the microphone test, 0 to 1. */
@@ -94,6 +102,7 @@ export class Aura {
   onEvent(event: AuraEvent): void {
     this.health.onEvent(event)
     this.local.onEvent(event)
+    if (event.type === 'history') this.historyChanges += 1
     if (event.type === 'changed') this.#applySnapshot(event.snapshot)
     else if (event.type === 'availability') {
       const { provider, service, status } = event
@@ -141,9 +150,12 @@ export class Aura {
   async ask(text: string): Promise<boolean> {
     this.problem = null
     this.conversation = { ...this.conversation, pending: text }
+    const { picture } = this
+    this.picture = null
     const screen = this.#screen()
+    const shown = picture ? { picture: picture.base64 } : screen
     try {
-      const record = await this.backend.call('ask', { text, speech: this.#speech(), overrides: { fallback: false }, ...screen })
+      const record = await this.backend.call('ask', { text, speech: this.#speech(), overrides: { fallback: false }, ...shown })
       this.onEvent({ type: 'done', record })
       return true
     } catch (thrown) {
@@ -153,6 +165,7 @@ export class Aura {
       if (!began) {
         this.problem = asFailure(thrown)
         this.attachScreen = screen.screen ?? false
+        this.picture = picture
       }
       return began
     }
@@ -238,7 +251,7 @@ export class Aura {
 
   /** Shows an error as a toast, where there is no better place for it. */
   notifyError(thrown: unknown): void {
-    this.notify(asFailure(thrown).message)
+    this.notify(sayError(asFailure(thrown), this.snapshot))
   }
 
   /** The attachment of the next question, which is used once. */

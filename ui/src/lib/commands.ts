@@ -17,6 +17,7 @@ export interface Window {
   write(): void
   chooseModel(): void
   search(): void
+  showConversations(): void
   showKeys(): void
   /** Shows the models on this computer, or only those that are there. */
   showModels(installed: boolean): void
@@ -33,7 +34,7 @@ const settings = () => {
   const s = t.settings
   return [
     ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.speaker, s.aloud, s.share, s.target],
-    ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, ...Object.values(s.startups)],
+    ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, s.dailyLimit, ...Object.values(s.startups)],
     ...[s.hedge, s.blocked, s.timeouts, s.localApiOpen, s.port, s.systemCheck],
   ]
 }
@@ -114,6 +115,13 @@ export function commands(aura: Aura, panels: readonly Panel[], window: Window): 
       ? []
       : [{ id: 'stop', group: t.palette.talk, label: t.palette.stop, keys: 'Esc', run: () => aura.cancel() }]),
     { id: 'new', group: t.palette.talk, label: t.palette.newConversation, keys: 'Ctrl+N', run: () => window.startAfresh() },
+    {
+      id: 'conversations',
+      group: t.palette.talk,
+      label: t.palette.conversations,
+      keys: 'Ctrl+O',
+      run: () => window.showConversations(),
+    },
     { id: 'write', group: t.palette.talk, label: t.palette.write, keys: 'Ctrl+L', run: () => window.write() },
     { id: 'model', group: t.palette.talk, label: t.palette.model, keys: 'Ctrl+M', run: () => window.chooseModel() },
     { id: 'find', group: t.palette.talk, label: t.palette.find, keys: 'Ctrl+F', run: () => window.search() },
@@ -123,6 +131,7 @@ export function commands(aura: Aura, panels: readonly Panel[], window: Window): 
       label: t.palette.attachScreen,
       run: () => {
         aura.attachScreen = true
+        aura.picture = null
         window.write()
       },
     },

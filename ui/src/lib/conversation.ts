@@ -28,6 +28,8 @@ export interface Conversation {
   stage: Stage
   /** Whether the microphone delivers samples: words spoken earlier are lost. */
   recording: boolean
+  /** Whether a tap left the recording running: the next press ends it. */
+  latched: boolean
   level: number
   /** The last levels of the recording, oldest first. */
   levels: number[]
@@ -41,6 +43,7 @@ export const emptyConversation: Conversation = {
   active: null,
   stage: 'idle',
   recording: false,
+  latched: false,
   level: 0,
   levels: [],
   elapsedMs: 0,
@@ -51,7 +54,7 @@ export const emptyConversation: Conversation = {
 export const mostLevels = 48
 
 /** Without a recording. */
-const silent = { recording: false, level: 0, levels: [], elapsedMs: 0 }
+const silent = { recording: false, latched: false, level: 0, levels: [], elapsedMs: 0 }
 
 const begun = (id: string): Turn => ({
   id,
@@ -148,6 +151,8 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
       return onStage(state, event.turn, event.stage)
     case 'recording':
       return state.active === event.turn ? { ...state, recording: true } : state
+    case 'latched':
+      return state.active === event.turn ? { ...state, latched: true } : state
     case 'level':
       return state.stage === 'listening'
         ? {
@@ -174,8 +179,9 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
       return unlessEnded(event.turn, (turn) => ({ ...turn, notices: [...turn.notices, event.notice] }))
     case 'done':
       return onDone(state, event.record)
-    // Other panels show provider health and the models on this computer.
+    // Other panels show the history, provider health and the models on this computer.
     case 'availability':
+    case 'history':
     case 'local_models':
     case 'changed':
       return state

@@ -7,6 +7,7 @@ import type { Seen } from '../generated/Seen'
 import type { Snapshot } from '../generated/Snapshot'
 import type { StageTrace } from '../generated/StageTrace'
 import type { Service } from '../generated/Service'
+import type { VoiceView } from '../generated/VoiceView'
 import type { Conversation, Turn } from './conversation'
 import { t } from './messages'
 import { locale } from './region'
@@ -97,6 +98,13 @@ export function shortModelName(route: Pick<Route, 'provider' | 'model'>): string
   const name = route.model.slice(route.model.lastIndexOf('/') + 1)
   if (name === route.provider) return ''
   return name.startsWith(`${route.provider}-`) ? name.slice(route.provider.length + 1) : name
+}
+
+/** What is known of a voice: "female · English"; empty when nothing is. */
+export function describeVoice(voice: VoiceView): string {
+  const gender = voice.gender === 'female' || voice.gender === 'male' ? [t.providers.genders[voice.gender]] : []
+  const language = voice.language === undefined ? [] : [t.languages[voice.language] ?? voice.language]
+  return [...gender, ...language].join(' · ')
 }
 
 /** "Gemini · Kore", "Groq · whisper-large-v3-turbo". */

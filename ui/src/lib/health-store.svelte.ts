@@ -1,6 +1,8 @@
 /** Provider health and usage, kept up to date while a panel shows them. */
 import { asFailure, type AuraEvent, type Backend, type Failure } from '../backend'
 import type { HealthReport } from '../generated/HealthReport'
+import type { TrendRange } from '../generated/TrendRange'
+import type { Trends } from '../generated/Trends'
 import type { UsageReport } from '../generated/UsageReport'
 
 /** Delay after an event before loading, milliseconds: one load per burst of events. */
@@ -12,6 +14,10 @@ const second = 1000
 export class HealthStore {
   report = $state.raw<HealthReport | null>(null)
   usage = $state.raw<UsageReport | null>(null)
+  /** The calls of the range and the costs of the last days, also of earlier starts; null without a ledger that can be read. */
+  trends = $state.raw<Trends | null>(null)
+  /** How far back the response times reach. */
+  range = $state<TrendRange>('hour')
   /** Why the last load failed. */
   failure = $state.raw<Failure | null>(null)
   /** The current time for countdowns, milliseconds since the epoch. */
@@ -38,6 +44,13 @@ export class HealthStore {
     }
   }
 
+  /** Shows another range; its figures follow. */
+  setRange(range: TrendRange): void {
+    this.range = range
+    this.trends = null
+    void this.load()
+  }
+
   /** Schedules a load after an event that may change health or usage. */
   onEvent(event: AuraEvent): void {
     if (event.type === 'attempt' || event.type === 'availability' || event.type === 'changed' || event.type === 'done') {
@@ -54,7 +67,13 @@ export class HealthStore {
     }
     this.#loading = true
     try {
-      const [report, usage] = await Promise.all([this.#backend.call('health', {}), this.#backend.call('usage', {})])
+      const { range } = this
+      const [report, usage, trends] = await Promise.all([
+        this.#backend.call('health', {}),
+        this.#backend.call('usage', {}),
+        this.#backend.call('trends', { range }).catch(() => null),
+      ])
+      if (range === this.range) this.trends = trends
       this.report = report
       this.usage = usage
       this.failure = null

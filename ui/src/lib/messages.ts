@@ -1,2 +1,2 @@
 /** The messages in the user's language. */
-export { t } from './language.svelte'
+export { loadMessages, t } from './language.svelte'

@@ -16,4 +16,6 @@ export interface Option {
   keys?: string
   /** Whether it is in effect now. */
   current?: boolean
+  /** Whether it cannot be chosen: an environment variable decides. */
+  locked?: boolean
 }

@@ -6,6 +6,10 @@ import type { Language as Chosen } from '../generated/Language'
 
 export type Language = Exclude<Chosen, 'system'>
 
+/** The languages of the windows. */
+export const languages: readonly Language[] = ['en', 'de', 'es']
+const isLanguage = (tag: unknown): tag is Language => (languages as readonly unknown[]).includes(tag)
+
 export interface Preferences {
   language: Chosen
   contrast: 'system' | 'more'
@@ -21,7 +25,7 @@ function read(): Preferences {
     const kept: unknown = JSON.parse(localStorage.getItem(place) ?? '{}')
     const found = (typeof kept === 'object' && kept !== null ? kept : {}) as Partial<Record<keyof Preferences, unknown>>
     return {
-      language: found.language === 'en' || found.language === 'de' ? found.language : defaults.language,
+      language: isLanguage(found.language) ? found.language : defaults.language,
       contrast: found.contrast === 'more' ? found.contrast : defaults.contrast,
       welcomed: found.welcomed === true,
     }
@@ -62,8 +66,7 @@ window.addEventListener('storage', (event) => {
 /** The language in use: the chosen one, else the first supported system language, else English. */
 export function language(): Language {
   if (current.language !== 'system') return current.language
-  const known = navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag === 'de' || tag === 'en')
-  return known === 'de' ? 'de' : 'en'
+  return navigator.languages.map((tag) => tag.slice(0, 2).toLowerCase()).find(isLanguage) ?? 'en'
 }
 
 /** Caches the language from the settings. */

@@ -1,5 +1,4 @@
 /** Plays a stored answer until it ends or the user stops it. */
-import { asFailure } from '../backend'
 import type { Aura } from './aura.svelte'
 
 export class Replay {
@@ -17,7 +16,7 @@ export class Replay {
     try {
       await this.aura.backend.call('replay', { id })
     } catch (thrown) {
-      this.aura.notify(asFailure(thrown).message)
+      this.aura.notifyError(thrown)
     }
     this.playing = false
   }

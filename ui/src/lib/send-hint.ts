@@ -1,10 +1,5 @@
 import type { TalkKeyMode } from '../generated/TalkKeyMode'
 
-/**
- * What ends the recording: releasing the key, tapping it again, or either, when it is not known whether the key is still down. `held`
- * is null for the shortcut, whose release is no event.
- */
-export function sendHint(mode: TalkKeyMode, held: boolean | null): 'release' | 'tap' | 'either' {
-  if (mode === 'toggle' || held === false) return 'tap'
-  return mode === 'hold' || held === true ? 'release' : 'either'
-}
+/** What ends the recording: releasing the key, or tapping it again once a tap has left the recording running. */
+export const sendHint = (mode: TalkKeyMode, latched: boolean): 'release' | 'tap' =>
+  mode === 'toggle' || latched ? 'tap' : 'release'

@@ -21,7 +21,7 @@ describe.each(['providers', 'health', 'history', 'settings'])('in %s, a recordin
     backend.emit(...begin)
     await settle()
     expect(bar().textContent).toContain('Listening 0:03')
-    expect(bar().textContent).toContain('Release, or tap again, to send')
+    expect(bar().textContent).toContain('Release to send')
     expect(
       Number.parseFloat(view.container.querySelector<HTMLElement>('.wave i:last-child')?.style.height ?? ''),
     ).toBeGreaterThan(50)
@@ -69,7 +69,7 @@ describe('what ends the recording', () => {
     // The next recording comes from the shortcut.
     backend.emit({ type: 'stage', turn: 'a', stage: 'idle' }, ...begin)
     await settle()
-    expect(screen.getByText('Release, or tap again, to send')).toBeTruthy()
+    expect(screen.getByText('Release to send')).toBeTruthy()
   })
 
   it('is a tap after Enter on the talk button', async () => {
@@ -80,15 +80,27 @@ describe('what ends the recording', () => {
     expect(screen.getByText('Tap again to send')).toBeTruthy()
   })
 
-  it.each<[TalkKeyMode, boolean | null, string]>([
-    ['auto', null, 'either'],
-    ['auto', true, 'release'],
-    ['auto', false, 'tap'],
-    ['hold', null, 'release'],
-    ['hold', false, 'tap'],
-    ['toggle', null, 'tap'],
+  it('is a tap once a tap has left the recording running', async () => {
+    const { backend } = await open('talk', at('auto'))
+    backend.emit(...begin)
+    await settle()
+    expect(screen.getByText('Release to send')).toBeTruthy()
+    backend.emit({ type: 'latched', turn: 'other' })
+    await settle()
+    expect(screen.getByText('Release to send')).toBeTruthy()
+    backend.emit({ type: 'latched', turn: 'a' })
+    await settle()
+    expect(screen.getByText('Tap again to send')).toBeTruthy()
+  })
+
+  it.each<[TalkKeyMode, boolean, string]>([
+    ['auto', false, 'release'],
+    ['auto', true, 'tap'],
+    ['hold', false, 'release'],
+    ['hold', true, 'tap'],
+    ['toggle', false, 'tap'],
     ['toggle', true, 'tap'],
-  ])('in the mode %s with the key down: %s is %s', (mode, held, expected) => {
-    expect(sendHint(mode, held)).toBe(expected)
+  ])('in the mode %s, latched: %s, is %s', (mode, latched, expected) => {
+    expect(sendHint(mode, latched)).toBe(expected)
   })
 })

@@ -1,8 +1,17 @@
 /** The keys of the main window, besides those that talk. Pure. */
 
-export type WindowKey = 'palette' | 'new' | 'write' | 'model' | 'search' | 'settings' | 'help' | 1 | 2 | 3 | 4 | 5
+export type WindowKey =
+  'palette' | 'new' | 'conversations' | 'write' | 'model' | 'search' | 'settings' | 'help' | 1 | 2 | 3 | 4 | 5
 
-const letters: Record<string, WindowKey> = { k: 'palette', n: 'new', l: 'write', m: 'model', f: 'search', ',': 'settings' }
+const letters: Record<string, WindowKey> = {
+  k: 'palette',
+  n: 'new',
+  o: 'conversations',
+  l: 'write',
+  m: 'model',
+  f: 'search',
+  ',': 'settings',
+}
 
 const writes = (target: EventTarget | null) =>
   target instanceof Element && target.closest('input, textarea, select, [contenteditable="true"]') !== null

@@ -12,8 +12,6 @@ import {
   withModels,
 } from '../backend/samples'
 import { setPreferences } from '../lib/preferences.svelte'
-import type { LocalModelsView } from '../generated/LocalModelsView'
-import type { Service } from '../generated/Service'
 import { accessible, open, settle } from '../test/harness'
 import { usedModel } from './use'
 
@@ -273,30 +271,15 @@ describe('a model that is here', () => {
 })
 
 describe('the model in use', () => {
-  const of = (view: LocalModelsView, language?: string) => {
-    const snapshot = freshSnapshot({ routes: localRoutes() })
-    if (language !== undefined) snapshot.settings.listening.language = language
-    return (service: Service) => usedModel(snapshot, view, service)?.id
-  }
-
-  it('is the preferred one, then the smallest, that knows the language', () => {
-    const all = { 'moonshine-base': installed, 'whisper-base': installed, 'piper-joe': installed, 'qwen3-0.6b': installed }
-    const view = withModels({ ...all, 'qwen3-1.7b': { ...installed, used_for: ['llm'] } })
-    expect(of(view, 'en')('stt')).toBe('moonshine-base')
-    expect(of(view, 'de')('stt')).toBe('whisper-base')
-    // Any language may be spoken.
-    expect(of(view)('stt')).toBe('whisper-base')
-    expect(of(view)('llm')).toBe('qwen3-1.7b')
-    expect(of(view, 'en')('tts')).toBe('piper-joe')
-    // No voice speaks German.
-    expect(of(view, 'de')('tts')).toBeUndefined()
-  })
-
-  it('is the one that the route names, and none while another provider goes first', () => {
-    const view = withModels({ 'moonshine-base': installed, 'whisper-base': installed })
+  it('is the one that AURA says, whatever is smaller or preferred', () => {
+    const view = withModels({ 'moonshine-base': installed, 'whisper-base': { ...installed, used_for: ['stt'] } })
     const snapshot = freshSnapshot()
-    snapshot.routes = [{ service: 'stt', routes: [{ provider: 'offline', model: 'moonshine-base' }] }]
+    snapshot.routes = [
+      { service: 'stt', routes: [{ provider: 'offline', model: 'built-in' }], local_model: 'moonshine-base' },
+      { service: 'llm', routes: [{ provider: 'groq', model: 'gpt-oss-120b' }] },
+    ]
     expect(usedModel(snapshot, view, 'stt')?.id).toBe('moonshine-base')
+    expect(usedModel(snapshot, view, 'llm')).toBeUndefined()
     expect(usedModel(readySnapshot(), view, 'stt')).toBeUndefined()
   })
 })

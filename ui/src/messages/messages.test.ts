@@ -1,15 +1,18 @@
 import { fireEvent, render, screen } from '@testing-library/svelte'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { FakeBackend } from '../backend/fake'
 import Overlay from '../overlay/Overlay.svelte'
-import { setPreferences } from '../lib/preferences.svelte'
+import { language, setPreferences } from '../lib/preferences.svelte'
 import { accessible, open, settle } from '../test/harness'
 import { de } from './de'
 import { overlay as overlayDe } from './de/overlay'
 import { en } from './en'
 import { overlay as overlayEn } from './en/overlay'
+import { es } from './es'
+import { overlay as overlayEs } from './es/overlay'
+import { pluralForms } from './plural'
 
 /** Placeholders passed in, to be found in the output. */
 const marks = ['⟨1⟩', '⟨2⟩', '⟨3⟩']
@@ -31,28 +34,36 @@ function sentences(part: unknown, name = ''): [string, string][] {
 const found = (text: string) => marks.filter((mark) => text.toLowerCase().includes(mark))
 
 describe.each([
-  ['the main window', en, de],
-  ['the overlay', overlayEn, overlayDe],
-])('the catalogue of %s', (_, english, german) => {
-  const [ours, theirs] = [sentences(english), new Map(sentences(german))]
+  ['the main window in German', en, de],
+  ['the main window in Spanish', en, es],
+  ['the overlay in German', overlayEn, overlayDe],
+  ['the overlay in Spanish', overlayEn, overlayEs],
+])('the catalogue of %s', (_, english, translated) => {
+  const [ours, theirs] = [sentences(english), new Map(sentences(translated))]
 
-  it('has the same messages in both languages', () => {
+  it('has the same messages', () => {
     expect([...theirs.keys()].toSorted()).toEqual(ours.map(([name]) => name).toSorted())
   })
 
-  it('has the same placeholders in both languages', () => {
+  it('has the same placeholders', () => {
     const differ = ours.filter(([name, text]) => found(text).join() !== found(theirs.get(name) ?? '').join())
     expect(differ.map(([name]) => name)).toEqual([])
   })
 
   it('leaves nothing empty and nothing untranslated', () => {
     expect([...theirs].filter(([, text]) => text.trim() === '').map(([name]) => name)).toEqual([])
-    // Names and words shared by both languages are short; whole sentences are not.
+    // Names and words that languages share are short; whole sentences are not.
     const same = ours.filter(
       ([name, text]) => text === theirs.get(name) && text.replace(/⟨\d⟩/g, '').trim().split(/\s+/).length > 2,
     )
     expect(same.map(([name]) => name)).toEqual([])
   })
+})
+
+it('every language has all its plural forms', () => {
+  for (const [language, forms] of Object.entries(pluralForms)) {
+    expect([...forms].toSorted(), language).toEqual(new Intl.PluralRules(language).resolvedOptions().pluralCategories.toSorted())
+  }
 })
 
 it('every message is used', () => {
@@ -103,11 +114,27 @@ describe('the language', () => {
     await accessible()
   })
 
-  it.each(['talk', 'providers', 'health', 'history'])('is German in %s as well', async (panel) => {
-    setPreferences({ language: 'de' })
-    await open(panel)
-    expect(screen.getByRole('heading', { level: 1 }).textContent).toBe(de.rail[panel as 'talk'])
-    await accessible()
+  const translated = [
+    ['de', de],
+    ['es', es],
+  ] as const
+  it.each(['talk', 'providers', 'health', 'history'].flatMap((panel) => translated.map((one) => [panel, ...one] as const)))(
+    'in %s: %s',
+    async (panel, language, messages) => {
+      setPreferences({ language })
+      await open(panel)
+      expect(screen.getByRole('heading', { level: 1 }).textContent).toBe(messages.rail[panel as 'talk'])
+      await accessible()
+    },
+  )
+
+  it('is that of the system where none is chosen, if AURA speaks it', () => {
+    const speak = (...tags: string[]) => vi.spyOn(navigator, 'languages', 'get').mockReturnValue(tags)
+    speak('fr-FR', 'es-MX', 'de')
+    expect(language()).toBe('es')
+    speak('fr-FR')
+    expect(language()).toBe('en')
+    vi.restoreAllMocks()
   })
 
   it('determines the format of numbers and dates', async () => {

@@ -1,5 +1,6 @@
 /** The overlay's state, reduced from events alone: the overlay calls no operation. Pure. */
 import type { AuraEvent } from '../backend/types'
+import type { Failure } from '../backend/failure'
 import type { Attempt } from '../generated/Attempt'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Stage } from '../generated/Stage'
@@ -15,6 +16,8 @@ export interface OverlayState {
   turn: string | null
   stage: Stage
   recording: boolean
+  /** Whether a tap left the recording running: the next press ends it. */
+  latched: boolean
   levels: number[]
   elapsedMs: number
   /** The question, once it is known. */
@@ -24,7 +27,7 @@ export interface OverlayState {
   /** The sentence being spoken. */
   sentence: string
   /** Why the turn failed. */
-  problem: string
+  problem: Failure | null
   seen: boolean
   /** How the last turn ended, shown from then until the window hides; null otherwise. */
   outcome: Outcome | null
@@ -37,12 +40,13 @@ export const idleOverlay: OverlayState = {
   turn: null,
   stage: 'idle',
   recording: false,
+  latched: false,
   levels: Array<number>(bars).fill(0),
   elapsedMs: 0,
   question: '',
   answer: '',
   sentence: '',
-  problem: '',
+  problem: null,
   seen: false,
   outcome: null,
   attempts: [],
@@ -54,7 +58,7 @@ function over(state: OverlayState, record: TurnRecord): OverlayState {
   const stopped = record.interrupted || record.error?.code === 'cancelled'
   const outcome = stopped ? 'stopped' : record.error ? 'failed' : 'done'
   const over = { ...idleOverlay, snapshot: state.snapshot, outcome } as const
-  if (outcome === 'failed') return { ...over, problem: record.error?.message ?? '' }
+  if (outcome === 'failed') return { ...over, problem: record.error ?? null }
   // The last sentence, or an answer that was not spoken, stays to be read.
   return outcome === 'done' ? { ...over, question: state.question, answer: record.answer, sentence: state.sentence } : over
 }
@@ -71,6 +75,8 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
         ? { ...state, stage: event.stage }
         : { ...idleOverlay, snapshot: state.snapshot, turn: event.turn, stage: event.stage }
     }
+    case 'latched':
+      return state.turn === event.turn ? { ...state, latched: true } : state
     case 'recording':
       return state.turn === event.turn ? { ...state, recording: true } : state
     case 'level':
@@ -98,6 +104,7 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
     // Notices and downloads belong to the main window.
     case 'notice':
     case 'availability':
+    case 'history':
     case 'local_models':
       return state
   }
@@ -122,6 +129,6 @@ function endOf(text: string): string {
   return `… ${end.slice(end.indexOf(' ') + 1)}`
 }
 
-/** What the overlay shows to read: the error, else the sentence being spoken, the answer being written, or the question. */
+/** What the overlay shows to read, unless there is an error: the sentence being spoken, the answer being written, or the question. */
 export const textOf = (state: OverlayState): string =>
-  state.problem || state.sentence || endOf(unmarked(state.answer.slice(-2 * most))) || state.question
+  state.sentence || endOf(unmarked(state.answer.slice(-2 * most))) || state.question

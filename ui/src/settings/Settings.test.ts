@@ -9,6 +9,20 @@ const list = (name: string) => screen.getByRole<HTMLSelectElement>('combobox', {
 const shortcut = () => screen.getByLabelText('Shortcut')
 
 describe('settings', () => {
+  it('sets a limit for the costs of a day', async () => {
+    const { backend } = await open('settings')
+    const limit = screen.getByRole('spinbutton', { name: 'Daily limit' })
+    await fireEvent.change(limit, { target: { value: '-1' } })
+    expect(screen.getByText('Between 0 and 100,000 US dollars.')).toBeTruthy()
+    await fireEvent.change(limit, { target: { value: '1.5' } })
+    await fireEvent.click(screen.getByRole('switch', { name: 'Stop at the limit' }))
+    await settle()
+    expect(backend.requests('change_settings')).toEqual([
+      { changes: { budget: { daily_usd: 1.5 } } },
+      { changes: { budget: { stop: true } } },
+    ])
+  })
+
   it('are accessible in light and dark', async () => {
     await open('settings')
     await accessible()

@@ -49,14 +49,26 @@ describe('an answer', () => {
     await accessible()
   })
 
-  it('in the app shows the address, which can be copied, and leads nowhere', async () => {
-    Object.defineProperty(window, '__TAURI_INTERNALS__', { configurable: true, value: {} })
-    const { container } = render(Answer, { text: 'See [the manual](https://example.org/m).' })
-    expect(screen.queryByRole('link')).toBeNull()
-    expect(container.textContent).toContain('the manual (https://example.org/m)')
+  it('in the app has links that show their address and open the system’s browser', async () => {
+    const opened: unknown[] = []
+    let found = true
+    const invoke = (command: string, given: unknown) => {
+      opened.push([command, given])
+      return found ? Promise.resolve() : Promise.reject(new Error('No browser.'))
+    }
+    Object.defineProperty(window, '__TAURI_INTERNALS__', { configurable: true, value: { invoke } })
+    render(Answer, { text: 'See [the manual](https://example.org/m).' })
+    const link = screen.getByRole('link', { name: 'the manual (https://example.org/m)' })
+    await fireEvent.click(link)
+    expect(opened).toEqual([['open_link', { address: 'https://example.org/m' }]])
     await fireEvent.click(screen.getByRole('button', { name: 'Copy the address https://example.org/m' }))
     expect(written).toEqual(['https://example.org/m'])
     await accessible()
+    // Without a browser, the address is copied.
+    found = false
+    await fireEvent.click(link)
+    await settle()
+    expect(written).toEqual(['https://example.org/m', 'https://example.org/m'])
   })
 
   it('leaves what is written as it is while more arrives', async () => {

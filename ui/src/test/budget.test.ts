@@ -15,4 +15,16 @@ describe('the weight of a page', () => {
     ])
     expect(weight('page.js', pieces)).toBe(size('let page') + size('let later') + size('let shared'))
   })
+
+  it('counts one language, the most expensive one, and a catalogue that every language loads', () => {
+    const catalogue = (language: string, code: string) => ({ ...piece(code), language })
+    const pieces = new Map([
+      ['page.js', piece('let page', 'en.js', 'de.js')],
+      ['en.js', catalogue('en', 'let yes')],
+      ['de.js', catalogue('de', 'let ja = "ein längerer Satz"')],
+    ])
+    expect(weight('page.js', pieces)).toBe(size('let page') + size('let ja = "ein längerer Satz"'))
+    pieces.set('page.js', piece('let page, yes, ja'))
+    expect(weight('page.js', pieces)).toBe(size('let page, yes, ja'))
+  })
 })

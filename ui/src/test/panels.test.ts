@@ -163,10 +163,13 @@ describe('the panel', () => {
     await accessible()
   })
 
-  it.each(every)('%s, %s, in German', async (panel, _, { script }) => {
-    setPreferences({ language: 'de' })
+  it.each(every)('%s, %s, in other languages', async (panel, _, { script }) => {
     const { view } = await open(panel, script)
-    expect(screen.getAllByRole('heading', { level: 1 })).toHaveLength(1)
-    expect(view.container.textContent).not.toMatch(/undefined|NaN|\[object/)
+    for (const language of ['de', 'es'] as const) {
+      setPreferences({ language })
+      await settle()
+      expect(screen.getAllByRole('heading', { level: 1 })).toHaveLength(1)
+      expect(view.container.textContent).not.toMatch(/undefined|NaN|\[object/)
+    }
   })
 })

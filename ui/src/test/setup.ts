@@ -1,6 +1,8 @@
 /** Browser features that jsdom lacks. */
 import { cleanup } from '@testing-library/svelte'
 import { afterEach } from 'vitest'
+import { loadMessages } from '../lib/messages'
+import { languages } from '../lib/preferences.svelte'
 
 window.matchMedia ??= (query: string) =>
   ({
@@ -35,3 +37,6 @@ class Pointer extends MouseEvent {
   }
 }
 window.PointerEvent ??= Pointer as unknown as typeof PointerEvent
+
+// A window has its messages before it shows anything.
+await Promise.all(languages.map(loadMessages))

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use aura_providers::{Service, installed_model};
 use aura_router::{Availability, ModelListRefresh, Router, UsageTracker};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -243,7 +244,22 @@ impl Assistant {
 
     /// The current routes, one entry per service.
     pub fn routes(&self) -> Vec<RouteView> {
-        self.0.router.routes().into_iter().map(RouteView::from).collect()
+        let spoken = self.config().settings.listening.language.clone();
+        let providers = self.0.router.providers();
+        let is_built_in = |name: &str| providers.iter().any(|provider| provider.local && provider.name == name);
+        let view = |info| {
+            let mut view = RouteView::from(info);
+            if let Some(first) = view.routes.first().filter(|route| is_built_in(&route.provider)) {
+                let models = &*self.0.ports.local_models;
+                let used = |language| installed_model(models, &first.model, view.service, language);
+                // A language model may answer in a language that it does not list; a voice cannot speak one.
+                let writes = matches!(view.service, Service::Llm | Service::Vlm);
+                let model = used(spoken.as_deref()).or_else(|| writes.then(|| used(None)).flatten());
+                view.local_model = model.map(|model| model.id);
+            }
+            view
+        };
+        self.0.router.routes().into_iter().map(view).collect()
     }
 
     /// The whole state that an interface shows while nothing happens.
@@ -293,6 +309,11 @@ impl Assistant {
         self.announce();
     }
 
+    /// Whether the providers are those of the sandbox.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.0.sandbox
+    }
+
     /// ID of the current session. Turns of one session share memory.
     pub fn session(&self) -> String {
         self.0.session.lock().clone()
@@ -300,7 +321,12 @@ impl Assistant {
 
     /// Starts a new session: the next turn remembers nothing of the earlier ones.
     pub(crate) fn begin_session(&self) -> Snapshot {
-        *self.0.session.lock() = new_session();
+        self.enter_session(new_session())
+    }
+
+    /// Makes a session the current one.
+    pub(crate) fn enter_session(&self, id: String) -> Snapshot {
+        *self.0.session.lock() = id;
         self.announce()
     }
 
@@ -394,7 +420,11 @@ impl Assistant {
         let (history, folder) = (&*self.0.ports.history, &self.0.recordings);
         let mut found = end_unfinished(history, owner, folder, unsaved).await;
         if recordings && found.is_ok() {
-            found = add_unknown_recordings(history, folder, unsaved).await.map(drop);
+            found = add_unknown_recordings(history, folder, unsaved).await.map(|added| {
+                if added > 0 {
+                    self.send(Event::History);
+                }
+            });
         }
         if let Err(error) = found {
             tracing::warn!(%error, "turns that an earlier AURA did not end could not be looked for");
@@ -421,6 +451,7 @@ impl Assistant {
             Language::System => None,
             Language::En => Some("en"),
             Language::De => Some("de"),
+            Language::Es => Some("es"),
         });
         self.0.ports.local_model_store.view(language).await
     }
@@ -438,9 +469,16 @@ impl Assistant {
         let assistant = Arc::downgrade(&self.0);
         let _ = self.0.models_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
             // Ends with the store.
+            let mut routes = Vec::new();
             while changes.changed().await.is_ok() {
                 let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
                 let view = assistant.local_models().await;
+                // A model that was downloaded or deleted may be one that the next question uses.
+                let now = assistant.routes();
+                if now != routes {
+                    routes = now;
+                    assistant.announce();
+                }
                 assistant.send(Event::LocalModels { view: Box::new(view) });
                 drop(assistant);
                 tokio::time::sleep(MODELS_INTERVAL).await;

@@ -28,6 +28,11 @@ pub enum Event {
         /// ID of the turn.
         turn: String,
     },
+    /// A tap left the recording running: the next press ends it.
+    Latched {
+        /// ID of the turn.
+        turn: String,
+    },
     /// The level of the microphone, at most 30 times per second while it records.
     Level {
         /// Level from 0 (-60 dB full scale or less) to 1 (0 dB).
@@ -104,6 +109,8 @@ pub enum Event {
         /// The new state of the assistant.
         snapshot: Box<Snapshot>,
     },
+    /// Turns were added to the history, or removed from it, by something else than a turn that ended.
+    History,
     /// The models on this computer changed: a download went on or ended, or a model was chosen or deleted. At most four per second.
     LocalModels {
         /// The models.

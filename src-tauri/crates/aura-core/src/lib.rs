@@ -18,6 +18,7 @@ pub mod local_models;
 pub mod ports;
 pub mod record;
 pub mod recordings;
+pub mod session;
 mod turn;
 mod upkeep;
 mod views;

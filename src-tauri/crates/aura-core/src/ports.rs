@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::history_problem::HistoryProblem;
 use crate::local_models::LocalModelsView;
 use crate::record::TurnRecord;
+use crate::session::SessionView;
 
 /// A microphone or loudspeaker that can be chosen in the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,6 +252,16 @@ pub trait History: Send + Sync {
     /// # Errors
     /// When the database fails.
     async fn find(&self, filter: &TurnFilter) -> Result<Vec<TurnRecord>>;
+    /// Finds the sessions that match the filter and have a turn that has ended, the one with the latest turn first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionView>>;
+    /// Gives a session a title; an empty one takes it away. Returns false when no turn belongs to the session.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn rename_session(&self, id: &str, title: &str) -> Result<bool>;
     /// Reads the turn with this ID; `None` when there is none.
     ///
     /// # Errors
@@ -298,6 +309,8 @@ pub trait History: Send + Sync {
 pub enum Selection {
     /// The turn with this ID.
     Turn(String),
+    /// The turns of the session with this ID.
+    Session(String),
     /// Turns that began before this time.
     Before(jiff::Timestamp),
     /// Turns that began at or after the first time and before the second.
@@ -330,6 +343,17 @@ pub struct TurnFilter {
     /// Only turns that began before the turn with this ID.
     pub before: Option<String>,
     /// The largest number of turns to return.
+    pub limit: u32,
+}
+
+/// A filter for [`History::sessions`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// Only sessions whose title contains this text, or with a turn that contains words that begin with each of its words.
+    pub words: Option<String>,
+    /// Only sessions that come after the session with this ID in the list.
+    pub before: Option<String>,
+    /// The largest number of sessions to return.
     pub limit: u32,
 }
 

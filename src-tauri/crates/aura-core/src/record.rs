@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use aura_router::{Attempt, Route, RouteNotice, RouteNoticeKind};
+use aura_router::{Attempt, Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 
 /// The stage of a turn: idle → listening → transcribing → (looking) → thinking → speaking → idle.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,8 +69,76 @@ pub struct StageTrace {
 pub struct Notice {
     /// The kind of notice.
     pub kind: NoticeKind,
-    /// One or two sentences to show.
+    /// One or two sentences to show, in English.
     pub message: String,
+    /// What the notice tells, for a sentence in another language; absent when its kind tells everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub facts: Option<NoticeFacts>,
+}
+
+/// The facts of a [`Notice`]; those of its kind are set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct NoticeFacts {
+    /// ID of the provider that was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub provider: Option<String>,
+    /// ID of the model that was to be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub model: Option<String>,
+    /// ID of the model that is used in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub replacement: Option<String>,
+    /// When the model was retired, as a date (YYYY-MM-DD).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub retired_on: Option<String>,
+    /// Why the provider was skipped or the model replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub reason: Option<RouteNoticeReason>,
+    /// The limit of a recording, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub seconds: Option<u32>,
+    /// The limit for the costs of a day, in US cents.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub limit_cents: Option<u32>,
+    /// The ISO 639-1 code of the language that no voice speaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub language: Option<String>,
+    /// The error that the notice is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub error: Option<ErrorCode>,
+}
+
+impl Notice {
+    /// A notice whose kind tells everything.
+    pub fn new(kind: NoticeKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), facts: None }
+    }
+
+    /// Sets the facts.
+    #[must_use]
+    pub fn with(mut self, facts: NoticeFacts) -> Self {
+        self.facts = Some(facts);
+        self
+    }
+
+    /// A notice about an error that did not end the turn.
+    pub fn of_error(kind: NoticeKind, error: &Error) -> Self {
+        Self::new(kind, error.message.clone()).with(NoticeFacts { error: Some(error.code), ..NoticeFacts::default() })
+    }
 }
 
 /// What a [`Notice`] is about.
@@ -107,6 +175,8 @@ pub enum NoticeKind {
     AnswerTruncated,
     /// No voice that may be used speaks the language of the answer.
     VoiceLanguage,
+    /// Today's costs reached the limit that the user set.
+    DailyLimit,
     /// A kind that a later version of AURA wrote.
     #[serde(other)]
     Unknown,
@@ -121,7 +191,9 @@ impl From<RouteNotice> for Notice {
             RouteNoticeKind::ModelGone => NoticeKind::ModelGone,
             _ => NoticeKind::Unknown,
         };
-        Self { kind, message: notice.message }
+        let RouteNoticeFacts { provider, model, replacement, retired_on, reason } = notice.facts;
+        let facts = NoticeFacts { provider, model, replacement, retired_on, reason, ..NoticeFacts::default() };
+        Self { kind, message: notice.message, facts: (facts != NoticeFacts::default()).then_some(facts) }
     }
 }
 
@@ -226,7 +298,8 @@ pub struct TurnRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub seen: Option<SentPicture>,
-    /// The path of the picture file that the user attached. AURA never deletes it.
+    /// The path of the picture that was attached: the user's own file, which AURA never deletes, or AURA's copy of one that came without
+    /// a file, which is deleted with the turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
     pub picture: Option<PathBuf>,

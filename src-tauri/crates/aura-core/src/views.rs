@@ -88,6 +88,11 @@ pub struct RouteView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub why: Option<String>,
+    /// ID of the installed model that the next question uses for the first route; present when that is the built-in provider and a model
+    /// on this computer does it. For a question in a language that only another model knows, that one is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub local_model: Option<String>,
 }
 
 /// Where the description of a model comes from.
@@ -214,7 +219,7 @@ impl ProviderView {
 impl From<RouteInfo> for RouteView {
     fn from(info: RouteInfo) -> Self {
         let RouteInfo { service, routes, reason, .. } = info;
-        Self { service, routes, why: reason }
+        Self { service, routes, why: reason, local_model: None }
     }
 }
 

@@ -70,7 +70,7 @@ pub use http::{HttpError, HttpPools, HttpTimeouts, is_loopback, is_this_computer
 pub use limits::{MAX_AUDIO_FILE_BYTES, MAX_IMAGE_BYTES, MAX_UPLOAD_BYTES};
 pub use local_models::{LocalModel, LocalModels, NoLocalModels};
 pub use media::MediaType;
-pub use offline::sweep_temp_files;
+pub use offline::{installed_model, sweep_temp_files};
 pub use presets::{Preset, preset, presets};
 pub use programs::{Job, JobOutput, NoPrograms, ProgramError, Programs, inherited_variables};
 pub use provider::{Connection, Provider, Services};

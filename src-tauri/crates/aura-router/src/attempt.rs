@@ -56,8 +56,58 @@ pub struct Attempt {
 pub struct RouteNotice {
     /// What the notice is about.
     pub kind: RouteNoticeKind,
+    /// What it tells, for a sentence in another language.
+    pub facts: RouteNoticeFacts,
     /// One or two sentences to show.
     pub message: String,
+}
+
+/// The facts of a [`RouteNotice`]; those of its kind are set. A fallback is told by the attempts of its request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RouteNoticeFacts {
+    /// ID of the provider that was skipped.
+    pub provider: Option<String>,
+    /// ID of the model that was to be used.
+    pub model: Option<String>,
+    /// ID of the model that is used in its place.
+    pub replacement: Option<String>,
+    /// When the model was retired, as a date (YYYY-MM-DD).
+    pub retired_on: Option<String>,
+    /// Why the provider was skipped or the model replaced.
+    pub reason: Option<RouteNoticeReason>,
+}
+
+/// Why a provider was skipped or a model replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RouteNoticeReason {
+    /// The provider does not offer the service.
+    NotOffered,
+    /// The provider needs an API key, or its settings are not valid.
+    NotSetUp,
+    /// The provider may not receive this kind of data.
+    NoConsent,
+    /// No model was chosen, and the provider has no usual one.
+    NoModel,
+    /// The provider rejected its API key.
+    KeyRejected,
+    /// Its calls are billed, and the limit for the day is reached.
+    DailyLimit,
+    /// The provider failed a moment ago and will be tried again shortly.
+    Paused,
+    /// The model was retired.
+    Retired,
+    /// The provider no longer offers the model.
+    Gone,
+    /// The account may not use the model.
+    NotEntitled,
+    /// The model is overloaded.
+    Overloaded,
+    /// A reason that a later version of AURA wrote.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a [`RouteNotice`] is about.

@@ -10,7 +10,7 @@ use aura_providers::{Failure, FailureDetail, FailureKind, Service, Services, Usa
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::attempt::{Attempt, Observer, Route, RouteNotice, RouteNoticeKind};
+use crate::attempt::{Attempt, Observer, Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
 use crate::cost::{self, LocalCount};
 use crate::error::{Error, Result};
 use crate::model_lists;
@@ -161,12 +161,17 @@ impl<'a> Failover<'a> {
     fn report_builtin_fallback(&self) {
         if self.current > 0 && self.plan.candidates[self.current].is_builtin_fallback {
             let provider = &self.plan.first().route.provider;
-            let reason = match self.router.0.monitor.circuits.is_key_rejected(provider) {
-                true => "its API key was rejected",
-                false => "it failed a moment ago and will be tried again shortly",
+            let (reason, why) = match self.router.0.monitor.circuits.is_key_rejected(provider) {
+                true => (RouteNoticeReason::KeyRejected, "its API key was rejected"),
+                false => (RouteNoticeReason::Paused, "it failed a moment ago and will be tried again shortly"),
             };
-            let message = format!("{} was skipped: {reason}.", self.plan.label(provider));
-            self.observer.notice(RouteNotice { kind: RouteNoticeKind::NotReady, message });
+            let facts = RouteNoticeFacts {
+                provider: Some(provider.clone()),
+                reason: Some(reason),
+                ..RouteNoticeFacts::default()
+            };
+            let message = format!("{} was skipped: {why}.", self.plan.label(provider));
+            self.observer.notice(RouteNotice { kind: RouteNoticeKind::NotReady, facts, message });
         }
     }
 
@@ -347,7 +352,8 @@ impl<'a> Failover<'a> {
             self.router.0.monitor.health.record_fallback(first, Some(&call.route));
             let verb = if was_continued { "continued" } else { "did" };
             let message = format!("{}. {} {verb}.", failures.join(", "), self.plan.label(&call.route.provider));
-            self.observer.notice(RouteNotice { kind: RouteNoticeKind::Fallback, message });
+            let facts = RouteNoticeFacts::default();
+            self.observer.notice(RouteNotice { kind: RouteNoticeKind::Fallback, facts, message });
         }
     }
 
@@ -364,7 +370,8 @@ impl<'a> Failover<'a> {
             return Err(self.error(failure));
         }
         if let Some(model) = self.lighter_model(&call.route, failure) {
-            self.replace_model(format!("{} is overloaded.", call.route.model), model);
+            let message = format!("{} is overloaded.", call.route.model);
+            self.replace_model(&call.route.model, RouteNoticeReason::Overloaded, &message, model);
             return Ok(());
         }
         match decision {
@@ -376,8 +383,12 @@ impl<'a> Failover<'a> {
             RetryDecision::TryOtherModel => match self.substitute(&call.route) {
                 Some(model) => {
                     let is_not_entitled = failure.detail == Some(FailureDetail::NotEntitled);
-                    let reason = is_not_entitled.then_some(failure.message.as_str());
-                    self.replace_model(model_lists::describe_missing(&call.route.model, reason), model);
+                    let (reason, said) = match is_not_entitled {
+                        true => (RouteNoticeReason::NotEntitled, Some(failure.message.as_str())),
+                        false => (RouteNoticeReason::Gone, None),
+                    };
+                    let message = model_lists::describe_missing(&call.route.model, said);
+                    self.replace_model(&call.route.model, reason, &message, model);
                     Ok(())
                 }
                 None => self.switch_to_next(failure),
@@ -391,9 +402,15 @@ impl<'a> Failover<'a> {
     }
 
     /// Uses another model of the current provider, and reports why.
-    fn replace_model(&mut self, reason: String, model: String) {
-        let message = format!("{reason} {model} answers in its place.");
-        self.observer.notice(RouteNotice { kind: RouteNoticeKind::ModelReplaced, message });
+    fn replace_model(&mut self, missing: &str, reason: RouteNoticeReason, why: &str, model: String) {
+        let facts = RouteNoticeFacts {
+            model: Some(missing.to_owned()),
+            replacement: Some(model.clone()),
+            reason: Some(reason),
+            ..RouteNoticeFacts::default()
+        };
+        let message = format!("{why} {model} answers in its place.");
+        self.observer.notice(RouteNotice { kind: RouteNoticeKind::ModelReplaced, facts, message });
         self.model = Some(model);
     }
 

@@ -124,6 +124,10 @@ pub struct ServiceHealth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub rate_limit: Option<RateLimit>,
+    /// When that reply came: the times until a reset count from then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
+    pub rate_limit_at: Option<jiff::Timestamp>,
     /// The last hour in twelve buckets of five minutes, the oldest first.
     pub hour: Vec<HealthBucket>,
 }
@@ -192,7 +196,7 @@ struct CallSample {
 struct RecentCalls {
     calls: VecDeque<CallSample>,
     last_error: Option<LastError>,
-    rate_limit: Option<RateLimit>,
+    rate_limit: Option<(RateLimit, jiff::Timestamp)>,
 }
 
 #[derive(Default)]
@@ -209,7 +213,7 @@ pub(crate) struct Figures {
     pub(crate) p50_ms: Option<u32>,
     pub(crate) p95_ms: Option<u32>,
     pub(crate) last_error: Option<LastError>,
-    pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) rate_limit: Option<(RateLimit, jiff::Timestamp)>,
     pub(crate) hour: Vec<HealthBucket>,
 }
 
@@ -224,7 +228,7 @@ impl Health {
         let mut all = self.recent.lock();
         let recent = all.entry((attempt.route.provider.clone(), attempt.service)).or_default();
         if let Some(limit) = &attempt.usage.rate_limit {
-            recent.rate_limit = Some(limit.clone());
+            recent.rate_limit = Some((limit.clone(), jiff::Timestamp::now()));
         }
         if let Some(kind) = attempt.kind {
             recent.last_error = Some(LastError {
@@ -324,6 +328,7 @@ impl Figures {
         let reason =
             (status != Status::Healthy).then(|| last_message().unwrap_or_else(|| "Recent calls failed.".into()));
         let cooldown_until = open_for.and_then(|left| jiff::Timestamp::now().checked_add(left).ok());
+        let (rate_limit, rate_limit_at) = self.rate_limit.unzip();
         ServiceHealth {
             service,
             status,
@@ -335,14 +340,15 @@ impl Figures {
             p50_ms: self.p50_ms,
             p95_ms: self.p95_ms,
             last_error: self.last_error,
-            rate_limit: self.rate_limit,
+            rate_limit,
+            rate_limit_at,
             hour: self.hour,
         }
     }
 }
 
 /// The quantile of sorted values by nearest rank; `part` is from 0 to 1.
-fn quantile(sorted: &[u32], part: f64) -> Option<u32> {
+pub(crate) fn quantile(sorted: &[u32], part: f64) -> Option<u32> {
     let rank = (sorted.len() as f64 * part).ceil() as usize;
     sorted.get(rank.saturating_sub(1)).copied()
 }

@@ -23,6 +23,15 @@ pub trait Ledger: Send + Sync {
     /// When the ledger cannot be read.
     async fn totals(&self, from: Date) -> Result<Vec<DailyUsage>, LedgerError>;
 
+    /// The calls since `from`, newest first, and at most the last 50,000. A ledger that keeps no single calls returns none.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    async fn calls(&self, from: jiff::Timestamp) -> Result<Vec<LedgerCall>, LedgerError> {
+        let _ = from;
+        Ok(Vec::new())
+    }
+
     /// Deletes the attempts of the days before `before` (in this computer's time zone). Returns how many there were.
     ///
     /// # Errors
@@ -42,6 +51,41 @@ pub struct LedgerEntry {
     pub at: jiff::Timestamp,
     /// The attempt.
     pub attempt: Attempt,
+}
+
+/// What counts of an attempt in the ledger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LedgerCall {
+    /// When it ended.
+    pub at: jiff::Timestamp,
+    /// ID of the provider.
+    pub provider: String,
+    /// The service.
+    pub service: Service,
+    /// Latency in milliseconds: to the first content of a stream, otherwise to the end.
+    pub ms: u32,
+    /// Whether it failed.
+    pub failed: bool,
+}
+
+impl LedgerCall {
+    /// The call of an entry; `None` for one that says nothing about the provider: it was cancelled, or the request was at fault.
+    pub fn of(entry: LedgerEntry) -> Option<Self> {
+        let LedgerEntry { at, attempt } = entry;
+        let is_of_request = attempt.kind.is_some_and(|kind| {
+            matches!(
+                kind,
+                FailureKind::Cancelled | FailureKind::InvalidRequest | FailureKind::Blocked | FailureKind::Unsupported
+            )
+        });
+        (!is_of_request).then(|| Self {
+            at,
+            provider: attempt.route.provider,
+            service: attempt.service,
+            ms: attempt.first_ms.unwrap_or(attempt.ms),
+            failed: attempt.kind.is_some(),
+        })
+    }
 }
 
 /// Totals of one provider and service on one day.

@@ -39,6 +39,7 @@ mod stream;
 #[cfg(test)]
 mod testing;
 mod transcribe;
+mod trends;
 mod usage;
 
 /// The example of the README compiles.
@@ -47,13 +48,13 @@ mod usage;
 struct Readme;
 
 pub use api_keys::{ApiKeys, KeyScope};
-pub use attempt::{Attempt, Observer, Route, RouteNotice, RouteNoticeKind};
+pub use attempt::{Attempt, Observer, Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
 pub use chat::ChatResponse;
 pub use cost::{Cost, CostBasis};
 pub use counters::AttemptCount;
 pub use error::{Error, Result};
 pub use info::{ModelInfo, ModelSource, PriceInfo, ProviderInfo, RouteInfo, ServerInfo, VoiceInfo};
-pub use ledger::{DailyUsage, Ledger, LedgerEntry, LedgerError, UsageTotals};
+pub use ledger::{DailyUsage, Ledger, LedgerCall, LedgerEntry, LedgerError, UsageTotals};
 pub use monitor::Availability;
 pub use outcome::Routed;
 pub use plan::{Candidate, RoutePlan};
@@ -63,4 +64,5 @@ pub use settings::{
 };
 pub use sink::{FnSink, Sink, sink_fn};
 pub use stream::{RoutedChat, RoutedChatEvent};
+pub use trends::{TrendLine, TrendRange, trend_lines};
 pub use usage::{UsageLine, UsageReport, UsageTracker};

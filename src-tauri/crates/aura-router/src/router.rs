@@ -19,7 +19,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use crate::api_keys::ApiKeys;
-use crate::attempt::{Attempt, Route};
+use crate::attempt::{Attempt, Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
 use crate::counters::AttemptCount;
 use crate::error::Result;
 use crate::health::{self, HealthReport, ProviderHealth, Status};
@@ -265,11 +265,35 @@ impl Router {
         overrides: &RouteOverrides,
     ) -> Result<RoutePlan> {
         let mut plan = table.plan(service, overrides)?;
+        self.keep_within_limit(table, &mut plan)?;
         if let Some(preference) = table.preference(service, overrides) {
             let health = &self.0.monitor.health;
             plan.reason = ranking::order(self.catalog(), preference, &mut plan.candidates, service, health);
         }
         Ok(plan)
+    }
+
+    /// Leaves out the providers whose calls are billed once the limit for the day is reached.
+    fn keep_within_limit(&self, table: &RoutingTable, plan: &mut RoutePlan) -> Result<()> {
+        let Some(limit) = table.daily_limit().filter(|limit| self.usage().today.usd >= *limit) else { return Ok(()) };
+        let billed: Vec<Candidate> = plan.candidates.extract_if(.., |candidate| !candidate.is_local).collect();
+        let message = |label: &str| format!("{label} was skipped: today's limit of ${limit:.2} is reached.");
+        if plan.candidates.is_empty() {
+            let reasons = billed.iter().map(|one| (one.route.provider.clone(), message(&one.label))).collect();
+            return Err(crate::Error::NoRoute { service: plan.service, reasons });
+        }
+        if let Some(first) = billed.first() {
+            plan.notices.push(RouteNotice {
+                kind: RouteNoticeKind::NotReady,
+                facts: RouteNoticeFacts {
+                    provider: Some(first.route.provider.clone()),
+                    reason: Some(RouteNoticeReason::DailyLimit),
+                    ..RouteNoticeFacts::default()
+                },
+                message: message(&first.label),
+            });
+        }
+        Ok(())
     }
 
     /// Opens a connection to the first route of each service ahead of time, so that the next calls need no handshake.

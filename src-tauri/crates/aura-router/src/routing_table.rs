@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::api_keys::{ApiKeys, KeyChoice};
-use crate::attempt::{Route, RouteNotice, RouteNoticeKind};
+use crate::attempt::{Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
 use crate::error::{Error, Result};
 use crate::model_lists::KnownModels;
 use crate::plan::{Candidate, RoutePlan};
@@ -164,6 +164,11 @@ impl RoutingTable {
         Self { settings, providers, known, catalog, local_models, keys_read_at }
     }
 
+    /// The cost of a day, in US dollars, from which on no billed call is made.
+    pub(crate) fn daily_limit(&self) -> Option<f64> {
+        self.settings.daily_limit
+    }
+
     pub(crate) fn provider(&self, name: &str) -> Option<&ConnectedProvider> {
         let name = self.canonical(name);
         self.providers.iter().find(|provider| provider.name == name)
@@ -217,13 +222,20 @@ impl RoutingTable {
             }
             match self.candidate(provider, service, requested, overrides, &mut plan.notices) {
                 Ok(candidate) => plan.candidates.push(candidate),
-                Err(reason) => {
+                Err(Skipped { reason, message: why }) => {
                     // Only the chosen provider is worth a notice; the others are fallbacks.
                     if index == 0 && is_chosen && may_fall_back {
-                        let message = format!("{} was skipped: {}", provider.label(), lowercase_first(&reason));
-                        plan.notices.push(RouteNotice { kind: RouteNoticeKind::NotReady, message });
+                        plan.notices.push(RouteNotice {
+                            kind: RouteNoticeKind::NotReady,
+                            facts: RouteNoticeFacts {
+                                provider: Some(provider.name.clone()),
+                                reason: Some(reason),
+                                ..RouteNoticeFacts::default()
+                            },
+                            message: format!("{} was skipped: {}", provider.label(), lowercase_first(&why)),
+                        });
                     }
-                    reasons.push((provider.name.clone(), reason));
+                    reasons.push((provider.name.clone(), why));
                 }
             }
         }
@@ -259,20 +271,21 @@ impl RoutingTable {
         requested: Option<Requested<'_>>,
         overrides: &RouteOverrides,
         notices: &mut Vec<RouteNotice>,
-    ) -> Result<Candidate, String> {
+    ) -> Result<Candidate, Skipped> {
         let is_connected = match service {
             Service::Stt => provider.services.stt.is_some(),
             Service::Llm | Service::Vlm => provider.services.chat.is_some(),
             Service::Tts => provider.services.tts.is_some(),
         };
         if !is_connected || !provider.kind.services.contains(&service) {
-            return Err("It does not offer this service.".into());
+            return Err(Skipped::new(RouteNoticeReason::NotOffered, "It does not offer this service."));
         }
         if let Some(problem) = &provider.problem {
-            return Err(problem.clone());
+            return Err(Skipped::new(RouteNoticeReason::NotSetUp, problem));
         }
         if !provider.consent.allows(service) {
-            return Err("It may not receive this kind of data. You can change that under Providers.".into());
+            let message = "It may not receive this kind of data. You can change that under Providers.";
+            return Err(Skipped::new(RouteNoticeReason::NoConsent, message));
         }
         let choice = self.settings.routes.get(service);
         let is_chosen = choice.provider.as_deref().is_some_and(|name| self.canonical(name) == provider.name);
@@ -287,12 +300,22 @@ impl RoutingTable {
                     let when = replaced.on.as_deref().map(|on| format!(" on {on}")).unwrap_or_default();
                     notices.push(RouteNotice {
                         kind: RouteNoticeKind::ModelReplaced,
+                        facts: RouteNoticeFacts {
+                            model: Some(replaced.from.clone()),
+                            replacement: Some(replaced.by.clone()),
+                            retired_on: replaced.on.clone(),
+                            reason: Some(RouteNoticeReason::Retired),
+                            ..RouteNoticeFacts::default()
+                        },
                         message: format!("{} was retired{when}. {} answers in its place.", replaced.from, replaced.by),
                     });
                 }
                 self.replace_if_missing(provider, service, resolved.model, notices)
             }
-            None => self.model(provider, service, overrides).ok_or("It needs a model. Choose one.")?.to_owned(),
+            None => {
+                let needed = || Skipped::new(RouteNoticeReason::NoModel, "It needs a model. Choose one.");
+                self.model(provider, service, overrides).ok_or_else(needed)?.to_owned()
+            }
         };
         let voice = (service == Service::Tts).then(|| {
             let requested_voice = overrides.voice.clone().filter(|_| requested.is_none() || requested_here.is_some());
@@ -322,6 +345,19 @@ impl RoutingTable {
         let settings = &*self.settings;
         let is_open = overrides.get(service).is_none() && settings.routes.get(service).provider.is_none();
         (is_open && settings.preference != RoutePreference::Order).then_some(settings.preference)
+    }
+}
+
+/// Why a provider is left out of a plan.
+struct Skipped {
+    reason: RouteNoticeReason,
+    /// The reason in a sentence.
+    message: String,
+}
+
+impl Skipped {
+    fn new(reason: RouteNoticeReason, message: &str) -> Self {
+        Self { reason, message: message.to_owned() }
     }
 }
 

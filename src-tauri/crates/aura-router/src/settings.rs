@@ -25,6 +25,8 @@ pub struct RoutingSettings {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// The timeouts of requests.
     pub timeouts: Timeouts,
+    /// The cost of a day, in US dollars, from which on only providers are used whose calls are not billed; `None`: no limit.
+    pub daily_limit: Option<f64>,
 }
 
 impl Default for RoutingSettings {
@@ -37,6 +39,7 @@ impl Default for RoutingSettings {
             routes: Routes::default(),
             providers: BTreeMap::new(),
             timeouts: Timeouts::default(),
+            daily_limit: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::*;
 use aura_core::record::TurnRecord;
+use aura_core::session::SessionView;
 use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -238,6 +239,8 @@ impl Secrets for FakeSecrets {
 pub struct FakeHistory {
     /// The saved turns, oldest first.
     pub turns: Mutex<Vec<TurnRecord>>,
+    /// The titles of sessions, by ID.
+    pub titles: Mutex<std::collections::BTreeMap<String, String>>,
     /// Whether `save` blocks until this is reset.
     pub is_blocked: AtomicBool,
     /// Whether `save` fails.
@@ -264,6 +267,41 @@ impl History for FakeHistory {
         let of_session = |turn: &&TurnRecord| filter.session.as_ref().is_none_or(|session| turn.session == *session);
         let fits = |turn: &&TurnRecord| turn.running.is_none() && of_session(turn);
         Ok(turns.iter().rev().filter(fits).take(filter.limit as usize).cloned().collect())
+    }
+
+    async fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionView>> {
+        let (turns, titles) = (self.turns.lock().unwrap(), self.titles.lock().unwrap());
+        let mut sessions: Vec<SessionView> = Vec::new();
+        for turn in turns.iter().filter(|turn| turn.running.is_none()) {
+            if let Some(known) = sessions.iter_mut().find(|known| known.id == turn.session) {
+                known.latest_at = turn.started_at;
+                known.turns += 1;
+                continue;
+            }
+            let title = titles.get(&turn.session);
+            sessions.push(SessionView {
+                id: turn.session.clone(),
+                title: title.unwrap_or(&turn.transcript).clone(),
+                renamed: title.is_some(),
+                started_at: turn.started_at,
+                latest_at: turn.started_at,
+                turns: 1,
+            });
+        }
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.latest_at));
+        sessions.truncate(filter.limit as usize);
+        Ok(sessions)
+    }
+
+    async fn rename_session(&self, id: &str, title: &str) -> Result<bool> {
+        let is_known = self.turns.lock().unwrap().iter().any(|turn| turn.session == id);
+        let mut titles = self.titles.lock().unwrap();
+        if is_known && !title.is_empty() {
+            titles.insert(id.into(), title.into());
+        } else {
+            titles.remove(id);
+        }
+        Ok(is_known)
     }
 
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {
@@ -294,6 +332,7 @@ impl History for FakeHistory {
     async fn delete(&self, selection: &Selection) -> Result<Deleted> {
         let is_selected = |turn: &mut TurnRecord| match selection {
             Selection::Turn(id) => turn.id == *id,
+            Selection::Session(id) => turn.session == *id,
             Selection::Before(before) => turn.started_at < *before,
             Selection::Between(from, before) => (*from..*before).contains(&turn.started_at),
             Selection::All => true,
@@ -304,7 +343,8 @@ impl History for FakeHistory {
         };
         let mut deleted = Deleted::default();
         for turn in removed {
-            let paths = turn.question_audio.iter().chain(&turn.answer_audio).filter(|path| own(&turn, path));
+            let files = turn.question_audio.iter().chain(&turn.answer_audio).chain(&turn.picture);
+            let paths = files.filter(|path| own(&turn, path));
             for path in paths.flat_map(|path| aura_core::recordings::names(path)).filter(|path| path.exists()) {
                 let list = match std::fs::remove_file(&path) {
                     Ok(()) => &mut deleted.files,

@@ -14,8 +14,10 @@ export const picker: typeof english.picker = {
   open: (shown: string) => `Modell: ${shown}`,
   automatic: (provider: string) => `Automatisch · ${provider}`,
   none: 'Kein Anbieter',
-  search: 'Anbieter oder Modell suchen',
+  search: 'Anbieter, Modell oder Stimme suchen',
   price: (sums: string) => `${sums} je 1 Mio. Token`,
+  voiceOf: (provider: string) => `Stimme · ${provider}`,
+  voiceInEffect: (voice: string) => `${voice} spricht ab deiner nächsten Frage.`,
   more: 'Anbieter, Reihenfolge und Stimmen',
 }
 
@@ -34,6 +36,7 @@ export const palette: typeof english.palette = {
   settings: 'Einstellungen',
   help: 'Hilfe',
   newConversation: 'Neues Gespräch',
+  conversations: 'Gespräche',
   write: 'Frage schreiben',
   model: 'Wählen, wer antwortet',
   find: 'Verlauf durchsuchen',
@@ -63,6 +66,7 @@ export const keyboard: typeof english.keyboard = {
   to: 'bis',
   settings: 'Einstellungen',
   newConversation: 'Neues Gespräch',
+  conversations: 'Gespräche',
   write: 'Frage schreiben',
   model: 'Wählen, wer antwortet',
   find: 'Suchen',

@@ -9,9 +9,10 @@ import { history } from './history'
 import { local } from './local'
 import { overlay } from './overlay'
 import { providers } from './providers'
+import { errors, notices } from './said'
 import { screen } from './screen'
 import { settings } from './settings'
-import { talk, turn } from './talk'
+import { conversations, talk, turn } from './talk'
 
 export const de: Messages = {
   ...common,
@@ -25,6 +26,9 @@ export const de: Messages = {
   local,
   health,
   history,
+  errors,
+  notices,
+  conversations,
   screen,
   settings,
   find,

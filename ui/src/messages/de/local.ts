@@ -41,7 +41,7 @@ export const local: typeof english = {
   suggested: 'empfohlen',
   nowUsed: (model: string, service: string) => `${service}: ab deiner nächsten Frage ${model}.`,
   automatic: 'Automatisch wählen',
-  automaticHint: 'AURA nimmt dann das kleinste Modell, das deine Sprache kann.',
+  automaticHint: 'AURA nimmt dann das erste Modell dieser Liste, das deine Sprache kann.',
   nowAutomatic: (service: string) => `${service}: AURA wählt das Modell.`,
   languages: (first: string, more: number) =>
     `${first} und ${counted(more, { one: 'weitere Sprache', other: 'weitere Sprachen' })}`,

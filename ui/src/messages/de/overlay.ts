@@ -18,7 +18,6 @@ export const overlay: typeof english = {
   send: {
     release: 'Zum Senden loslassen',
     tap: 'Zum Senden noch einmal tippen',
-    either: 'Zum Senden loslassen oder noch einmal tippen',
   },
   cancel: 'Esc bricht ab',
   interrupt: 'Noch einmal drücken zum Unterbrechen',

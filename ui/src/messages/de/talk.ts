@@ -1,5 +1,8 @@
 /** Das Gespräch und seine Fragen. */
 import type * as english from '../en/talk'
+import { counter } from '../plural'
+
+const counted = counter('de')
 
 export const turn: typeof english.turn = {
   you: 'Du: ',
@@ -16,6 +19,7 @@ export const turn: typeof english.turn = {
   retry: 'Noch einmal',
   retryWith: 'Noch einmal mit …',
   retryProvider: (service: string) => `Anbieter für ${service}`,
+  edit: 'Bearbeiten und noch einmal fragen',
   askAgain: 'Noch einmal fragen',
   copy: 'Kopieren',
   copyCode: 'Code kopieren',
@@ -78,6 +82,12 @@ export const talk: typeof english.talk = {
   field: 'Deine Frage',
   placeholder: 'Tippen, oder zum Sprechen halten',
   send: 'Senden',
+  draftReplaced: 'Dein Entwurf wurde ersetzt.',
+  attach: 'Bild anhängen',
+  pictureOf: (name: string) => `Bild: ${name}`,
+  detachPicture: 'Bild entfernen',
+  pictureBad: 'Hänge ein Bild an: JPEG, PNG, WebP oder GIF.',
+  dropHere: 'Bild hier ablegen, um es anzuhängen',
   now: 'Läuft gerade',
   show: 'Gespräch anzeigen',
   holdHint: 'Halte',
@@ -92,4 +102,19 @@ export const talk: typeof english.talk = {
   },
   screen: 'Bildschirm mit deinen Fragen teilen',
   screenChip: { never: 'Bildschirm: nie', when_asked: 'Bildschirm: auf Wunsch', always: 'Bildschirm: immer' },
+}
+
+/** Die Liste der Gespräche. */
+export const conversations: typeof english.conversations = {
+  title: 'Gespräche',
+  search: 'Gespräche durchsuchen',
+  found: (count: number) => counted(count, { one: 'Gespräch', other: 'Gespräche' }),
+  failed: 'Die Gespräche konnten nicht geladen werden.',
+  none: 'Noch keine Gespräche. Jedes erscheint hier mit seiner ersten Frage.',
+  current: 'gerade geöffnet',
+  rename: (title: string) => `„${title}“ umbenennen`,
+  titleField: 'Titel; leer zeigt die erste Frage',
+  save: 'Speichern',
+  removed: (title: string) => `„${title}“ gelöscht, mit Antworten und Aufnahmen.`,
+  resume: 'Dieses Gespräch fortsetzen',
 }

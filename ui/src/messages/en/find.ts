@@ -13,8 +13,10 @@ export const picker = {
   open: (shown: string) => `Model: ${shown}`,
   automatic: (provider: string) => `Automatic · ${provider}`,
   none: 'No provider',
-  search: 'Find a provider or model',
+  search: 'Find a provider, model or voice',
   price: (sums: string) => `${sums} per 1M tokens`,
+  voiceOf: (provider: string) => `Voice · ${provider}`,
+  voiceInEffect: (voice: string) => `${voice} will speak from your next question.`,
   more: 'Providers, order and voices',
 }
 
@@ -33,6 +35,7 @@ export const palette = {
   settings: 'Settings',
   help: 'Help',
   newConversation: 'New conversation',
+  conversations: 'Conversations',
   write: 'Write a question',
   model: 'Choose who answers',
   find: 'Search the history',
@@ -62,6 +65,7 @@ export const keyboard = {
   to: 'to',
   settings: 'Settings',
   newConversation: 'New conversation',
+  conversations: 'Conversations',
   write: 'Write a question',
   model: 'Choose who answers',
   find: 'Search',

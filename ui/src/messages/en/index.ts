@@ -8,9 +8,10 @@ import { history } from './history'
 import { local } from './local'
 import { overlay } from './overlay'
 import { providers } from './providers'
+import { errors, notices } from './said'
 import { screen } from './screen'
 import { settings } from './settings'
-import { talk, turn } from './talk'
+import { conversations, talk, turn } from './talk'
 
 export const en = {
   ...common,
@@ -24,6 +25,9 @@ export const en = {
   local,
   health,
   history,
+  errors,
+  notices,
+  conversations,
   screen,
   settings,
   find,

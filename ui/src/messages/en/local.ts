@@ -38,7 +38,7 @@ export const local = {
   suggested: 'suggested',
   nowUsed: (model: string, service: string) => `${service}: ${model} from your next question.`,
   automatic: 'Choose automatically',
-  automaticHint: 'AURA then uses the smallest model that knows your language.',
+  automaticHint: 'AURA then uses the first model of this list that knows your language.',
   nowAutomatic: (service: string) => `${service}: AURA chooses the model.`,
   languages: (first: string, more: number) => `${first} and ${counted(more, { one: 'more language', other: 'more languages' })}`,
   serverChecksum: 'checked against the checksum of its server',

@@ -13,7 +13,7 @@ export const overlay = {
   },
   title: 'AURA overlay',
   waiting: 'Wait for the chime, then speak',
-  send: { release: 'Release to send', tap: 'Tap again to send', either: 'Release, or tap again, to send' },
+  send: { release: 'Release to send', tap: 'Tap again to send' },
   cancel: 'Esc to cancel',
   interrupt: 'Press again to interrupt',
   outcomes: { done: 'Done', stopped: 'Stopped', failed: 'Something went wrong' },

@@ -1,4 +1,8 @@
 /** The panel Talk and its turns. */
+import { counter } from '../plural'
+
+const counted = counter('en')
+
 export const turn = {
   you: 'You: ',
   aura: 'AURA: ',
@@ -14,6 +18,7 @@ export const turn = {
   retry: 'Retry',
   retryWith: 'Retry with…',
   retryProvider: (service: string) => `Provider for ${service}`,
+  edit: 'Edit and ask again',
   askAgain: 'Ask again',
   copy: 'Copy',
   copyCode: 'Copy the code',
@@ -71,6 +76,12 @@ export const talk = {
   field: 'Your question',
   placeholder: 'Type, or hold to talk',
   send: 'Send',
+  draftReplaced: 'Your draft was replaced.',
+  attach: 'Attach a picture',
+  pictureOf: (name: string) => `Picture: ${name}`,
+  detachPicture: 'Remove the picture',
+  pictureBad: 'Attach a picture: JPEG, PNG, WebP or GIF.',
+  dropHere: 'Drop a picture to attach it',
   now: 'In progress',
   show: 'Show conversation',
   holdHint: 'Hold',
@@ -85,4 +96,19 @@ export const talk = {
   },
   screen: 'Share the screen with your questions',
   screenChip: { never: 'Screen: never', when_asked: 'Screen: when asked', always: 'Screen: always' },
+}
+
+/** The list of conversations. */
+export const conversations = {
+  title: 'Conversations',
+  search: 'Search conversations',
+  found: (count: number) => counted(count, { one: 'conversation', other: 'conversations' }),
+  failed: 'Couldn’t load your conversations.',
+  none: 'No conversations yet. Each one will appear here with its first question.',
+  current: 'open now',
+  rename: (title: string) => `Rename “${title}”`,
+  titleField: 'Title; empty shows the first question',
+  save: 'Save',
+  removed: (title: string) => `“${title}” deleted, with its answers and recordings.`,
+  resume: 'Continue this conversation',
 }

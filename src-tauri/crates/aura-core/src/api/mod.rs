@@ -4,14 +4,19 @@ mod catalog_types;
 mod devices;
 mod export;
 mod operations;
+mod sessions;
 mod single;
 mod test;
+mod trends;
 mod types;
 
 pub use catalog_types::*;
 pub use operations::*;
+pub use sessions::*;
+pub use trends::*;
 pub use types::*;
 
 pub use crate::local_models::*;
+pub use crate::session::*;
 pub use crate::turn::Speech;
 pub use crate::views::*;

@@ -6,6 +6,8 @@ use aura_router::{ProviderInfo, RouteOverrides, UsageReport};
 use serde_json::{Value, json};
 
 use super::catalog_types::*;
+use super::sessions::{RenameSession, SessionId, SessionsQuery};
+use super::trends::{Trends, TrendsQuery};
 use super::types::*;
 use crate::assistant::Assistant;
 use crate::config::ScreenPolicy;
@@ -14,6 +16,7 @@ use crate::local_models::*;
 use crate::ports::{Diagnostic, DiagnosticArea, Selection, TurnFilter};
 use crate::record::TurnRecord;
 use crate::recordings;
+use crate::session::SessionView;
 use crate::turn::{Attachment, Question, TurnRequest};
 use crate::views::*;
 
@@ -34,6 +37,10 @@ macro_rules! with_operations {
             delete_turn: TurnId => Nothing,
             delete_turns: DeleteTurns => DeletedTurns,
             new_session: Nothing => Snapshot,
+            sessions: SessionsQuery => Vec<SessionView>,
+            continue_session: SessionId => Snapshot,
+            rename_session: RenameSession => Nothing,
+            delete_session: SessionId => DeletedTurns,
             switch: Switch => Snapshot,
             save_key: SaveKey => Snapshot,
             forget_key: ProviderName => Snapshot,
@@ -43,6 +50,7 @@ macro_rules! with_operations {
             servers: Nothing => Vec<ServerView>,
             health: Nothing => HealthReport,
             usage: Nothing => UsageReport,
+            trends: TrendsQuery => Trends,
             test: Test => TestResult,
             devices: Nothing => Devices,
             look: Look => Preview,
@@ -123,16 +131,21 @@ pub async fn cancel(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
 /// Answers a typed question. Returns once the answer was written and played; the record of a failed turn holds its error.
 ///
 /// # Errors
-/// When the question is empty, or AURA ends meanwhile.
+/// When the question is empty, the picture is not one, or AURA ends meanwhile.
 pub async fn ask(assistant: &Assistant, request: Ask) -> Result<TurnRecord> {
     let text = request.text.trim();
     if text.is_empty() {
         return Err(Error::invalid("The question is empty. Write what you want to know."));
     }
     let session = request.session.unwrap_or_else(|| assistant.session());
+    let image = match (request.image, request.picture) {
+        (Some(_), Some(_)) => return Err(Error::invalid("Set either `image` or `picture`.")),
+        (image, None) => image.map(Attachment::File),
+        (None, Some(picture)) => Some(Attachment::decode(&picture)?),
+    };
     let request = TurnRequest {
         screen: request.screen,
-        image: request.image.map(Attachment::File),
+        image,
         speech: request.speech,
         overrides: request.overrides,
         ..TurnRequest::new(Question::Text(text.to_owned()), session)
@@ -268,18 +281,45 @@ pub async fn delete_turns(assistant: &Assistant, request: DeleteTurns) -> Result
         (false, Some(from), before) => Selection::Between(from, before.unwrap_or(jiff::Timestamp::MAX)),
         _ => return Err(Error::invalid("Set either `all`, or `from` or `before` or both.")),
     };
-    let deleted = assistant.ports().history.delete(&selection).await?;
-    let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-    Ok(DeletedTurns {
-        turns: count(deleted.ids.len()),
-        recordings: count(deleted.files.len()),
-        recordings_left: count(deleted.files_left.len()),
-    })
+    Ok(assistant.ports().history.delete(&selection).await?.into())
 }
 
 /// Starts a new session: the next turn remembers nothing of the earlier ones.
 pub async fn new_session(assistant: &Assistant, _: Nothing) -> Result<Snapshot> {
     Ok(assistant.begin_session())
+}
+
+/// Returns sessions of the history, the one with the latest turn first.
+///
+/// # Errors
+/// When the history cannot be read.
+pub async fn sessions(assistant: &Assistant, request: SessionsQuery) -> Result<Vec<SessionView>> {
+    super::sessions::list(assistant, request).await
+}
+
+/// Goes on with a session of the history: the next turn remembers its turns.
+///
+/// # Errors
+/// With [`ErrorCode::NotFound`] when it has no turn, or when the history cannot be read.
+pub async fn continue_session(assistant: &Assistant, request: SessionId) -> Result<Snapshot> {
+    super::sessions::resume(assistant, request.id).await
+}
+
+/// Gives a session a title.
+///
+/// # Errors
+/// With [`ErrorCode::NotFound`] when it has no turn, when the title is too long, or when the history cannot be changed.
+pub async fn rename_session(assistant: &Assistant, request: RenameSession) -> Result<Nothing> {
+    super::sessions::rename(assistant, &request).await?;
+    Ok(Nothing {})
+}
+
+/// Deletes a session with all its turns and AURA's recordings of them. A new session begins if it was the current one.
+///
+/// # Errors
+/// When the history cannot be changed.
+pub async fn delete_session(assistant: &Assistant, request: SessionId) -> Result<DeletedTurns> {
+    super::sessions::delete(assistant, request.id).await
 }
 
 /// Changes the default route of a service. It applies from the next request on and is remembered. Where an environment variable sets
@@ -382,6 +422,14 @@ pub async fn usage(assistant: &Assistant, _: Nothing) -> Result<UsageReport> {
     Ok(assistant.router().usage())
 }
 
+/// Reports how providers did in the last hour, 24 hours or 30 days, also before the last start, and what each of the last 30 days cost.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn trends(assistant: &Assistant, request: TrendsQuery) -> Result<Trends> {
+    super::trends::read(assistant, request.range).await
+}
+
 /// Makes one call to check that a service works. The call may be billed; AURA never makes it by itself.
 ///
 /// # Errors
@@ -460,7 +508,7 @@ pub async fn use_model(assistant: &Assistant, request: UseModel) -> Result<Local
     Ok(assistant.installed_models_changed().await)
 }
 
-/// Prefers no model on this computer for a service: the smallest that knows the language is used.
+/// Prefers no model on this computer for a service: the first of the catalog that knows the language is used.
 ///
 /// # Errors
 /// When the choice cannot be saved.

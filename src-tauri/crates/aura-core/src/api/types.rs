@@ -44,6 +44,10 @@ pub struct Ask {
     /// A picture to send with the question: the path of a JPEG or PNG file of at most 20 MB on this computer.
     #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
     pub image: Option<PathBuf>,
+    /// A picture to send with the question, for a caller that has no file of it: a JPEG or PNG file of at most 20 MB, base64-encoded.
+    /// AURA keeps it beside the recordings until the turn is deleted. Not together with `image`.
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub picture: Option<String>,
     /// Whether a screenshot is sent with the question; absent: as the settings say.
     #[cfg_attr(feature = "ts", ts(optional))]
     pub screen: Option<bool>,

@@ -13,8 +13,8 @@ mod store;
 pub use environment::{Environment, key_variable};
 pub use keys::{KeyPlace, KeyView, Keys};
 pub use settings::{
-    Appearance, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings, Speaking,
-    Startup, TalkKeyMode, Theme,
+    Appearance, Budget, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings,
+    Speaking, Startup, TalkKeyMode, Theme,
 };
 pub use start_values::Overruled;
 pub use store::{Config, SettingsStore};

@@ -50,6 +50,8 @@ pub struct Settings {
     pub appearance: Appearance,
     /// When the desktop app runs.
     pub startup: Startup,
+    /// What may be spent on a day.
+    pub budget: Budget,
     /// The local API.
     pub local_api: LocalApi,
     /// The user's own instructions for the model, added to the system prompt.
@@ -67,6 +69,7 @@ impl Settings {
         routing.routes.clone_from(&self.routes);
         routing.providers.clone_from(&self.providers);
         routing.timeouts = self.timeouts;
+        routing.daily_limit = (self.budget.stop && self.budget.daily_usd > 0.0).then_some(self.budget.daily_usd);
         routing
     }
 
@@ -100,6 +103,9 @@ impl Settings {
         }
         if self.history.max_gigabytes > 100_000 {
             return Err(Error::invalid("The limit for recordings must be between 0 (none) and 100000 gigabytes."));
+        }
+        if !(0.0..=100_000.0).contains(&self.budget.daily_usd) {
+            return Err(Error::invalid("The limit for a day must be between 0 (none) and 100000 dollars."));
         }
         let timeouts = self.timeouts;
         let times = [
@@ -155,6 +161,7 @@ impl Default for Settings {
             timeouts: Timeouts::default(),
             appearance: Appearance::default(),
             startup: Startup::default(),
+            budget: Budget::default(),
             local_api: LocalApi::default(),
             instructions: String::new(),
         }
@@ -197,6 +204,17 @@ impl Default for HistorySettings {
     fn default() -> Self {
         Self { keep_recordings_days: 30, keep_turns_days: 0, max_gigabytes: 5 }
     }
+}
+
+/// What may be spent on a day.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct Budget {
+    /// US dollars that may be spent on a day before AURA says so; 0: no limit. Costs are estimates from list prices.
+    pub daily_usd: f64,
+    /// Whether AURA makes no billed calls for the rest of a day once the limit is reached. Providers on this computer go on.
+    pub stop: bool,
 }
 
 /// Settings of the local API.
@@ -339,4 +357,6 @@ pub enum Language {
     En,
     /// German.
     De,
+    /// Spanish.
+    Es,
 }

@@ -12,7 +12,7 @@ use super::recorder::RecordingFile;
 use super::turn::Turn;
 use crate::error::Result;
 use crate::event::Event;
-use crate::record::{NoticeKind, Stage};
+use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
 /// The least time between two level events: 30 per second.
 const LEVEL_INTERVAL: Duration = Duration::from_millis(33);
@@ -79,10 +79,10 @@ impl Turn {
             }
             if samples.len() >= limit && !released {
                 let seconds = settings.longest_seconds;
-                self.notify(
-                    NoticeKind::RecordingLimit,
-                    format!("The recording reached its limit of {seconds} seconds. I'll answer what I heard so far."),
-                );
+                let message =
+                    format!("The recording reached its limit of {seconds} seconds. AURA answers what it heard so far.");
+                let facts = NoticeFacts { seconds: Some(seconds), ..NoticeFacts::default() };
+                self.notify(Notice::new(NoticeKind::RecordingLimit, message).with(facts));
                 released = true;
                 recording.stop();
             }

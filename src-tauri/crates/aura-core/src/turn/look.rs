@@ -1,10 +1,12 @@
 //! Look: chooses the picture that is sent with the question. A screenshot was taken at press; this step decides whether it is sent.
 
+use std::io::Write;
+
 use aura_providers::{MAX_IMAGE_BYTES, MediaType};
 use bytes::Bytes;
 
 use super::prepare::Prepared;
-use super::request::{Attachment, Question};
+use super::request::{Attachment, Question, check_picture};
 use super::turn::Turn;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, Result};
@@ -89,7 +91,10 @@ impl Turn {
             let _stage = self.enter(Stage::Looking);
             let picture = match image {
                 Attachment::File(path) => read_picture(path).await?,
-                Attachment::Bytes(picture) => picture.clone(),
+                Attachment::Bytes(picture) => {
+                    self.keep_picture(picture).await;
+                    picture.clone()
+                }
             };
             self.set_sent_picture(SentPicture::attached(picture.len()));
             return Ok(Some(picture));
@@ -117,6 +122,25 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// Saves a picture that came without a file beside the recordings, so that the question can be asked again with it. A turn that
+    /// leaves no files keeps none.
+    async fn keep_picture(&self, picture: &Bytes) {
+        let Some(folder) = self.context.recordings.clone() else { return };
+        let extension = if MediaType::of(picture) == Some(MediaType::Png) { "png" } else { "jpg" };
+        let path = folder.join(format!("{}-picture.{extension}", self.id));
+        let (to, content) = (path.clone(), picture.clone());
+        let written = tokio::task::spawn_blocking(move || write_private(&to, &content)).await;
+        match written
+            .map_err(Error::internal)
+            .and_then(|written| written.map_err(|cause| Error::storage("save the picture", cause)))
+        {
+            Ok(()) => self.edit(|record| record.picture = Some(path.clone())),
+            Err(error) => self.notify_error(NoticeKind::RecordingNotSaved, &error),
+        }
+    }
+}
+
 /// Whether the question contains one of the [`SCREEN_PHRASES`].
 fn mentions_screen(question: &str) -> bool {
     let words: Vec<String> =
@@ -133,10 +157,19 @@ async fn read_picture(path: &std::path::Path) -> Result<Bytes> {
         return Err(Error::invalid(format!("The picture {shown} is larger than 20 MB. Attach a smaller one.")));
     }
     let file = tokio::fs::read(path).await.map_err(failed)?;
-    match MediaType::of(&file) {
-        Some(MediaType::Jpeg | MediaType::Png) => Ok(file.into()),
-        _ => Err(Error::invalid(format!("The picture {shown} is neither JPEG nor PNG. Attach one of these."))),
-    }
+    check_picture(&file, &format!("The picture {shown}"))?;
+    Ok(file.into())
+}
+
+/// Writes a new file that only the current user can read.
+fn write_private(path: &std::path::Path, content: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
 }
 
 #[cfg(test)]

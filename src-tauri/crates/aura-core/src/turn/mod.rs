@@ -184,7 +184,7 @@ impl TurnOwner {
         let mode = running.turn.config.settings.listening.mode;
         match push_to_talk::on_release(mode, running.pressed.elapsed()) {
             OnRelease::Finish => self.finish_listening(),
-            OnRelease::Keep => {}
+            OnRelease::Keep => running.turn.context.events.send(Event::Latched { turn: running.turn.id.clone() }),
             OnRelease::Discard => {
                 running.turn.discard.cancel();
                 self.stop();
@@ -251,6 +251,7 @@ impl Turn {
             result = AssertUnwindSafe(self.work()).catch_unwind() => result.unwrap_or_else(|panic| Err(defect(&*panic))),
             never = self.keep_saved() => match never {},
         };
+        self.check_budget();
         let record = self.close(result);
         if self.discard.is_cancelled() {
             dropped.disarm();

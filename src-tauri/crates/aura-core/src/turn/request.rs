@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aura_providers::{MAX_IMAGE_BYTES, MediaType};
 use aura_router::{RouteOverrides, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::owner::Owner;
 use super::unsaved::UnsavedTurns;
 use crate::config::SettingsStore;
+use crate::error::{Error, Result};
 use crate::event::EventSink;
 use crate::ports::Ports;
 
@@ -54,6 +58,32 @@ pub(crate) enum Attachment {
     File(PathBuf),
     /// A file in memory.
     Bytes(Bytes),
+}
+
+impl Attachment {
+    /// The picture in base64-encoded text.
+    ///
+    /// # Errors
+    /// When the text is not base64, or the picture is too large, or neither JPEG nor PNG.
+    pub(crate) fn decode(text: &str) -> Result<Self> {
+        let picture = BASE64.decode(text).map_err(|_| Error::invalid("The picture is not base64."))?;
+        check_picture(&picture, "The picture")?;
+        Ok(Self::Bytes(picture.into()))
+    }
+}
+
+/// Checks the size and the kind of a picture. `shown` begins the sentence that tells what is wrong.
+///
+/// # Errors
+/// When it is too large, or neither JPEG nor PNG.
+pub(super) fn check_picture(picture: &[u8], shown: &str) -> Result<MediaType> {
+    if picture.len() > MAX_IMAGE_BYTES {
+        return Err(Error::invalid(format!("{shown} is larger than 20 MB. Attach a smaller one.")));
+    }
+    match MediaType::of(picture) {
+        Some(kind @ (MediaType::Jpeg | MediaType::Png)) => Ok(kind),
+        _ => Err(Error::invalid(format!("{shown} is neither JPEG nor PNG. Attach one of these."))),
+    }
 }
 
 /// Whether the answer to a question is spoken.

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::turn::Turn;
 use crate::error::Error;
-use crate::record::{Notice, NoticeKind, TurnRecord};
+use crate::record::{Notice, NoticeFacts, NoticeKind, TurnRecord};
 
 /// The longest time for which a turn waits until it is in the history. A busy disk must not keep the user waiting.
 const LONGEST_BEGIN: Duration = Duration::from_millis(250);
@@ -43,6 +43,24 @@ impl Turn {
         }
     }
 
+    /// Tells the user when this turn made today's costs reach the limit.
+    pub(super) fn check_budget(&self) {
+        let limit = self.config.settings.budget.daily_usd;
+        let stages = self.unfinished().stages;
+        let spent: f64 = stages.iter().flat_map(|stage| &stage.attempts).filter_map(|attempt| attempt.cost.usd).sum();
+        let today = self.context.router.usage().today.usd;
+        if limit <= 0.0 || today < limit || today - spent >= limit {
+            return;
+        }
+        let end = match self.config.settings.budget.stop {
+            true => "Until tomorrow, only providers on this computer are used.",
+            false => "Questions are still answered.",
+        };
+        let facts = NoticeFacts { limit_cents: Some((limit * 100.0).round() as u32), ..NoticeFacts::default() };
+        let message = format!("Today's costs reached your limit of ${limit:.2}. {end}");
+        self.notify(Notice::new(NoticeKind::DailyLimit, message).with(facts));
+    }
+
     /// Saves the ended turn. One that cannot be saved gets a notice, and is saved later.
     pub(super) async fn save(&self, record: TurnRecord) -> TurnRecord {
         match self.context.ports.history.save(&record).await {
@@ -53,7 +71,7 @@ impl Turn {
             Err(error) => {
                 self.notify_error(NoticeKind::NotSaved, &not_saved(&error));
                 self.context.unsaved.push(record.clone());
-                let notice = Notice { kind: NoticeKind::NotSaved, message: not_saved(&error).message };
+                let notice = Notice::of_error(NoticeKind::NotSaved, &not_saved(&error));
                 TurnRecord { notices: [record.notices.clone(), vec![notice]].concat(), ..record }
             }
         }

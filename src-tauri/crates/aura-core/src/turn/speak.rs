@@ -18,7 +18,7 @@ use super::turn::Turn;
 use super::voice::Voice;
 use crate::error::Result;
 use crate::event::Event;
-use crate::record::{NoticeKind, Stage};
+use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
 /// The longest sound that may be synthesized ahead of playback: enough to bridge a slow provider, and little to pay for in vain
 /// when the user interrupts.
@@ -68,10 +68,10 @@ impl Turn {
             && !plan.speak_in(self.context.router.catalog(), &code)
         {
             let language = language::name(&code);
-            self.notify(
-                NoticeKind::VoiceLanguage,
-                format!("None of the voices that may be used speaks {language}. Choose another one under Providers."),
-            );
+            let message =
+                format!("None of the voices that may be used speaks {language}. Choose another one under Providers.");
+            let facts = NoticeFacts { language: Some(code.clone()), ..NoticeFacts::default() };
+            self.notify(Notice::new(NoticeKind::VoiceLanguage, message).with(facts));
         }
         let output = match opening {
             Some(opening) => match opening.output().await {

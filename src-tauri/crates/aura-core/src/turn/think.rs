@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::event::Event;
 use crate::intent;
 use crate::ports::TurnFilter;
-use crate::record::{NoticeKind, Stage};
+use crate::record::{Notice, NoticeKind, Stage};
 
 /// Earlier turns of the session that are sent with a question.
 const MEMORY: u32 = 8;
@@ -83,7 +83,8 @@ impl Turn {
         stage.answered_by(&routed.route);
         self.set_tool_calls(routed.value.tool_calls);
         if routed.value.truncated {
-            self.notify(NoticeKind::AnswerTruncated, "The answer reached its length limit and was cut off.");
+            let message = "The answer reached its length limit and was cut off.";
+            self.notify(Notice::new(NoticeKind::AnswerTruncated, message));
         }
         Ok(())
     }

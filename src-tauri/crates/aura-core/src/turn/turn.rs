@@ -285,14 +285,14 @@ impl Turn {
     }
 
     /// Records and sends a notice.
-    pub(crate) fn notify(&self, kind: NoticeKind, message: impl Into<String>) {
-        self.send_notice(Notice { kind, message: message.into() });
+    pub(crate) fn notify(&self, notice: Notice) {
+        self.send_notice(notice);
     }
 
     /// Logs an error that does not end the turn, and sends it as a notice.
     pub(crate) fn notify_error(&self, kind: NoticeKind, error: &Error) {
         tracing::warn!(code = error.code.as_str(), detail = ?error.detail, "{}", error.message);
-        self.notify(kind, error.message.clone());
+        self.notify(Notice::of_error(kind, error));
     }
 
     fn send_notice(&self, notice: Notice) {

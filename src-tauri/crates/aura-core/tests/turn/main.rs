@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod budget;
+mod conversations;
 mod detached;
 mod devices;
 mod keys;

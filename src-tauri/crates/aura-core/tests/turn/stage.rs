@@ -63,6 +63,18 @@ async fn finish_ends_a_recording_in_every_push_to_talk_mode() {
 }
 
 #[tokio::test]
+async fn a_tap_that_keeps_the_microphone_open_is_told() {
+    let mut harness = Harness::new().await;
+    harness.change(json!({"listening": {"mode": "toggle"}})).await;
+    harness.press().await;
+    harness.next(recording).await;
+    api::release(&harness.assistant, Nothing {}).await.unwrap();
+    harness.next(|event| matches!(event, Event::Latched { .. }).then_some(())).await;
+    api::cancel(&harness.assistant, Nothing {}).await.unwrap();
+    harness.done().await;
+}
+
+#[tokio::test]
 async fn the_start_tone_waits_for_the_speaker_only_while_the_key_is_held() {
     let mut harness = Harness::new().await;
     let has_played = |harness: &Harness| harness.ports.speaker.output.played() > 0;

@@ -9,34 +9,33 @@ use aura_core::ports::{Deleted, Selection};
 use rusqlite::{Connection, params};
 
 use super::database::Database;
-use super::{memory, row, schema};
+use super::{memory, row, schema, sessions};
 
 const ACTION: &str = "delete turns from the history";
 
-/// What a selection means: an ID, or an empty text and the times, in microseconds since 1970, both included.
+/// What a selection means: the ID of a turn or a session, or an empty text; and the times, in microseconds since 1970, both included.
 struct Condition {
+    sql: &'static str,
     id: String,
     from: i64,
     to: i64,
 }
 
 impl Condition {
-    /// The columns of `turns` compared with the values of [`Condition`].
-    const SQL: [&str; 2] = ["?1 = '' AND started_at BETWEEN ?2 AND ?3", "id = ?1 AND started_at BETWEEN ?2 AND ?3"];
-
     fn new(selection: &Selection) -> Self {
         let before = |time: &jiff::Timestamp| time.as_microsecond().saturating_sub(1);
         let (from, to) = match selection {
-            Selection::Turn(_) | Selection::All => (i64::MIN, i64::MAX),
+            Selection::Turn(_) | Selection::Session(_) | Selection::All => (i64::MIN, i64::MAX),
             Selection::Before(time) => (i64::MIN, before(time)),
             Selection::Between(from, time) => (from.as_microsecond(), before(time)),
         };
-        let id = if let Selection::Turn(id) = selection { id.clone() } else { String::new() };
-        Self { id, from, to }
-    }
-
-    fn sql(&self) -> &'static str {
-        Self::SQL[usize::from(!self.id.is_empty())]
+        // The columns of `turns` compared with the values.
+        let (sql, id) = match selection {
+            Selection::Turn(id) => ("id = ?1 AND started_at BETWEEN ?2 AND ?3", id.clone()),
+            Selection::Session(id) => ("session = ?1 AND started_at BETWEEN ?2 AND ?3", id.clone()),
+            _ => ("?1 = '' AND started_at BETWEEN ?2 AND ?3", String::new()),
+        };
+        Self { sql, id, from, to }
     }
 }
 
@@ -46,12 +45,9 @@ impl Condition {
 /// When the database fails; no turn is deleted then.
 pub(super) fn delete(database: &mut Database, selection: &Selection, interrupt: impl Fn()) -> Result<Deleted> {
     let condition = Condition::new(selection);
-    if *selection == Selection::Turn(String::new()) {
-        return Ok(Deleted::default());
-    }
     if !database.is_on_disk() {
         let on_disk = database
-            .run(ACTION, |db| memory::holds_copy(db, condition.sql(), &condition.id, condition.from, condition.to))?;
+            .run(ACTION, |db| memory::holds_copy(db, condition.sql, &condition.id, condition.from, condition.to))?;
         if on_disk {
             return Err(Error::storage(ACTION, "the database on the disk cannot be changed now"));
         }
@@ -72,13 +68,12 @@ pub(super) fn delete(database: &mut Database, selection: &Selection, interrupt: 
 
 /// Deletes the rows and remembers their recordings, in one transaction. Returns the IDs, and when the oldest turn began.
 fn delete_rows(db: &Connection, condition: &Condition, whole: bool) -> rusqlite::Result<(Vec<String>, i64)> {
-    let Condition { id, from, to } = condition;
+    let Condition { sql, id, from, to } = condition;
     let transaction = db.unchecked_transaction()?;
     let (mut ids, mut oldest) = (Vec::new(), i64::MAX);
     {
         let mut remember = transaction.prepare_cached("INSERT OR IGNORE INTO files_to_remove (path) VALUES (?1)")?;
-        let mut found =
-            transaction.prepare(&format!("SELECT {} FROM turns WHERE {}", row::COLUMNS, condition.sql()))?;
+        let mut found = transaction.prepare(&format!("SELECT {} FROM turns WHERE {sql}", row::COLUMNS))?;
         let mut rows = found.query(params![id, from, to])?;
         while let Some(row) = rows.next()? {
             oldest = oldest.min(row.get(2)?);
@@ -102,8 +97,9 @@ fn delete_rows(db: &Connection, condition: &Condition, whole: bool) -> rusqlite:
         transaction.execute_batch(schema::REBUILD_INDEX)?;
         transaction.execute_batch(&trigger)?;
     } else {
-        transaction.execute(&format!("DELETE FROM turns WHERE {}", condition.sql()), params![id, from, to])?;
+        transaction.execute(&format!("DELETE FROM turns WHERE {sql}"), params![id, from, to])?;
     }
+    transaction.execute(sessions::FORGET_TITLES, [])?;
     // They name a file that may be gone now.
     transaction.execute("DELETE FROM repairs", [])?;
     transaction.commit()?;

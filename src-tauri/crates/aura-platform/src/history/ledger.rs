@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aura_providers::Service;
-use aura_router::{DailyUsage, Ledger, LedgerEntry, LedgerError, UsageTotals};
+use aura_router::{DailyUsage, Ledger, LedgerCall, LedgerEntry, LedgerError, UsageTotals};
 use jiff::civil::Date;
 use rusqlite::params;
 
 use super::SqliteHistory;
+
+/// Calls that are read at most.
+const MAX_CALLS: u32 = 50_000;
 
 #[async_trait]
 impl Ledger for SqliteHistory {
@@ -56,6 +59,25 @@ impl Ledger for SqliteHistory {
             Some(DailyUsage { day: day.parse().ok()?, provider, service, totals })
         };
         Ok(rows.into_iter().filter_map(daily).collect())
+    }
+
+    async fn calls(&self, from: jiff::Timestamp) -> Result<Vec<LedgerCall>, LedgerError> {
+        let read = move |db: &rusqlite::Connection| {
+            let mut rows = db.prepare_cached("SELECT json FROM attempts ORDER BY id DESC LIMIT ?1")?;
+            let mut rows = rows.query([MAX_CALLS])?;
+            let mut calls = Vec::new();
+            while let Some(row) = rows.next()? {
+                // Skips entries of another version.
+                let Ok(entry) = serde_json::from_str::<LedgerEntry>(row.get_ref(0)?.as_str()?) else { continue };
+                // Entries are added in the order in which calls end.
+                if entry.at < from {
+                    break;
+                }
+                calls.extend(LedgerCall::of(entry));
+            }
+            Ok(calls)
+        };
+        self.run("read the usage", read).await.map_err(|error| LedgerError(error.message))
     }
 
     async fn prune(&self, before: Date) -> Result<u64, LedgerError> {

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::files::Files;
-use super::{row, salvage, schema};
+use super::{row, salvage, schema, sessions};
 
 /// Turns of the file that are shown meanwhile.
 const SHOWN: usize = 2_000;
@@ -17,7 +17,7 @@ const COPIES: &str = "
     END;
 ";
 
-/// A database in memory with the newest turns of the file, as far as they can be read.
+/// A database in memory with the newest turns of the file, as far as they can be read, and without the titles of sessions.
 pub(super) fn open(files: &Files) -> rusqlite::Result<Connection> {
     let mut db = schema::in_memory()?;
     let transaction = db.transaction()?;
@@ -53,6 +53,12 @@ pub(super) fn save_to(memory: &Connection, disk: &mut Connection) -> rusqlite::R
         transaction
             .prepare_cached("INSERT INTO attempts (day, provider, service, json) VALUES (?1, ?2, ?3, ?4)")?
             .execute(rusqlite::params_from_iter(values))?;
+    }
+    let mut titles = memory.prepare("SELECT session, title FROM titles")?;
+    let mut rows = titles.query([])?;
+    while let Some(row) = rows.next()? {
+        let values: [String; 2] = [row.get(0)?, row.get(1)?];
+        transaction.prepare_cached(sessions::SAVE_TITLE)?.execute(values)?;
     }
     transaction.commit()
 }

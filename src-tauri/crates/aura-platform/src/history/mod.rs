@@ -16,6 +16,7 @@ mod pages;
 mod row;
 mod salvage;
 mod schema;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
@@ -25,8 +26,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aura_core::error::{Error, Result};
 use aura_core::history_problem::HistoryProblem;
-use aura_core::ports::{Deleted, History, Selection, TurnChange, TurnFilter};
+use aura_core::ports::{Deleted, History, Selection, SessionFilter, TurnChange, TurnFilter};
 use aura_core::record::TurnRecord;
+use aura_core::session::SessionView;
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -210,6 +212,17 @@ impl History for SqliteHistory {
             found.filter_map(Result::transpose).collect()
         })
         .await
+    }
+
+    async fn sessions(&self, filter: &SessionFilter) -> Result<Vec<SessionView>> {
+        let filter = filter.clone();
+        let query = filter.words.as_deref().map(as_query);
+        self.run("read the history", move |db| sessions::find(db, &filter, query.as_deref())).await
+    }
+
+    async fn rename_session(&self, id: &str, title: &str) -> Result<bool> {
+        let (id, title) = (id.to_owned(), title.to_owned());
+        self.write("rename the conversation", move |db| sessions::rename(db, &id, &title)).await
     }
 
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {

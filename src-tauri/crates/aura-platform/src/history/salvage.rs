@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::files::{Files, beside, identity, remove_database};
 use super::pages::{Pages, Record, Value};
-use super::{row, schema};
+use super::{row, schema, sessions};
 
 const ACTION: &str = "repair the history";
 
@@ -121,9 +121,14 @@ fn copy_readable(new: &mut Connection, damaged: &Path, log: &Path) -> Result<Sal
                         "INSERT OR IGNORE INTO attempts (id, day, provider, service, json) VALUES (?1, ?2, ?3, ?4, ?5)",
                     )?
                     .execute(params![record.rowid, day, provider, service, json])?;
+            } else if let Some([session, title]) = title(&record) {
+                transaction
+                    .prepare_cached("INSERT OR IGNORE INTO titles (session, title) VALUES (?1, ?2)")?
+                    .execute([session, title])?;
             }
             Ok::<_, rusqlite::Error>(())
         })?;
+        transaction.execute(sessions::FORGET_TITLES, [])?;
         salvaged.turns = count(&transaction)?;
         transaction.commit()
     })();
@@ -143,6 +148,12 @@ fn attempt(record: &Record) -> Option<[&str; 4]> {
     Some([day, provider, service, json])
 }
 
+/// The columns of a session's title.
+fn title(record: &Record) -> Option<[&str; 2]> {
+    let [Value::Text(session), Value::Text(title)] = &record.columns[..] else { return None };
+    Some([std::str::from_utf8(session).ok()?, std::str::from_utf8(title).ok()?])
+}
+
 /// Adds the turns and attempts that only the newest usable backup has. Deleted ones are in no backup.
 fn copy_from_backup(new: &Connection, files: &Files, salvaged: &mut Salvaged) {
     for backup in files.backups() {
@@ -154,6 +165,10 @@ fn copy_from_backup(new: &Connection, files: &Files, salvaged: &mut Salvaged) {
                      SELECT id, day, provider, service, json FROM backup.attempts;",
                 row::COLUMNS
             ));
+            // A backup of an earlier version has none.
+            let _ = new.execute_batch(
+                "INSERT OR IGNORE INTO main.titles (session, title) SELECT session, title FROM backup.titles;",
+            );
             new.execute_batch("DETACH backup")?;
             copied?;
             count(new)

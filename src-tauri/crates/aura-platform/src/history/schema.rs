@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// Migrations in order. `user_version` counts those that have run. Add new ones at the end; never change one.
-const MIGRATIONS: &[&str] = &[TURNS, LEDGER, SECURE_DELETE];
+const MIGRATIONS: &[&str] = &[TURNS, LEDGER, SECURE_DELETE, TITLES];
 
 const TURNS: &str = "
     CREATE TABLE turns (
@@ -61,6 +61,9 @@ const SECURE_DELETE: &str = r#"
         json TEXT NOT NULL     -- what to tell the user
     );
 "#;
+
+/// The titles that the user gave sessions. Nothing else stored has rows of two texts, by which they are found in a damaged file.
+const TITLES: &str = "CREATE TABLE titles (session TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL);";
 
 /// Builds the search index anew from the turns.
 pub(super) const REBUILD_INDEX: &str = "INSERT INTO words (words) VALUES ('rebuild')";

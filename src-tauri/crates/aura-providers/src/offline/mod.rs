@@ -6,7 +6,7 @@
 //! repeats the question and says how to get real answers.
 
 mod answer;
-mod installed_model;
+mod choice;
 mod listen;
 mod look;
 mod server_model;
@@ -26,7 +26,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 use parking_lot::Mutex;
 
-use self::installed_model::{choose, may_be_replaced, named};
+pub use self::choice::installed_model;
+use self::choice::{may_be_replaced, named};
 use self::temp_file::TempFile;
 use crate::catalog::Catalog;
 use crate::http::HttpPools;
@@ -116,7 +117,7 @@ fn services(offline: Arc<Offline>) -> Services {
 impl Offline {
     /// The installed model for a request, which is remembered.
     fn choose(&self, id: &str, service: Service, language: Option<&str>) -> Option<LocalModel> {
-        let model = choose(&*self.local, id, service, language)?;
+        let model = installed_model(&*self.local, id, service, language)?;
         self.last_used.lock().insert(service, model.id.clone());
         Some(model)
     }
@@ -254,7 +255,7 @@ impl ModelListing for Offline {
         let services = services.iter().filter(|service| **service != Service::Vlm);
         let ids = services.filter_map(|service| {
             let id = last.get(service).map(String::as_str).unwrap_or_default();
-            Some(choose(&*self.local, id, *service, None)?.id)
+            Some(installed_model(&*self.local, id, *service, None)?.id)
         });
         self.local.preload(&ids.collect::<Vec<_>>());
     }

@@ -10,7 +10,7 @@ pub(super) fn named(models: &dyn LocalModels, id: &str, service: Service) -> Opt
 
 /// The model for a service: the named one, or else the first one that knows the language. When the language is not known, one that
 /// knows several is better than the first one for speech to text, which has to detect it.
-pub(super) fn choose(
+pub fn installed_model(
     models: &dyn LocalModels,
     id: &str,
     service: Service,

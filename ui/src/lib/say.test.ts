@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { readySnapshot, sampleTurn } from '../backend/samples'
+import type { Attempt } from '../generated/Attempt'
+import type { Notice } from '../generated/Notice'
+import { setPreferences } from './preferences.svelte'
+import { sayError, sayNotice } from './say'
+
+const snapshot = readySnapshot()
+const [sample] = sampleTurn('a').stages.flatMap((stage) => stage.attempts)
+const attempt = (service: Attempt['service'], provider: string, failed?: Attempt['class']): Attempt => {
+  const one = { ...(sample as Attempt), service, route: { provider, model: 'm' } }
+  delete one.class
+  return failed === undefined ? one : { ...one, class: failed }
+}
+const say = (notice: Partial<Notice>, attempts: Attempt[] = [], others: Notice[] = []) => {
+  const whole = { kind: 'fallback', message: 'English.', ...notice } as Notice
+  return sayNotice(whole, snapshot, [...others, whole], attempts)
+}
+
+describe('what AURA has to say', () => {
+  it('is its own sentence in English', () => {
+    setPreferences({ language: 'en' })
+    expect(sayError({ code: 'disk_full', message: 'No room on /data.' })).toBe('No room on /data.')
+    expect(say({ kind: 'cut' })).toBe('English.')
+  })
+
+  it('is a sentence of the window in another language', () => {
+    setPreferences({ language: 'de' })
+    expect(sayError({ code: 'disk_full', message: 'No room.' })).toMatch(/^Der Datenträger ist voll/)
+    const detail = [attempt('llm', 'groq', 'timeout'), attempt('llm', 'groq', 'timeout'), attempt('llm', 'gemini', 'quota')]
+    expect(sayError({ code: 'all_routes_failed', message: 'English.', detail }, snapshot)).toBe(
+      'Kein Anbieter konnte helfen: Groq hat zu lange gebraucht, Gemini hat kein Kontingent mehr. Deine Frage ist gespeichert. Versuche es gleich noch einmal.',
+    )
+    // These codes say different things each time.
+    expect(sayError({ code: 'invalid_request', message: 'The title is too long.' })).toBe('The title is too long.')
+  })
+
+  it('names who failed and who took over, for each service once', () => {
+    setPreferences({ language: 'es' })
+    const first = { kind: 'fallback', message: 'Groq did not answer.' } as Notice
+    const calls = [
+      attempt('stt', 'groq', 'timeout'),
+      attempt('stt', 'gemini'),
+      attempt('llm', 'gemini', 'overloaded'),
+      attempt('llm', 'groq'),
+    ]
+    expect(say(first, calls)).toBe('Groq tardó demasiado. Gemini tomó el relevo.')
+    expect(say({ message: 'Second.' }, calls, [first])).toBe('Gemini estaba sobrecargado. Groq tomó el relevo.')
+    expect(say({ message: 'Third.' }, [])).toBe('Third.')
+  })
+
+  it('tells the facts of a notice', () => {
+    setPreferences({ language: 'de' })
+    const model = { model: 'old', replacement: 'new' }
+    expect(say({ kind: 'model_replaced', facts: { ...model, reason: 'retired', retired_on: '2026-08-16' } })).toBe(
+      'old wurde am 16. August 2026 eingestellt. Jetzt antwortet new.',
+    )
+    expect(say({ kind: 'model_gone', facts: { ...model, reason: 'gone' } })).toBe(
+      'old wird nicht mehr angeboten. Jetzt antwortet new.',
+    )
+    expect(say({ kind: 'not_ready', facts: { provider: 'groq', reason: 'key_rejected' } })).toBe(
+      'Groq wurde übersprungen: hat den API-Schlüssel abgelehnt.',
+    )
+    expect(say({ kind: 'recording_limit', facts: { seconds: 120 } })).toContain('120 s')
+    expect(say({ kind: 'voice_language', facts: { language: 'fr' } })).toContain('spricht Französisch')
+    expect(say({ kind: 'no_screen', facts: { error: 'capture_refused' } })).toMatch(/^Der Bildschirm/)
+    // A notice of another version, or of an old record without facts.
+    for (const kind of ['unknown', 'model_replaced', 'not_ready', 'recording_limit', 'voice_language'] as const)
+      expect(say({ kind })).toBe('English.')
+  })
+})

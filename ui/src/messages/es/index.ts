@@ -1,0 +1,38 @@
+/** Every sentence the windows show, in Spanish. */
+import type { Messages } from '../en'
+import * as common from './common'
+import { signIn } from './sign-in'
+import { onboarding } from './onboarding'
+import { find, keyboard, palette, picker } from './find'
+import { health } from './health'
+import { history } from './history'
+import { local } from './local'
+import { overlay } from './overlay'
+import { providers } from './providers'
+import { errors, notices } from './said'
+import { screen } from './screen'
+import { settings } from './settings'
+import { conversations, talk, turn } from './talk'
+
+export const es: Messages = {
+  ...common,
+  stages: overlay.stages,
+  send: overlay.send,
+  turn,
+  talk,
+  signIn,
+  onboarding,
+  providers,
+  local,
+  health,
+  history,
+  errors,
+  notices,
+  conversations,
+  screen,
+  settings,
+  find,
+  keyboard,
+  palette,
+  picker,
+}

@@ -1,0 +1,62 @@
+/** El primer inicio. */
+import type { onboarding as english } from '../en/onboarding'
+
+export const onboarding: typeof english = {
+  title: 'Mantén pulsado un atajo y habla',
+  text: 'AURA responde en voz alta, sobre cualquier cosa o sobre lo que hay en tu pantalla. Elige cómo empezar:',
+  key: {
+    title: 'Tengo una clave de API',
+    text: 'Groq, Gemini, OpenAI u otro proveedor. Se comprueba al momento y se guarda en el llavero del sistema.',
+    button: 'Pegar una clave de API',
+    field: 'Tu clave de API',
+    provider: 'Proveedor',
+    save: 'Guardar y comprobar',
+    checking: (provider: string) => `Comprobando la clave con ${provider}…`,
+    works: (provider: string, models: string) => `${provider} aceptó la clave. Disponibles: ${models}.`,
+    unsure: (provider: string) =>
+      `La clave está guardada, pero ${provider} aún no ha respondido. Haz una prueba para asegurarte; puede costar una fracción de céntimo.`,
+    test: 'Hacer una prueba',
+    other: 'Usar otra clave',
+  },
+  local: {
+    title: 'Uso modelos locales',
+    looking: 'Buscando servidores en este equipo…',
+    found: (kinds: string) => `En este equipo: ${kinds}.`,
+    none: 'No se encontró ningún servidor local. Inicia Ollama, LM Studio u otro y busca de nuevo.',
+    failed: 'No se pudo buscar en este equipo.',
+    again: 'Buscar de nuevo',
+    address: 'Escribir una dirección',
+  },
+  offline: {
+    title: 'Sin cuenta',
+    text: (size: string) => `AURA oye y habla en este equipo, sin Internet. Modelos de voz: ${size}, una sola descarga.`,
+    textIn: (language: string, size: string) =>
+      `AURA oye y habla ${language} en este equipo, sin Internet. Modelos de voz: ${size}, una sola descarga.`,
+    textReady: 'AURA oye y habla en este equipo, sin Internet. Sus modelos de voz ya están aquí.',
+    textSimple: 'Sin cuenta y sin Internet: AURA usa las herramientas de voz de este equipo.',
+    button: 'Elegir modelos',
+    start: 'Empezar sin conexión',
+    stepTitle: 'AURA en este equipo',
+    stepText: 'Lo que dices se queda aquí. No se descarga nada hasta que lo elijas.',
+    speech: 'Oír y hablar',
+    speechText: 'Entiende lo que dices y lee las respuestas en voz alta.',
+    speechTextIn: (language: string) => `Entiende lo que dices en ${language} y lee las respuestas en voz alta.`,
+    getSpeech: (size: string) => `Descargar la voz · ${size}`,
+    answers: 'Responder preguntas',
+    answersText: 'Un modelo de lenguaje escribe las respuestas. Uno más grande sabe más, pero tarda más.',
+    without: 'Seguir sin descargar',
+    goesOn: 'Las descargas continúan mientras usas AURA.',
+  },
+  back: 'Atrás',
+  next: 'Continuar',
+  check: {
+    title: 'Ahora di algo',
+    text: 'Mantén pulsado el botón redondo de abajo, di «Hola, ¿me oyes?» y suéltalo. Oirás la respuesta.',
+    keys: 'O, en cualquier aplicación, mantén pulsado',
+    skip: 'Omitir la prueba de sonido',
+    notSetUp: 'sin configurar',
+    worked: (time: string) => `La prueba de sonido funcionó: primer sonido tras ${time}.`,
+    workedSilently: 'La prueba de sonido funcionó.',
+    failed: 'La prueba de sonido no funcionó. En la conversación verás qué pasó.',
+  },
+}
