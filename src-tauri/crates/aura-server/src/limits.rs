@@ -1,6 +1,11 @@
-//! The timeouts of the server.
+//! The timeouts of the server, and bounds that the formats of OpenAI and Anthropic share.
 
 use std::time::Duration;
+
+/// The most tools of a request, as at OpenAI and Groq.
+pub(crate) const MAX_TOOLS: usize = 128;
+/// The most that a number of tokens may be: far more than any model has.
+pub(crate) const MAX_COUNT: u32 = 10_000_000;
 
 /// How long the server waits before it gives up on a connection, a request or its shutdown. Tests shorten these times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,11 +7,7 @@ use utoipa::ToSchema;
 
 use super::content::{ContentBlock, MessageContent, SystemPrompt, append_message};
 use super::error::MessageError;
-
-/// The most tools, as in the OpenAI-compatible routes.
-const MAX_TOOLS: usize = 128;
-/// The most that a number of tokens may be: far more than any model has.
-const MAX_COUNT: u32 = 10_000_000;
+use crate::limits::{MAX_COUNT, MAX_TOOLS};
 
 /// A request for a message. Anthropic's fields that are not listed here are ignored.
 #[derive(Debug, Deserialize, ToSchema)]

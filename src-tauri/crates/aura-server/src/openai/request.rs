@@ -12,12 +12,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
+use crate::limits::MAX_TOOLS;
 use crate::{body, shortened};
 
 /// The most stop sequences.
 const MAX_STOPS: usize = 4;
-/// The most tools, as at OpenAI and Groq.
-const MAX_TOOLS: usize = 128;
 
 /// A request for a chat completion. OpenAI's fields that are not listed here are ignored.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -7,10 +7,8 @@ use utoipa::ToSchema;
 
 use super::input::Input;
 use super::tools::{ToolItem, Tools};
+use crate::limits::MAX_COUNT;
 use crate::openai::error::ApiError;
-
-/// The most that a number of tokens may be: far more than any model has.
-const MAX_COUNT: u32 = 10_000_000;
 
 /// A request for a response. OpenAI's fields that are not listed here are ignored.
 #[derive(Debug, Deserialize, ToSchema)]

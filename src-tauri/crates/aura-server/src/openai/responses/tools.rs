@@ -6,11 +6,9 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::item::OutputItem;
+use crate::limits::MAX_TOOLS;
 use crate::openai::error::ApiError;
 use crate::openai::request::is_tool_name;
-
-/// The most tools, as in chat completions.
-const MAX_TOOLS: usize = 128;
 
 /// A tool that the model may call.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
