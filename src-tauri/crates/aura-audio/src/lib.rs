@@ -16,19 +16,28 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Features
+//! - `encode`: writes MP3, AAC and Opus files.
 
 #![forbid(unsafe_code)]
 
 mod decode;
+#[cfg(feature = "encode")]
+mod encode;
 mod error;
 mod flac;
 mod resample;
+mod stretch;
 mod wav;
 
 pub use decode::decode;
+#[cfg(feature = "encode")]
+pub use encode::{aac, mp3, opus};
 pub use error::{Error, Result};
 pub use flac::flac;
 pub use resample::{Mixdown, Resampler};
+pub use stretch::TimeStretch;
 pub use wav::{WavDecoder, WavFile, read_wav, restore_wav, speech_wav, wav};
 
 /// The sample rate for speech recognition, in hertz. Every common recogniser works at 16 kHz.
