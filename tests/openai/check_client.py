@@ -351,7 +351,6 @@ def test_invalid_transcription_requests_are_rejected(client, speech):
         {"response_format": "diarized_json"},
         {"timestamp_granularities": ["word"]},
         {"temperature": 2},
-        {"stream": True},
     ]:
         with pytest.raises(openai.BadRequestError) as caught:
             client.audio.transcriptions.create(**{"model": "auto", "file": ("a.wav", speech), **wrong})
@@ -384,15 +383,6 @@ def test_speech(client):
     assert len(sound(long)) > 8 * len(samples) and len(received("groq", "tts")) > 4
     heard = client.audio.transcriptions.create(model="auto", file=("a.wav", raw.content)).text
     assert HEARD <= words(heard)
-
-
-def test_unsupported_speech_requests_are_rejected(client):
-    for wrong in [{"response_format": "mp3"}, {"response_format": "opus"}, {"speed": 2}, {"input": " … "}, {"input": ""}]:
-        with pytest.raises(openai.BadRequestError) as caught:
-            client.audio.speech.create(**{
-                "model": "auto", "voice": "hannah", "input": SPOKEN, "response_format": "wav", **wrong
-            })
-        assert caught.value.code == "invalid_request", wrong
 
 
 def test_a_disconnected_client_cancels_the_providers_call(server):

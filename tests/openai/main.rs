@@ -50,6 +50,11 @@ fn the_official_client_works() {
 }
 
 #[test]
+fn the_official_clients_use_sound() {
+    check("check_sound.py");
+}
+
+#[test]
 fn the_official_client_uses_responses() {
     check("check_responses.py");
 }

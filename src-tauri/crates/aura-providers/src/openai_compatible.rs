@@ -211,6 +211,10 @@ impl TextToSpeech for Server {
     fn max_chars(&self, model: &str) -> usize {
         self.catalog.max_chars(&self.preset.id, model).or(self.preset.tts_max_chars).unwrap_or(MAX_CHARS)
     }
+
+    fn takes_speed(&self) -> bool {
+        self.preset.tts_takes.speed
+    }
 }
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! Text to speech with failover. Speech that breaks off is continued by the next route.
 
-use aura_audio::Pcm;
+use aura_audio::{Pcm, TimeStretch};
 use aura_providers::{Failure, FailureKind, SpeechEvent, SpeechRequest, SpeechStream, Usage};
 use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
@@ -20,7 +20,8 @@ const CHARS_PER_SECOND: f32 = 13.0;
 impl Router {
     /// Speaks a text of at most [`RoutePlan::max_speech_chars`] characters. Audio goes to `sink` in order, as it arrives.
     ///
-    /// When speech breaks off, the next route continues at about the last spoken word.
+    /// When speech breaks off, the next route continues at about the last spoken word. Speech of a route that cannot speak at the
+    /// requested speed is stretched.
     ///
     /// # Errors
     /// When every route failed, or one failed in a way that rules out the others; see [`retry_policy`](crate::retry_policy).
@@ -41,7 +42,7 @@ impl Router {
             observer.first_content(&in_flight.route);
             let first_ms = Some(in_flight.ms());
             let (mut seconds, mut reported) = (0.0, Usage::default());
-            let result = follow(&failover, started, &mut seconds, &mut reported, sink).await;
+            let result = follow(&failover, started, plan.speech.speed, &mut seconds, &mut reported, sink).await;
             let usage = Usage { characters: Some(char_count(&rest)), audio_seconds: Some(seconds), ..reported };
             let measured = LocalCount {
                 input_chars: char_count(&rest),
@@ -74,6 +75,8 @@ struct StartedSpeech {
     stream: SpeechStream,
     /// The usage that the provider has reported so far.
     reported: Usage,
+    /// Whether the provider itself speaks at the requested speed.
+    takes_speed: bool,
 }
 
 /// Makes one call and waits for its first audio.
@@ -82,14 +85,17 @@ async fn start(call: Call, request: SpeechRequest) -> Result<StartedSpeech, Fail
         return Err(Failure::new(FailureKind::Unsupported, "This provider does not offer speech."));
     };
     let Route { model, voice, .. } = call.route.clone();
-    let request = SpeechRequest { model, voice: voice.unwrap_or_default(), ..request };
+    let mut request = SpeechRequest { model, voice: voice.unwrap_or_default(), ..request };
+    request.options.speed = request.options.speed.filter(|_| tts.takes_speed());
     let due = call.due();
     let mut stream = timeout_at(due, tts.speak(&request)).await.unwrap_or_else(|_| Err(timed_out("speech")))?;
     let mut reported = Usage::default();
     loop {
         let audio = next_audio(&mut stream, due, &mut reported).await;
         match audio.map_err(|stalled| stalled.unwrap_or(timed_out("speech")))? {
-            Some(first) if !first.samples.is_empty() => return Ok(StartedSpeech { first, stream, reported }),
+            Some(first) if !first.samples.is_empty() => {
+                return Ok(StartedSpeech { first, stream, reported, takes_speed: tts.takes_speed() });
+            }
             Some(_) => {}
             None => {
                 let usage = (reported != Usage::default()).then(|| Box::new(reported));
@@ -125,26 +131,59 @@ async fn next_audio(
     }
 }
 
-/// Sends speech on as it arrives, counts its seconds, and keeps the usage that the provider reports.
+/// Sends speech on as it arrives, counts its seconds, and keeps the usage that the provider reports. `speed`: see
+/// [`SpeechOptions::speed`](aura_providers::SpeechOptions::speed).
 async fn follow(
     failover: &Failover<'_>,
     started: StartedSpeech,
+    speed: Option<f32>,
     seconds: &mut f32,
     reported: &mut Usage,
     sink: &mut impl Sink<Pcm>,
 ) -> Result<(), Failure> {
-    let StartedSpeech { first, mut stream, reported: so_far } = started;
+    let StartedSpeech { first, mut stream, reported: so_far, takes_speed } = started;
     *reported = so_far;
+    let speed = speed.filter(|speed| !takes_speed && *speed != 1.0);
+    // The rate of the current chunks, in hertz, and their stretch.
+    let mut stretch: Option<(u32, TimeStretch)> = None;
     let mut next = Some(first);
-    while let Some(pcm) = next {
+    let result = loop {
+        let Some(pcm) = next else { break Ok(()) };
         *seconds += pcm.duration().as_secs_f32();
-        sink.send(pcm).await;
-        next = next_audio(&mut stream, failover.next_due(), reported)
-            .await
-            .map_err(|stalled| stalled.unwrap_or_else(|| Failure::new(FailureKind::Interrupted, "The speech stalled.")))
-            .map_err(|failure| Failure { kind: FailureKind::Interrupted, ..failure })?;
+        match speed {
+            None => sink.send(pcm).await,
+            Some(speed) => {
+                if stretch.as_ref().is_none_or(|(rate, _)| *rate != pcm.rate) {
+                    finish(stretch.take(), sink).await;
+                }
+                let (rate, stretch) = stretch.get_or_insert_with(|| (pcm.rate, TimeStretch::new(pcm.rate, speed)));
+                send(*rate, stretch.push(&pcm.samples), sink).await;
+            }
+        }
+        let audio = next_audio(&mut stream, failover.next_due(), reported).await;
+        next = match audio {
+            Ok(audio) => audio,
+            Err(stalled) => {
+                let failure = stalled.unwrap_or_else(|| Failure::new(FailureKind::Interrupted, "The speech stalled."));
+                break Err(Failure { kind: FailureKind::Interrupted, ..failure });
+            }
+        };
+    };
+    finish(stretch, sink).await;
+    result
+}
+
+/// Sends the last samples of a stretch.
+async fn finish(stretch: Option<(u32, TimeStretch)>, sink: &mut impl Sink<Pcm>) {
+    if let Some((rate, mut stretch)) = stretch {
+        send(rate, stretch.finish(), sink).await;
     }
-    Ok(())
+}
+
+async fn send(rate: u32, samples: Vec<f32>, sink: &mut impl Sink<Pcm>) {
+    if !samples.is_empty() {
+        sink.send(Pcm { rate, samples }).await;
+    }
 }
 
 /// The part of a text that was probably not spoken after this many seconds, from the start of a word.

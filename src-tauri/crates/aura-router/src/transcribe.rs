@@ -17,6 +17,7 @@ use crate::router::Router;
 impl Router {
     /// Transcribes a recording. With `has_speech`, the recording is known to contain speech: an empty transcript then counts as a
     /// failure, and the next route is tried. When every route returns an empty transcript, the result is an empty one and no error.
+    /// A request for the times of words goes on to the next route, too, when a route reports none.
     ///
     /// # Errors
     /// When every route failed, or one failed in a way that rules out the others; see [`retry_policy`](crate::retry_policy).
@@ -66,6 +67,11 @@ async fn transcribe(call: Call, request: TranscriptionRequest, has_speech: bool)
     if has_speech && transcript.text.is_empty() {
         let usage = Some(Box::new(transcript.usage));
         let failure = Failure::new(FailureKind::Empty, "The transcript of a recording with speech was empty.");
+        return Err(Failure { usage, ..failure });
+    }
+    if request.words && transcript.words.is_empty() && !transcript.text.is_empty() {
+        let usage = Some(Box::new(transcript.usage));
+        let failure = Failure::new(FailureKind::Unsupported, "This model does not report the times of words.");
         return Err(Failure { usage, ..failure });
     }
     Ok(transcript)

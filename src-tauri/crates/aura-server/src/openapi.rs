@@ -36,7 +36,8 @@ use crate::{LocalApi, ProblemBody, guard, routes};
         (name = "sessions", description = "Session history"),
         (name = "openai", description = "OpenAI-compatible routes. `model` is `provider/model`, a model name alone, or `auto`: \
                                          AURA's default route with its whole fallback order. A request for `provider/model` does \
-                                         not fall back to other providers unless it has `fallback: true`."),
+                                         not fall back to other providers unless it has `fallback: true`. The same routes are at \
+                                         `/openai/v1`, where Groq's client expects them."),
         (name = "anthropic", description = "Routes in the format of Anthropic's Messages API, with the same names of models."),
         (name = "server", description = "The server itself: status, metrics, events and this description"),
     ),
@@ -65,7 +66,9 @@ use crate::{LocalApi, ProblemBody, guard, routes};
         openai::chat::complete,
         openai::responses::create,
         openai::transcriptions::transcribe,
+        openai::transcriptions::translate,
         openai::speech::speak,
+        openai::voices::list,
         anthropic::messages::create,
         anthropic::messages::count_tokens,
         routes::state::root,

@@ -40,6 +40,12 @@ pub trait TextToSpeech: Send + Sync {
 
     /// The longest text that one call to this model accepts, in characters.
     fn max_chars(&self, model: &str) -> usize;
+
+    /// Whether the voices follow [`SpeechOptions::speed`](super::SpeechOptions::speed). Others speak at their own speed, and the caller may
+    /// stretch the sound.
+    fn takes_speed(&self) -> bool {
+        false
+    }
 }
 
 /// Calls that cost nothing: the model list, the voice list, and opening a connection ahead of time.

@@ -146,7 +146,7 @@ fn confidence(value: &Value) -> Option<SegmentConfidence> {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SpeechDialect {
     /// `speed`, 0.25 to 4 at OpenAI.
-    speed: bool,
+    pub(crate) speed: bool,
     /// `instructions`: the style in words.
     instructions: bool,
     /// `sample_rate`.

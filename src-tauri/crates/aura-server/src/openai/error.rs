@@ -61,6 +61,13 @@ impl ApiError {
         error
     }
 
+    /// Adds the provider calls that were made.
+    #[must_use]
+    pub(super) fn with_attempts(mut self, attempts: Vec<Attempt>) -> Self {
+        self.error.attempts = attempts;
+        self
+    }
+
     /// Status 404: no provider has the model.
     pub(crate) fn model_not_found(name: &str) -> Self {
         let message = format!(

@@ -14,8 +14,8 @@ mod request_trace;
 pub(crate) mod responses;
 pub(crate) mod speech;
 mod stream;
-mod subtitles;
 pub(crate) mod transcriptions;
+pub(crate) mod voices;
 
 use aura_core::error::Error;
 use axum::Router;
@@ -33,21 +33,30 @@ pub(crate) use model_name::plan;
 pub(crate) use request::{decode_image, is_tool_name};
 pub(crate) use request_trace::{Provenance, RequestTrace, route_name};
 
-/// The routes under `/v1/`.
+/// Where Groq's client expects the routes, besides `/v1/`.
+const GROQ_PREFIX: &str = "/openai";
+
+/// The routes under `/v1/`, and again under `/openai/v1/`.
 pub(crate) fn routes() -> Router<LocalApi> {
+    v1().nest(GROQ_PREFIX, v1())
+}
+
+fn v1() -> Router<LocalApi> {
     Router::new()
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*model}", get(models::one))
         .route("/v1/chat/completions", post(chat::complete))
         .route("/v1/responses", post(responses::create))
         .route("/v1/audio/transcriptions", post(transcriptions::transcribe))
+        .route("/v1/audio/translations", post(transcriptions::translate))
         .route("/v1/audio/speech", post(speech::speak))
+        .route("/v1/audio/voices", get(voices::list))
 }
 
 /// Middleware that converts errors of the guard, the limits and the fallback routes under `/v1/` to OpenAI's format.
 pub(crate) async fn convert_errors(request: Request, next: Next) -> Response {
-    convert_problem(request, next, |path| path.starts_with("/v1/"), |problem| ApiError::from(problem).into_response())
-        .await
+    let is_ours = |path: &str| path.strip_prefix(GROQ_PREFIX).unwrap_or(path).starts_with("/v1/");
+    convert_problem(request, next, is_ours, |problem| ApiError::from(problem).into_response()).await
 }
 
 /// Deserializes a JSON body of at most `limit` bytes, and gives its length in bytes.

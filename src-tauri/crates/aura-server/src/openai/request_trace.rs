@@ -83,6 +83,17 @@ impl RequestTrace {
         }
     }
 
+    /// The input and output tokens of all calls, as far as the providers counted them; `None` when none did.
+    pub(crate) fn tokens(&self) -> Option<(u64, u64)> {
+        let state = self.state();
+        let counted = state.attempts.iter().filter_map(|attempt| {
+            let (input, output) = (attempt.usage.input_tokens, attempt.usage.output_tokens);
+            (input.is_some() || output.is_some())
+                .then(|| (u64::from(input.unwrap_or(0)), u64::from(output.unwrap_or(0))))
+        });
+        counted.reduce(|(input, output), (more_input, more_output)| (input + more_input, output + more_output))
+    }
+
     pub(crate) fn provenance(&self) -> Provenance {
         let route = self.summary().route.as_ref().map(route_name);
         let state = self.state();
