@@ -73,6 +73,7 @@ pub(crate) fn sandbox_service(service: Service) -> aura_sandbox::Service {
         Service::Llm => aura_sandbox::Service::Llm,
         Service::Vlm => aura_sandbox::Service::Vlm,
         Service::Tts => aura_sandbox::Service::Tts,
+        Service::Embedding => aura_sandbox::Service::Embedding,
     }
 }
 
@@ -117,13 +118,9 @@ impl Fixture {
     /// Asks the test question. Returns the turn and its duration in milliseconds.
     pub(crate) async fn ask(&self) -> (TurnRecord, u128) {
         let mut overrides = RouteOverrides::default();
-        let override_ = match self.service {
-            Service::Stt => &mut overrides.stt,
-            Service::Llm => &mut overrides.llm,
-            Service::Vlm => &mut overrides.vlm,
-            Service::Tts => &mut overrides.tts,
-        };
-        *override_ = self.pinned.map(str::to_owned);
+        if let Some(pinned) = self.pinned {
+            overrides.set(self.service, pinned.to_owned());
+        }
         let began = Instant::now();
         let record = if self.service == Service::Stt {
             let request =
@@ -187,7 +184,7 @@ impl Fixture {
     fn shown<'a>(&self, record: &'a TurnRecord) -> &'a str {
         match self.service {
             Service::Stt => &record.transcript,
-            Service::Llm | Service::Vlm => &record.answer,
+            Service::Llm | Service::Vlm | Service::Embedding => &record.answer,
             Service::Tts => &record.spoken,
         }
     }
@@ -204,6 +201,7 @@ impl Fixture {
         match self.service {
             Service::Stt => assert!(usage.audio_seconds.is_some_and(|seconds| seconds > 1.0), "{usage:?}"),
             Service::Tts => assert!(usage.characters.is_some_and(|count| count > 0), "{usage:?}"),
+            Service::Embedding => assert!(usage.input_tokens.is_some_and(|tokens| tokens > 0), "{usage:?}"),
             Service::Llm | Service::Vlm => {
                 assert_eq!(usage.model.as_deref(), Some(last.route.model.as_str()), "{usage:?}");
                 assert!(usage.input_tokens.is_some_and(|tokens| tokens > 0), "{usage:?}");

@@ -148,7 +148,7 @@ async fn gone(service: Service, first: &'static str, next: &'static str) -> Scor
     let got = || {
         Expected::Text(match service {
             Service::Stt => transcript(first),
-            Service::Llm | Service::Vlm => answer(first),
+            Service::Llm | Service::Vlm | Service::Embedding => answer(first),
             Service::Tts => answer("groq"),
         })
     };
@@ -340,7 +340,7 @@ async fn consent(service: Service) -> Score {
     let kind = match service {
         Service::Stt => "audio",
         Service::Vlm => "screen",
-        Service::Llm | Service::Tts => "text",
+        Service::Llm | Service::Tts | Service::Embedding => "text",
     };
     settings["providers"] = json!({"groq": {"may_receive": {kind: false}}});
     let fixture = Fixture::new(service, "groq", "gemini", settings).await;

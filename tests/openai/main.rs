@@ -55,6 +55,11 @@ fn the_official_clients_use_sound() {
 }
 
 #[test]
+fn the_official_client_uses_embeddings() {
+    check("check_embeddings.py");
+}
+
+#[test]
 fn the_official_client_uses_responses() {
     check("check_responses.py");
 }

@@ -291,7 +291,7 @@ pub(super) struct Routes {
 impl From<Routes> for RouteOverrides {
     fn from(routes: Routes) -> Self {
         let Routes { stt, llm, vlm, tts, voice, fallback } = routes;
-        Self { stt, llm, vlm, tts, voice, fallback }
+        Self { stt, llm, vlm, tts, embedding: None, voice, fallback }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::presets::presets;
 use crate::programs::{NoPrograms, Programs};
 use crate::provider::{Connection, Provider, Services};
 use crate::registry;
-use crate::types::{Chat, ModelListing, Service, SpeechToText, TextToSpeech};
+use crate::types::{Chat, Embed, ModelListing, Service, SpeechToText, TextToSpeech};
 
 /// The services of several providers, by name. Cheap to clone: clones share their connections.
 #[derive(Clone)]
@@ -50,6 +50,14 @@ impl Client {
     /// When no such provider was added, or it does not offer the service.
     pub fn text_to_speech(&self, name: &str) -> Result<Arc<dyn TextToSpeech>, ClientError> {
         self.service(name, "text to speech", |services| services.tts.clone())
+    }
+
+    /// Embeddings by the provider with this name.
+    ///
+    /// # Errors
+    /// When no such provider was added, or it does not offer the service.
+    pub fn embedding(&self, name: &str) -> Result<Arc<dyn Embed>, ClientError> {
+        self.service(name, "embeddings", |services| services.embedding.clone())
     }
 
     /// The model list of the provider with this name.

@@ -12,18 +12,23 @@ use crate::api_client::{ApiClient, KeyHeader, Reply};
 use crate::catalog::Catalog;
 use crate::provider::{Connection, Provider, Services};
 use crate::types::{
-    Chat, ChatRequest, ChatStream, Failure, FailureDetail, FailureKind, ListedModel, ModelListing, ReasoningEffort,
-    Service, SpeechRequest, SpeechStream, SpeechToText, TextToSpeech, Transcript, TranscriptionRequest,
+    Chat, ChatRequest, ChatStream, Embed, EmbeddingReply, EmbeddingRequest, Failure, FailureDetail, FailureKind,
+    ListedModel, ModelListing, ReasoningEffort, Service, SpeechRequest, SpeechStream, SpeechToText, TextToSpeech,
+    Transcript, TranscriptionRequest,
 };
 use crate::wire::json;
 use crate::wire::json_events::JsonEvents;
-use crate::wire::{classify, effort, gemini_audio, gemini_generate, gemini_models, gemini_request, transcription};
+use crate::wire::{
+    classify, effort, embeddings, gemini_audio, gemini_generate, gemini_models, gemini_request, transcription,
+};
 
 /// The largest recording, in bytes: older models limit the whole request to 20 MB, and base64 adds a third.
 const MAX_RECORDING_BYTES: usize = 14_000_000;
 /// The longest text of a speech request, in characters. The limit is 8192 tokens, but these models speak best one
 /// sentence at a time.
 const MAX_CHARS: usize = 2000;
+/// The most texts in one request for embeddings.
+const MAX_TEXTS: usize = 100;
 /// The most pages of the model list that are read.
 const MAX_PAGES: usize = 10;
 
@@ -50,7 +55,13 @@ fn connect(connection: Connection) -> Services {
     // The key goes into a header and never into the URL, because URLs end up in logs and messages.
     let client = ApiClient::new(connection.http, base, connection.key, KeyHeader::Named("x-goog-api-key"));
     let gemini = Arc::new(Gemini { client, catalog: connection.catalog, not_minimal: Mutex::default() });
-    Services { stt: Some(gemini.clone()), chat: Some(gemini.clone()), tts: Some(gemini.clone()), models: Some(gemini) }
+    Services {
+        stt: Some(gemini.clone()),
+        chat: Some(gemini.clone()),
+        tts: Some(gemini.clone()),
+        embedding: Some(gemini.clone()),
+        models: Some(gemini),
+    }
 }
 
 impl Gemini {
@@ -147,6 +158,18 @@ impl TextToSpeech for Gemini {
 
     fn max_chars(&self, model: &str) -> usize {
         self.catalog.max_chars(PROVIDER.id, model).unwrap_or(MAX_CHARS)
+    }
+}
+
+#[async_trait]
+impl Embed for Gemini {
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingReply, Failure> {
+        if request.inputs.len() > MAX_TEXTS {
+            let why = format!("Gemini embeds at most {MAX_TEXTS} texts in one request.");
+            return Err(Failure::new(FailureKind::Unsupported, why));
+        }
+        let reply = self.call(&request.model, "batchEmbedContents", &embeddings::gemini_request(request)).await?;
+        reply.read(|body| embeddings::gemini_reply(&json::parse(body)?, request)).await
     }
 }
 

@@ -51,7 +51,13 @@ fn connect(connection: Connection) -> Services {
         client: ApiClient::new(connection.http, base, connection.key, KeyHeader::Bearer),
         catalog: connection.catalog,
     });
-    Services { stt: Some(groq.clone()), chat: Some(groq.clone()), tts: Some(groq.clone()), models: Some(groq) }
+    Services {
+        stt: Some(groq.clone()),
+        chat: Some(groq.clone()),
+        tts: Some(groq.clone()),
+        embedding: None,
+        models: Some(groq),
+    }
 }
 
 impl Groq {

@@ -13,14 +13,15 @@ use crate::limits::MAX_UPLOAD_BYTES;
 use crate::presets::{ModelListFormat, Preset, TranscriptionEndpoint, preset};
 use crate::provider::{Connection, Provider, Services};
 use crate::types::{
-    Chat, ChatRequest, ChatStream, Failure, FailureKind, ListedModel, ListedVoice, ModelListing, Service,
-    SpeechRequest, SpeechStream, SpeechToText, TextToSpeech, Transcript, TranscriptionRequest,
+    Chat, ChatRequest, ChatStream, Embed, EmbeddingReply, EmbeddingRequest, Failure, FailureKind, ListedModel,
+    ListedVoice, ModelListing, Service, SpeechRequest, SpeechStream, SpeechToText, TextToSpeech, Transcript,
+    TranscriptionRequest,
 };
 use crate::wire::json;
 use crate::wire::json_events::JsonEvents;
 use crate::wire::speech_decoder::SpeechDecoder;
 use crate::wire::{
-    chat_transcription, effort, openai_audio, openai_chat, openai_models, openai_request, transcription,
+    chat_transcription, effort, embeddings, openai_audio, openai_chat, openai_models, openai_request, transcription,
 };
 
 /// The longest text that OpenAI's speech endpoint accepts, in characters.
@@ -59,6 +60,7 @@ fn connect(connection: Connection) -> Services {
         stt: offers(Service::Stt).map(|server| server as Arc<dyn SpeechToText>),
         chat: offers(Service::Llm).map(|server| server as Arc<dyn Chat>),
         tts: offers(Service::Tts).map(|server| server as Arc<dyn TextToSpeech>),
+        embedding: preset.embeddings.then(|| server.clone() as Arc<dyn Embed>),
         models: Some(server.clone()),
     }
 }
@@ -214,6 +216,19 @@ impl TextToSpeech for Server {
 
     fn takes_speed(&self) -> bool {
         self.preset.tts_takes.speed
+    }
+}
+
+#[async_trait]
+impl Embed for Server {
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingReply, Failure> {
+        let client = self.client()?;
+        let reply = client.post_json(client.url(&["embeddings"]), &embeddings::openai_request(request)).await?;
+        let rate_limit = reply.rate_limit();
+        let mut embedded =
+            reply.read(|body| embeddings::openai_reply(&json::parse(body)?, request.inputs.len())).await?;
+        embedded.usage.rate_limit = rate_limit;
+        Ok(embedded)
     }
 }
 

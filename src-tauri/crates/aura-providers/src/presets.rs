@@ -27,8 +27,11 @@ pub struct Preset {
     /// Whether it requires an API key. A key that is set is always sent.
     #[serde(default)]
     pub needs_key: bool,
-    /// The services it offers.
+    /// The services of a question that it offers.
     pub services: Vec<Service>,
+    /// Whether it offers embeddings.
+    #[serde(default)]
+    pub embeddings: bool,
     /// The path segment to append to a base URL without a version, such as `v1`.
     #[serde(default = "v1")]
     pub(super) prefix: String,

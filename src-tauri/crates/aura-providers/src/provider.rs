@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::http::HttpPools;
 use crate::local_models::{LocalModels, NoLocalModels};
 use crate::programs::{NoPrograms, Programs};
-use crate::types::{Chat, ModelListing, Service, SpeechToText, TextToSpeech};
+use crate::types::{Chat, Embed, ModelListing, Service, SpeechToText, TextToSpeech};
 
 /// A provider kind: its name, its base URL, and what it offers.
 #[non_exhaustive]
@@ -27,7 +27,7 @@ pub struct Provider {
     pub base_url: Option<&'static str>,
     /// Whether it runs on this computer. Such a provider sends nothing over the network, and may take long to load a model.
     pub local: bool,
-    /// The services it offers.
+    /// The services of a question that it offers.
     pub services: &'static [Service],
     /// Builds the services of one connection. Cheap: opens no connection.
     pub connect: fn(Connection) -> Services,
@@ -137,6 +137,8 @@ pub struct Services {
     pub chat: Option<Arc<dyn Chat>>,
     /// Text to speech.
     pub tts: Option<Arc<dyn TextToSpeech>>,
+    /// Embeddings.
+    pub embedding: Option<Arc<dyn Embed>>,
     /// The model list, and opening a connection ahead of time.
     pub models: Option<Arc<dyn ModelListing>>,
 }

@@ -82,6 +82,9 @@ fn no_route(service: Service) -> &'static str {
         }
         Service::Llm => "Nothing here can answer. Add a key under Providers, or start Ollama.",
         Service::Vlm => "Nothing here can look at a picture. Add a key under Providers, or install tesseract.",
+        Service::Embedding => {
+            "Nothing here can embed texts. Add a key for Gemini or OpenAI, or a server such as Ollama, under Providers."
+        }
         Service::Tts => "Nothing here can speak. Add a key under Providers, or install espeak-ng.",
     }
 }

@@ -492,6 +492,7 @@ impl<'a> Failover<'a> {
                     Service::Llm => "answer",
                     Service::Vlm => "look at the picture",
                     Service::Tts => "speak",
+                    Service::Embedding => "embed the texts",
                 };
                 let outcome = |attempt: &Attempt| {
                     format!("{} {}", self.plan.label(&attempt.route.provider), describe(attempt.kind))

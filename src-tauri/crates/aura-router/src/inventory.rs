@@ -168,6 +168,12 @@ impl RoutingTable {
         self.provider(name).map(|provider| provider.kind.services).unwrap_or_default()
     }
 
+    /// The names of the providers that offer embeddings.
+    pub(crate) fn embedding_providers(&self) -> Vec<String> {
+        let offering = self.providers.iter().filter(|provider| provider.services.embedding.is_some());
+        offering.map(|provider| provider.name.clone()).collect()
+    }
+
     /// Whether a provider serves a model for a service, under this name or by a replacement. `None` when its models are not known.
     pub(crate) fn serves(&self, name: &str, service: Service, model: &str) -> Option<bool> {
         let provider = self.provider(name)?;

@@ -20,6 +20,7 @@ mod circuit_breaker;
 mod continuation;
 mod cost;
 mod counters;
+mod embed;
 mod error;
 mod failover;
 mod info;

@@ -103,6 +103,14 @@ impl RoutePlan {
         self
     }
 
+    /// Keeps only the routes with the model of the first one, so that all replies can be compared with each other.
+    #[must_use]
+    pub fn same_model(mut self) -> Self {
+        let model = self.candidates[0].route.model.clone();
+        self.candidates.retain(|candidate| candidate.route.model.eq_ignore_ascii_case(&model));
+        self
+    }
+
     /// Replaces the timeouts.
     #[must_use]
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {

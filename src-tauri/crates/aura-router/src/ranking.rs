@@ -92,6 +92,7 @@ pub(crate) fn typical_cost(
         Service::Stt => {
             Usage { audio_seconds: Some(10.0), input_tokens: Some(350), output_tokens: Some(40), ..Usage::default() }
         }
+        Service::Embedding => Usage { input_tokens: Some(1_000), output_tokens: Some(0), ..Usage::default() },
         Service::Llm => Usage { input_tokens: Some(1_000), output_tokens: Some(150), ..Usage::default() },
         Service::Vlm => Usage { input_tokens: Some(2_500), output_tokens: Some(150), ..Usage::default() },
         Service::Tts => Usage {

@@ -22,7 +22,7 @@ use crate::api_keys::ApiKeys;
 use crate::attempt::{Attempt, Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
 use crate::counters::AttemptCount;
 use crate::error::Result;
-use crate::health::{self, HealthReport, ProviderHealth, Status};
+use crate::health::{self, HealthReport, ProviderHealth, ServiceHealth, Status};
 use crate::info::{ModelInfo, ProviderInfo, RouteInfo, ServerInfo, VoiceInfo};
 use crate::inventory;
 use crate::model_lists::{ModelList, ModelLists};
@@ -425,6 +425,13 @@ impl Router {
             (None, None) => (Status::Unavailable, None),
         };
         ProviderHealth { name, label, status, reason, services }
+    }
+
+    /// The health of the embeddings of every provider that offers them, by its name. They are not part of [`Router::health`], which is
+    /// about questions.
+    pub fn embedding_health(&self) -> Vec<(String, ServiceHealth)> {
+        let names = self.0.table.load().embedding_providers();
+        names.into_iter().map(|name| (name.clone(), self.0.monitor.service_health(&name, Service::Embedding))).collect()
     }
 
     /// Usage and cost per provider and service, today and this month.

@@ -276,8 +276,10 @@ impl RoutingTable {
             Service::Stt => provider.services.stt.is_some(),
             Service::Llm | Service::Vlm => provider.services.chat.is_some(),
             Service::Tts => provider.services.tts.is_some(),
+            Service::Embedding => provider.services.embedding.is_some(),
         };
-        if !is_connected || !provider.kind.services.contains(&service) {
+        let is_offered = service == Service::Embedding || provider.kind.services.contains(&service);
+        if !is_connected || !is_offered {
             return Err(Skipped::new(RouteNoticeReason::NotOffered, "It does not offer this service."));
         }
         if let Some(problem) = &provider.problem {

@@ -75,6 +75,10 @@ pub struct Routes {
     pub vlm: RouteChoice,
     /// Text to speech.
     pub tts: RouteChoice,
+    /// Embeddings.
+    #[cfg_attr(feature = "ts", ts(skip))]
+    #[serde(skip_serializing_if = "RouteChoice::is_default")]
+    pub embedding: RouteChoice,
 }
 
 impl Routes {
@@ -85,6 +89,7 @@ impl Routes {
             Service::Llm => &self.llm,
             Service::Vlm => &self.vlm,
             Service::Tts => &self.tts,
+            Service::Embedding => &self.embedding,
         }
     }
 
@@ -95,6 +100,7 @@ impl Routes {
             Service::Llm => &mut self.llm,
             Service::Vlm => &mut self.vlm,
             Service::Tts => &mut self.tts,
+            Service::Embedding => &mut self.embedding,
         }
     }
 }
@@ -120,6 +126,12 @@ pub struct RouteChoice {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub then: Option<Vec<String>>,
+}
+
+impl RouteChoice {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Settings of one provider.
@@ -165,7 +177,7 @@ impl Consent {
         match service {
             Service::Stt => self.audio,
             Service::Vlm => self.screen && self.text,
-            Service::Llm | Service::Tts => self.text,
+            Service::Llm | Service::Tts | Service::Embedding => self.text,
         }
     }
 }
@@ -222,6 +234,10 @@ pub struct RouteOverrides {
     /// `provider` or `provider/model`, for text to speech.
     #[cfg_attr(feature = "ts", ts(optional))]
     pub tts: Option<String>,
+    /// `provider` or `provider/model`, for embeddings.
+    #[cfg_attr(feature = "ts", ts(skip))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<String>,
     /// The voice for `tts`.
     #[cfg_attr(feature = "ts", ts(optional))]
     pub voice: Option<String>,
@@ -238,6 +254,19 @@ impl RouteOverrides {
             Service::Llm => self.llm.as_deref(),
             Service::Vlm => self.vlm.as_deref(),
             Service::Tts => self.tts.as_deref(),
+            Service::Embedding => self.embedding.as_deref(),
         }
+    }
+
+    /// Overrides the route of a service: `provider` or `provider/model`.
+    pub fn set(&mut self, service: Service, route: String) {
+        let field = match service {
+            Service::Stt => &mut self.stt,
+            Service::Llm => &mut self.llm,
+            Service::Vlm => &mut self.vlm,
+            Service::Tts => &mut self.tts,
+            Service::Embedding => &mut self.embedding,
+        };
+        *field = Some(route);
     }
 }

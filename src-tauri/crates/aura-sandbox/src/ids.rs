@@ -28,6 +28,8 @@ pub enum Service {
     Vlm,
     /// Text to speech.
     Tts,
+    /// Embeddings.
+    Embedding,
     /// List of models, which clients also use to check an API key at no cost.
     Models,
 }
@@ -49,6 +51,7 @@ impl fmt::Display for Service {
             Self::Llm => "llm",
             Self::Vlm => "vlm",
             Self::Tts => "tts",
+            Self::Embedding => "embedding",
             Self::Models => "models",
         })
     }

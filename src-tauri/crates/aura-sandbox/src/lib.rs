@@ -20,6 +20,7 @@ mod config;
 mod control;
 mod data_url;
 mod dialect;
+mod embedding;
 mod error_reply;
 mod faults;
 mod gemini;

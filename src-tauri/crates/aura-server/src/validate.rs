@@ -93,6 +93,7 @@ impl RouteFields {
             llm: route(Service::Llm, &self.llm_provider, &self.llm_model)?,
             vlm: route(Service::Vlm, &self.vlm_provider, &self.vlm_model)?,
             tts: route(Service::Tts, &self.tts_provider, &self.tts_model)?,
+            embedding: None,
             voice: non_empty(&self.tts_voice).map(str::to_owned),
             fallback: self.fallback.unwrap_or(false),
         })
@@ -127,7 +128,7 @@ fn route(
 pub(crate) fn service(name: &str) -> Result<Service, Problem> {
     name.trim().to_lowercase().parse().map_err(|_| {
         let shown: String = name.chars().take(40).collect();
-        Problem::unprocessable(format!("There is no service `{shown}`. Use stt, llm, vlm or tts."))
+        Problem::unprocessable(format!("There is no service `{shown}`. Use stt, llm, vlm, tts or embedding."))
     })
 }
 

@@ -1,6 +1,7 @@
 //! The list of operations and their implementations. A host expands [`with_operations!`](crate::with_operations) or calls an
 //! operation by name with [`call`]; a host that expands the list cannot forget an operation.
 
+use aura_providers::Service;
 use aura_router::health::HealthReport;
 use aura_router::{ProviderInfo, RouteOverrides, UsageReport};
 use serde_json::{Value, json};
@@ -385,12 +386,15 @@ pub async fn change_settings(assistant: &Assistant, request: ChangeSettings) -> 
     Ok(snapshot)
 }
 
-/// Lists the models of all providers that match the query.
+/// Lists the models of all providers that match the query. Embeddings are left out unless the query asks for them: no question needs them.
 pub async fn models(assistant: &Assistant, request: ModelsQuery) -> Result<Vec<ModelView>> {
     let mut models: Vec<ModelView> = assistant.router().models().into_iter().map(ModelView::from).collect();
     models.retain(|model| {
         request.provider.as_deref().is_none_or(|provider| model.provider == provider)
-            && request.service.is_none_or(|service| model.services.contains(&service))
+            && match request.service {
+                Some(service) => model.services.contains(&service),
+                None => model.services.iter().any(|service| *service != Service::Embedding),
+            }
     });
     Ok(models)
 }

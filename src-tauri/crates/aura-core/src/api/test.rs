@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aura_audio::{Pcm, Resampler, SPEECH_RATE, speech_wav, to_i16};
-use aura_providers::{ChatRequest, MAX_UPLOAD_BYTES, Message, Role, Service, TranscriptionRequest};
+use aura_providers::{ChatRequest, EmbeddingRequest, MAX_UPLOAD_BYTES, Message, Role, Service, TranscriptionRequest};
 use aura_router::{Attempt, Observer, RouteNotice, RouteOverrides, RoutePlan, sink_fn};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -48,7 +48,7 @@ pub(super) async fn run(assistant: &Assistant, mut request: Test) -> Result<Test
     let plan = plan(assistant, &request)?;
     let file = match request.service {
         Service::Stt | Service::Vlm => decode_input(request.input.take()).await?,
-        Service::Llm | Service::Tts => None,
+        Service::Llm | Service::Tts | Service::Embedding => None,
     };
     let log = CallLog::default();
     let began = tokio::time::Instant::now();
@@ -73,6 +73,13 @@ pub(super) async fn run(assistant: &Assistant, mut request: Test) -> Result<Test
             };
             let answered = assistant.router().chat(&plan, &question, &log, &mut sink_fn(|_: String| {})).await?;
             (answered.value.text, answered.route, None)
+        }
+        Service::Embedding => {
+            let text = request.input.take().unwrap_or_else(|| SENTENCE.to_owned());
+            let question = EmbeddingRequest::new("", [text]);
+            let embedded = assistant.router().embed(&plan, &question, &log).await?;
+            let length = embedded.value.vectors.first().map_or(0, Vec::len);
+            (format!("a vector of {length} numbers"), embedded.route, None)
         }
         Service::Tts => {
             let text = request.input.clone().unwrap_or_else(|| SENTENCE.to_owned());
@@ -112,12 +119,7 @@ fn plan(assistant: &Assistant, request: &Test) -> Result<RoutePlan> {
         None => provider,
     };
     let mut overrides = RouteOverrides { voice: request.voice.clone(), ..RouteOverrides::default() };
-    match service {
-        Service::Stt => overrides.stt = Some(route),
-        Service::Llm => overrides.llm = Some(route),
-        Service::Vlm => overrides.vlm = Some(route),
-        Service::Tts => overrides.tts = Some(route),
-    }
+    overrides.set(service, route);
     Ok(assistant.router().plan(service, &overrides)?)
 }
 

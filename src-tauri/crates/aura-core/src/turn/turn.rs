@@ -314,7 +314,7 @@ impl Observer for Turn {
     fn attempt(&self, attempt: &Attempt) {
         let stage = match attempt.service {
             Service::Stt => Stage::Transcribing,
-            Service::Llm | Service::Vlm => Stage::Thinking,
+            Service::Llm | Service::Vlm | Service::Embedding => Stage::Thinking,
             Service::Tts => Stage::Speaking,
         };
         self.edit(|record| {

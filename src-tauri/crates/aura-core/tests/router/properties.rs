@@ -85,11 +85,8 @@ impl ScenarioRunner {
     async fn request(&self, scenario: &Scenario, cancelled_after: Option<u64>) -> Option<Outcome> {
         let route = scenario.route_override.map(|index| PROVIDERS[index].to_owned());
         let mut overrides = RouteOverrides::default();
-        match scenario.service {
-            Service::Stt => overrides.stt = route,
-            Service::Llm => overrides.llm = route,
-            Service::Vlm => overrides.vlm = route,
-            Service::Tts => overrides.tts = route,
+        if let Some(route) = route {
+            overrides.set(scenario.service, route);
         }
         let router = self.assistant.router();
         let plan = self.providers.attach_to(router.plan(scenario.service, &overrides).ok()?);
@@ -121,6 +118,10 @@ impl ScenarioRunner {
                     let mut sink = sink_fn(|text: String| streamed.push_str(&text));
                     let routed = router.chat(&plan, &scenario.question(), &observer, &mut sink).await;
                     routed.map(|routed| routed.value.text)
+                }
+                Service::Embedding => {
+                    let request = aura_providers::EmbeddingRequest::new("", ["one"]);
+                    router.embed(&plan, &request, &observer).await.map(|_| String::new())
                 }
                 Service::Tts => {
                     let text = "One two three four five six seven eight nine ten eleven twelve thirteen.";

@@ -199,7 +199,7 @@ impl Scenario {
         let (audio, screen, text) = self.consent[index];
         match self.service {
             Service::Stt => audio,
-            Service::Llm | Service::Tts => text,
+            Service::Llm | Service::Tts | Service::Embedding => text,
             Service::Vlm => screen && text,
         }
     }

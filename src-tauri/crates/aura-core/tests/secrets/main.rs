@@ -204,13 +204,8 @@ impl Harness {
 
     /// Makes one request to one provider without a turn, so that many can run at once.
     async fn request(&self, provider: &str, service: Service) -> (Result<String, Error>, RecordingObserver) {
-        let route = Some(provider.to_owned());
-        let overrides = match service {
-            Service::Stt => RouteOverrides { stt: route, ..RouteOverrides::default() },
-            Service::Llm => RouteOverrides { llm: route, ..RouteOverrides::default() },
-            Service::Vlm => RouteOverrides { vlm: route, ..RouteOverrides::default() },
-            Service::Tts => RouteOverrides { tts: route, ..RouteOverrides::default() },
-        };
+        let mut overrides = RouteOverrides::default();
+        overrides.set(service, provider.to_owned());
         let (router, observer) = (self.assistant.router(), RecordingObserver::default());
         let plan = match router.plan(service, &overrides) {
             Ok(plan) => plan,
@@ -230,6 +225,11 @@ impl Harness {
                 let request = ChatRequest { messages, ..ChatRequest::default() };
                 let routed = router.chat(&plan, &request, &observer, &mut sink_fn(|_: String| {})).await;
                 routed.map(|routed| routed.value.text)
+            }
+            Service::Embedding => {
+                let request = aura_providers::EmbeddingRequest::new("", ["What time is it?"]);
+                let routed = router.embed(&plan, &request, &observer).await;
+                routed.map(|routed| format!("{:?}", routed.route))
             }
             Service::Tts => {
                 let spoken = router.speak(&plan, "It is three.", &observer, &mut sink_fn(|_: Pcm| {})).await;

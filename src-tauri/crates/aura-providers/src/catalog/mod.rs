@@ -386,7 +386,7 @@ mod tests {
             ("gemini", "gemini-3.8-live", vec![]),
             ("gemini", "gemini-5-flash-tts", vec![Tts]),
             ("ollama", "qwen3-vl:8b", vec![Llm, Vlm]),
-            ("lmstudio", "text-embedding-nomic-embed-text-v1.5", vec![]),
+            ("lmstudio", "text-embedding-nomic-embed-text-v1.5", vec![Embedding]),
             ("custom", "llama3", vec![Llm]),
         ] {
             assert_eq!(Catalog::embedded().services(provider, id), expected, "{id}");

@@ -110,6 +110,7 @@ fn services(offline: Arc<Offline>) -> Services {
         stt: Some(offline.clone()),
         chat: Some(offline.clone()),
         tts: Some(offline.clone()),
+        embedding: None,
         models: Some(offline),
     }
 }
@@ -269,6 +270,7 @@ impl Offline {
             Service::Llm => true, // the built-in answer is always available
             Service::Vlm => look::program(self).is_some(),
             Service::Tts => speak::program(self, None).is_some(),
+            Service::Embedding => false,
         };
         has_program || is_installed()
     }

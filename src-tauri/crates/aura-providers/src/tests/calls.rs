@@ -111,7 +111,7 @@ async fn gemini_lists_all_pages() {
     ])
     .await;
     let models = at("gemini", &server.base, Some(KEY), None).models.unwrap();
-    assert_eq!(models.models().await.unwrap().len(), 4);
+    assert_eq!(models.models().await.unwrap().len(), 5);
     assert!(server.requests()[1].starts_with("GET /models?pageSize=1000&pageToken=cGFnZS0y "));
 }
 

@@ -2,6 +2,7 @@
 
 mod chat;
 mod collect;
+mod embedding;
 mod failure;
 mod models;
 mod service;
@@ -15,11 +16,12 @@ pub use chat::{
     ResponseFormat, Role, SafetyLevel, Sampling, ServiceTier, Tool, ToolCall, ToolChoice,
 };
 pub use collect::{ChatAnswer, collect_chat, collect_speech};
+pub use embedding::{EmbeddingReply, EmbeddingRequest};
 pub use failure::{Failure, FailureDetail, FailureKind};
 pub(crate) use models::parameter_count;
 pub use models::{ListedModel, ListedPrice, ListedVoice};
 pub use service::{Service, UnknownService};
 pub use speech::{SpeakerVoice, SpeechEvent, SpeechOptions, SpeechRequest, SpeechStream};
-pub use traits::{Chat, ModelListing, SpeechToText, TextToSpeech};
+pub use traits::{Chat, Embed, ModelListing, SpeechToText, TextToSpeech};
 pub use transcription::{Segment, SegmentConfidence, Transcript, TranscriptionRequest, Word};
 pub use usage::{RateLimit, Usage};

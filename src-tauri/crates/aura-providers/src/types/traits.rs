@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::chat::{ChatRequest, ChatStream};
+use super::embedding::{EmbeddingReply, EmbeddingRequest};
 use super::failure::Failure;
 use super::models::{ListedModel, ListedVoice};
 use super::service::Service;
@@ -46,6 +47,16 @@ pub trait TextToSpeech: Send + Sync {
     fn takes_speed(&self) -> bool {
         false
     }
+}
+
+/// Embeddings.
+#[async_trait]
+pub trait Embed: Send + Sync {
+    /// Embeds texts.
+    ///
+    /// # Errors
+    /// When the call fails, or does not return a vector for every text.
+    async fn embed(&self, request: &EmbeddingRequest) -> Result<EmbeddingReply, Failure>;
 }
 
 /// Calls that cost nothing: the model list, the voice list, and opening a connection ahead of time.

@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::decoder::{Decoder, decode_all};
 use super::json_events::JsonEvents;
 use super::{
-    chat_transcription, error_reply, gemini_audio, gemini_generate, gemini_models, json, openai_audio, openai_chat,
-    openai_models, retry_after, speech_decoder, sse,
+    chat_transcription, embeddings, error_reply, gemini_audio, gemini_generate, gemini_models, json, openai_audio,
+    openai_chat, openai_models, retry_after, speech_decoder, sse,
 };
 use crate::catalog::Catalog;
-use crate::types::{ChatEvent, Failure, ListedModel, Service, SpeechEvent, TranscriptionRequest};
+use crate::types::{ChatEvent, EmbeddingRequest, Failure, ListedModel, Service, SpeechEvent, TranscriptionRequest};
 use aura_audio::{Pcm, WavDecoder};
 
 /// Longer delays are not compared, because the time until midnight changes while a test runs.
@@ -78,6 +78,11 @@ pub fn replies(bytes: &[u8], seed: u64) {
         openai_models::voices(&value),
     ));
     drop(gemini_models::page(&Catalog::embedded(), &value));
+    let texts = EmbeddingRequest { dimensions: Some(2), ..EmbeddingRequest::new("m", ["a", "b"]) };
+    for embedded in [embeddings::openai_reply(&value, 2), embeddings::gemini_reply(&value, &texts)] {
+        let vectors = embedded.map(|embedded| embedded.vectors).unwrap_or_default();
+        assert!(vectors.is_empty() || (vectors.len() == 2 && vectors[0].len() == vectors[1].len()));
+    }
 }
 
 /// Decodes speech under every content type that a server may send, and WAV files.

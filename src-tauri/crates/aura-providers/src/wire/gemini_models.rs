@@ -16,8 +16,10 @@ fn model(catalog: &Catalog, value: &Value) -> Option<ListedModel> {
     let name = value["name"].as_str()?;
     let id = name.strip_prefix("models/").unwrap_or(name).to_owned();
     let methods = value["supportedGenerationMethods"].as_array();
-    if methods.is_some_and(|methods| methods.iter().all(|method| method != "generateContent")) {
-        return None; // embedding models, and models with a WebSocket API only
+    if methods
+        .is_some_and(|methods| methods.iter().all(|method| method != "generateContent" && method != "embedContent"))
+    {
+        return None; // models with a WebSocket API only
     }
     // The list does not mention images and audio, so the services follow from the name.
     let services: Vec<Service> = catalog.services("gemini", &id);
@@ -46,7 +48,8 @@ mod tests {
                 ("gemini-3.5-flash-lite", 3),
                 ("gemini-3.8-flash", 3),
                 ("gemini-3.8-flash-lite-tts", 1),
-                ("gemini-3.5-transcribe", 1)
+                ("gemini-3.5-transcribe", 1),
+                ("gemini-embedding-001", 1)
             ]
         );
         assert_eq!((models[0].context, models[0].max_output), (Some(1_048_576), Some(65_536)));

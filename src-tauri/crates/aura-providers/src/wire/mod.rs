@@ -7,6 +7,7 @@ pub(crate) mod chat_transcription;
 pub(crate) mod classify;
 pub(crate) mod decoder;
 pub(crate) mod effort;
+pub(crate) mod embeddings;
 pub(crate) mod error_body;
 pub(crate) mod error_reply;
 pub(crate) mod gemini_audio;

@@ -71,6 +71,7 @@ fn listed_services(model: &Value) -> Option<Vec<Service>> {
     match model["task"].as_str() {
         Some("automatic-speech-recognition") => return Some(vec![Service::Stt]),
         Some("text-to-speech") => return Some(vec![Service::Tts]),
+        Some("feature-extraction" | "sentence-similarity") => return Some(vec![Service::Embedding]),
         Some("text-generation") | None => {}
         Some(_) => return Some(vec![]),
     }
@@ -90,6 +91,9 @@ fn listed_services(model: &Value) -> Option<Vec<Service>> {
     if has(&output, "audio") || has(&output, "speech") {
         services.push(Service::Tts);
     }
+    if has(&output, "embeddings") {
+        services.push(Service::Embedding);
+    }
     Some(services)
 }
 
@@ -97,9 +101,10 @@ fn listed_services(model: &Value) -> Option<Vec<Service>> {
 pub(crate) fn lmstudio(value: &Value) -> Vec<ListedModel> {
     let entries = value["models"].as_array().into_iter().flatten();
     entries
-        .filter(|model| matches!(model["type"].as_str(), Some("llm" | "vlm")))
+        .filter(|model| matches!(model["type"].as_str(), Some("llm" | "vlm" | "embedding" | "embeddings")))
         .filter_map(|model| {
-            let mut services = vec![Service::Llm];
+            let is_embedding = model["type"].as_str().is_some_and(|kind| kind.starts_with("embedding"));
+            let mut services = vec![if is_embedding { Service::Embedding } else { Service::Llm }];
             if model["capabilities"]["vision"].as_bool() == Some(true) || model["type"] == "vlm" {
                 services.push(Service::Vlm);
             }
@@ -129,6 +134,9 @@ pub(crate) fn add_ollama_details(model: &mut ListedModel, details: &Value) {
         }
         if can("completion") && can("vision") {
             model.services.push(Service::Vlm);
+        }
+        if can("embedding") {
+            model.services.push(Service::Embedding);
         }
     }
     model.parameters = details["details"]["parameter_size"].as_str().and_then(parameter_count).or(model.parameters);
@@ -183,7 +191,14 @@ mod tests {
             ),
             ("ollama", "ollama_models.json", vec![("qwen3-vl:8b", vec![Llm, Vlm], None)]),
             ("ollama", "ollama_models_empty.json", vec![]),
-            ("lmstudio", "lmstudio_models.json", vec![("qwen/qwen3-vl-8b", vec![Llm, Vlm], None)]),
+            (
+                "lmstudio",
+                "lmstudio_models.json",
+                vec![
+                    ("qwen/qwen3-vl-8b", vec![Llm, Vlm], None),
+                    ("text-embedding-nomic-embed-text-v1.5", vec![Embedding], None),
+                ],
+            ),
             ("llamacpp", "llamacpp_models.json", vec![("gemma-3-4b", vec![Llm, Vlm], Some(131_072))]),
             ("vllm", "vllm_models.json", vec![("Qwen/Qwen3-VL-8B-Instruct", vec![Llm, Vlm], Some(32_768))]),
             (

@@ -107,6 +107,10 @@ impl Fixture {
                 let request = ChatRequest { messages: vec![message], ..ChatRequest::default() };
                 self.router.chat(&plan, &request, &*self.books, &mut sink_fn(|_: String| {})).await.is_ok()
             }
+            Service::Embedding => {
+                let request = aura_providers::EmbeddingRequest::new("", [text]);
+                self.router.embed(&plan, &request, &*self.books).await.is_ok()
+            }
             Service::Tts => self.router.speak(&plan, &text, &*self.books, &mut sink_fn(|_: Pcm| {})).await.is_ok(),
         }
     }

@@ -8,7 +8,7 @@ use super::auth::{check_access, query_parameter};
 use super::generate_request::{self, GenerateRequest};
 use super::models::{self, GeminiModel, GeminiModelKind};
 use super::response::{ResponseMode, base_response, candidate_response, in_json_array, stream_reply};
-use super::{fields, speech};
+use super::{embeddings, fields, speech};
 use crate::completion::{Completion, FinishReason, complete};
 use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::{FaultKind, FilterForm};
@@ -29,6 +29,9 @@ const SIGNATURE: &str = "c2FuZGJveC1zaWduYXR1cmU=";
 pub(super) async fn handle(context: &mut RequestContext) -> Result<HttpReply, ErrorReply> {
     let tail = context.path.rsplit_once("/models/").map_or("", |(_, tail)| tail).replace("%3A", ":");
     let (id, method) = tail.split_once(':').unwrap_or((&tail, ""));
+    if matches!(method, "embedContent" | "batchEmbedContents") {
+        return embeddings::handle(context, id, method == "batchEmbedContents").await;
+    }
     let mode = match method {
         "generateContent" => ResponseMode::Single,
         "streamGenerateContent" if query_parameter(context, "alt") == Some("sse") => ResponseMode::Sse,

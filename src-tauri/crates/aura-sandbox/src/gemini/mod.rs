@@ -1,6 +1,7 @@
 //! The Gemini Developer API: generateContent for text, transcription and speech, with Gemini's errors.
 
 mod auth;
+mod embeddings;
 mod errors;
 mod fields;
 mod generate;

@@ -83,6 +83,14 @@ pub(super) fn find(context: &RequestContext, id: &str) -> Result<&'static Gemini
         .ok_or_else(|| context.dialect.error_reply(&ErrorCause::ModelGone(GoneForm::NotFound), id))
 }
 
+/// Finds a model that supports embedContent. `Err` is Gemini's error for an unknown model.
+pub(super) fn find_embedding(context: &RequestContext, id: &str) -> Result<&'static GeminiModel, ErrorReply> {
+    let mut embedding = MODELS.served.iter().filter(|model| model.kind == GeminiModelKind::Embedding);
+    embedding
+        .find(|model| model.id == id)
+        .ok_or_else(|| context.dialect.error_reply(&ErrorCause::ModelGone(GoneForm::NotFound), id))
+}
+
 fn model_object(model: &GeminiModel) -> Value {
     let methods = match model.kind {
         GeminiModelKind::Chat => {
@@ -90,7 +98,7 @@ fn model_object(model: &GeminiModel) -> Value {
         }
         GeminiModelKind::Transcribe | GeminiModelKind::Tts => json!(["generateContent", "countTokens"]),
         GeminiModelKind::Live => json!(["bidiGenerateContent"]),
-        GeminiModelKind::Embedding => json!(["embedContent", "countTokens"]),
+        GeminiModelKind::Embedding => json!(["embedContent", "countTokens", "batchEmbedContents"]),
     };
     let mut model_object = json!({
         "name": format!("models/{}", model.id),

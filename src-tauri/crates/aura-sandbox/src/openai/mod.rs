@@ -1,6 +1,7 @@
 //! A server with OpenAI's API.
 
 mod chat;
+mod embeddings;
 mod errors;
 mod models;
 mod speech;
@@ -48,6 +49,10 @@ pub(crate) fn routes() -> Router<Arc<SandboxState>> {
         .route(
             "/chat/completions",
             post(serve(&OpenAiDialect, Service::Llm, |context| Box::pin(chat::handle(context)))),
+        )
+        .route(
+            "/embeddings",
+            post(serve(&OpenAiDialect, Service::Embedding, |context| Box::pin(embeddings::handle(context)))),
         )
         .route(
             "/audio/transcriptions",

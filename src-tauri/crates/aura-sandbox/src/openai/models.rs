@@ -19,6 +19,7 @@ pub(super) enum OpenAiModelKind {
     Chat,
     Stt,
     Tts,
+    Embedding,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,6 +6,7 @@
 
 pub(crate) mod chat;
 mod completion;
+pub(crate) mod embeddings;
 mod error;
 mod model_name;
 pub(crate) mod models;
@@ -47,6 +48,7 @@ fn v1() -> Router<LocalApi> {
         .route("/v1/models/{*model}", get(models::one))
         .route("/v1/chat/completions", post(chat::complete))
         .route("/v1/responses", post(responses::create))
+        .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/audio/transcriptions", post(transcriptions::transcribe))
         .route("/v1/audio/translations", post(transcriptions::translate))
         .route("/v1/audio/speech", post(speech::speak))

@@ -24,12 +24,7 @@ pub(crate) fn plan(
     let voice = voice.filter(|voice| !voice.is_empty()).map(str::to_owned);
     let overrides = |route: String| {
         let mut overrides = RouteOverrides { fallback, voice: voice.clone(), ..RouteOverrides::default() };
-        match service {
-            Service::Stt => overrides.stt = Some(route),
-            Service::Llm => overrides.llm = Some(route),
-            Service::Vlm => overrides.vlm = Some(route),
-            Service::Tts => overrides.tts = Some(route),
-        }
+        overrides.set(service, route);
         overrides
     };
     if name == AUTO {
@@ -80,6 +75,7 @@ fn check_service(assistant: &Assistant, service: Service, provider: &str, model:
                 Service::Llm => "answer chats",
                 Service::Vlm => "accept pictures",
                 Service::Tts => "generate speech",
+                Service::Embedding => "embed texts",
             };
             Err(ApiError::invalid_request(
                 format!("`{model}` of {provider} does not {ability}. Choose another model, or `auto`."),

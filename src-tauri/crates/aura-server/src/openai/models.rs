@@ -22,7 +22,7 @@ pub(crate) struct ModelBody {
     created: u32,
     /// The provider.
     owned_by: String,
-    /// The services it can be used for: `stt`, `llm`, `vlm`, `tts`. An extension of AURA.
+    /// The services it can be used for: `stt`, `llm`, `vlm`, `tts`, `embedding`. An extension of AURA.
     services: Vec<&'static str>,
 }
 
@@ -62,7 +62,7 @@ fn all(assistant: &Assistant) -> Vec<ModelBody> {
         .collect();
     let entry =
         |id: String, owned_by: String, services| ModelBody { id, object: "model", created: 0, owned_by, services };
-    let auto = entry(AUTO.to_owned(), "aura".to_owned(), vec!["stt", "llm", "vlm", "tts"]);
+    let auto = entry(AUTO.to_owned(), "aura".to_owned(), vec!["stt", "llm", "vlm", "tts", "embedding"]);
     let models = router.models().into_iter().filter(|model| model.problem.is_none() && ready.contains(&model.provider));
     let models = models.map(|model| {
         let services = model.services.iter().map(|service| service.as_str()).collect();

@@ -78,8 +78,9 @@ impl From<ServiceHealth> for ProviderServiceHealth {
 #[utoipa::path(get, path = "/providers/health", tag = "providers", responses((status = 200, body = ProvidersHealth)))]
 pub(crate) async fn health(State(api): State<LocalApi>) -> Result<Json<ProvidersHealth>, Problem> {
     let report = operations::health(&api.assistant, Nothing {}).await?;
+    let mut embedding: BTreeMap<_, _> = api.assistant.router().embedding_health().into_iter().collect();
     let providers = report.providers.into_iter().map(|provider| {
-        let services = provider.services.into_iter();
+        let services = provider.services.into_iter().chain(embedding.remove(&provider.name));
         let services = services.map(|service| (service.service.as_str().to_owned(), service.into())).collect();
         (provider.name, ProviderHealth { status: provider.status, reason: provider.reason, services })
     });
@@ -320,7 +321,7 @@ fn check_input(service: Service, input: &str) -> Result<(), Problem> {
     let check = match service {
         Service::Stt => body::check_audio,
         Service::Vlm => body::check_image,
-        Service::Llm | Service::Tts => return Ok(()),
+        Service::Llm | Service::Tts | Service::Embedding => return Ok(()),
     };
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
     let head = input.bytes().all(is_base64).then(|| STANDARD.decode(&input[..input.len().min(HEAD)]).ok()).flatten();
