@@ -48,6 +48,17 @@ async fn every_error_has_the_openai_format() {
         ("GET /v1/nothing", format!("localhost:{port}"), 404),
         ("GET /v1/chat/completions", format!("localhost:{port}"), 405),
         ("POST /v1/chat/completions", format!("localhost:{port}"), 415),
+        ("POST /v1/embeddings", format!("localhost:{port}"), 415),
+        ("POST /v1/audio/translations", format!("localhost:{port}"), 415),
+        ("GET /v1/audio/voices", format!("attacker.example:{port}"), 403),
+        ("POST /v1/audio/voices", format!("localhost:{port}"), 405),
+        ("GET /openai/v1/models", format!("attacker.example:{port}"), 403),
+        ("GET /openai/v1/models", format!("localhost:{port}\r\nOrigin: https://attacker.example"), 403),
+        ("GET /openai/v1/models", format!("localhost:{port}\r\nVia: 1.1 proxy\r\nAuthorization: Bearer wrong"), 401),
+        ("GET /openai/v1/models/%FF", format!("localhost:{port}"), 400),
+        ("GET /openai/v1/nothing", format!("localhost:{port}"), 404),
+        ("GET /openai/v1/chat/completions", format!("localhost:{port}"), 405),
+        ("POST /openai/v1/audio/speech", format!("localhost:{port}"), 415),
     ] {
         let what = format!("{line}, {host}");
         let (head, body) =
@@ -90,6 +101,13 @@ async fn json_without_files_is_limited_to_a_megabyte() {
     let (sandbox, server) = server().await;
     let large = "a ".repeat(600_000);
     rejected("a long question", chat(&server, &asking(json!(large))).send().await.unwrap(), 413).await;
+    for (path, body) in [
+        ("/v1/embeddings", json!({"model": "auto", "input": large})),
+        ("/openai/v1/embeddings", json!({"model": "auto", "input": [large, large]})),
+        ("/v1/audio/speech", json!({"model": "auto", "input": large})),
+    ] {
+        rejected(path, server.post(path).json(&body).send().await.unwrap(), 413).await;
+    }
     let picture = noise(1_500_000);
     assert!(picture.len() > 1_200_000);
     let shown = format!("data:image/png;base64,{}", BASE64.encode(&picture));
@@ -134,12 +152,16 @@ async fn errors_do_not_repeat_long_values() {
 async fn form_fields_have_limits() {
     let (_sandbox, server) = server().await;
     let form = || Form::new().text("model", "auto").part("file", Part::bytes(recording()).file_name("a.wav"));
-    let send = |form: Form| server.post("/v1/audio/transcriptions").multipart(form).send();
-    let many = (0..100).fold(form(), |form, number| form.text(format!("field-{number}"), "x"));
-    rejected("a hundred parts", send(many).await.unwrap(), 400).await;
-    let long = form().text("prompt", "x".repeat(50_000));
-    rejected("a long field", send(long).await.unwrap(), 400).await;
-    assert_eq!(answer(send(form()).await.unwrap()).await["text"], "What is the capital of France?");
+    for path in ["/v1/audio/transcriptions", "/v1/audio/translations", "/openai/v1/audio/transcriptions"] {
+        let send = |form: Form| server.post(path).multipart(form).send();
+        let many = (0..100).fold(form(), |form, number| form.text(format!("field-{number}"), "x"));
+        rejected("a hundred parts", send(many).await.unwrap(), 400).await;
+        let long = form().text("prompt", "x".repeat(50_000));
+        rejected("a long field", send(long).await.unwrap(), 400).await;
+        let crowd = (0..30).fold(form(), |form, number| form.text("models[]", format!("model-{number}")));
+        rejected("thirty models", send(crowd).await.unwrap(), 400).await;
+        assert_eq!(answer(send(form()).await.unwrap()).await["text"], "What is the capital of France?", "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,7 +92,7 @@ def test_another_model_answers_only_if_the_request_allows_it():
         with pytest.raises(openai.InternalServerError) as caught:
             client.embeddings.create(model="auto", input=TEXTS)
         assert {attempt["route"]["provider"] for attempt in caught.value.body["attempts"]} == {"gemini"}
-        for extra in [{"fallback": True}]:
+        for extra in [{"fallback": True}, {"models": ["own"]}, {"fallbacks": ["own/nomic-embed-text"]}]:
             raw = client.embeddings.with_raw_response.create(model="auto", input=TEXTS, extra_body=extra)
             assert raw.headers["x-aura-route"] == "own/nomic-embed-text", extra
 

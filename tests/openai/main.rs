@@ -60,6 +60,11 @@ fn the_official_client_uses_embeddings() {
 }
 
 #[test]
+fn requests_choose_their_order_of_models() {
+    check("check_routing.py");
+}
+
+#[test]
 fn the_official_client_uses_responses() {
     check("check_responses.py");
 }

@@ -88,10 +88,15 @@ impl RoutePlan {
         limits.min().unwrap_or(usize::MAX).max(1)
     }
 
-    /// Appends the routes and notices of `other`, for a model that several providers serve. Both plans should be for one service.
+    /// Appends the routes and notices of `other`, for a model that several providers serve, or an order of the caller's own. A route that
+    /// is there already is left out. Both plans should be for one service.
     #[must_use]
     pub fn followed_by(mut self, other: Self) -> Self {
-        self.candidates.extend(other.candidates);
+        for candidate in other.candidates {
+            if self.candidates.iter().all(|known| known.route != candidate.route) {
+                self.candidates.push(candidate);
+            }
+        }
         self.notices.extend(other.notices);
         self
     }

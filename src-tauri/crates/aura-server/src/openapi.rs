@@ -107,6 +107,11 @@ const WITH_BODY: &[(&str, &str)] = &[
 const PROVENANCE_HEADERS: &[(&str, Type, &str)] = &[
     ("x-aura-route", Type::String, "The route of the answer, as `provider/model`"),
     ("x-aura-attempts", Type::Integer, "Number of provider calls"),
+    (
+        "x-aura-cost-usd",
+        Type::Number,
+        "What the calls cost, US dollars; absent when it is unknown, and before the end of a stream",
+    ),
     ("x-aura-overhead-ms", Type::Number, "Time added by AURA, milliseconds: not spent waiting for a provider"),
 ];
 

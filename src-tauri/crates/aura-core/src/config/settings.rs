@@ -226,12 +226,16 @@ pub struct LocalApi {
     pub open: bool,
     /// The TCP port on the loopback interface.
     pub port: u16,
+    /// Other names for models, for programs that cannot be told one: `gpt-4o = "auto"`.
+    #[cfg_attr(feature = "ts", ts(skip))]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub aliases: BTreeMap<String, String>,
 }
 
 impl Default for LocalApi {
     /// Closed, on the port of the multi-provider guide.
     fn default() -> Self {
-        Self { open: false, port: 8000 }
+        Self { open: false, port: 8000, aliases: BTreeMap::new() }
     }
 }
 

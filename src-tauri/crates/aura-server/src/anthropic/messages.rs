@@ -17,7 +17,7 @@ use super::reply::{MessageReply, MessageUsage, ReplyBlock, stop_reason};
 use super::request::MessagesBody;
 use super::stream::MessageWriter;
 use crate::chat_stream::{ChatStream, ServerSentEvent};
-use crate::openai::{RequestTrace, json, plan, provenance_headers, route_name};
+use crate::openai::{ModelOrder, RequestTrace, json, provenance_headers, route_name};
 use crate::{LocalApi, body};
 
 /// A number of tokens.
@@ -55,12 +55,13 @@ async fn convert(body: MessagesBody, length: usize) -> Result<ChatRequest, Messa
 )]
 pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Result<Response, MessageError> {
     let trace = Arc::new(RequestTrace::new(&request));
-    let (body, length) = read(request).await?;
+    let (mut body, length) = read(request).await?;
     if body.max_tokens.is_none() {
         return Err(MessageError::invalid_request("`max_tokens` is missing. Set the longest answer in tokens."));
     }
     let (service, streamed) = (body.service(), body.stream == Some(true));
-    let plan = plan(&api.assistant, service, &body.model, body.fallback.unwrap_or(false), None)?;
+    let order = ModelOrder::new(body.model.take(), body.models.take(), body.fallbacks.take(), body.fallback)?;
+    let plan = order.plan(&api.assistant, service, None)?;
     let question = convert(body, length).await?;
     let estimated = count::input_tokens(&question);
     let mut message = MessageReply {

@@ -8,13 +8,14 @@ use utoipa::ToSchema;
 use super::content::{ContentBlock, MessageContent, SystemPrompt, append_message};
 use super::error::MessageError;
 use crate::limits::{MAX_COUNT, MAX_TOOLS};
+use crate::openai::FallbackName;
 
 /// A request for a message. Anthropic's fields that are not listed here are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct MessagesBody {
     /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
-    pub(super) model: String,
+    pub(super) model: Option<String>,
     /// The longest answer, tokens. Required for a message, not for counting tokens.
     #[schema(minimum = 1, maximum = 10_000_000)]
     pub(super) max_tokens: Option<u32>,
@@ -44,6 +45,12 @@ pub(crate) struct MessagesBody {
     tool_choice: Option<ToolChoiceParam>,
     /// Whether the model reasons before it answers.
     thinking: Option<ThinkingConfig>,
+    /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
+    #[schema(max_items = 16)]
+    pub(super) models: Option<Vec<String>>,
+    /// An extension of AURA: further models, tried after those.
+    #[schema(max_items = 16)]
+    pub(super) fallbacks: Option<Vec<FallbackName>>,
     /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     pub(super) fallback: Option<bool>,
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::completion::{ChatCompletion, Choice, TokenUsage};
 use super::error::{ApiError, ApiErrorBody};
-use super::model_name;
+use super::model_name::ModelOrder;
 use super::request::ChatBody;
 use super::request_trace::{RequestTrace, route_name};
 use super::stream::{ChunkHead, ChunkWriter};
@@ -28,13 +28,13 @@ use crate::{LocalApi, body};
 )]
 pub(crate) async fn complete(State(api): State<LocalApi>, request: Request) -> Result<Response, ApiError> {
     let trace = Arc::new(RequestTrace::new(&request));
-    let (body, length): (ChatBody, usize) = json(request, body::MAX_JSON_WITH_FILE).await?;
+    let (mut body, length): (ChatBody, usize) = json(request, body::MAX_JSON_WITH_FILE).await?;
     if length - body.image_length() > body::MAX_JSON {
         return Err(body::too_large("request without its pictures", body::MAX_JSON).into());
     }
     let (service, streamed, include_usage) = (body.service(), body.stream == Some(true), body.include_usage());
-    let fallback = body.fallback.unwrap_or(false);
-    let plan = model_name::plan(&api.assistant, service, &body.model, fallback, None)?;
+    let order = ModelOrder::new(body.model.take(), body.models.take(), body.fallbacks.take(), body.fallback)?;
+    let plan = order.plan(&api.assistant, service, None)?;
     let question = if length > body::INLINE_LIMIT {
         tokio::task::spawn_blocking(|| body.into_request()).await.map_err(Error::internal)?
     } else {

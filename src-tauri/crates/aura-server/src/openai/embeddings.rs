@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ApiErrorBody};
+use super::model_name::{FallbackName, ModelOrder};
 use super::request_trace::{Provenance, RequestTrace, route_name};
-use super::{json, model_name, provenance_headers};
+use super::{json, provenance_headers};
 use crate::{LocalApi, body};
 
 /// The most texts of a request, as at OpenAI.
@@ -25,9 +26,10 @@ const CHARS_PER_TOKEN: usize = 4;
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct EmbeddingsBody {
     /// `auto`, `provider/model`, or a model name alone. Vectors of different models cannot be compared, so `auto` falls back only to
-    /// providers that have the same model, unless the request has `fallback: true`.
+    /// providers that have the same model, unless the request names others or has
+    /// `fallback: true`.
     #[schema(examples("auto"))]
-    model: String,
+    model: Option<String>,
     /// The text, or a list of texts. None may be empty.
     input: EmbeddingInput,
     /// The length of the vectors, for models that can shorten them.
@@ -36,6 +38,12 @@ pub(crate) struct EmbeddingsBody {
     /// `float` (the default), or `base64`: 32-bit little-endian numbers.
     #[schema(pattern = "^(float|base64)$")]
     encoding_format: Option<String>,
+    /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
+    #[schema(max_items = 16)]
+    models: Option<Vec<String>>,
+    /// An extension of AURA: further models, tried after those.
+    #[schema(max_items = 16)]
+    fallbacks: Option<Vec<FallbackName>>,
     /// An extension of AURA: whether to fall back to other models. Default false.
     fallback: Option<bool>,
 }
@@ -104,10 +112,11 @@ pub(crate) struct EmbeddingUsage {
 )]
 pub(crate) async fn embed(State(api): State<LocalApi>, request: Request) -> Result<Response, ApiError> {
     let trace = RequestTrace::new(&request);
-    let (body, _): (EmbeddingsBody, usize) = json(request, body::MAX_JSON).await?;
-    let may_change_model = body.fallback.unwrap_or(false);
-    let plan = model_name::plan(&api.assistant, Service::Embedding, &body.model, may_change_model, None)?;
-    let plan = if may_change_model { plan } else { plan.same_model() };
+    let (mut body, _): (EmbeddingsBody, usize) = json(request, body::MAX_JSON).await?;
+    let EmbeddingsBody { model, models, fallbacks, fallback, .. } = &mut body;
+    let order = ModelOrder::new(model.take(), models.take(), fallbacks.take(), *fallback)?;
+    let plan = order.plan(&api.assistant, Service::Embedding, None)?;
+    let plan = if order.names_others() { plan } else { plan.same_model() };
     let (request, in_base64) = validate(body)?;
     let routed = api.assistant.router().embed(&plan, &request, &trace).await?;
     let EmbeddingReply { vectors, usage } = routed.value;

@@ -30,7 +30,7 @@ use serde::de::DeserializeOwned;
 use crate::error::convert_problem;
 use crate::{LocalApi, body, shortened};
 pub(crate) use error::{ApiError, ApiErrorBody, with_error_headers};
-pub(crate) use model_name::plan;
+pub(crate) use model_name::{FallbackName, ModelOrder};
 pub(crate) use request::{decode_image, is_tool_name};
 pub(crate) use request_trace::{Provenance, RequestTrace, route_name};
 
@@ -84,7 +84,7 @@ pub(crate) async fn json<T: DeserializeOwned + Send + 'static>(
     Ok((parsed.map_err(invalid)?, length))
 }
 
-/// Headers with the route of the answer, the number of attempts, and the time added by AURA.
+/// Headers with the route of the answer, the number and the cost of the attempts, and the time added by AURA.
 pub(crate) fn provenance_headers(trace: &RequestTrace) -> HeaderMap {
     let summary = trace.summary();
     let mut headers = HeaderMap::new();
@@ -96,6 +96,7 @@ pub(crate) fn provenance_headers(trace: &RequestTrace) -> HeaderMap {
     };
     set("x-aura-route", summary.route.as_ref().map(route_name));
     set("x-aura-attempts", Some(summary.attempts.to_string()));
+    set("x-aura-cost-usd", summary.usd.map(|usd| format!("{usd:.8}")));
     set("x-aura-overhead-ms", Some(format!("{:.3}", summary.overhead.as_secs_f64() * 1_000.0)));
     headers
 }

@@ -35,7 +35,7 @@ pub(crate) struct ModelList {
     data: Vec<ModelBody>,
 }
 
-/// Lists `auto`, and every model of every provider that is ready.
+/// Lists `auto`, every model of every provider that is ready, and the aliases in the settings.
 #[utoipa::path(get, path = "/v1/models", tag = "openai", responses((status = 200, body = ModelList)))]
 pub(crate) async fn list(State(api): State<LocalApi>) -> Json<ModelList> {
     Json(ModelList { object: "list", data: all(&api.assistant) })
@@ -68,5 +68,11 @@ fn all(assistant: &Assistant) -> Vec<ModelBody> {
         let services = model.services.iter().map(|service| service.as_str()).collect();
         entry(format!("{}/{}", model.provider, model.name), model.provider, services)
     });
-    std::iter::once(auto).chain(models).collect()
+    let mut all: Vec<ModelBody> = std::iter::once(auto).chain(models).collect();
+    for (alias, name) in &assistant.config().settings.local_api.aliases {
+        if let Some(services) = all.iter().find(|known| known.id == *name).map(|known| known.services.clone()) {
+            all.push(entry(alias.clone(), "aura".to_owned(), services));
+        }
+    }
+    all
 }

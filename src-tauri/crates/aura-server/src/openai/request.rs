@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
+use super::model_name::FallbackName;
 use crate::limits::MAX_TOOLS;
 use crate::{body, shortened};
 
@@ -23,7 +24,7 @@ const MAX_STOPS: usize = 4;
 pub(crate) struct ChatBody {
     /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
-    pub(crate) model: String,
+    pub(crate) model: Option<String>,
     /// The conversation, oldest message first.
     #[schema(min_items = 1)]
     messages: Vec<MessageBody>,
@@ -67,6 +68,12 @@ pub(crate) struct ChatBody {
     n: Option<u32>,
     /// Not supported; only false is accepted.
     logprobs: Option<bool>,
+    /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
+    #[schema(max_items = 16)]
+    pub(crate) models: Option<Vec<String>>,
+    /// An extension of AURA: further models, tried after those.
+    #[schema(max_items = 16)]
+    pub(crate) fallbacks: Option<Vec<FallbackName>>,
     /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     pub(crate) fallback: Option<bool>,
 }

@@ -39,6 +39,8 @@ pub(crate) struct TraceSummary {
     pub(crate) attempts: usize,
     /// The time added by AURA: not spent waiting for a provider.
     pub(crate) overhead: Duration,
+    /// What the calls cost, US dollars; `None` while one is in flight, or when the cost of one is unknown.
+    pub(crate) usd: Option<f64>,
 }
 
 /// How an answer came about: an extension of OpenAI's format.
@@ -79,6 +81,7 @@ impl RequestTrace {
         TraceSummary {
             route: last.or_else(|| state.started.as_ref().map(|(route, _)| route.clone())),
             attempts: state.attempts.len() + state.in_flight as usize,
+            usd: (state.in_flight == 0).then(|| state.attempts.iter().map(|attempt| attempt.cost.usd).sum()).flatten(),
             overhead: self.arrived.elapsed().saturating_sub(state.waited + waiting),
         }
     }

@@ -20,8 +20,9 @@ use self::response::{ResponseBody, Template};
 use self::stream::ResponseWriter;
 use self::tools::Tools;
 use super::error::{ApiError, ApiErrorBody};
+use super::model_name::ModelOrder;
 use super::request_trace::{RequestTrace, route_name};
-use super::{json, model_name, provenance_headers};
+use super::{json, provenance_headers};
 use crate::chat_stream::{ChatStream, ServerSentEvent};
 use crate::{LocalApi, body};
 
@@ -35,12 +36,13 @@ use crate::{LocalApi, body};
 )]
 pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Result<Response, ApiError> {
     let trace = Arc::new(RequestTrace::new(&request));
-    let (body, length): (ResponsesBody, usize) = json(request, body::MAX_JSON_WITH_FILE).await?;
+    let (mut body, length): (ResponsesBody, usize) = json(request, body::MAX_JSON_WITH_FILE).await?;
     if length.saturating_sub(body.image_length()) > body::MAX_JSON {
         return Err(body::too_large("request without its pictures", body::MAX_JSON).into());
     }
     let streamed = body.stream == Some(true);
-    let plan = model_name::plan(&api.assistant, body.service(), &body.model, body.fallback.unwrap_or(false), None)?;
+    let order = ModelOrder::new(body.model.take(), body.models.take(), body.fallbacks.take(), body.fallback)?;
+    let plan = order.plan(&api.assistant, body.service(), None)?;
     let convert = || {
         let tools = Tools::new(body.tools.as_deref().unwrap_or_default())?;
         let template = Template::new(&body, tools.clone());

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::input::Input;
 use super::tools::{ToolItem, Tools};
 use crate::limits::MAX_COUNT;
+use crate::openai::FallbackName;
 use crate::openai::error::ApiError;
 
 /// A request for a response. OpenAI's fields that are not listed here are ignored.
@@ -15,7 +16,7 @@ use crate::openai::error::ApiError;
 pub(crate) struct ResponsesBody {
     /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
-    pub(super) model: String,
+    pub(super) model: Option<String>,
     /// The question, or the conversation.
     pub(super) input: Input,
     /// The developer's instructions.
@@ -49,6 +50,12 @@ pub(crate) struct ResponsesBody {
     background: Option<bool>,
     /// Data that is returned unchanged.
     pub(super) metadata: Option<Map<String, Value>>,
+    /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
+    #[schema(max_items = 16)]
+    pub(super) models: Option<Vec<String>>,
+    /// An extension of AURA: further models, tried after those.
+    #[schema(max_items = 16)]
+    pub(super) fallbacks: Option<Vec<FallbackName>>,
     /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     pub(super) fallback: Option<bool>,
 }

@@ -144,7 +144,7 @@ impl Template {
         Self {
             id: new_id("resp"),
             created_at: jiff::Timestamp::now().as_second(),
-            model: body.model.clone(),
+            model: String::new(), // until a route has answered
             message_id: new_id("msg"),
             instructions: body.instructions.clone(),
             max_output_tokens: body.max_output_tokens,

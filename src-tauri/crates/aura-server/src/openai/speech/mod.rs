@@ -18,8 +18,9 @@ use utoipa::ToSchema;
 use self::format::{AudioFormat, SpeechFile};
 use self::stream::SpeechEvents;
 use super::error::{ApiError, ApiErrorBody};
+use super::model_name::{FallbackName, ModelOrder};
 use super::request_trace::RequestTrace;
-use super::{json, model_name, provenance_headers};
+use super::{json, provenance_headers};
 use crate::chat_stream::ServerSentEvent;
 use crate::{LocalApi, body};
 
@@ -33,7 +34,7 @@ const MAX_INSTRUCTIONS: usize = 4_096;
 pub(crate) struct SpeechBody {
     /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
-    model: String,
+    model: Option<String>,
     /// The text to speak.
     #[schema(min_length = 1, max_length = 16384, pattern = r"\S")]
     input: String,
@@ -51,6 +52,12 @@ pub(crate) struct SpeechBody {
     /// `audio` (the default) for a sound file, or `sse` for server-sent events: `pcm` and `wav` while it is spoken, other formats at the end.
     #[schema(pattern = "^(audio|sse)$")]
     stream_format: Option<String>,
+    /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
+    #[schema(max_items = 16)]
+    models: Option<Vec<String>>,
+    /// An extension of AURA: further models, tried after those.
+    #[schema(max_items = 16)]
+    fallbacks: Option<Vec<FallbackName>>,
     /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     fallback: Option<bool>,
 }
@@ -81,11 +88,12 @@ pub(crate) enum VoiceName {
 )]
 pub(crate) async fn speak(State(api): State<LocalApi>, request: Request) -> Result<Response, ApiError> {
     let trace = Arc::new(RequestTrace::new(&request));
-    let (body, _): (SpeechBody, usize) = json(request, body::MAX_JSON).await?;
+    let (mut body, _): (SpeechBody, usize) = json(request, body::MAX_JSON).await?;
+    let order = ModelOrder::new(body.model.take(), body.models.take(), body.fallbacks.take(), body.fallback)?;
     let voice = body.voice.as_ref().map(|voice| match voice {
         VoiceName::Name(name) | VoiceName::Object { id: name } => name.as_str(),
     });
-    let plan = model_name::plan(&api.assistant, Service::Tts, &body.model, body.fallback.unwrap_or(false), voice)?;
+    let plan = order.plan(&api.assistant, Service::Tts, voice)?;
     let (format, events) = validate(&body)?;
     let options = SpeechOptions {
         speed: body.speed.map(|speed| speed as f32),

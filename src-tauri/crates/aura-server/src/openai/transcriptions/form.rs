@@ -40,7 +40,7 @@ pub(crate) struct TranscriptionForm {
     file: Vec<u8>,
     /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
-    model: String,
+    model: Option<String>,
     /// The spoken language, such as `en`.
     #[schema(max_length = 35)]
     language: Option<String>,
@@ -58,6 +58,9 @@ pub(crate) struct TranscriptionForm {
     /// Which times `verbose_json` has: `segment`, `word`, or both. Routes that report no word times are passed over for `word`.
     #[schema(rename = "timestamp_granularities[]", max_items = 2)]
     timestamp_granularities: Option<Vec<Granularity>>,
+    /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
+    #[schema(rename = "models[]", max_items = 16)]
+    models: Option<Vec<String>>,
     /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     fallback: Option<bool>,
 }
@@ -71,7 +74,7 @@ pub(crate) struct TranslationForm {
     file: Vec<u8>,
     /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
-    model: String,
+    model: Option<String>,
     /// The preceding text in English, or a text in the desired style. Passed on to providers that support it.
     #[schema(max_length = 2000)]
     prompt: Option<String>,
@@ -81,6 +84,9 @@ pub(crate) struct TranslationForm {
     /// `json`, `text`, `verbose_json`, `srt` or `vtt`.
     #[schema(pattern = "^(json|text|verbose_json|srt|vtt)$")]
     response_format: Option<String>,
+    /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
+    #[schema(rename = "models[]", max_items = 16)]
+    models: Option<Vec<String>>,
     /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     fallback: Option<bool>,
 }
@@ -101,6 +107,8 @@ pub(crate) enum Granularity {
 pub(super) struct TranscriptionFields {
     pub(super) file: Option<Bytes>,
     pub(super) model: Option<String>,
+    /// Further models.
+    pub(super) models: Vec<String>,
     pub(super) language: Option<String>,
     pub(super) prompt: Option<String>,
     pub(super) temperature: Option<f64>,
@@ -133,6 +141,7 @@ impl TranscriptionFields {
     fn set(&mut self, name: &str, value: String) -> Result<(), ApiError> {
         match name {
             "model" => self.model = Some(value),
+            "models" | "models[]" | "fallbacks" | "fallbacks[]" => self.models.push(value),
             "language" if value.len() > MAX_LANGUAGE => {
                 let message = "`language` must be a language code, such as `en`.";
                 return Err(ApiError::invalid_request(message, Some("language")));

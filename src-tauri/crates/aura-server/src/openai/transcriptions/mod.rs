@@ -12,8 +12,9 @@ use axum::response::{IntoResponse, Response};
 use self::form::{TranscriptionFields, TranscriptionForm, TranslationForm};
 use self::reply::Transcription;
 use super::error::{ApiError, ApiErrorBody};
+use super::model_name::ModelOrder;
+use super::provenance_headers;
 use super::request_trace::RequestTrace;
-use super::{model_name, provenance_headers};
 use crate::LocalApi;
 use crate::chat_stream::ServerSentEvent;
 
@@ -61,10 +62,9 @@ async fn run(
     translate: bool,
     trace: RequestTrace,
 ) -> Result<Response, ApiError> {
-    let Some(model) = fields.model.take() else {
-        return Err(ApiError::invalid_request("`model` is missing. `auto` uses AURA's default.", Some("model")));
-    };
-    let plan = model_name::plan(&api.assistant, Service::Stt, &model, fields.fallback, None)?;
+    let models = std::mem::take(&mut fields.models);
+    let order = ModelOrder::new(fields.model.take(), Some(models), None, Some(fields.fallback))?;
+    let plan = order.plan(&api.assistant, Service::Stt, None)?;
     let Some(file) = fields.file.take().filter(|file| !file.is_empty()) else {
         return Err(ApiError::invalid_request("`file` is missing or empty. Send the sound file in it.", Some("file")));
     };
