@@ -164,11 +164,15 @@ class CompatibleServer(http.server.BaseHTTPRequestHandler):
         self.reply(200, {"object": "list", "data": [{"id": "shared-model", "object": "model"}]})
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.server.down:
             return self.reply(500, {"error": {"message": "down", "type": "server_error"}})
         message = {"role": "assistant", "content": "From the other one."}
-        self.reply(200, {"model": "shared-model", "choices": [{"message": message, "finish_reason": "stop"}]})
+        choice = {"message": message, "finish_reason": "stop"}
+        if asked.get("logprobs"):
+            token = {"token": "From", "logprob": -0.5, "bytes": None}
+            choice["logprobs"] = {"content": [{**token, "top_logprobs": [token] * asked.get("top_logprobs", 0)}], "refusal": None}
+        self.reply(200, {"model": "shared-model", "choices": [choice]})
 
 
 @contextlib.contextmanager
@@ -195,6 +199,25 @@ def test_a_model_of_several_providers_falls_back_among_them():
             assert raw.parse().usage is None, "usage that the provider does not report is unknown"
             with pytest.raises(openai.InternalServerError):
                 local_api.client.chat.completions.create(model="one/shared-model", messages=ASK)
+        finally:
+            local_api.close()
+
+
+def test_log_probabilities():
+    with serving(down=False) as one:
+        local_api = Server(f'[providers.one]\nbase_url = "{one}"\n')
+        ask = {"model": "one/shared-model", "messages": ASK, "logprobs": True, "top_logprobs": 2}
+        try:
+            choice = local_api.client.chat.completions.create(**ask).choices[0]
+            [token] = choice.logprobs.content
+            assert (token.token, token.logprob, len(token.top_logprobs)) == ("From", -0.5, 2)
+            chunks = list(local_api.client.chat.completions.create(stream=True, **ask))
+            [told] = [chunk.choices[0].logprobs for chunk in chunks if chunk.choices[0].logprobs]
+            assert told.content[0].token == "From"
+            # A route that has none answers without.
+            choice = local_api.client.chat.completions.create(**{**ask, "model": "groq"}).choices[0]
+            assert choice.logprobs is None and choice.message.content == FROM_GROQ
+            assert "logprobs" not in received("groq", "llm")[-1]["json"]
         finally:
             local_api.close()
 
@@ -295,7 +318,7 @@ def test_options_reach_the_provider(client):
     {"temperature": 9},
     {"temperature": "warm"},
     {"n": 2},
-    {"logprobs": True},
+    {"logprobs": True, "top_logprobs": 21},
     {"stop": ["a", "b", "c", "d", "e"]},
     {"max_tokens": 0},
     {"tools": [{"type": "function", "function": {"name": "not a name"}}]},

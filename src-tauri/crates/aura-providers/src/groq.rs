@@ -104,6 +104,7 @@ impl Chat for Groq {
             max_tokens_field: "max_completion_tokens",
             stream_options: false, // usage is always sent
             penalties: false,
+            logprobs: false,
             top_k: false,
             tiers: Some(openai_request::TierNames::Groq),
             min_max_tokens: limits.min_max_tokens.unwrap_or_default(),

@@ -182,6 +182,7 @@ impl Chat for Server {
             max_tokens_field: &self.preset.max_tokens_field,
             stream_options: self.preset.stream_options,
             penalties: true,
+            logprobs: true,
             top_k: self.preset.top_k,
             tiers: self.preset.tiers,
             min_max_tokens: limits.min_max_tokens.unwrap_or_default(),

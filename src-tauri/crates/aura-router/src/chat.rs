@@ -5,6 +5,7 @@ use aura_providers::{
     Role, ToolCall, Usage,
 };
 use futures::{FutureExt, StreamExt};
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::Observer;
@@ -30,6 +31,9 @@ pub struct ChatResponse {
     pub text: String,
     /// The tools that the model wants to call.
     pub tool_calls: Vec<ToolCall>,
+    /// The log probabilities of its tokens, each in OpenAI's format. Empty where the route does not report them, and for an answer that
+    /// another route continued.
+    pub logprobs: Vec<Value>,
     /// Whether the token limit cut the answer off.
     pub truncated: bool,
     /// Usage of the last route's call.
@@ -90,21 +94,22 @@ impl Router {
                 |usage| CallOutcome { usage, measured, first_ms, has_content: !is_json && measured.output_chars > 0 };
             let (failure, usage) = match result {
                 Err(failure) => (failure, Usage::default()),
-                Ok((_, usage, calls)) if answer.trim().is_empty() && !calls.is_empty() && !accept(&calls) => {
+                Ok(Ending { usage, calls, .. }) if answer.trim().is_empty() && !calls.is_empty() && !accept(&calls) => {
                     (Failure::new(FailureKind::Empty, "The model returned an unusable tool call."), usage)
                 }
-                Ok((_, usage, calls))
+                Ok(Ending { usage, calls, .. })
                     if measured.output_chars == 0 && calls.is_empty() && !may_be_complete(&answer) =>
                 {
                     (Failure::new(FailureKind::Empty, "The rest of the answer is missing."), usage)
                 }
-                Ok((finish, usage, tool_calls)) => {
+                Ok(Ending { finish, usage, calls: tool_calls, logprobs }) => {
                     failover.succeeded(&in_flight, outcome(usage.clone()));
                     if is_json {
                         sink.send(answer.clone()).await;
                     }
                     let truncated = finish == FinishReason::Length;
-                    let value = ChatResponse { text: answer, tool_calls, truncated, usage };
+                    let logprobs = if before.is_empty() { logprobs } else { Vec::new() };
+                    let value = ChatResponse { text: answer, tool_calls, logprobs, truncated, usage };
                     return Ok(Routed { value, route: in_flight.route });
                 }
             };
@@ -186,15 +191,23 @@ fn may_be_complete(answer: &str) -> bool {
     !answer.trim().is_empty() && ends_sentence(answer)
 }
 
+/// The end of an answer.
+struct Ending {
+    finish: FinishReason,
+    usage: Usage,
+    calls: Vec<ToolCall>,
+    logprobs: Vec<Value>,
+}
+
 /// Sends an answer on as it arrives, in whole words and without repetitions of `answer`. Succeeds only when the provider marks the end.
 async fn follow(
     failover: &Failover<'_>,
     started: StartedChat,
     answer: &mut String,
     sink: &mut impl Sink<String>,
-) -> Result<(FinishReason, Usage, Vec<ToolCall>), Failure> {
+) -> Result<Ending, Failure> {
     let StartedChat { first, mut stream } = started;
-    let mut calls = Vec::new();
+    let (mut calls, mut logprobs) = (Vec::new(), Vec::new());
     let (mut continuation, mut words) = (Continuation::new(answer), WordBuffer::default());
     append(words.take(&continuation.take(&first)), answer, sink).await;
     loop {
@@ -202,10 +215,11 @@ async fn follow(
             Err(_) => return Err(Failure::new(FailureKind::Interrupted, "The answer stalled.")),
             Ok(Some(Ok(ChatEvent::Text(text)))) => append(words.take(&continuation.take(&text)), answer, sink).await,
             Ok(Some(Ok(ChatEvent::ToolCall(call)))) => calls.push(call),
+            Ok(Some(Ok(ChatEvent::Logprobs(tokens)))) => logprobs.extend(tokens),
             Ok(Some(Ok(ChatEvent::End { finish, usage }))) => {
                 append(words.take(&continuation.finish()), answer, sink).await;
                 append(words.finish(), answer, sink).await;
-                return Ok((finish, usage, calls));
+                return Ok(Ending { finish, usage, calls, logprobs });
             }
             Ok(Some(Ok(_))) => {}
             Ok(Some(Err(failure))) if failure.kind == FailureKind::Blocked => return Err(failure),

@@ -35,7 +35,7 @@ pub(crate) enum StreamItem {
     /// The next part of the text.
     Text(String),
     /// The end: the whole answer, or why it failed.
-    End(Result<ChatResponse>),
+    End(Result<Box<ChatResponse>>),
 }
 
 /// A streamed answer whose first item has arrived.
@@ -78,7 +78,8 @@ impl ChatStream {
         let task = AbortOnDropHandle::new(tokio::spawn(async move {
             let mut sink = QueueSink(sender.clone());
             let result = assistant.router().chat(&plan, &request, &*observer, &mut sink).await;
-            let _ = sender.send(StreamItem::End(result.map(|routed| routed.value).map_err(Error::from))).await;
+            let _ =
+                sender.send(StreamItem::End(result.map(|routed| Box::new(routed.value)).map_err(Error::from))).await;
         }));
         match items.recv().await {
             Some(StreamItem::End(Err(error))) => Err(error),

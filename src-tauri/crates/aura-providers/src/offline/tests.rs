@@ -77,7 +77,7 @@ async fn answer_to(offline: &Offline, request: &ChatRequest) -> (String, FinishR
     for event in events {
         match event {
             ChatEvent::Text(part) => text.push_str(&part),
-            ChatEvent::Thinking | ChatEvent::ToolCall(_) => {}
+            ChatEvent::Thinking | ChatEvent::Logprobs(_) | ChatEvent::ToolCall(_) => {}
             ChatEvent::End { finish, .. } => return (text, finish),
         }
     }

@@ -77,7 +77,7 @@ async fn collect(stream: Result<ChatStream, Failure>) -> (String, Result<Usage, 
     loop {
         match stream.try_next().await {
             Ok(Some(ChatEvent::Text(part))) => text.push_str(&part),
-            Ok(Some(ChatEvent::Thinking | ChatEvent::ToolCall(_))) => {}
+            Ok(Some(ChatEvent::Thinking | ChatEvent::Logprobs(_) | ChatEvent::ToolCall(_))) => {}
             Ok(Some(ChatEvent::End { usage, .. })) => {
                 assert!(stream.try_next().await.unwrap().is_none(), "an event after the end");
                 return (text, Ok(usage));

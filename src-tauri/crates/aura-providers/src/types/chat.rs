@@ -242,6 +242,9 @@ pub struct ChatRequest {
     pub top_k: Option<u32>,
     /// The reasoning effort; `None` for the catalog's value, which is the lowest one that suits a spoken answer.
     pub effort: Option<ReasoningEffort>,
+    /// Reports the log probabilities of the answer's tokens, and of this many likely alternatives to each (0 to 20), where the provider
+    /// can. Others answer without.
+    pub logprobs: Option<u8>,
     /// The resolution at which images are processed; `None` for the provider's default.
     pub detail: Option<ImageDetail>,
     /// The service tier, where the provider has tiers.
@@ -436,6 +439,8 @@ pub enum FinishReason {
 pub enum ChatEvent {
     /// A piece of the answer. Reasoning is never part of it.
     Text(String),
+    /// The log probabilities of tokens whose text was reported, each in OpenAI's format. Only where they were requested.
+    Logprobs(Vec<Value>),
     /// The model is reasoning or writing a tool call. A sign of life for the caller's timeouts.
     Thinking,
     /// A complete tool call. Tool calls follow the text, directly before [`ChatEvent::End`].

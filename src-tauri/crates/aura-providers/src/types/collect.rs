@@ -32,7 +32,7 @@ pub async fn collect_chat(mut stream: ChatStream) -> Result<ChatAnswer, Failure>
         match event {
             ChatEvent::Text(part) => text.push_str(&part),
             ChatEvent::ToolCall(call) => tool_calls.push(call),
-            ChatEvent::Thinking => {}
+            ChatEvent::Thinking | ChatEvent::Logprobs(_) => {}
             ChatEvent::End { finish, usage } => return Ok(ChatAnswer { text, tool_calls, finish, usage }),
         }
     }

@@ -163,7 +163,7 @@ mod tests {
         for piece in events {
             match piece {
                 ChatEvent::Text(piece) => text.push_str(&piece),
-                ChatEvent::Thinking | ChatEvent::ToolCall(_) => {}
+                ChatEvent::Thinking | ChatEvent::Logprobs(_) | ChatEvent::ToolCall(_) => {}
                 ChatEvent::End { finish, usage } => end = Some((finish, usage)),
             }
         }

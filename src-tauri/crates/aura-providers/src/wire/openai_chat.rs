@@ -198,6 +198,9 @@ impl JsonReader for OpenaiChatReader {
             if let Some(text) = delta["refusal"].as_str() {
                 self.text(text, out); // a refusal in the model's own words
             }
+            if let Some(logprobs) = choice["logprobs"]["content"].as_array().filter(|tokens| !tokens.is_empty()) {
+                out.push(ChatEvent::Logprobs(logprobs.clone()));
+            }
         }
         match choice["finish_reason"].as_str() {
             None => {}

@@ -20,6 +20,8 @@ pub(crate) struct RequestDialect<'a> {
     pub(crate) stream_options: bool,
     /// Whether it accepts `frequency_penalty` and `presence_penalty`. Groq documents that it does not.
     pub(crate) penalties: bool,
+    /// Whether it reports log probabilities. Groq documents that it refuses to.
+    pub(crate) logprobs: bool,
     /// Whether it accepts `top_k`, which is not part of OpenAI's API.
     pub(crate) top_k: bool,
     /// Its names of the service tiers; `None` when it has none.
@@ -75,6 +77,9 @@ pub(crate) fn request(request: &ChatRequest, dialect: RequestDialect<'_>) -> Val
     set("top_p", sampling.top_p.map(Value::from));
     set("stop", (!sampling.stop.is_empty()).then(|| json!(sampling.stop)));
     set("top_k", request.top_k.filter(|_| dialect.top_k).map(Value::from));
+    let logprobs = request.logprobs.filter(|_| dialect.logprobs);
+    set("logprobs", logprobs.map(|_| true.into()));
+    set("top_logprobs", logprobs.filter(|alternatives| *alternatives > 0).map(Value::from));
     set("seed", sampling.seed.map(Value::from));
     set("user", request.user.as_deref().map(Value::from));
     set("service_tier", request.tier.zip(dialect.tiers).map(|(tier, tiers)| tiers.name(tier).into()));
@@ -192,6 +197,7 @@ mod tests {
         max_tokens_field: "max_completion_tokens",
         stream_options: false,
         penalties: false,
+        logprobs: false,
         top_k: false,
         tiers: Some(TierNames::Groq),
         min_max_tokens: 0,
@@ -306,6 +312,11 @@ mod tests {
         let format = ResponseFormat::Schema { name: "reply".into(), schema: schema.clone(), strict: Some(true) };
         let chat_request = ChatRequest { sampling, format, ..question() };
         let body = request(&chat_request, RequestDialect { penalties: true, ..GROQ });
+        assert!(body["logprobs"].is_null());
+        let with_logprobs = ChatRequest { logprobs: Some(2), ..chat_request.clone() };
+        let body_with_logprobs = request(&with_logprobs, RequestDialect { logprobs: true, ..GROQ });
+        assert_eq!((&body_with_logprobs["logprobs"], &body_with_logprobs["top_logprobs"]), (&json!(true), &json!(2)));
+        assert!(request(&with_logprobs, GROQ)["logprobs"].is_null(), "Groq refuses them");
         let expected = json!({
             "temperature": 0.7, "top_p": 0.9, "stop": ["END"], "seed": 7,
             "frequency_penalty": 0.5, "presence_penalty": -0.5,

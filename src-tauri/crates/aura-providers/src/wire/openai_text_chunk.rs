@@ -49,7 +49,7 @@ pub(crate) struct TextChoice<'a> {
     #[serde(default, rename = "index")]
     _index: IgnoredAny,
     #[serde(default, rename = "logprobs")]
-    _logprobs: IgnoredAny,
+    _logprobs: (),
     #[serde(default, rename = "finish_reason")]
     _finish_reason: (),
     #[serde(default, rename = "native_finish_reason")]

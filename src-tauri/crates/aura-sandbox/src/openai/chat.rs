@@ -24,11 +24,24 @@ pub(super) async fn handle(context: &mut RequestContext) -> Result<HttpReply, Er
         chat_request::decode_images(&request.image_urls).await.map_err(|message| context.invalid_request(message))?;
     request.prompt.wants_reasoning = true;
     let completion = complete(context, &request.prompt).await?;
+    let alternatives = (body["logprobs"] == true).then(|| body["top_logprobs"].as_u64().unwrap_or(0));
     Ok(if request.stream {
-        stream_reply(context, &request, &completion)
+        stream_reply(context, &request, &completion, alternatives)
     } else {
-        completion_reply(context, &completion)
+        completion_reply(context, &completion, alternatives)
     })
+}
+
+/// The log probabilities of a text, one token for each word. `None` when they were not requested.
+fn logprobs(text: &str, alternatives: Option<u64>) -> Value {
+    let Some(alternatives) = alternatives else { return Value::Null };
+    let entry = |token: &str| json!({"token": token, "logprob": -0.125, "bytes": token.as_bytes()});
+    let tokens = text.split_inclusive(' ').map(|token| {
+        let mut whole = entry(token);
+        whole["top_logprobs"] = (0..alternatives).map(|_| entry(token)).collect();
+        whole
+    });
+    json!({"content": tokens.collect::<Vec<_>>(), "refusal": null})
 }
 
 fn usage(completion: &Completion) -> Value {
@@ -56,7 +69,8 @@ fn tool_calls(context: &RequestContext, completion: &Completion) -> Vec<Value> {
         .collect()
 }
 
-fn completion_reply(context: &RequestContext, completion: &Completion) -> HttpReply {
+fn completion_reply(context: &RequestContext, completion: &Completion, alternatives: Option<u64>) -> HttpReply {
+    let logprobs = logprobs(&completion.text(), alternatives);
     let mut message = json!({"role": "assistant", "content": completion.text(), "refusal": null});
     if !completion.reasoning.is_empty() {
         // The field name of local servers. OpenAI's own models do not report their reasoning.
@@ -74,14 +88,19 @@ fn completion_reply(context: &RequestContext, completion: &Completion) -> HttpRe
         "object": "chat.completion",
         "created": context.unix_seconds(),
         "model": context.model,
-        "choices": [{"index": 0, "message": message, "logprobs": null, "finish_reason": completion.finish.openai_name()}],
+        "choices": [{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": completion.finish.openai_name()}],
         "usage": usage(completion),
         "service_tier": "default",
     });
     HttpReply::json(completion.last_chunk_due(), &body)
 }
 
-fn stream_reply(context: &RequestContext, request: &ChatRequest, completion: &Completion) -> HttpReply {
+fn stream_reply(
+    context: &RequestContext,
+    request: &ChatRequest,
+    completion: &Completion,
+    alternatives: Option<u64>,
+) -> HttpReply {
     let mut base = json!({
         "id": format!("chatcmpl-{}", context.record.id()),
         "object": "chat.completion.chunk",
@@ -108,7 +127,9 @@ fn stream_reply(context: &RequestContext, request: &ChatRequest, completion: &Co
     }
     for (index, text) in completion.text_chunks.iter().enumerate() {
         let at = completion.chunk_due(completion.reasoning.len() + index);
-        frames.push(event(FrameKind::Content, at, &chunk(json!({"content": text}), Value::Null)));
+        let mut chunk = chunk(json!({"content": text}), Value::Null);
+        chunk["choices"][0]["logprobs"] = logprobs(text, alternatives);
+        frames.push(event(FrameKind::Content, at, &chunk));
     }
     let end = completion.last_chunk_due();
     for (index, tool) in tool_calls(context, completion).iter().enumerate() {

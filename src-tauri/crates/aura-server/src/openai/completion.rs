@@ -32,10 +32,26 @@ pub(crate) struct ChatCompletion {
 pub(crate) struct Choice {
     index: u32,
     message: AssistantMessage,
-    /// Always null.
-    logprobs: Option<Value>,
+    /// The log probabilities of its tokens; null where they were not requested or the route has none.
+    logprobs: Option<Logprobs>,
     /// `stop`, `length` or `tool_calls`.
     finish_reason: &'static str,
+}
+
+/// The log probabilities of an answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Logprobs {
+    /// One entry for each token, in OpenAI's format.
+    content: Vec<Value>,
+    /// Always null: a refusal of the model is in its content.
+    refusal: Option<Vec<Value>>,
+}
+
+impl Logprobs {
+    /// Those of an answer, if it has any.
+    pub(super) fn of(response: &ChatResponse) -> Option<Self> {
+        (!response.logprobs.is_empty()).then(|| Self { content: response.logprobs.clone(), refusal: None })
+    }
 }
 
 /// The message of the model.
@@ -93,7 +109,7 @@ impl Choice {
         let content = (!response.text.is_empty() || response.tool_calls.is_empty()).then(|| response.text.clone());
         let tool_calls = response.tool_calls.iter().map(AssistantToolCall::new).collect();
         let message = AssistantMessage { role: "assistant", content, refusal: None, tool_calls };
-        Self { index: 0, message, logprobs: None, finish_reason: finish_reason(response) }
+        Self { index: 0, message, logprobs: Logprobs::of(response), finish_reason: finish_reason(response) }
     }
 }
 

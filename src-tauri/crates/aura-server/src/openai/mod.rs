@@ -6,6 +6,7 @@
 
 pub(crate) mod chat;
 mod completion;
+mod effort;
 pub(crate) mod embeddings;
 mod error;
 mod model_name;

@@ -11,11 +11,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::effort::{Effort, to_effort};
 use super::error::ApiError;
 use super::model_name::FallbackName;
 use crate::limits::MAX_TOOLS;
 use crate::{body, shortened};
 
+/// The most alternatives to a token, as at OpenAI.
+const MAX_TOP_LOGPROBS: u8 = 20;
 /// The most stop sequences.
 const MAX_STOPS: usize = 4;
 
@@ -66,8 +69,13 @@ pub(crate) struct ChatBody {
     /// The number of answers; only 1 is supported.
     #[schema(minimum = 1, maximum = 1)]
     n: Option<u32>,
-    /// Not supported; only false is accepted.
+    /// Whether to report the log probabilities of the answer's tokens. Routes that have none answer without.
     logprobs: Option<bool>,
+    /// How many likely alternatives to report for each token. Needs `logprobs`.
+    #[schema(minimum = 0, maximum = 20)]
+    top_logprobs: Option<u8>,
+    /// How much the model reasons; an effort that a model does not know becomes the nearest one.
+    reasoning_effort: Option<Effort>,
     /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
     #[schema(max_items = 16)]
     pub(crate) models: Option<Vec<String>>,
@@ -340,6 +348,8 @@ impl ChatBody {
                 }
             },
             sampling,
+            effort: self.reasoning_effort.map(to_effort),
+            logprobs: (self.logprobs == Some(true)).then(|| self.top_logprobs.unwrap_or(0)),
             ..ChatRequest::default()
         })
     }
@@ -352,8 +362,9 @@ impl ChatBody {
         if self.n.is_some_and(|n| n != 1) {
             return Err(ApiError::invalid_request("AURA returns one answer. Leave `n` out or set it to 1.", Some("n")));
         }
-        if self.logprobs == Some(true) {
-            return Err(ApiError::invalid_request("AURA does not support `logprobs`. Leave it out.", Some("logprobs")));
+        if self.top_logprobs.is_some_and(|alternatives| alternatives > MAX_TOP_LOGPROBS) {
+            let message = format!("`top_logprobs` must be from 0 to {MAX_TOP_LOGPROBS}.");
+            return Err(ApiError::invalid_request(message, Some("top_logprobs")));
         }
         let limits = [self.max_completion_tokens, self.max_tokens];
         if limits.contains(&Some(0)) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::json;
 
-use super::completion::{AssistantToolCall, TokenUsage, finish_reason};
+use super::completion::{AssistantToolCall, Logprobs, TokenUsage, finish_reason};
 use super::error::ApiError;
 use super::request_trace::{Provenance, RequestTrace};
 use crate::chat_stream::{EventWriter, StreamItem, push_event};
@@ -41,7 +41,7 @@ struct Chunk<'a, D> {
 struct ChunkChoice<'a, D> {
     index: u32,
     delta: D,
-    logprobs: Option<()>,
+    logprobs: Option<&'a Logprobs>,
     finish_reason: Option<&'a str>,
 }
 
@@ -110,6 +110,11 @@ impl EventWriter for ChunkWriter {
                     let mut call = json!(AssistantToolCall::new(call));
                     call["index"] = json!(index);
                     push_event(out, "", &self.head.chunk(&choice(json!({ "tool_calls": [call] }), None)));
+                }
+                if let Some(logprobs) = Logprobs::of(&response) {
+                    // Those of the whole answer at once: its words are not cut where its tokens are.
+                    let [choice] = choice(TextDelta { content: "" }, None);
+                    push_event(out, "", &self.head.chunk(&[ChunkChoice { logprobs: Some(&logprobs), ..choice }]));
                 }
                 let last = choice(EmptyDelta {}, Some(finish_reason(&response)));
                 push_event(out, "", &Chunk { aura: Some(self.trace.provenance()), ..self.head.chunk(&last) });

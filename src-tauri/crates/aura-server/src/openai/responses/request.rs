@@ -1,6 +1,6 @@
 //! The request body of a response: the fields, their validation, and their conversion for the router.
 
-use aura_providers::{ChatRequest, ReasoningEffort, ResponseFormat, Sampling, Service, ToolChoice};
+use aura_providers::{ChatRequest, ResponseFormat, Sampling, Service, ToolChoice};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -9,6 +9,7 @@ use super::input::Input;
 use super::tools::{ToolItem, Tools};
 use crate::limits::MAX_COUNT;
 use crate::openai::FallbackName;
+use crate::openai::effort::{Effort, to_effort};
 use crate::openai::error::ApiError;
 
 /// A request for a response. OpenAI's fields that are not listed here are ignored.
@@ -90,24 +91,6 @@ pub(crate) enum ChoiceMode {
 pub(crate) struct Reasoning {
     /// The effort; an effort that a model does not know becomes the nearest one.
     effort: Option<Effort>,
-}
-
-/// How much the model reasons.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Effort {
-    /// Not at all.
-    None,
-    /// The least that the model can do.
-    Minimal,
-    /// Little.
-    Low,
-    /// A moderate amount.
-    Medium,
-    /// A lot.
-    High,
-    /// As much as possible.
-    XHigh,
 }
 
 /// The format of the answer.
@@ -211,15 +194,5 @@ impl ResponsesBody {
             return invalid("`top_p` must be from 0 to 1.", "top_p");
         }
         Ok(())
-    }
-}
-
-fn to_effort(effort: Effort) -> ReasoningEffort {
-    match effort {
-        Effort::None => ReasoningEffort::None,
-        Effort::Minimal => ReasoningEffort::Minimal,
-        Effort::Low => ReasoningEffort::Low,
-        Effort::Medium => ReasoningEffort::Medium,
-        Effort::High | Effort::XHigh => ReasoningEffort::High,
     }
 }
