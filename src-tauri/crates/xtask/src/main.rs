@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_local;
+mod clients;
 mod durations;
 mod fuzz;
 mod guide;
@@ -40,6 +41,8 @@ enum Task {
     Models(models::Models),
     /// Starts the local API, runs every step of the multi-provider guide against it, and prints a table of the results.
     Guide,
+    /// Runs programs of others against the local API: agents, assistants and libraries for OpenAI's and Anthropic's APIs.
+    Clients(clients::Clients),
     /// Takes screenshots of every panel and the overlay: light and dark, small and large, and with text at twice its size.
     Screenshots(screenshots::Screenshots),
     /// Runs hundreds of spoken turns in a row; measures memory growth, and processor use while the window is hidden.
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Task::Test(test) => test.start(),
         Task::Models(models) => models.start(),
         Task::Guide => guide::start(),
+        Task::Clients(clients) => clients.start(),
         Task::Screenshots(screenshots) => screenshots.start(),
         Task::Soak(soak) => soak.start(),
         Task::Fuzz(fuzz) => fuzz.start(),

@@ -40,13 +40,19 @@ pub(crate) fn environment(requirements: &Path, name: &str) -> Result<PathBuf> {
 }
 
 /// A sandbox process that is stopped on drop.
-struct Sandbox {
+pub(crate) struct Sandbox {
     child: Child,
     url: String,
 }
 
 impl Sandbox {
-    fn start() -> Result<Self> {
+    /// Its address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Starts it and waits until it listens.
+    pub(crate) fn start() -> Result<Self> {
         let program = program::target().join("debug/aura-sandbox");
         let failed = |cause: std::io::Error| format!("{} could not be started: {cause}", program.display());
         let mut child = Command::new(&program).stdout(Stdio::piped()).spawn().map_err(failed)?;
