@@ -1,8 +1,8 @@
 //! Speech, text and vision providers behind one set of traits: Groq, Gemini, any OpenAI-compatible server, and the programs on this
 //! computer.
 //!
-//! A [`Client`] connects to providers by name. Each provider has up to four services: [`SpeechToText`], [`Chat`] (text and vision),
-//! [`TextToSpeech`] and [`ModelListing`]. A method makes one call and reports how it failed ([`Failure`], [`FailureKind`]). There are no
+//! A [`Client`] connects to providers by name. Each provider has up to five services: [`SpeechToText`], [`Chat`] (text and vision),
+//! [`TextToSpeech`], [`Embed`] and [`ModelListing`]. A method makes one call and reports how it failed ([`Failure`], [`FailureKind`]). There are no
 //! retries, no failover and no timeouts beyond those for connecting ([`HttpTimeouts`]): the `aura-router` crate adds them, or your own
 //! code does. Dropping a future or a stream cancels its call.
 //!

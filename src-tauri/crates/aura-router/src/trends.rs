@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::health::{HealthBucket, quantile};
 use crate::ledger::LedgerCall;
 
-/// How far back [`Trends`] reach.
+/// How far back the trends reach.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
