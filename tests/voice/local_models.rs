@@ -91,8 +91,14 @@ fn level(app: &App) -> (usize, u64) {
     (files, own.map_or(0, |memory| memory.own / 1024))
 }
 
-/// Asks aloud, and kills the engine `after` the begin of a stage, if that is given. Returns the turn.
-fn ask(app: &App, work: Work, question: &std::path::Path, after: Option<Duration>) -> Value {
+/// Starts the engine, again if need be, and lets it do some work. Its route is used as before then.
+fn works(app: &App, work: Work) {
+    let test = app.call("test", json!({"service": work.service, "provider": "offline"}));
+    assert!(test["error"].is_null(), "{work:?}: {test:#}");
+}
+
+/// Asks aloud, and kills the engine `after` the begin of a stage. Returns the turn.
+fn ask(app: &App, work: Work, question: &std::path::Path, after: Duration) -> Value {
     let number = app.history().len() + 1;
     // A small model writes the longer the longer the conversation is.
     app.call("new_session", json!({}));
@@ -100,15 +106,13 @@ fn ask(app: &App, work: Work, question: &std::path::Path, after: Option<Duration
     app.wait_for_recording();
     play_into_microphone(question).wait();
     app.call("release", json!({}));
-    if let Some(after) = after {
-        // The voice begins while the answer is written, and a file is made without being played.
-        let begun = if work.service == "tts" { "thinking" } else { work.stage };
-        wait_until(LIMIT, || app.stage() == begun || app.history().len() >= number);
-        std::thread::sleep(after);
-        for engine in engines(app) {
-            // It may have ended by itself.
-            let _ = Command::new("kill").args(["-KILL", &engine.to_string()]).status();
-        }
+    // The voice begins while the answer is written, and a file is made without being played.
+    let begun = if work.service == "tts" { "thinking" } else { work.stage };
+    wait_until(LIMIT, || app.stage() == begun || app.history().len() >= number);
+    std::thread::sleep(after);
+    for engine in engines(app) {
+        // It may have ended by itself.
+        let _ = Command::new("kill").args(["-KILL", &engine.to_string()]).status();
     }
     app.turn_within(number, LIMIT)
 }
@@ -130,11 +134,10 @@ fn an_engine_that_is_killed_costs_no_turn() {
             let routes: serde_json::Map<_, _> =
                 routes.into_iter().map(|(service, route)| (service.to_owned(), route)).collect();
             app.call("change_settings", json!({"changes": {"routes": routes}}));
-            let calm = ask(&app, work, &question, None);
-            assert_eq!(attempt(&calm, work.stage)["route"]["provider"], "offline", "{work:?}: {calm:#}");
+            works(&app, work);
             let (mut taken_over, mut before) = (0, None);
             for kill in 0..kills {
-                let turn = ask(&app, work, &question, Some(Duration::from_millis(kill as u64 * 37 % 150)));
+                let turn = ask(&app, work, &question, Duration::from_millis(kill as u64 * 37 % 150));
                 assert!(turn["error"].is_null(), "{work:?}, {kill}: {turn:#}");
                 assert!(!turn["answer"].as_str().unwrap_or_default().is_empty(), "{work:?}, {kill}: {turn:#}");
                 let recording = std::fs::metadata(turn["question_audio"].as_str().unwrap_or_default());
@@ -142,15 +145,7 @@ fn an_engine_that_is_killed_costs_no_turn() {
                 // The voice of later sentences may be the own one again.
                 let took_over = attempts(&turn, work.stage).any(|attempt| attempt["route"]["provider"] == "groq");
                 taken_over += usize::from(took_over);
-                // The engine is started again, and the route is used as before.
-                let test = app.call("test", json!({"service": work.service, "provider": "offline"}));
-                assert!(test["error"].is_null(), "{work:?}, after {kill}: {test:#}");
-                let turn = ask(&app, work, &question, None);
-                assert_eq!(
-                    attempt(&turn, work.stage)["route"]["provider"],
-                    "offline",
-                    "{work:?}, after {kill}: {turn:#}"
-                );
+                works(&app, work);
                 // The first rounds open what the window and the sound server need once.
                 if kill == WARM_UP {
                     before = Some(level(&app));
