@@ -63,7 +63,6 @@ fn a_model_is_resumed_after_a_break_used_and_removed() {
         open_models(&window);
         window.find("button", "Resume: Model one");
         assert_accessible(&window, "a download that was cut");
-        window.screenshot("local-models-resume");
         window.click("button", "Resume: Model one");
         is_in_state(&window, "one", "installed");
         let file = window.app.aura().data().join("models/one/model.gguf");
@@ -73,7 +72,6 @@ fn a_model_is_resumed_after_a_break_used_and_removed() {
         window.wait_for_text("Model one from your next question.");
         assert_eq!(model(&window, "one")["used_for"], json!(["llm"]));
         assert_accessible(&window, "an installed model");
-        window.screenshot("local-models-installed");
 
         window.click("button", "Remove: Model one");
         window.wait_for_text("Remove Model one?");
