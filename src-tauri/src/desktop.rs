@@ -1,5 +1,7 @@
 //! The desktop app: windows, tray, shortcut and local API around one assistant.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aura_core::Assistant;
@@ -12,6 +14,9 @@ use crate::{bootstrap, commands, hotkey, http_server, instance_socket, overlay, 
 
 /// Longest time at exit to finish requests to the local API, beside saving what is under way, which has limits of its own.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest time to save what is under way when the event loop has ended already.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs the app until the user quits it, or closes the main window while AURA does not stay in the tray. Must be called on the main
 /// thread. With `hidden`, the main window is not shown if the desktop has a tray to open it from.
@@ -56,7 +61,7 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
     runtime.spawn(hotkey::run(handle.clone(), assistant.clone()));
     runtime.spawn(instance_socket::serve(listener, assistant.clone(), move || windows::show_main(&handle)));
     let exiting = CancellationToken::new();
-    let mut server = runtime.spawn(http_server::follow(assistant.clone(), data.clone(), exiting.clone()));
+    let mut server = Some(runtime.spawn(http_server::follow(assistant.clone(), data.clone(), exiting.clone())));
     let starting = assistant.clone();
     runtime.spawn(async move { starting.start_background().await });
     let app_handle = app.handle().clone();
@@ -67,14 +72,35 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
     });
     tracing::info!("AURA is ready");
     let (runtime, closing) = (runtime.clone(), assistant.clone());
+    let is_closed = Arc::new(AtomicBool::new(false));
     app.run(move |app, event| {
-        if let RunEvent::Exit = event {
-            exiting.cancel();
-            let server = async { tokio::time::timeout(SERVER_TIMEOUT, &mut server).await };
-            let _ = runtime.block_on(async { tokio::join!(assistant.close(), server) });
-            instance_socket::remove(&data);
-            // The event loop ends the process.
-            aura_server::close_log();
+        match &event {
+            // Not on this thread: tasks wait for it when they ask about a window or change the tray's menu. While it waited for them, and
+            // all workers of the runtime for it, nothing would end.
+            RunEvent::ExitRequested { api, .. } if !is_closed.load(Ordering::Acquire) => {
+                api.prevent_exit();
+                if let Some(server) = server.take() {
+                    exiting.cancel();
+                    let (app, assistant, is_closed) = (app.clone(), assistant.clone(), is_closed.clone());
+                    runtime.spawn(async move {
+                        let server = tokio::time::timeout(SERVER_TIMEOUT, server);
+                        let _ = tokio::join!(assistant.close(), server);
+                        is_closed.store(true, Ordering::Release);
+                        app.exit(0);
+                    });
+                }
+            }
+            RunEvent::Exit => {
+                // A system that shuts down may end the event loop without a request.
+                if !is_closed.load(Ordering::Acquire) {
+                    exiting.cancel();
+                    let _ = runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, assistant.close()).await });
+                }
+                instance_socket::remove(&data);
+                // The event loop ends the process.
+                aura_server::close_log();
+            }
+            _ => {}
         }
         if let RunEvent::WindowEvent { label, event, .. } = event
             && label == windows::MAIN
