@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 const LOUD: f32 = 0.15;
 /// The length of the question.
 const QUESTION: Duration = Duration::from_secs(3);
-/// What the speech says, and a short answer to it.
+/// Keeps the answers short: a small model tends to go on.
 const INSTRUCTIONS: &str = "Answer in one short sentence.";
 
 fn main() -> ExitCode {
@@ -52,8 +52,6 @@ fn measure(turns: usize, programs: &Path) {
     let question = aura.folder().join("question.wav");
     write_question(&question);
     let app = aura.start();
-    // Past the first run.
-    app.call("change_settings", json!({"changes": {"startup": {"background": false}}}));
     let monitor = SoundMonitor::open();
     let mut rows: Vec<(f64, Value)> = Vec::new();
     for number in 0..=turns {

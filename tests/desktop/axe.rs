@@ -41,7 +41,8 @@ impl Found {
     }
 }
 
-fn set_theme(window: &Window, theme: &str) {
+/// Sets the theme and waits until the page has it.
+pub(crate) fn set_theme(window: &Window, theme: &str) {
     window.app.call("change_settings", json!({"changes": {"appearance": {"theme": theme}}}));
     let is_set = || window.script("return document.documentElement.dataset.theme", &[]) == theme;
     assert!(wait_until(Duration::from_secs(20), is_set), "the page is not {theme}");

@@ -11,6 +11,8 @@ use aura_tests::providers::Providers;
 use aura_tests::window::Window;
 use serde_json::{Value, json};
 
+use crate::axe::set_theme;
+
 /// Starts a download and kills it in the middle, as a power cut would.
 fn cut_download(server: &ModelServer, aura: &Aura) {
     server.hold(true);
@@ -44,9 +46,7 @@ fn open_models(window: &Window) {
 
 fn assert_accessible(window: &Window, view: &str) {
     for theme in ["light", "dark"] {
-        window.app.call("change_settings", json!({"changes": {"appearance": {"theme": theme}}}));
-        let is_set = || window.script("return document.documentElement.dataset.theme", &[]) == theme;
-        assert!(wait_until(Duration::from_secs(20), is_set), "the page is not {theme}");
+        set_theme(window, theme);
         let violations = window.violations();
         assert!(violations.is_empty(), "{view}, {theme}:\n{}", violations.join("\n"));
     }

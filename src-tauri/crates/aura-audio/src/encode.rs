@@ -7,7 +7,7 @@ use oxideav_mp3::frame::ChannelMode;
 use ropus::{Application, Bitrate, Channels, Encoder};
 
 use crate::error::{Error, Result};
-use crate::resample::Resampler;
+use crate::resample::resample;
 use crate::{from_i16, to_i16};
 
 /// The sample rate of a compressed file, in hertz: that of speech services, and one that all three formats have.
@@ -118,10 +118,7 @@ fn at_rate(samples: &[i16], rate: u32) -> Result<Vec<i16>> {
         return Ok(samples.to_vec());
     }
     let samples: Vec<f32> = samples.iter().map(|sample| from_i16(*sample)).collect();
-    let mut resampler = Resampler::new(rate, RATE);
-    let mut resampled = resampler.push(&samples);
-    resampled.extend(resampler.finish());
-    Ok(resampled.into_iter().map(to_i16).collect())
+    Ok(resample(&samples, rate, RATE).into_iter().map(to_i16).collect())
 }
 
 fn cause(cause: impl std::fmt::Debug) -> Error {

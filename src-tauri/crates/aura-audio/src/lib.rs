@@ -36,7 +36,7 @@ pub use decode::decode;
 pub use encode::{aac, mp3, opus};
 pub use error::{Error, Result};
 pub use flac::flac;
-pub use resample::{Mixdown, Resampler};
+pub use resample::{Mixdown, RateConverter, Resampler, resample};
 pub use stretch::TimeStretch;
 pub use wav::{WavDecoder, WavFile, read_wav, restore_wav, speech_wav, wav};
 

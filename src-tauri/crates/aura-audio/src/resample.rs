@@ -3,7 +3,7 @@
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Indexing, Resampler as _};
 
-use super::{SPEECH_RATE, to_i16};
+use super::{Pcm, SPEECH_RATE, to_i16};
 
 /// Frames per step: 10 ms at 48 kHz, which is short enough for live audio and long enough for a clean filter.
 const STEP: usize = 480;
@@ -62,6 +62,43 @@ impl Resampler {
     /// Returns the remaining samples and resets the resampler.
     pub fn finish(&mut self) -> Vec<f32> {
         self.filter.as_mut().map(Filter::finish).unwrap_or_default()
+    }
+}
+
+/// Converts mono samples from one rate to another, in hertz.
+pub fn resample(samples: &[f32], from: u32, to: u32) -> Vec<f32> {
+    let mut resampler = Resampler::new(from, to);
+    let mut resampled = resampler.push(samples);
+    resampled.extend(resampler.finish());
+    resampled
+}
+
+/// Converts a stream of sound whose rate may change to one rate.
+#[derive(Debug)]
+pub struct RateConverter {
+    to: u32,
+    /// The rate of the current sound, in hertz, and its resampler.
+    current: Option<(u32, Resampler)>,
+}
+
+impl RateConverter {
+    /// A converter to a rate, in hertz.
+    pub fn new(to: u32) -> Self {
+        Self { to, current: None }
+    }
+
+    /// Adds sound and returns the samples that are ready.
+    pub fn push(&mut self, pcm: &Pcm) -> Vec<f32> {
+        let is_other = self.current.as_ref().is_none_or(|(rate, _)| *rate != pcm.rate);
+        let mut ready = if is_other { self.finish() } else { Vec::new() };
+        let (_, resampler) = self.current.get_or_insert_with(|| (pcm.rate, Resampler::new(pcm.rate, self.to)));
+        ready.extend(resampler.push(&pcm.samples));
+        ready
+    }
+
+    /// Returns the remaining samples.
+    pub fn finish(&mut self) -> Vec<f32> {
+        self.current.take().map(|(_, mut resampler)| resampler.finish()).unwrap_or_default()
     }
 }
 

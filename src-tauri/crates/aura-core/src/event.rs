@@ -109,7 +109,7 @@ pub enum Event {
         /// The new state of the assistant.
         snapshot: Box<Snapshot>,
     },
-    /// Turns were added to the history, or removed from it, by something else than a turn that ended.
+    /// Turns were added to the history, or removed from it, other than by a turn that ended.
     History,
     /// The models on this computer changed: a download went on or ended, or a model was chosen or deleted. At most four per second.
     LocalModels {

@@ -16,6 +16,7 @@ pub mod history_problem;
 pub mod intent;
 pub mod local_models;
 pub mod ports;
+mod private_file;
 pub mod record;
 pub mod recordings;
 pub mod session;
@@ -24,4 +25,5 @@ mod upkeep;
 mod views;
 
 pub use assistant::{Assistant, Setup};
+pub use private_file::private_file;
 pub use turn::{ANSWER_RATE, DetachedTurn, TurnOutcome};

@@ -95,7 +95,7 @@ impl LocalModelStore for LocalStore {
     }
 
     async fn delete(&self, id: &str) -> Result<()> {
-        // A file that a process has open cannot be deleted on Windows, and takes its space until the process ends elsewhere.
+        // Windows deletes no file that a process has open; other systems free its space only when the process ends.
         self.running.unload(id).await;
         self.store.delete(id).await.map_err(error)
     }

@@ -2,9 +2,9 @@
 //! computer.
 //!
 //! A [`Client`] connects to providers by name. Each provider has up to five services: [`SpeechToText`], [`Chat`] (text and vision),
-//! [`TextToSpeech`], [`Embed`] and [`ModelListing`]. A method makes one call and reports how it failed ([`Failure`], [`FailureKind`]). There are no
-//! retries, no failover and no timeouts beyond those for connecting ([`HttpTimeouts`]): the `aura-router` crate adds them, or your own
-//! code does. Dropping a future or a stream cancels its call.
+//! [`TextToSpeech`], [`Embed`] and [`ModelListing`]. A method makes one call and reports how it failed ([`Failure`], [`FailureKind`]).
+//! There are no retries, no failover and no timeouts beyond those for connecting ([`HttpTimeouts`]): the `aura-router` crate adds them,
+//! or your own code does. Dropping a future or a stream cancels its call.
 //!
 //! Model names, limits, prices and voices are data, in a [`catalog::Catalog`] that you can replace.
 //!

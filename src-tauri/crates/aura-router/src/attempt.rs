@@ -51,6 +51,12 @@ pub struct Attempt {
     pub cost: Cost,
 }
 
+/// Whether a failure says something about the provider: it was neither cancelled nor caused by the request.
+pub(crate) fn is_of_provider(kind: FailureKind) -> bool {
+    use FailureKind::{Blocked, Cancelled, InvalidRequest, Unsupported};
+    !matches!(kind, Cancelled | InvalidRequest | Blocked | Unsupported)
+}
+
 /// Something that the user should know about how a request was routed, and that is not a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteNotice {
@@ -60,6 +66,35 @@ pub struct RouteNotice {
     pub facts: RouteNoticeFacts,
     /// One or two sentences to show.
     pub message: String,
+}
+
+impl RouteNotice {
+    /// A provider was passed over. `why` is a sentence that follows a colon.
+    pub(crate) fn skipped(provider: &str, label: &str, reason: RouteNoticeReason, why: &str) -> Self {
+        let facts = RouteNoticeFacts {
+            provider: Some(provider.to_owned()),
+            reason: Some(reason),
+            ..RouteNoticeFacts::default()
+        };
+        Self { kind: RouteNoticeKind::NotReady, facts, message: format!("{label} was skipped: {why}") }
+    }
+
+    /// Another model answers in the place of `model`. `why` is a sentence.
+    pub(crate) fn replaced(
+        kind: RouteNoticeKind,
+        model: &str,
+        replacement: &str,
+        reason: RouteNoticeReason,
+        why: &str,
+    ) -> Self {
+        let facts = RouteNoticeFacts {
+            model: Some(model.to_owned()),
+            replacement: Some(replacement.to_owned()),
+            reason: Some(reason),
+            ..RouteNoticeFacts::default()
+        };
+        Self { kind, facts, message: format!("{why} {replacement} answers in its place.") }
+    }
 }
 
 /// The facts of a [`RouteNotice`]; those of its kind are set. A fallback is told by the attempts of its request.

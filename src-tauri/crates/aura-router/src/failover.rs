@@ -162,16 +162,10 @@ impl<'a> Failover<'a> {
         if self.current > 0 && self.plan.candidates[self.current].is_builtin_fallback {
             let provider = &self.plan.first().route.provider;
             let (reason, why) = match self.router.0.monitor.circuits.is_key_rejected(provider) {
-                true => (RouteNoticeReason::KeyRejected, "its API key was rejected"),
-                false => (RouteNoticeReason::Paused, "it failed a moment ago and will be tried again shortly"),
+                true => (RouteNoticeReason::KeyRejected, "its API key was rejected."),
+                false => (RouteNoticeReason::Paused, "it failed a moment ago and will be tried again shortly."),
             };
-            let facts = RouteNoticeFacts {
-                provider: Some(provider.clone()),
-                reason: Some(reason),
-                ..RouteNoticeFacts::default()
-            };
-            let message = format!("{} was skipped: {why}.", self.plan.label(provider));
-            self.observer.notice(RouteNotice { kind: RouteNoticeKind::NotReady, facts, message });
+            self.observer.notice(RouteNotice::skipped(provider, self.plan.label(provider), reason, why));
         }
     }
 
@@ -403,14 +397,8 @@ impl<'a> Failover<'a> {
 
     /// Uses another model of the current provider, and reports why.
     fn replace_model(&mut self, missing: &str, reason: RouteNoticeReason, why: &str, model: String) {
-        let facts = RouteNoticeFacts {
-            model: Some(missing.to_owned()),
-            replacement: Some(model.clone()),
-            reason: Some(reason),
-            ..RouteNoticeFacts::default()
-        };
-        let message = format!("{why} {model} answers in its place.");
-        self.observer.notice(RouteNotice { kind: RouteNoticeKind::ModelReplaced, facts, message });
+        let kind = RouteNoticeKind::ModelReplaced;
+        self.observer.notice(RouteNotice::replaced(kind, missing, &model, reason, why));
         self.model = Some(model);
     }
 

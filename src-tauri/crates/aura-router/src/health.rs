@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::attempt::{Attempt, Route};
+use crate::attempt::{Attempt, Route, is_of_provider};
 
 /// How far back the figures reach.
 const WINDOW: Duration = Duration::from_secs(3_600);
@@ -236,8 +236,7 @@ impl Health {
                 message: attempt.message.clone().unwrap_or_default(),
                 at: jiff::Timestamp::now(),
             });
-            // The request caused these failures, not the provider.
-            if matches!(kind, FailureKind::InvalidRequest | FailureKind::Blocked | FailureKind::Unsupported) {
+            if !is_of_provider(kind) {
                 return;
             }
         }

@@ -5,7 +5,7 @@ use aura_providers::{FailureKind, Service, Usage};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, is_of_provider};
 use crate::cost::CostBasis;
 
 /// Stores what each attempt consumed and cost. The host implements it.
@@ -72,13 +72,7 @@ impl LedgerCall {
     /// The call of an entry; `None` for one that says nothing about the provider: it was cancelled, or the request was at fault.
     pub fn of(entry: LedgerEntry) -> Option<Self> {
         let LedgerEntry { at, attempt } = entry;
-        let is_of_request = attempt.kind.is_some_and(|kind| {
-            matches!(
-                kind,
-                FailureKind::Cancelled | FailureKind::InvalidRequest | FailureKind::Blocked | FailureKind::Unsupported
-            )
-        });
-        (!is_of_request).then(|| Self {
+        attempt.kind.is_none_or(is_of_provider).then(|| Self {
             at,
             provider: attempt.route.provider,
             service: attempt.service,

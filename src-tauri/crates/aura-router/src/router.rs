@@ -19,12 +19,13 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use crate::api_keys::ApiKeys;
-use crate::attempt::{Attempt, Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
+use crate::attempt::{Attempt, Route, RouteNotice, RouteNoticeReason};
 use crate::counters::AttemptCount;
 use crate::error::Result;
 use crate::health::{self, HealthReport, ProviderHealth, ServiceHealth, Status};
 use crate::info::{ModelInfo, ProviderInfo, RouteInfo, ServerInfo, VoiceInfo};
 use crate::inventory;
+use crate::ledger::UsageTotals;
 use crate::model_lists::{ModelList, ModelLists};
 use crate::monitor::{Availability, Monitor};
 use crate::plan::{Candidate, RoutePlan};
@@ -275,24 +276,18 @@ impl Router {
 
     /// Leaves out the providers whose calls are billed once the limit for the day is reached.
     fn keep_within_limit(&self, table: &RoutingTable, plan: &mut RoutePlan) -> Result<()> {
-        let Some(limit) = table.daily_limit().filter(|limit| self.usage().today.usd >= *limit) else { return Ok(()) };
+        let Some(limit) = table.daily_limit().filter(|limit| self.today().usd >= *limit) else { return Ok(()) };
         let billed: Vec<Candidate> = plan.candidates.extract_if(.., |candidate| !candidate.is_local).collect();
-        let message = |label: &str| format!("{label} was skipped: today's limit of ${limit:.2} is reached.");
+        let why = format!("today's limit of ${limit:.2} is reached.");
+        let notices = billed.iter().map(|Candidate { route, label, .. }| {
+            RouteNotice::skipped(&route.provider, label, RouteNoticeReason::DailyLimit, &why)
+        });
         if plan.candidates.is_empty() {
-            let reasons = billed.iter().map(|one| (one.route.provider.clone(), message(&one.label))).collect();
+            let providers = billed.iter().map(|candidate| candidate.route.provider.clone());
+            let reasons = providers.zip(notices.map(|notice| notice.message)).collect();
             return Err(crate::Error::NoRoute { service: plan.service, reasons });
         }
-        if let Some(first) = billed.first() {
-            plan.notices.push(RouteNotice {
-                kind: RouteNoticeKind::NotReady,
-                facts: RouteNoticeFacts {
-                    provider: Some(first.route.provider.clone()),
-                    reason: Some(RouteNoticeReason::DailyLimit),
-                    ..RouteNoticeFacts::default()
-                },
-                message: message(&first.label),
-            });
-        }
+        plan.notices.extend(notices.take(1));
         Ok(())
     }
 
@@ -432,6 +427,11 @@ impl Router {
     pub fn embedding_health(&self) -> Vec<(String, ServiceHealth)> {
         let names = self.0.table.load().embedding_providers();
         names.into_iter().map(|name| (name.clone(), self.0.monitor.service_health(&name, Service::Embedding))).collect()
+    }
+
+    /// Usage and cost of all calls today.
+    pub fn today(&self) -> UsageTotals {
+        self.0.monitor.usage.today()
     }
 
     /// Usage and cost per provider and service, today and this month.

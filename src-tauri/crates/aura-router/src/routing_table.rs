@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::api_keys::{ApiKeys, KeyChoice};
-use crate::attempt::{Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
+use crate::attempt::{Route, RouteNotice, RouteNoticeKind, RouteNoticeReason};
 use crate::error::{Error, Result};
 use crate::model_lists::KnownModels;
 use crate::plan::{Candidate, RoutePlan};
@@ -225,15 +225,8 @@ impl RoutingTable {
                 Err(Skipped { reason, message: why }) => {
                     // Only the chosen provider is worth a notice; the others are fallbacks.
                     if index == 0 && is_chosen && may_fall_back {
-                        plan.notices.push(RouteNotice {
-                            kind: RouteNoticeKind::NotReady,
-                            facts: RouteNoticeFacts {
-                                provider: Some(provider.name.clone()),
-                                reason: Some(reason),
-                                ..RouteNoticeFacts::default()
-                            },
-                            message: format!("{} was skipped: {}", provider.label(), lowercase_first(&why)),
-                        });
+                        let (name, label) = (&provider.name, provider.label());
+                        plan.notices.push(RouteNotice::skipped(name, &label, reason, &lowercase_first(&why)));
                     }
                     reasons.push((provider.name.clone(), why));
                 }
@@ -300,17 +293,11 @@ impl RoutingTable {
                 let resolved = self.resolve(provider, service, &named);
                 if let Some(replaced) = &resolved.replaced {
                     let when = replaced.on.as_deref().map(|on| format!(" on {on}")).unwrap_or_default();
-                    notices.push(RouteNotice {
-                        kind: RouteNoticeKind::ModelReplaced,
-                        facts: RouteNoticeFacts {
-                            model: Some(replaced.from.clone()),
-                            replacement: Some(replaced.by.clone()),
-                            retired_on: replaced.on.clone(),
-                            reason: Some(RouteNoticeReason::Retired),
-                            ..RouteNoticeFacts::default()
-                        },
-                        message: format!("{} was retired{when}. {} answers in its place.", replaced.from, replaced.by),
-                    });
+                    let why = format!("{} was retired{when}.", replaced.from);
+                    let (kind, reason) = (RouteNoticeKind::ModelReplaced, RouteNoticeReason::Retired);
+                    let mut notice = RouteNotice::replaced(kind, &replaced.from, &replaced.by, reason, &why);
+                    notice.facts.retired_on.clone_from(&replaced.on);
+                    notices.push(notice);
                 }
                 self.replace_if_missing(provider, service, resolved.model, notices)
             }

@@ -189,6 +189,14 @@ impl UsageTracker {
         }
     }
 
+    /// Usage today.
+    pub(crate) fn today(&self) -> UsageTotals {
+        let (today, mut sum) = (today(), UsageTotals::default());
+        let all = self.totals.lock();
+        all.iter().filter(|((day, ..), _)| *day == today).for_each(|(_, totals)| sum.merge(totals));
+        sum
+    }
+
     /// Usage today and this month. `prices_of` is the day on which the catalog's prices were verified.
     pub(crate) fn report(&self, prices_of: Date) -> UsageReport {
         let today = today();

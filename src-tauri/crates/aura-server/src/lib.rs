@@ -9,6 +9,7 @@ mod descriptors;
 mod env_file;
 mod environment;
 mod error;
+mod event_stream;
 mod extract;
 mod guard;
 mod limits;

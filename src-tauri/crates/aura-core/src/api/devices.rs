@@ -69,9 +69,7 @@ pub(super) async fn replay(assistant: &Assistant, id: &str) -> Result<Nothing> {
     let speaker = assistant.ports().speaker.clone();
     let pcm = tokio::task::spawn_blocking(move || aura_audio::decode(file.into())).await.map_err(Error::internal)??;
     let output = speaker.open(assistant.config().settings.speaking.speaker.as_deref()).await?;
-    let mut resampler = aura_audio::Resampler::new(pcm.rate, output.rate());
-    let mut samples = resampler.push(&pcm.samples);
-    samples.extend(resampler.finish());
+    let samples = aura_audio::resample(&pcm.samples, pcm.rate, output.rate());
     if stop.is_cancelled() {
         return Ok(Nothing {});
     }

@@ -8,6 +8,7 @@ use super::{ExportFormat, Exported};
 use crate::assistant::Assistant;
 use crate::error::{Error, Result};
 use crate::ports::TurnFilter;
+use crate::private_file::private_file;
 use crate::record::TurnRecord;
 
 /// Turns per query of the history.
@@ -45,10 +46,8 @@ const MAX_NUMBER: u32 = 1_000;
 /// Writes a new file that only the current user can read, `base.extension` or `base-2.extension` and so on. Never replaces a file, and never
 /// follows a link. A file that could not be written whole is deleted.
 fn write_new(base: &Path, extension: &str, content: &[u8]) -> std::io::Result<PathBuf> {
-    let mut options = std::fs::File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut options = private_file();
+    options.create_new(true);
     let mut number = 1;
     let (mut file, path) = loop {
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };

@@ -257,8 +257,7 @@ pub async fn retry(assistant: &Assistant, request: Retry) -> Result<TurnRecord> 
 /// When the history cannot be read.
 pub async fn history(assistant: &Assistant, request: HistoryQuery) -> Result<Vec<TurnRecord>> {
     let HistoryQuery { session, search, before, limit } = request;
-    let limit = if limit == 0 { 50 } else { limit.min(1_000) };
-    let words = search.filter(|words| !words.trim().is_empty());
+    let (limit, words) = (page_size(limit), search_words(search));
     assistant.ports().history.find(&TurnFilter { session, words, before, limit }).await
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::DeletedTurns;
+use super::types::{page_size, search_words};
 use crate::assistant::Assistant;
 use crate::error::{Error, ErrorCode, Result};
 use crate::ports::{Deleted, Selection, SessionFilter};
@@ -48,8 +49,7 @@ pub struct RenameSession {
 
 pub(super) async fn list(assistant: &Assistant, request: SessionsQuery) -> Result<Vec<SessionView>> {
     let SessionsQuery { search, before, limit } = request;
-    let limit = if limit == 0 { 50 } else { limit.min(1_000) };
-    let words = search.filter(|words| !words.trim().is_empty());
+    let (limit, words) = (page_size(limit), search_words(search));
     assistant.ports().history.sessions(&SessionFilter { words, before, limit }).await
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aura_audio::{Pcm, Resampler, SPEECH_RATE, speech_wav, to_i16};
+use aura_audio::{Pcm, RateConverter, SPEECH_RATE, speech_wav, to_i16};
 use aura_providers::{ChatRequest, EmbeddingRequest, MAX_UPLOAD_BYTES, Message, Role, Service, TranscriptionRequest};
 use aura_router::{Attempt, Observer, RouteNotice, RouteOverrides, RoutePlan, sink_fn};
 use base64::Engine;
@@ -164,22 +164,9 @@ fn to_request(samples: &[i16], assistant: &Assistant) -> TranscriptionRequest {
 }
 
 fn at_rate(sound: &[Pcm], rate: u32) -> Vec<i16> {
-    let mut samples = Vec::new();
-    let mut resampler: Option<(u32, Resampler)> = None;
-    for pcm in sound {
-        if resampler.as_ref().is_none_or(|(from, _)| *from != pcm.rate) {
-            if let Some((_, mut done)) = resampler.take() {
-                samples.extend(done.finish());
-            }
-            resampler = Some((pcm.rate, Resampler::new(pcm.rate, rate)));
-        }
-        if let Some((_, resampler)) = &mut resampler {
-            samples.extend(resampler.push(&pcm.samples));
-        }
-    }
-    if let Some((_, mut done)) = resampler {
-        samples.extend(done.finish());
-    }
+    let mut converter = RateConverter::new(rate);
+    let mut samples: Vec<f32> = sound.iter().flat_map(|pcm| converter.push(pcm)).collect();
+    samples.extend(converter.finish());
     samples.into_iter().map(to_i16).collect()
 }
 

@@ -102,6 +102,16 @@ pub struct HistoryQuery {
     pub limit: u32,
 }
 
+/// The number of entries that a `limit` asks for: at most 1000, and 50 for 0.
+pub(super) fn page_size(limit: u32) -> u32 {
+    if limit == 0 { 50 } else { limit.min(1_000) }
+}
+
+/// The words of a `search`; `None` when it has none.
+pub(super) fn search_words(search: Option<String>) -> Option<String> {
+    search.filter(|words| !words.trim().is_empty())
+}
+
 /// Request of `delete_turn` and `replay`: one turn of the history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

@@ -13,6 +13,7 @@ use super::merge_patch::{empty, merge};
 use super::settings::SCHEMA;
 use super::settings_document::{self, RENAMED};
 use crate::error::{Error, ErrorCode, Result};
+use crate::private_file::private_file;
 
 /// How long to wait for another AURA process to release the settings file. A process that holds it longer hangs.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -257,11 +258,7 @@ pub(super) fn write(file: &Path, text: &str) -> Result<()> {
     let file = &target(file);
     let new_file = file.with_extension(format!("{}.new", std::process::id()));
     let written = (|| {
-        let mut options = fs::OpenOptions::new();
-        options.create(true).truncate(true).write(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut new = options.open(&new_file)?;
+        let mut new = private_file().create(true).truncate(true).open(&new_file)?;
         new.write_all(text.as_bytes())?;
         new.sync_all()?;
         fs::rename(&new_file, file)

@@ -2,14 +2,15 @@
 
 use std::io::Write;
 
-use aura_providers::{MAX_IMAGE_BYTES, MediaType};
+use aura_providers::MediaType;
 use bytes::Bytes;
 
 use super::prepare::Prepared;
-use super::request::{Attachment, Question, check_picture};
+use super::request::{Attachment, Question, check_picture, check_picture_size};
 use super::turn::Turn;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, Result};
+use crate::private_file::private_file;
 use crate::record::{NoticeKind, SentPicture, Stage};
 
 /// Phrases that refer to the screen, in the languages of the interface. A question that contains one of them is sent with a
@@ -120,9 +121,7 @@ impl Turn {
             }
         }
     }
-}
 
-impl Turn {
     /// Saves a picture that came without a file beside the recordings, so that the question can be asked again with it. A turn that
     /// leaves no files keeps none.
     async fn keep_picture(&self, picture: &Bytes) {
@@ -130,11 +129,8 @@ impl Turn {
         let extension = if MediaType::of(picture) == Some(MediaType::Png) { "png" } else { "jpg" };
         let path = folder.join(format!("{}-picture.{extension}", self.id));
         let (to, content) = (path.clone(), picture.clone());
-        let written = tokio::task::spawn_blocking(move || write_private(&to, &content)).await;
-        match written
-            .map_err(Error::internal)
-            .and_then(|written| written.map_err(|cause| Error::storage("save the picture", cause)))
-        {
+        let write = move || write_private(&to, &content).map_err(|cause| Error::storage("save the picture", cause));
+        match tokio::task::spawn_blocking(write).await.map_err(Error::internal).flatten() {
             Ok(()) => self.edit(|record| record.picture = Some(path.clone())),
             Err(error) => self.notify_error(NoticeKind::RecordingNotSaved, &error),
         }
@@ -151,23 +147,17 @@ fn mentions_screen(question: &str) -> bool {
 
 /// Reads an attached picture.
 async fn read_picture(path: &std::path::Path) -> Result<Bytes> {
-    let shown = path.display();
-    let failed = |cause: std::io::Error| Error::invalid(format!("The picture {shown} cannot be read.")).because(cause);
-    if tokio::fs::metadata(path).await.map_err(failed)?.len() > MAX_IMAGE_BYTES as u64 {
-        return Err(Error::invalid(format!("The picture {shown} is larger than 20 MB. Attach a smaller one.")));
-    }
+    let shown = format!("The picture {}", path.display());
+    let failed = |cause: std::io::Error| Error::invalid(format!("{shown} cannot be read.")).because(cause);
+    check_picture_size(tokio::fs::metadata(path).await.map_err(failed)?.len(), &shown)?;
     let file = tokio::fs::read(path).await.map_err(failed)?;
-    check_picture(&file, &format!("The picture {shown}"))?;
+    check_picture(&file, &shown)?;
     Ok(file.into())
 }
 
 /// Writes a new file that only the current user can read.
 fn write_private(path: &std::path::Path, content: &[u8]) -> std::io::Result<()> {
-    let mut options = std::fs::File::options();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = private_file().create_new(true).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -76,14 +76,23 @@ impl Attachment {
 ///
 /// # Errors
 /// When it is too large, or neither JPEG nor PNG.
-pub(super) fn check_picture(picture: &[u8], shown: &str) -> Result<MediaType> {
-    if picture.len() > MAX_IMAGE_BYTES {
-        return Err(Error::invalid(format!("{shown} is larger than 20 MB. Attach a smaller one.")));
-    }
+pub(super) fn check_picture(picture: &[u8], shown: &str) -> Result<()> {
+    check_picture_size(picture.len() as u64, shown)?;
     match MediaType::of(picture) {
-        Some(kind @ (MediaType::Jpeg | MediaType::Png)) => Ok(kind),
+        Some(MediaType::Jpeg | MediaType::Png) => Ok(()),
         _ => Err(Error::invalid(format!("{shown} is neither JPEG nor PNG. Attach one of these."))),
     }
+}
+
+/// Checks the size of a picture, in bytes.
+///
+/// # Errors
+/// When it is too large.
+pub(super) fn check_picture_size(bytes: u64, shown: &str) -> Result<()> {
+    if bytes > MAX_IMAGE_BYTES as u64 {
+        return Err(Error::invalid(format!("{shown} is larger than 20 MB. Attach a smaller one.")));
+    }
+    Ok(())
 }
 
 /// Whether the answer to a question is spoken.

@@ -45,14 +45,18 @@ impl Turn {
 
     /// Tells the user when this turn made today's costs reach the limit.
     pub(super) fn check_budget(&self) {
-        let limit = self.config.settings.budget.daily_usd;
-        let stages = self.unfinished().stages;
-        let spent: f64 = stages.iter().flat_map(|stage| &stage.attempts).filter_map(|attempt| attempt.cost.usd).sum();
-        let today = self.context.router.usage().today.usd;
-        if limit <= 0.0 || today < limit || today - spent >= limit {
+        let budget = &self.config.settings.budget;
+        let limit = budget.daily_usd;
+        if limit <= 0.0 {
             return;
         }
-        let end = match self.config.settings.budget.stop {
+        let today = self.context.router.today().usd;
+        let stages = self.unfinished().stages;
+        let spent: f64 = stages.iter().flat_map(|stage| &stage.attempts).filter_map(|attempt| attempt.cost.usd).sum();
+        if today < limit || today - spent >= limit {
+            return;
+        }
+        let end = match budget.stop {
             true => "Until tomorrow, only providers on this computer are used.",
             false => "Questions are still answered.",
         };

@@ -284,18 +284,14 @@ impl Turn {
         state.record.clone()
     }
 
-    /// Records and sends a notice.
-    pub(crate) fn notify(&self, notice: Notice) {
-        self.send_notice(notice);
-    }
-
     /// Logs an error that does not end the turn, and sends it as a notice.
     pub(crate) fn notify_error(&self, kind: NoticeKind, error: &Error) {
         tracing::warn!(code = error.code.as_str(), detail = ?error.detail, "{}", error.message);
         self.notify(Notice::of_error(kind, error));
     }
 
-    fn send_notice(&self, notice: Notice) {
+    /// Records and sends a notice.
+    pub(crate) fn notify(&self, notice: Notice) {
         let mut is_known = false;
         self.edit(|record| {
             is_known = record.notices.contains(&notice);
@@ -327,7 +323,7 @@ impl Observer for Turn {
     }
 
     fn notice(&self, notice: RouteNotice) {
-        self.send_notice(notice.into());
+        self.notify(notice.into());
     }
 }
 

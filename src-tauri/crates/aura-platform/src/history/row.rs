@@ -77,7 +77,8 @@ pub(super) fn insert(db: &Connection, turn: &TurnRecord) -> rusqlite::Result<boo
         .map(|rows| rows > 0)
 }
 
-/// AURA's own recordings of a turn, compressed or not, and its copy of a picture: their names begin with its ID. A file that the user passed in is not AURA's to delete.
+/// AURA's own recordings of a turn, compressed or not, and its copy of a picture: their names begin with its ID. A file that the user passed
+/// in is not AURA's to delete.
 pub(super) fn own_files(turn: &TurnRecord) -> impl Iterator<Item = PathBuf> {
     let own = |path: &&PathBuf| {
         !turn.id.is_empty() && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&turn.id))

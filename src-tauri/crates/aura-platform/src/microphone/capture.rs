@@ -47,7 +47,7 @@ impl CaptureStatus {
         self.wake_pump();
     }
 
-    /// How often sound was lost so far.
+    /// A number that grows whenever sound is lost.
     pub(super) fn losses(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed) + self.gaps.load(Ordering::Relaxed)
     }

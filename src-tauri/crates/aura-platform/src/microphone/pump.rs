@@ -106,11 +106,14 @@ impl Pump {
     /// Whether the sound up to a stop has come, or is waited for no longer.
     fn has_all(&self, stopped: Instant) -> bool {
         let behind = self.backlog.behind(stopped);
-        let waited = stopped.elapsed();
-        if behind > MAX_BEHIND && waited > BEHIND_TIMEOUT {
+        if behind <= MAX_BEHIND {
+            return true;
+        }
+        let is_over = stopped.elapsed() > BEHIND_TIMEOUT;
+        if is_over {
             tracing::warn!(?behind, "the end of a recording was not delivered");
         }
-        behind <= MAX_BEHIND || waited > BEHIND_TIMEOUT
+        is_over
     }
 
     /// Resamples everything in the ring.

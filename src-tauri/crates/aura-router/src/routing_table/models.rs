@@ -4,7 +4,7 @@ use aura_providers::catalog::{self, Resolved};
 use aura_providers::{ListedModel, Service};
 
 use super::{ConnectedProvider, RoutingTable};
-use crate::attempt::{RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
+use crate::attempt::{RouteNotice, RouteNoticeKind, RouteNoticeReason};
 use crate::model_lists;
 use crate::ranking;
 use crate::settings::{RouteOverrides, RoutePreference};
@@ -31,15 +31,10 @@ impl RoutingTable {
     ) -> String {
         let Some(reason) = self.known.missing_reason(&provider.name, &model) else { return model };
         let Some(substitute) = self.substitute_at(provider, service, &model) else { return model };
-        let message = format!("{} {substitute} answers in its place.", model_lists::describe_missing(&model, reason));
-        let facts = RouteNoticeFacts {
-            model: Some(model),
-            replacement: Some(substitute.clone()),
-            // The provider gives a reason only for a model that the account may not use.
-            reason: Some(if reason.is_some() { RouteNoticeReason::NotEntitled } else { RouteNoticeReason::Gone }),
-            ..RouteNoticeFacts::default()
-        };
-        notices.push(RouteNotice { kind: RouteNoticeKind::ModelGone, facts, message });
+        let why = model_lists::describe_missing(&model, reason);
+        // The provider gives a reason only for a model that the account may not use.
+        let reason = if reason.is_some() { RouteNoticeReason::NotEntitled } else { RouteNoticeReason::Gone };
+        notices.push(RouteNotice::replaced(RouteNoticeKind::ModelGone, &model, &substitute, reason, &why));
         substitute
     }
 

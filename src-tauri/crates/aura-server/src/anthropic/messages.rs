@@ -16,7 +16,8 @@ use super::error::{MessageError, MessageErrorBody};
 use super::reply::{MessageReply, MessageUsage, ReplyBlock, stop_reason};
 use super::request::MessagesBody;
 use super::stream::MessageWriter;
-use crate::chat_stream::{ChatStream, ServerSentEvent};
+use crate::chat_stream::stream_chat;
+use crate::event_stream::ServerSentEvent;
 use crate::openai::{ModelOrder, RequestTrace, json, provenance_headers, route_name};
 use crate::{LocalApi, body};
 
@@ -76,7 +77,7 @@ pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Res
         aura: None,
     };
     if streamed {
-        let stream = ChatStream::start(api.assistant, plan, question, trace.clone()).await?;
+        let stream = stream_chat(api.assistant, plan, question, trace.clone()).await?;
         message.model = trace.summary().route.as_ref().map(route_name).unwrap_or_default();
         let headers = provenance_headers(&trace);
         return Ok(stream.into_response(headers, MessageWriter::new(message, trace, estimated)));

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::error::MessageError;
 use super::reply::{MessageReply, MessageUsage, stop_reason};
-use crate::chat_stream::{EventWriter, StreamItem, push_event};
+use crate::chat_stream::ChatItem;
+use crate::event_stream::{EventWriter, Item, push_event};
 use crate::openai::RequestTrace;
 
 /// Writes an answer as Anthropic's events, from `message_start` to `message_stop`.
@@ -69,21 +70,21 @@ impl MessageWriter {
     }
 }
 
-impl EventWriter for MessageWriter {
-    fn write(&mut self, item: StreamItem, out: &mut String) -> bool {
+impl EventWriter<String, Box<ChatResponse>> for MessageWriter {
+    fn write(&mut self, item: ChatItem, out: &mut String) -> bool {
         if let Some(message) = self.start.take() {
             push_event(out, "message_start", &json!({"type": "message_start", "message": message}));
         }
         match item {
-            StreamItem::Text(text) => {
+            Item::Piece(text) => {
                 if !std::mem::replace(&mut self.in_text, true) {
                     self.begin_block(&json!({"type": "text", "text": ""}), out);
                 }
                 self.delta(&json!({"type": "text_delta", "text": text}), out);
                 return false;
             }
-            StreamItem::End(Ok(response)) => self.end(&response, out),
-            StreamItem::End(Err(error)) => push_event(out, "error", &MessageError::from(error).into_body()),
+            Item::End(Ok(response)) => self.end(&response, out),
+            Item::End(Err(error)) => push_event(out, "error", &MessageError::from(error).into_body()),
         }
         true
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aura_core::error::{Error, Result};
+use aura_core::private_file;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -65,7 +66,7 @@ impl Token {
 fn free_file(data: &Path) -> std::io::Result<(PathBuf, fs::File)> {
     let names = std::iter::once(FILE.to_owned()).chain((2..=MAX_SERVERS).map(|number| format!("{FILE}-{number}")));
     for name in names {
-        let lock = private().truncate(false).create(true).open(data.join(format!("{name}.lock")))?;
+        let lock = private_file().truncate(false).create(true).open(data.join(format!("{name}.lock")))?;
         // A file system without locks has one server per data folder: the last one started.
         if !matches!(lock.try_lock(), Err(fs::TryLockError::WouldBlock)) {
             return Ok((data.join(name), lock));
@@ -74,20 +75,11 @@ fn free_file(data: &Path) -> std::io::Result<(PathBuf, fs::File)> {
     Err(std::io::Error::other(format!("{MAX_SERVERS} servers already use this data folder")))
 }
 
-/// Options to write a file that only its owner can read.
-fn private() -> fs::OpenOptions {
-    let mut options = fs::OpenOptions::new();
-    options.write(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
 /// Writes a temporary file and renames it, so that the file is never incomplete or readable by others.
 fn write(file: &Path, secret: &str) -> std::io::Result<()> {
     let temporary = file.with_extension(format!("{}.new", std::process::id()));
     let _ = fs::remove_file(&temporary);
-    let mut new = private().create_new(true).open(&temporary)?;
+    let mut new = private_file().create_new(true).open(&temporary)?;
     new.write_all(secret.as_bytes())?;
     new.sync_all()?;
     fs::rename(&temporary, file)

@@ -15,7 +15,8 @@ use super::request::ChatBody;
 use super::request_trace::{RequestTrace, route_name};
 use super::stream::{ChunkHead, ChunkWriter};
 use super::{json, provenance_headers};
-use crate::chat_stream::{ChatStream, ServerSentEvent};
+use crate::chat_stream::stream_chat;
+use crate::event_stream::ServerSentEvent;
 use crate::{LocalApi, body};
 
 /// Answers a conversation. Disconnecting stops it.
@@ -56,7 +57,7 @@ pub(crate) async fn complete(State(api): State<LocalApi>, request: Request) -> R
         };
         return Ok((provenance_headers(&trace), Json(body)).into_response());
     }
-    let stream = ChatStream::start(api.assistant, plan, question, trace.clone()).await?;
+    let stream = stream_chat(api.assistant, plan, question, trace.clone()).await?;
     let headers = provenance_headers(&trace);
     let model = trace.summary().route.as_ref().map(route_name).unwrap_or_default();
     let head = ChunkHead { id, created, model, include_usage };

@@ -22,13 +22,14 @@ pub(crate) enum Effort {
     XHigh,
 }
 
-/// The effort for the router.
-pub(crate) fn to_effort(effort: Effort) -> ReasoningEffort {
-    match effort {
-        Effort::None => ReasoningEffort::None,
-        Effort::Minimal => ReasoningEffort::Minimal,
-        Effort::Low => ReasoningEffort::Low,
-        Effort::Medium => ReasoningEffort::Medium,
-        Effort::High | Effort::XHigh => ReasoningEffort::High,
+impl From<Effort> for ReasoningEffort {
+    fn from(effort: Effort) -> Self {
+        match effort {
+            Effort::None => Self::None,
+            Effort::Minimal => Self::Minimal,
+            Effort::Low => Self::Low,
+            Effort::Medium => Self::Medium,
+            Effort::High | Effort::XHigh => Self::High,
+        }
     }
 }

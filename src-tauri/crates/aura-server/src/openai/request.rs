@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::effort::{Effort, to_effort};
+use super::effort::Effort;
 use super::error::ApiError;
 use super::model_name::FallbackName;
 use crate::limits::MAX_TOOLS;
@@ -348,7 +348,7 @@ impl ChatBody {
                 }
             },
             sampling,
-            effort: self.reasoning_effort.map(to_effort),
+            effort: self.reasoning_effort.map(Into::into),
             logprobs: (self.logprobs == Some(true)).then(|| self.top_logprobs.unwrap_or(0)),
             ..ChatRequest::default()
         })

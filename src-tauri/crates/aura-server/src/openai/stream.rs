@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use aura_router::ChatResponse;
 use serde::Serialize;
 use serde_json::json;
 
 use super::completion::{AssistantToolCall, Logprobs, TokenUsage, finish_reason};
 use super::error::ApiError;
 use super::request_trace::{Provenance, RequestTrace};
-use crate::chat_stream::{EventWriter, StreamItem, push_event};
+use crate::chat_stream::ChatItem;
+use crate::event_stream::{EventWriter, Item, push_event};
 
 /// The fields that every chunk repeats.
 pub(super) struct ChunkHead {
@@ -94,18 +96,18 @@ impl ChunkWriter {
     }
 }
 
-impl EventWriter for ChunkWriter {
-    fn write(&mut self, item: StreamItem, out: &mut String) -> bool {
+impl EventWriter<String, Box<ChatResponse>> for ChunkWriter {
+    fn write(&mut self, item: ChatItem, out: &mut String) -> bool {
         if !std::mem::replace(&mut self.has_started, true) {
             let delta = RoleDelta { role: "assistant", content: "", refusal: None };
             push_event(out, "", &self.head.chunk(&choice(delta, None)));
         }
         match item {
-            StreamItem::Text(text) => {
+            Item::Piece(text) => {
                 push_event(out, "", &self.head.chunk(&choice(TextDelta { content: &text }, None)));
                 return false;
             }
-            StreamItem::End(Ok(response)) => {
+            Item::End(Ok(response)) => {
                 for (index, call) in response.tool_calls.iter().enumerate() {
                     let mut call = json!(AssistantToolCall::new(call));
                     call["index"] = json!(index);
@@ -125,7 +127,7 @@ impl EventWriter for ChunkWriter {
                 out.push_str("data: [DONE]\n\n");
             }
             // Clients treat an event with `error` as a failure, and a stream without `[DONE]` as incomplete.
-            StreamItem::End(Err(error)) => push_event(out, "", &ApiError::from(error).into_body()),
+            Item::End(Err(error)) => push_event(out, "", &ApiError::from(error).into_body()),
         }
         true
     }

@@ -23,7 +23,8 @@ use super::error::{ApiError, ApiErrorBody};
 use super::model_name::ModelOrder;
 use super::request_trace::{RequestTrace, route_name};
 use super::{json, provenance_headers};
-use crate::chat_stream::{ChatStream, ServerSentEvent};
+use crate::chat_stream::stream_chat;
+use crate::event_stream::ServerSentEvent;
 use crate::{LocalApi, body};
 
 /// Answers a conversation in the format of the Responses API. Nothing is stored: send the whole conversation. Disconnecting stops it.
@@ -54,7 +55,7 @@ pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Res
         convert()
     }?;
     if streamed {
-        let stream = ChatStream::start(api.assistant, plan, question, trace.clone()).await?;
+        let stream = stream_chat(api.assistant, plan, question, trace.clone()).await?;
         template.model = trace.summary().route.as_ref().map(route_name).unwrap_or_default();
         let headers = provenance_headers(&trace);
         return Ok(stream.into_response(headers, ResponseWriter::new(template, trace)));

@@ -9,7 +9,7 @@ use super::input::Input;
 use super::tools::{ToolItem, Tools};
 use crate::limits::MAX_COUNT;
 use crate::openai::FallbackName;
-use crate::openai::effort::{Effort, to_effort};
+use crate::openai::effort::Effort;
 use crate::openai::error::ApiError;
 
 /// A request for a response. OpenAI's fields that are not listed here are ignored.
@@ -168,7 +168,7 @@ impl ResponsesBody {
                 }
             },
             sampling: Sampling { temperature: self.temperature, top_p: self.top_p, ..Sampling::default() },
-            effort: self.reasoning.and_then(|reasoning| reasoning.effort).map(to_effort),
+            effort: self.reasoning.and_then(|reasoning| reasoning.effort).map(Into::into),
             ..ChatRequest::default()
         })
     }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::item::{OutputItem, OutputPart};
 use super::response::Template;
-use crate::chat_stream::{EventWriter, StreamItem, push_event};
+use crate::chat_stream::ChatItem;
+use crate::event_stream::{EventWriter, Item, push_event};
 use crate::openai::error::ApiError;
 use crate::openai::request_trace::RequestTrace;
 
@@ -106,8 +107,8 @@ impl ResponseWriter {
     }
 }
 
-impl EventWriter for ResponseWriter {
-    fn write(&mut self, item: StreamItem, out: &mut String) -> bool {
+impl EventWriter<String, Box<ChatResponse>> for ResponseWriter {
+    fn write(&mut self, item: ChatItem, out: &mut String) -> bool {
         if !std::mem::replace(&mut self.has_started, true) {
             for name in ["response.created", "response.in_progress"] {
                 let fields = json!({ "response": self.template.in_progress() });
@@ -115,7 +116,7 @@ impl EventWriter for ResponseWriter {
             }
         }
         match item {
-            StreamItem::Text(text) => {
+            Item::Piece(text) => {
                 self.begin_message(out);
                 let mut fields = self.place();
                 fields["delta"] = json!(text);
@@ -123,8 +124,8 @@ impl EventWriter for ResponseWriter {
                 self.event("response.output_text.delta", fields, out);
                 return false;
             }
-            StreamItem::End(Ok(response)) => self.end(&response, out),
-            StreamItem::End(Err(error)) => self.fail(error, out),
+            Item::End(Ok(response)) => self.end(&response, out),
+            Item::End(Err(error)) => self.fail(error, out),
         }
         true
     }

@@ -1,6 +1,6 @@
 //! The sound formats of a reply, and what turns samples into them.
 
-use aura_audio::{Pcm, Resampler, to_i16};
+use aura_audio::{Pcm, RateConverter, to_i16};
 use aura_core::ANSWER_RATE;
 use aura_core::error::{Error, Result};
 
@@ -60,8 +60,7 @@ impl AudioFormat {
 /// Turns speech into a file while it arrives. CPU-bound for the compressed formats, which are made at the end.
 pub(super) struct SpeechFile {
     format: AudioFormat,
-    /// The rate of the current chunks, Hz, and their resampler.
-    resampler: Option<(u32, Resampler)>,
+    converter: RateConverter,
     /// What is not yet in the file.
     samples: Vec<i16>,
     /// Whether the header of a streamed WAV file was written.
@@ -70,24 +69,12 @@ pub(super) struct SpeechFile {
 
 impl SpeechFile {
     pub(super) fn new(format: AudioFormat) -> Self {
-        Self { format, resampler: None, samples: Vec::new(), has_header: false }
+        Self { format, converter: RateConverter::new(ANSWER_RATE), samples: Vec::new(), has_header: false }
     }
 
     /// Adds speech at any rate.
     pub(super) fn push(&mut self, pcm: &Pcm) {
-        if self.resampler.as_ref().is_none_or(|(rate, _)| *rate != pcm.rate) {
-            self.flush();
-            self.resampler = Some((pcm.rate, Resampler::new(pcm.rate, ANSWER_RATE)));
-        }
-        if let Some((_, resampler)) = &mut self.resampler {
-            self.samples.extend(resampler.push(&pcm.samples).into_iter().map(to_i16));
-        }
-    }
-
-    fn flush(&mut self) {
-        if let Some((_, mut resampler)) = self.resampler.take() {
-            self.samples.extend(resampler.finish().into_iter().map(to_i16));
-        }
+        self.samples.extend(self.converter.push(pcm).into_iter().map(to_i16));
     }
 
     /// The bytes that are ready before the end of the speech. Empty for a format that is made as a whole.
@@ -113,7 +100,7 @@ impl SpeechFile {
     /// # Errors
     /// When there is no sound, or an encoder failed.
     pub(super) fn finish(mut self) -> Result<Vec<u8>> {
-        self.flush();
+        self.samples.extend(self.converter.finish().into_iter().map(to_i16));
         let encode = match self.format {
             AudioFormat::Pcm => return Ok(self.take_samples()),
             AudioFormat::Wav if self.has_header => return Ok(self.take_samples()),

@@ -21,7 +21,7 @@ use super::error::{ApiError, ApiErrorBody};
 use super::model_name::{FallbackName, ModelOrder};
 use super::request_trace::RequestTrace;
 use super::{json, provenance_headers};
-use crate::chat_stream::ServerSentEvent;
+use crate::event_stream::ServerSentEvent;
 use crate::{LocalApi, body};
 
 /// The longest text, characters.
@@ -103,7 +103,7 @@ pub(crate) async fn speak(State(api): State<LocalApi>, request: Request) -> Resu
     let plan = plan.with_speech_options(options);
     if events {
         let events = SpeechEvents::start(api.assistant, plan, body.input, format, trace.clone()).await?;
-        return Ok(events.into_response(provenance_headers(&trace)));
+        return Ok(events.into_response(provenance_headers(&trace), trace));
     }
     let mut file = SpeechFile::new(format);
     api.assistant.speak(&plan, &body.input, &*trace, &mut sink_fn(|pcm: Pcm| file.push(&pcm))).await?;

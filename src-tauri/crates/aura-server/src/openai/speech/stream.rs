@@ -1,61 +1,45 @@
 //! Speech streamed as server-sent events.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use aura_audio::Pcm;
 use aura_core::Assistant;
 use aura_core::error::{Error, Result};
 use aura_router::{RoutePlan, Sink};
-use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use futures::StreamExt;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::format::{AudioFormat, SpeechFile};
-use crate::chat_stream::push_event;
+use crate::event_stream::{EventStream, EventWriter, Item, Queue, push_event};
 use crate::openai::error::ApiError;
 use crate::openai::request_trace::RequestTrace;
 
-/// Pieces of speech queued for a client that reads slowly. When the queue is full, the provider's stream is read no further.
+/// Pieces of a file that are queued for a client that reads slowly.
 const QUEUE: usize = 8;
 /// The most bytes of sound in one event.
 const MAX_DELTA: usize = 32 * 1024;
 
-/// Streamed speech whose first sound has arrived.
-pub(super) struct SpeechEvents {
-    /// The first piece, until it is sent.
-    first: Option<Piece>,
-    pieces: mpsc::Receiver<Piece>,
+/// Streamed speech: the bytes of the file that are ready, and the rest of them at the end.
+pub(super) struct SpeechEvents(EventStream<Vec<u8>, Vec<u8>>);
+
+/// Turns speech into the bytes of a file, and queues them.
+struct FileSink {
     file: SpeechFile,
-    trace: Arc<RequestTrace>,
-    /// The task that runs the request. Aborted when the client disconnects.
-    _task: AbortOnDropHandle<()>,
+    queue: Queue<Vec<u8>, Vec<u8>>,
 }
 
-enum Piece {
-    Sound(Pcm),
-    End(Result<()>),
-}
-
-/// Queues sound for the response. Waits while the queue is full.
-struct QueueSink(mpsc::Sender<Piece>);
-
-impl Sink<Pcm> for QueueSink {
+impl Sink<Pcm> for FileSink {
     async fn send(&mut self, pcm: Pcm) {
-        // The send fails only after the client disconnected, which aborts this task anyway.
-        let _ = self.0.send(Piece::Sound(pcm)).await;
+        self.file.push(&pcm);
+        self.queue.send(self.file.take()).await;
     }
 }
 
 impl SpeechEvents {
-    /// Starts to speak and waits for the first sound: until then, failover stays invisible to the client.
+    /// Starts to speak and waits for the first sound.
     ///
     /// # Errors
     /// When every route failed before the first sound.
@@ -66,61 +50,39 @@ impl SpeechEvents {
         format: AudioFormat,
         trace: Arc<RequestTrace>,
     ) -> Result<Self> {
-        let (sender, mut pieces) = mpsc::channel(QUEUE);
-        let observer = trace.clone();
-        let task = AbortOnDropHandle::new(tokio::spawn(async move {
-            let mut sink = QueueSink(sender.clone());
-            let result = assistant.speak(&plan, &text, &*observer, &mut sink).await;
-            let _ = sender.send(Piece::End(result.map(drop))).await;
-        }));
-        match pieces.recv().await {
-            Some(Piece::End(Err(error))) => Err(error),
-            Some(first) => Ok(Self { first: Some(first), pieces, file: SpeechFile::new(format), trace, _task: task }),
-            None => Err(Error::internal("the task that speaks ended early")),
-        }
+        let speech = |queue| async move {
+            let mut sink = FileSink { file: SpeechFile::new(format), queue };
+            assistant.speak(&plan, &text, &*trace, &mut sink).await?;
+            tokio::task::spawn_blocking(|| sink.file.finish()).await.map_err(Error::internal)?
+        };
+        EventStream::start(QUEUE, speech).await.map(Self)
     }
 
     /// The response that streams the events. `headers` are added to it.
-    pub(super) fn into_response(self, mut headers: HeaderMap) -> Response {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
-        let events = futures::stream::unfold(Some(self), |state| async move {
-            let mut events = state?;
-            let piece = match events.first.take() {
-                Some(piece) => piece,
-                None => events.pieces.recv().await?,
-            };
-            let mut out = String::new();
-            match piece {
-                Piece::Sound(pcm) => {
-                    events.file.push(&pcm);
-                    push_sound(&mut out, &events.file.take());
-                    Some((Ok::<Bytes, Infallible>(out.into()), Some(events)))
-                }
-                Piece::End(result) => {
-                    events.end(result, &mut out).await;
-                    Some((Ok(out.into()), None))
-                }
-            }
-        });
-        (headers, Body::from_stream(events.boxed())).into_response()
+    pub(super) fn into_response(self, headers: HeaderMap, trace: Arc<RequestTrace>) -> Response {
+        self.0.into_response(headers, SpeechWriter(trace))
     }
+}
 
-    /// Writes the rest of the sound and the last event, or why there is none.
-    async fn end(self, result: Result<()>, out: &mut String) {
-        let Self { file, trace, .. } = self;
-        let rest = match result {
-            Ok(()) => tokio::task::spawn_blocking(|| file.finish()).await.map_err(Error::internal).flatten(),
-            Err(error) => Err(error),
-        };
-        match rest {
-            Ok(rest) => {
+/// Writes the events of OpenAI's streamed speech.
+struct SpeechWriter(Arc<RequestTrace>);
+
+impl EventWriter<Vec<u8>, Vec<u8>> for SpeechWriter {
+    fn write(&mut self, item: Item<Vec<u8>, Vec<u8>>, out: &mut String) -> bool {
+        match item {
+            Item::Piece(sound) => {
+                push_sound(out, &sound);
+                return false;
+            }
+            Item::End(Ok(rest)) => {
                 push_sound(out, &rest);
-                let done = json!({"type": "speech.audio.done", "usage": usage(&trace), "aura": trace.provenance()});
-                push_event(out, "", &done);
+                let (usage, aura) = (usage(&self.0), self.0.provenance());
+                push_event(out, "", &json!({"type": "speech.audio.done", "usage": usage, "aura": aura}));
             }
             // Clients treat an event with `error` as a failure.
-            Err(error) => push_event(out, "", &ApiError::from(error).into_body()),
+            Item::End(Err(error)) => push_event(out, "", &ApiError::from(error).into_body()),
         }
+        true
     }
 }
 

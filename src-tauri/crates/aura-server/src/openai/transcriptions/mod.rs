@@ -16,7 +16,7 @@ use super::model_name::ModelOrder;
 use super::provenance_headers;
 use super::request_trace::RequestTrace;
 use crate::LocalApi;
-use crate::chat_stream::ServerSentEvent;
+use crate::event_stream::ServerSentEvent;
 
 /// Transcribes a sound file: WAV, MP3, OGG Vorbis or FLAC.
 #[utoipa::path(

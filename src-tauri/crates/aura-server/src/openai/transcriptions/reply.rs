@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::form::{TranscriptFormat, TranscriptionFields};
 use super::subtitles;
-use crate::chat_stream::push_event;
+use crate::event_stream::{MEDIA_TYPE, push_event};
 use crate::openai::request_trace::{Provenance, RequestTrace};
 
 /// A transcript. `task`, `language`, `duration`, `segments` and `words` are present only with `verbose_json`.
@@ -84,9 +84,7 @@ pub(super) fn response(
     let text_response = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, kind)], text).into_response();
     let seconds = duration.as_secs_f64();
     match fields.format {
-        TranscriptFormat::Json if fields.stream => {
-            text_response("text/event-stream; charset=utf-8", events(&transcript, trace))
-        }
+        TranscriptFormat::Json if fields.stream => text_response(MEDIA_TYPE, events(&transcript, trace)),
         TranscriptFormat::Json => Json(plain(transcript, trace)).into_response(),
         TranscriptFormat::Text => text_response("text/plain; charset=utf-8", format!("{}\n", transcript.text)),
         TranscriptFormat::Srt => {
