@@ -1,8 +1,8 @@
 /** The backend of a page inside the desktop app. In a file of its own, because the overlay needs no more. */
 import { tauri } from './tauri'
+import type { Backend } from './types'
 
 export { openLink } from './tauri'
-import type { Backend } from './types'
 
 /** Whether this page is in an ordinary browser, which opens links by itself. The app's windows open no other page. */
 export const isBrowser = () => !('__TAURI_INTERNALS__' in window)

@@ -1,28 +1,17 @@
-/** The conversations of the history or of a search, loaded page by page. */
-import { asFailure, type Failure } from '../backend'
+/** The conversations of the history or of a search. */
+import { asFailure } from '../backend'
 import type { SessionView } from '../generated/SessionView'
 import type { Aura } from '../lib/aura.svelte'
 import { t } from '../lib/messages'
+import { PagedList } from '../lib/paged-list.svelte'
 
 /** Conversations per page. */
 const page = 50
 
-export class ConversationList {
-  shown = $state.raw<SessionView[]>([])
-  state = $state<'loading' | 'ready' | 'failed'>('loading')
-  failure = $state.raw<Failure | null>(null)
-  /** Whether there are earlier ones to load. */
-  more = $state(false)
-  /** The search whose results are shown; empty: no search. */
-  searched = $state('')
-
-  /** Number of the latest request; results of earlier ones are dropped. */
-  #asked = 0
-
-  constructor(readonly aura: Aura) {}
-
-  load = (words: string) => this.#ask(words, undefined)
-  earlier = () => this.#ask(this.searched, this.shown.at(-1)?.id)
+export class ConversationList extends PagedList<SessionView> {
+  constructor(readonly aura: Aura) {
+    super(page, (query) => aura.backend.call('sessions', query))
+  }
 
   async rename(id: string, title: string): Promise<void> {
     try {
@@ -54,27 +43,5 @@ export class ConversationList {
         )
       },
     )
-  }
-
-  async #ask(words: string, before: string | undefined): Promise<void> {
-    const asked = ++this.#asked
-    this.state = 'loading'
-    try {
-      const found = await this.aura.backend.call('sessions', {
-        limit: page,
-        ...(words === '' ? {} : { search: words }),
-        ...(before === undefined ? {} : { before }),
-      })
-      if (asked !== this.#asked) return
-      this.shown = before === undefined ? found : [...this.shown, ...found]
-      this.more = found.length === page
-      this.searched = words
-      this.failure = null
-      this.state = 'ready'
-    } catch (thrown) {
-      if (asked !== this.#asked) return
-      this.failure = asFailure(thrown)
-      this.state = 'failed'
-    }
   }
 }
