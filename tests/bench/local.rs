@@ -92,8 +92,10 @@ fn turn(app: &App, monitor: &SoundMonitor, question: &Path, number: usize) -> (f
     let released = Instant::now();
     app.call("release", json!({}));
     let heard = monitor.onset(released, LOUD, Duration::from_secs(60)).expect("an answer is played");
+    // The rest is not measured, and a small model may talk for minutes.
+    app.call("cancel", json!({}));
     let record = app.turn(number);
-    assert!(record["error"].is_null(), "{record:#}");
+    assert!(!record["first_sound_ms"].is_null(), "{record:#}");
     // The next question begins a new conversation, so that each turn has as much to read.
     app.call("new_session", json!({}));
     (heard.duration_since(released).as_secs_f64() * 1_000.0, record)

@@ -59,8 +59,8 @@ impl Onnx {
             Session::builder(&self.environment)?
                 .with_intra_threads(self.threads)?
                 .with_inter_threads(1)?
-                // Threads that wait by spinning take the cores from the program that plays the answer.
-                .with_intra_op_spinning(false)?
+                // Threads that wait by spinning start the next part of a run a tenth sooner, and stop a moment after it.
+                .with_intra_op_spinning(true)?
                 .with_config_entry("session.x64quantprecision", if self.has_exact_products { "1" } else { "0" })?
                 .commit_from_file(file)
         };

@@ -1,15 +1,16 @@
 //! Phonemes by the program espeak-ng. It is not linked, because its licence would then be AURA's.
 
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use aura_local::protocol::{FailedKind, Load, LoadFailedKind};
 
 use crate::model::{Failed, LoadFailed, Stop};
-use crate::tts::text::Clause;
+use crate::tts::text::{self, Clause};
 
 /// How long the program may take for one sentence; usually it takes a few milliseconds.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -24,6 +25,18 @@ pub(super) struct Espeak {
     program: PathBuf,
     voice: String,
     has_ties: bool,
+    /// Started ahead, and waiting for the next text.
+    next: RefCell<Option<Child>>,
+}
+
+impl Drop for Espeak {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.next.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 impl Espeak {
@@ -46,7 +59,7 @@ impl Espeak {
                 "The voice's settings name no language for espeak-ng.",
             ));
         }
-        let espeak = Self { program: program.to_owned(), voice: voice.to_owned(), has_ties };
+        let espeak = Self { program: program.to_owned(), voice: voice.to_owned(), has_ties, next: RefCell::default() };
         let probe = espeak.phonemes(&[("a".to_owned(), '.')], &Stop::default());
         probe.map_err(|failed| {
             unsupported(format!("The program espeak-ng cannot read the language {voice}: {failed}"))
@@ -54,11 +67,35 @@ impl Espeak {
         Ok(espeak)
     }
 
-    /// The phonemes of each clause, in the International Phonetic Alphabet.
+    /// The phonemes of each piece of text, with its punctuation. `convert` writes those of a clause in the alphabet of the voice.
     ///
     /// # Errors
     /// When the program fails or takes too long, or the request is stopped.
-    pub(super) fn phonemes(&self, clauses: &[Clause], stop: &Stop) -> Result<Vec<String>, Failed> {
+    pub(super) fn read(
+        &self,
+        pieces: &[String],
+        convert: impl Fn(String) -> String,
+        stop: &Stop,
+    ) -> Result<Vec<String>, Failed> {
+        let clauses: Vec<Vec<Clause>> = pieces.iter().map(|piece| text::clauses(piece)).collect();
+        // One run of the program for all: its start takes longer than its work.
+        let mut phonemes = self.phonemes(&clauses.concat(), stop)?.into_iter();
+        let of_piece = |clauses: &Vec<Clause>| {
+            let spoken = clauses.iter().zip(phonemes.by_ref());
+            let spoken = spoken.map(|((_, mark), clause)| format!("{}{mark}", convert(without_flags(&clause))));
+            spoken.collect::<Vec<_>>().join(" ")
+        };
+        Ok(clauses.iter().map(of_piece).collect())
+    }
+
+    /// Starts the program for the next text, for which it then waits.
+    pub(super) fn prepare(&self) {
+        // Without it, the next text waits for the start.
+        self.next.replace(self.start().ok());
+    }
+
+    /// The phonemes of each clause, in the International Phonetic Alphabet.
+    fn phonemes(&self, clauses: &[Clause], stop: &Stop) -> Result<Vec<String>, Failed> {
         // The program reads line by line and answers an empty line with an empty line: that separates the clauses, of which each may
         // give several lines.
         let mut input = String::new();
@@ -91,18 +128,25 @@ impl Espeak {
             return Ok(vec![phonemes.join(" "); clauses.len()]);
         }
         // A clause gave nothing: it is not known which.
-        clauses.iter().map(|clause| Ok(self.phonemes(std::slice::from_ref(clause), stop)?.concat())).collect()
+        let (first, second) = clauses.split_at(clauses.len() / 2);
+        Ok([self.phonemes(first, stop)?, self.phonemes(second, stop)?].concat())
     }
 
-    fn run(&self, input: String, stop: &Stop) -> Result<String, Failed> {
-        let failed = |what: &str| Failed::new(FailedKind::Engine, format!("The program espeak-ng {what}."));
-        let mut child = command(&self.program)
+    /// Starts the program, which then waits for text.
+    fn start(&self) -> std::io::Result<Child> {
+        command(&self.program)
             .args(["-q", if self.has_ties { "--ipa=2" } else { "--ipa" }, "-v", &self.voice])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| failed(&format!("cannot be started: {error}")))?;
+    }
+
+    fn run(&self, input: String, stop: &Stop) -> Result<String, Failed> {
+        let failed = |what: &str| Failed::new(FailedKind::Engine, format!("The program espeak-ng {what}."));
+        let waiting = self.next.take().and_then(|mut child| matches!(child.try_wait(), Ok(None)).then_some(child));
+        let child = waiting.map_or_else(|| self.start(), Ok);
+        let mut child = child.map_err(|error| failed(&format!("cannot be started: {error}")))?;
         let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(failed("has no input and output"));
         };
@@ -142,7 +186,7 @@ impl Espeak {
 }
 
 /// The phonemes without the flags that the program sets around words of another language, such as `(en)`.
-pub(super) fn without_flags(phonemes: &str) -> String {
+fn without_flags(phonemes: &str) -> String {
     let mut kept = String::with_capacity(phonemes.len());
     let mut rest = phonemes;
     while let Some((before, flag)) = rest.split_once('(') {

@@ -8,7 +8,7 @@ use ort::value::Tensor;
 
 use crate::model::{Failed, LoadFailed, Model, Stop, TakeAudio, Utterance};
 use crate::onnx::Onnx;
-use crate::tts::espeak::{Espeak, TIE, without_flags};
+use crate::tts::espeak::{Espeak, TIE};
 use crate::tts::text::{self, Lengths};
 use crate::tts::{bytes, damaged, file, limit, session, speed};
 
@@ -95,20 +95,10 @@ impl Kokoro {
         })
     }
 
-    /// The network's numbers of a piece of text.
-    fn ids(&self, piece: &str, language: &str, stop: &Stop) -> Result<Vec<i64>, Failed> {
+    /// The program that reads a language.
+    fn espeak(&self, language: &str) -> Result<&Espeak, Failed> {
         let program = self.espeak.iter().find(|(other, _)| *other == language);
-        let (_, espeak) = program.ok_or_else(|| Failed::new(FailedKind::Engine, "The voice has no language."))?;
-        let clauses = text::clauses(piece);
-        let mut phonemes = String::new();
-        for (clause, (_, mark)) in espeak.phonemes(&clauses, stop)?.iter().zip(&clauses) {
-            if !phonemes.is_empty() {
-                phonemes.push(' ');
-            }
-            phonemes.push_str(&convert(&without_flags(clause), language));
-            phonemes.push(*mark);
-        }
-        Ok(phonemes.chars().filter_map(vocabulary::number).collect())
+        program.map(|(_, espeak)| espeak).ok_or_else(|| Failed::new(FailedKind::Engine, "The voice has no language."))
     }
 
     fn synthesise(&mut self, ids: &[i64], voice: usize, speed: f32, stop: &Stop) -> Result<Vec<f32>, Failed> {
@@ -143,15 +133,18 @@ impl Model for Kokoro {
         let language = self.voices[voice].language;
         let base = text::base(language);
         text::check_language(&utterance.text, utterance.language.as_deref(), std::slice::from_ref(&base))?;
-        for piece in text::pieces(&utterance.text, &base, LENGTHS)? {
+        let pieces = text::pieces(&utterance.text, &base, LENGTHS)?;
+        let phonemes = self.espeak(language)?.read(&pieces, |phonemes| convert(&phonemes, language), stop)?;
+        for phonemes in phonemes {
             stop.check()?;
-            let ids = self.ids(&piece, language, stop)?;
+            let ids: Vec<i64> = phonemes.chars().filter_map(vocabulary::number).collect();
             for part in parts(&ids) {
                 let mut samples = self.synthesise(part, voice, speed(utterance.speed), stop)?;
                 limit(&mut samples);
                 audio(RATE, &samples)?;
             }
         }
+        self.espeak(language)?.prepare();
         Ok(())
     }
 }

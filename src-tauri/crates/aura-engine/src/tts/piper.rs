@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::model::{Failed, LoadFailed, Model, Stop, TakeAudio, Utterance};
 use crate::onnx::Onnx;
-use crate::tts::espeak::{Espeak, without_flags};
+use crate::tts::espeak::Espeak;
 use crate::tts::text::{self, Lengths};
 use crate::tts::{bytes, damaged, file, limit, session, speed};
 
@@ -128,23 +128,6 @@ impl Piper {
         id.map(Some).ok_or_else(|| Failed::new(FailedKind::Unsupported, format!("This voice has no speaker {voice}.")))
     }
 
-    /// The phonemes of one piece of text, with the punctuation that the network knows.
-    fn phonemes(&self, piece: &str, stop: &Stop) -> Result<String, Failed> {
-        let Some(espeak) = &self.espeak else {
-            return Ok(piece.to_owned());
-        };
-        let clauses = text::clauses(piece);
-        let mut phonemes = String::new();
-        for (clause, (_, mark)) in espeak.phonemes(&clauses, stop)?.iter().zip(&clauses) {
-            if !phonemes.is_empty() {
-                phonemes.push(' ');
-            }
-            phonemes.push_str(&without_flags(clause));
-            phonemes.push(*mark);
-        }
-        Ok(phonemes)
-    }
-
     fn synthesise(&mut self, ids: Vec<i64>, speaker: Option<i64>, speed: f32, stop: &Stop) -> Result<Vec<f32>, Failed> {
         let Inference { noise_scale, length_scale, noise_w } = self.config.inference;
         let scales = vec![noise_scale, length_scale / speed, noise_w];
@@ -183,12 +166,20 @@ impl Model for Piper {
         text::check_language(&utterance.text, utterance.language.as_deref(), &self.languages)?;
         let speaker = self.speaker(&utterance.voice)?;
         let language = self.languages.first().map_or("en", String::as_str).to_owned();
-        for piece in text::pieces(&utterance.text, &language, LENGTHS)? {
+        let pieces = text::pieces(&utterance.text, &language, LENGTHS)?;
+        let phonemes = match &self.espeak {
+            Some(espeak) => espeak.read(&pieces, |phonemes| phonemes, stop)?,
+            None => pieces,
+        };
+        for phonemes in phonemes {
             stop.check()?;
-            let ids = ids(&self.phonemes(&piece, stop)?, &self.config);
+            let ids = ids(&phonemes, &self.config);
             let mut samples = self.synthesise(ids, speaker, speed(utterance.speed), stop)?;
             limit(&mut samples);
             audio(self.config.audio.sample_rate, &samples)?;
+        }
+        if let Some(espeak) = &self.espeak {
+            espeak.prepare();
         }
         Ok(())
     }
