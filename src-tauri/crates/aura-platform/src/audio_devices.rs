@@ -63,7 +63,7 @@ impl AudioHost {
     /// The sound system; on Linux PipeWire, else PulseAudio, else ALSA. Blocks.
     fn host(&self) -> Option<Arc<cpal::Host>> {
         let mut host = self.host.lock();
-        if self.is_stale.swap(false, Ordering::AcqRel) {
+        if self.is_stale.swap(false, Ordering::AcqRel) && !host.as_ref().is_some_and(|host| is_live(host)) {
             *host = None;
         }
         if host.is_none() {
@@ -81,7 +81,8 @@ impl AudioHost {
         host.clone()
     }
 
-    /// Makes the next use connect again and list the devices anew, because devices come and go and sound servers restart. Never blocks.
+    /// Makes the next use list the devices anew, and connect again if need be, because devices come and go and sound servers restart. Never
+    /// blocks.
     pub(crate) fn invalidate(&self) {
         self.is_stale.store(true, Ordering::Release);
     }
@@ -116,11 +117,11 @@ impl AudioHost {
     }
 
     /// Whether a microphone was disconnected while it records. PulseAudio and PipeWire then move the stream to another source without
-    /// an error, which records something else or silence. Uses a new connection, because an open one does not update its list. Blocks.
+    /// an error, which records something else or silence. Blocks.
     pub(crate) fn is_gone(&self, device_id: &str) -> bool {
-        let Some(host) = self.host().map(|host| host.id()).filter(|host| host.name() != "ALSA") else { return false };
-        let fresh = cpal::host_from_id(host).ok();
-        let is_listed = fresh
+        self.invalidate();
+        let Some(host) = self.host().filter(|host| host.id().name() != "ALSA") else { return false };
+        let is_listed = Some(host)
             .and_then(|host| Some(host.devices().ok()?.any(|device| id(&device).is_some_and(|id| id == device_id))));
         // A server that does not answer is detected by the callbacks that stop.
         is_listed == Some(false)
@@ -171,6 +172,13 @@ pub(crate) async fn list(host: Arc<AudioHost>, direction: Direction) -> Result<V
             Err(Error::internal("the thread that lists audio devices ended unexpectedly"))
         }
     }
+}
+
+/// Whether a connection lists the devices that there are now. One to PulseAudio asks the server each time, as long as that answers, and
+/// must be kept: when it is dropped, its thread goes on and holds it open (pulseaudio 0.3.2), and the server admits only 64. The others
+/// keep the list of their beginning.
+fn is_live(host: &cpal::Host) -> bool {
+    host.id().name() == "PulseAudio" && host.devices().is_ok()
 }
 
 fn devices(host: &cpal::Host, direction: Direction) -> Result<impl Iterator<Item = cpal::Device> + use<>, cpal::Error> {

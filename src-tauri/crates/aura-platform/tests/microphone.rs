@@ -189,3 +189,23 @@ fn dropping_the_recording_closes_the_device() {
         });
     });
 }
+
+#[test]
+fn no_connection_to_the_sound_server_is_left_behind() {
+    with_sound("no_connection_to_the_sound_server_is_left_behind", || {
+        run(async {
+            let microphone = CpalMicrophone::default();
+            for _ in 0..5 {
+                microphone.devices().await.unwrap();
+            }
+            // Long enough that AURA looks several times whether the microphone is still there.
+            let mut recording = microphone.record(None).await.unwrap();
+            listen(&mut recording, 7_000).await;
+            drop(recording);
+            wait_until_closed();
+            let clients = sound::pactl(&["list", "clients"]);
+            let own = clients.lines().filter(|line| line.contains("\"cpal-pulseaudio-")).count();
+            assert_eq!(own, 1, "{clients}");
+        });
+    });
+}
