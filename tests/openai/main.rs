@@ -85,8 +85,13 @@ fn faults_of_the_first_chat_provider_are_hidden_from_the_official_client() {
 }
 
 #[test]
-fn faults_of_the_first_speech_provider_are_hidden_from_the_official_client() {
-    check("check_audio_faults.py");
+fn faults_of_the_first_recognizer_are_hidden_from_the_official_client() {
+    check_selected("check_audio_faults.py", "transcription or type");
+}
+
+#[test]
+fn faults_of_the_first_voice_are_hidden_from_the_official_client() {
+    check_selected("check_audio_faults.py", "speech and not type");
 }
 
 #[test]

@@ -29,7 +29,7 @@ const KILLS: &str = "20";
 /// How many tests of one of them run at once: each has its own servers, display and sound server, and mostly waits.
 fn threads(name: &str) -> usize {
     match name {
-        "openai" => 4,
+        "openai" => 6,
         "api" => 3,
         "desktop" | "voice" => 2,
         // Short enough one after another.
@@ -159,15 +159,6 @@ pub(crate) fn whole_system(report: &mut Report, runner: &TestRunner, name: &'sta
         cargo.env("AURA_KILLS", KILLS);
     }
     report.watch(name, &mut cargo)
-}
-
-/// Tests the local API as a process: its routes, web pages of others, the guide, OpenAI's own client, and what it leaves on the disk.
-pub(crate) fn api(report: &mut Report, runner: &TestRunner) -> Result {
-    crate::sdk::python()?;
-    for name in ["api", "browser", "canary", "guide", "openai", "private"] {
-        whole_system(report, runner, name)?;
-    }
-    Ok(())
 }
 
 /// An integration test of the workspace.

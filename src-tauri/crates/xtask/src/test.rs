@@ -64,54 +64,75 @@ impl Test {
     }
 
     fn run(&self, report: &mut Report, runner: &TestRunner) -> Result {
-        let is_selected = |kind: Kind| self.only.is_none_or(|only| only == kind);
-        let whole_system =
-            [Kind::Sdk, Kind::Api, Kind::Cli, Kind::Voice, Kind::Desktop, Kind::Kill].into_iter().any(is_selected);
-        if is_selected(Kind::Lint) {
+        if self.is_selected(Kind::Lint) {
             report.step("format", |_| steps::format())?;
         }
-        if self.only.is_none() {
-            report.lanes(
-                |lane| lane.step("core", |report| steps::core(report, runner, false)),
-                |lane| lane.step("interface", steps::interface),
-            )?;
-        } else if self.only == Some(Kind::Core) {
-            report.step("core", |report| steps::core(report, runner, true))?;
-        } else if self.only == Some(Kind::Ui) {
-            report.step("interface", steps::interface)?;
-        } else {
-            report.step("interface", |_| crate::ui::build())?;
+        match self.only {
+            None => {
+                // The app contains the interface's files.
+                report.step("interface build", |_| crate::ui::build())?;
+                report.lanes(|lane| self.crates(lane, runner), |lane| lane.step("interface", steps::interface))?;
+            }
+            Some(Kind::Core) => report.step("core", |report| steps::core(report, runner, true))?,
+            Some(Kind::Ui) => report.step("interface", steps::interface)?,
+            Some(_) => {
+                report.step("interface build", |_| crate::ui::build())?;
+                self.crates(report, runner)?;
+            }
         }
-        if is_selected(Kind::Lint) {
+        if self.is_selected(Kind::Sdk) || self.is_selected(Kind::Api) {
+            report.step("python", |_| crate::sdk::python().map(drop))?;
+        }
+        report.lanes(
+            |lane| self.whole_system(lane, runner, &[(Kind::Api, &["openai"])]),
+            |lane| {
+                let api = ["api", "browser", "canary", "guide", "private"];
+                self.whole_system(lane, runner, &[(Kind::Sdk, &["sdk"]), (Kind::Cli, &["cli"]), (Kind::Api, &api)])
+            },
+        )?;
+        // A recording has gaps when the computer is busy, so the tests with sound have it for themselves.
+        let alone = [(Kind::Voice, &["voice"][..]), (Kind::Desktop, &["desktop"]), (Kind::Kill, &["kill"])];
+        self.whole_system(report, runner, &alone)
+    }
+
+    /// Runs the tests of these kinds that are selected, one after the other.
+    fn whole_system(&self, report: &mut Report, runner: &TestRunner, kinds: &[(Kind, &[&'static str])]) -> Result {
+        let selected = kinds.iter().filter(|(kind, _)| self.is_selected(*kind));
+        for (kind, name) in selected.flat_map(|(kind, names)| names.iter().map(move |name| (*kind, *name))) {
+            report.step(name, |report| match kind {
+                Kind::Sdk => crate::sdk::check(report, &self.arguments),
+                _ => steps::whole_system(report, runner, name),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn is_selected(&self, kind: Kind) -> bool {
+        self.only.is_none_or(|only| only == kind)
+    }
+
+    /// Checks and builds the crates, and runs the tests within them.
+    fn crates(&self, report: &mut Report, runner: &TestRunner) -> Result {
+        let is_all = self.only.is_none();
+        if is_all {
+            report.step("core", |report| steps::core(report, runner, false))?;
+        }
+        if self.is_selected(Kind::Lint) {
             report.step("clippy", |_| steps::clippy())?;
             report.step("documentation", |_| steps::documentation())?;
         }
-        if is_selected(Kind::Unit) || whole_system {
-            report.step("build", |_| steps::build())?;
-            report.step("models", |_| steps::models())?;
+        if self.only == Some(Kind::Lint) {
+            return Ok(());
         }
-        if is_selected(Kind::Unit) {
-            report.step("unit", |report| steps::unit(report, runner, self.only.is_none()))?;
+        report.step("build", |_| steps::build())?;
+        report.step("models", |_| steps::models())?;
+        if self.is_selected(Kind::Unit) {
             // With arguments, the user wants particular tests and not the packages.
             if self.arguments.is_empty() {
                 report.step("packages", |_| steps::packages())?;
             }
+            report.step("unit", |report| steps::unit(report, runner, is_all))?;
         }
-        let kinds = |report: &mut Report, kinds: &[(Kind, &'static str)]| -> Result {
-            for (kind, name) in kinds.iter().filter(|(kind, _)| is_selected(*kind)) {
-                report.step(name, |report| match kind {
-                    Kind::Sdk => crate::sdk::check(report, &self.arguments),
-                    Kind::Api => steps::api(report, runner),
-                    _ => steps::whole_system(report, runner, name),
-                })?;
-            }
-            Ok(())
-        };
-        report.lanes(
-            |lane| kinds(lane, &[(Kind::Sdk, "sdk"), (Kind::Api, "api")]),
-            |lane| kinds(lane, &[(Kind::Cli, "cli")]),
-        )?;
-        // A recording has gaps when the computer is busy, so the tests with sound have it for themselves.
-        kinds(report, &[(Kind::Voice, "voice"), (Kind::Desktop, "desktop"), (Kind::Kill, "kill")])
+        Ok(())
     }
 }

@@ -31,7 +31,7 @@ const KEY: &str = "gsk_q7Zx9Kw2Vb4Nm8Rt3Yp6Hd1Jf5Lc0Gs_Qe7Ua9Iw";
 const MIN_LEAK: usize = 8;
 const PROVIDERS: [&str; 3] = ["groq", "gemini", "own"];
 /// This many sets of faults are tried at once, each with its own sandbox: most of the time is spent waiting.
-const PARALLEL: usize = 8;
+const PARALLEL: usize = 16;
 /// Servers that cannot be reached: a closed port, an unknown host name, and a port without TLS.
 const UNREACHABLE: [&str; 3] = ["refused", "unnamed", "untrusted"];
 
