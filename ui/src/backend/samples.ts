@@ -166,16 +166,32 @@ export const samplePreview = (target: CaptureTarget): Preview => {
 }
 
 export const sampleFindings = (): Diagnostic[] => [
-  { area: 'microphone', ok: true, message: 'USB microphone records.' },
-  { area: 'speaker', ok: true, message: 'Headset plays.' },
-  { area: 'screen', ok: true, message: 'One screen can be shared.' },
+  {
+    area: 'microphone',
+    ok: true,
+    finding: { kind: 'microphone_works', first_ms: 31, level_percent: 4 },
+    message: 'USB microphone records.',
+  },
+  { area: 'speaker', ok: true, finding: { kind: 'speaker_works', rate: 48_000 }, message: 'Headset plays.' },
+  {
+    area: 'screen',
+    ok: true,
+    finding: { kind: 'screen_works', width: 1920, height: 1080, ms: 48 },
+    message: 'One screen can be shared.',
+  },
   {
     area: 'keyring',
     ok: false,
+    finding: { kind: 'failed', code: 'keyring' },
     message: 'No keyring is available.',
     remedy: 'Install and unlock gnome-keyring or KeePassXC, or keep keys for this session only.',
   },
-  { area: 'tesseract', ok: true, message: 'Reads the text on your screen without a network.' },
+  {
+    area: 'tesseract',
+    ok: true,
+    finding: { kind: 'program_found', task: 'read', path: '/usr/bin/tesseract' },
+    message: 'Reads the text on your screen without a network.',
+  },
 ]
 
 const attempt = (service: Service, provider: string, model: string, ms: number, more: Partial<Attempt> = {}): Attempt => ({

@@ -3,6 +3,7 @@ import type { Snapshot } from '../generated/Snapshot'
 import type { TurnRecord } from '../generated/TurnRecord'
 import { t } from '../lib/messages'
 import { costOf, formatRoute } from '../lib/format'
+import { sayError } from '../lib/say'
 
 export type Format = 'markdown' | 'json'
 
@@ -17,7 +18,7 @@ function asMarkdown(snapshot: Snapshot | null, turn: TurnRecord): string {
     `## ${facts.join(' · ')}`,
     quoted(turn.transcript === '' ? t.history.notUnderstood : turn.transcript),
     ...(turn.answer === '' ? [] : [turn.answer.trim()]),
-    ...(turn.error ? [`*${t.history.error}: ${turn.error.message}*`] : []),
+    ...(turn.error ? [`*${t.history.error}: ${sayError(turn.error, snapshot)}*`] : []),
   ].join('\n\n')
 }
 

@@ -3,6 +3,7 @@ import { asFailure } from '../backend'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { Aura } from '../lib/aura.svelte'
 import { pageQuery, PagedList } from '../lib/paged-list.svelte'
+import { sayError } from '../lib/say'
 
 /** Turns per page. */
 const page = 30
@@ -50,7 +51,7 @@ export class TurnList extends PagedList<TurnRecord> {
           },
           (thrown: unknown) => {
             stay()
-            this.aura.notify(`${problem} ${asFailure(thrown).message}`)
+            this.aura.notify(`${problem} ${sayError(asFailure(thrown))}`)
             void this.load(this.searched)
           },
         )

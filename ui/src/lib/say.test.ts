@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { readySnapshot, sampleTurn } from '../backend/samples'
+import { readySnapshot, sampleFindings, sampleTurn } from '../backend/samples'
 import type { Attempt } from '../generated/Attempt'
+import type { Diagnostic } from '../generated/Diagnostic'
 import type { Notice } from '../generated/Notice'
 import { setPreferences } from './preferences.svelte'
-import { sayError, sayNotice } from './say'
+import { sayError, sayFinding, sayNotice, subjectOf } from './say'
 
 const snapshot = readySnapshot()
 const [sample] = sampleTurn('a').stages.flatMap((stage) => stage.attempts)
@@ -67,5 +68,30 @@ describe('what AURA has to say', () => {
     // A notice of another version, or of an old record without facts.
     for (const kind of ['unknown', 'model_replaced', 'not_ready', 'recording_limit', 'voice_language'] as const)
       expect(say({ kind })).toBe('English.')
+  })
+})
+
+describe('a finding of the system check', () => {
+  const [works, , , fails] = sampleFindings() as [Diagnostic, Diagnostic, Diagnostic, Diagnostic]
+
+  it('is AURA’s own sentence in English', () => {
+    setPreferences({ language: 'en' })
+    expect(sayFinding(works)).toEqual(['USB microphone records.', ''])
+    expect(subjectOf(works)).toBe('Microphone')
+  })
+
+  it('is a sentence of the window in another language, for every kind', () => {
+    setPreferences({ language: 'de' })
+    expect(sayFinding(works)).toEqual(['Nimmt auf: erster Ton nach 31 ms, Pegel 4\u00a0%.', ''])
+    expect(sayFinding(fails)[0]).toMatch(/^Der Schlüsselbund des Systems/)
+    const missing = { kind: 'model_missing', service: 'tts' } as const
+    const voice: Diagnostic = { area: 'voice', ok: false, finding: missing, message: 'No voice is installed.' }
+    expect([subjectOf(voice), ...sayFinding(voice)]).toEqual([
+      'Sprachausgabe',
+      'Auf diesem Rechner ist keines installiert.',
+      'Lade unter „Anbieter“, „Auf diesem Rechner“ eines herunter.',
+    ])
+    const other: Diagnostic = { area: 'groq', ok: false, finding: { kind: 'other' }, message: 'A problem.', remedy: 'Do this.' }
+    expect(sayFinding(other)).toEqual(['A problem.', 'Do this.'])
   })
 })

@@ -1,13 +1,15 @@
 /** Sentences in the window's language for what crosses from Rust as a code and facts. */
 import type { Failure } from '../backend'
 import type { Attempt } from '../generated/Attempt'
+import type { Diagnostic } from '../generated/Diagnostic'
 import type { ErrorCode } from '../generated/ErrorCode'
+import type { Finding } from '../generated/Finding'
 import type { Notice } from '../generated/Notice'
 import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
-import { day, labelOf, money, number } from './format'
+import { day, labelOf, money, number, percent } from './format'
+import type { Errors, Said, Sentence } from '../messages/said'
 import { t } from './messages'
-import { language } from './preferences.svelte'
 
 /** "Groq timed out, Gemini is out of quota": how calls failed, each once. */
 function failures(snapshot: Snapshot | null, attempts: Attempt[]): string {
@@ -19,16 +21,16 @@ function failures(snapshot: Snapshot | null, attempts: Attempt[]): string {
 
 /** An error. In English its own sentence, which may be more specific. */
 export function sayError(error: Failure, snapshot: Snapshot | null = null): string {
-  if (language() === 'en') return error.message
+  if (t.said === null) return error.message
   if (error.code === 'all_routes_failed' && Array.isArray(error.detail)) {
     const failed = failures(snapshot, error.detail)
-    if (failed !== '') return t.notices.allFailed(failed)
+    if (failed !== '') return t.said.notices.allFailed(failed)
   }
-  return (t.errors as Partial<Record<ErrorCode, string>>)[error.code as ErrorCode] ?? error.message
+  return (t.said.errors as Partial<Record<ErrorCode, string>>)[error.code as ErrorCode] ?? error.message
 }
 
 /** One sentence for each service in which another provider took over, in the order of the turn. */
-function fallbacks(snapshot: Snapshot | null, attempts: Attempt[]): string[] {
+function fallbacks(said: Said, snapshot: Snapshot | null, attempts: Attempt[]): string[] {
   const services = [...new Set(attempts.map((one) => one.service))]
   return services.flatMap((service: Service) => {
     const calls = attempts.filter((one) => one.service === service)
@@ -37,46 +39,79 @@ function fallbacks(snapshot: Snapshot | null, attempts: Attempt[]): string[] {
       snapshot,
       calls.filter((one) => one.route.provider !== done),
     )
-    return done === undefined || failed === '' ? [] : [t.notices.fallback(failed, labelOf(snapshot, done))]
+    return done === undefined || failed === '' ? [] : [said.notices.fallback(failed, labelOf(snapshot, done))]
   })
 }
 
 /** A notice of a turn. `notices` and `attempts` are all of the turn. In English its own sentence. */
 export function sayNotice(notice: Notice, snapshot: Snapshot | null, notices: Notice[], attempts: Attempt[]): string {
-  if (language() === 'en') return notice.message
+  if (t.said === null) return notice.message
+  const { notices: sentences } = t.said
+  const ours = t.said
   const facts = notice.facts ?? {}
   const fixed: Partial<Record<Notice['kind'], string>> = {
-    microphone_lost: t.notices.microphoneLost,
-    no_speaker: t.notices.noSpeaker,
-    no_screen: t.notices.noScreen,
-    not_spoken: t.notices.notSpoken,
-    not_kept: t.notices.recordingNotSaved,
-    not_saved: t.notices.notSaved,
-    cut: t.notices.truncated,
+    microphone_lost: sentences.microphoneLost,
+    no_speaker: sentences.noSpeaker,
+    no_screen: sentences.noScreen,
+    not_spoken: sentences.notSpoken,
+    not_kept: sentences.recordingNotSaved,
+    not_saved: sentences.notSaved,
+    cut: sentences.truncated,
   }
   const said = () => {
     switch (notice.kind) {
       case 'fallback': {
         const at = notices.filter((one) => one.kind === 'fallback').findIndex((one) => one.message === notice.message)
-        return fallbacks(snapshot, attempts)[at]
+        return fallbacks(ours, snapshot, attempts)[at]
       }
       case 'not_ready':
-        return facts.provider && t.notices.skipped[facts.reason ?? 'unknown']?.(labelOf(snapshot, facts.provider))
+        return facts.provider && sentences.skipped[facts.reason ?? 'unknown']?.(labelOf(snapshot, facts.provider))
       case 'model_replaced':
       case 'model_gone':
         if (facts.model === undefined || facts.replacement === undefined) return undefined
         return facts.retired_on === undefined
-          ? t.notices.replaced[facts.reason ?? 'unknown']?.(facts.model, facts.replacement)
-          : t.notices.retiredOn(facts.model, facts.replacement, day(facts.retired_on))
+          ? sentences.replaced[facts.reason ?? 'unknown']?.(facts.model, facts.replacement)
+          : sentences.retiredOn(facts.model, facts.replacement, day(facts.retired_on))
       case 'recording_limit':
-        return facts.seconds === undefined ? undefined : t.notices.recordingLimit(number(facts.seconds))
+        return facts.seconds === undefined ? undefined : sentences.recordingLimit(number(facts.seconds))
       case 'daily_limit':
-        return facts.limit_cents === undefined ? undefined : t.notices.dailyLimit(money(facts.limit_cents / 100))
+        return facts.limit_cents === undefined ? undefined : sentences.dailyLimit(money(facts.limit_cents / 100))
       case 'voice_language':
-        return facts.language && t.notices.voiceLanguage(t.languages[facts.language] ?? facts.language)
+        return facts.language && sentences.voiceLanguage(t.languages[facts.language] ?? facts.language)
       default:
         return fixed[notice.kind]
     }
   }
   return said() ?? notice.message
+}
+
+/** The facts of a finding, as its sentences take them. */
+function factsOf(finding: Finding, snapshot: Snapshot | null): string[] {
+  if ('level_percent' in finding) return [number(finding.first_ms), percent(finding.level_percent / 100)]
+  if ('first_ms' in finding) return [number(finding.first_ms)]
+  if ('rate' in finding) return [number(finding.rate)]
+  if ('width' in finding) return [`${finding.width} × ${finding.height}`, number(finding.ms)]
+  if ('path' in finding) return [finding.path]
+  if ('packages' in finding) return [finding.names.join(', '), finding.packages]
+  if ('labels' in finding) return [finding.labels.join(', '), 'library' in finding ? finding.library : '']
+  if ('port' in finding) return [String(finding.port)]
+  return 'provider' in finding ? [labelOf(snapshot, finding.provider), finding.model] : []
+}
+
+/** A finding of the system check: what was found, and what to do about it. In English its own sentences. */
+export function sayFinding(diagnostic: Diagnostic, snapshot: Snapshot | null = null): [string, string] {
+  const { finding, message, remedy } = diagnostic
+  const name = 'packages' in finding ? finding.task : finding.kind
+  const { found, remedies } = t.said?.findings ?? {}
+  // The sentence of an error says what to do, too.
+  const sentence = 'code' in finding ? t.said?.errors[finding.code as keyof Errors] : found?.[name as keyof typeof found]
+  if (sentence === undefined) return [message, remedy ?? '']
+  const say = (one: Sentence = '') => (typeof one === 'string' ? one : one(...factsOf(finding, snapshot)))
+  return [say(sentence), say(remedies?.[finding.kind])]
+}
+
+/** The subject of a finding. */
+export function subjectOf({ area, finding }: Diagnostic, snapshot: Snapshot | null = null): string {
+  if ('service' in finding && t.said !== null) return t.services[finding.service].name
+  return t.settings.areas[area] ?? labelOf(snapshot, area)
 }

@@ -5,6 +5,7 @@ import { percent } from '../lib/format'
 import { t } from '../lib/messages'
 import { size } from '../lib/sizes'
 import { isRunning } from './list'
+import { sayError } from '../lib/say'
 
 /** How far a download is, 0 to 1. */
 export function fraction({ state }: LocalModelView): number {
@@ -23,9 +24,9 @@ function newsOf(model: LocalModelView, before: LocalModelView): string {
       return quarter(model) > quarter(before) && quarter(model) < 4 ? t.local.part(model.label, percent(quarter(model) / 4)) : ''
     case 'paused':
       if (was === 'paused') return ''
-      return state.error ? t.local.pausedBecause(model.label, state.error.message) : t.local.paused(model.label)
+      return state.error ? t.local.pausedBecause(model.label, sayError(state.error)) : t.local.paused(model.label)
     case 'failed':
-      return was === 'failed' ? '' : t.local.failed(model.label, state.error.message)
+      return was === 'failed' ? '' : t.local.failed(model.label, sayError(state.error))
     case 'installed':
       return was === 'installed' ? '' : ready(model)
     default:
@@ -57,9 +58,9 @@ export function barOf(view: LocalModelsView | null, arrived: string[], dismissed
     const { state } = model
     if (dismissed.includes(model.id)) continue
     if (state.state === 'paused' && state.error)
-      return { kind: 'trouble', model, text: t.local.pausedBecause(model.label, state.error.message), resumable: true }
+      return { kind: 'trouble', model, text: t.local.pausedBecause(model.label, sayError(state.error)), resumable: true }
     if (state.state === 'failed')
-      return { kind: 'trouble', model, text: t.local.failed(model.label, state.error.message), resumable: false }
+      return { kind: 'trouble', model, text: t.local.failed(model.label, sayError(state.error)), resumable: false }
   }
   const running = view.models.filter(isRunning)
   if (running.length > 0) return { kind: 'running', models: running, ...total(running, view) }

@@ -20,6 +20,8 @@ const marks = ['⟨1⟩', '⟨2⟩', '⟨3⟩']
 /** Every message by its name; messages with parameters are called with the marks. */
 function sentences(part: unknown, name = ''): [string, string][] {
   if (typeof part === 'string') return [[name, part]]
+  // AURA's own sentences are compared with each other.
+  if (name === 'said') return []
   if (typeof part === 'function') {
     const say = part as (...values: unknown[]) => string
     // This one takes a list.
@@ -34,6 +36,7 @@ function sentences(part: unknown, name = ''): [string, string][] {
 const found = (text: string) => marks.filter((mark) => text.toLowerCase().includes(mark))
 
 describe.each([
+  ['AURA’s own sentences', de.said, es.said],
   ['the main window in German', en, de],
   ['the main window in Spanish', en, es],
   ['the overlay in German', overlayEn, overlayDe],

@@ -359,7 +359,9 @@ describe('the system check', () => {
   it('shows a problem beside its setting, with the remedy', async () => {
     const message = 'The desktop allows no pictures of the screen.'
     const remedy = 'Install xdg-desktop-portal and log in again.'
-    await open('settings', { handlers: { doctor: () => [{ area: 'screen', ok: false, message, remedy }] } })
+    await open('settings', {
+      handlers: { doctor: () => [{ area: 'screen', ok: false, finding: { kind: 'other' as const }, message, remedy }] },
+    })
     const list = screen.getByRole('combobox', { name: 'What to share' })
     const about = document.getElementById(list.getAttribute('aria-describedby') ?? '')
     expect(about?.textContent).toContain(`${message} ${remedy}`)

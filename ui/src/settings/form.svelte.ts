@@ -1,6 +1,7 @@
 /** Applies each setting as it is changed, and keeps the error of each. */
 import { asFailure } from '../backend'
 import type { Aura, Changes } from '../lib/aura.svelte'
+import { sayError } from '../lib/say'
 
 export class Form {
   /** Error of the last change, by the setting's name, such as `listening.mode`. */
@@ -21,7 +22,7 @@ export class Form {
       this.saved += 1
       return true
     } catch (thrown) {
-      this.problems[name] = asFailure(thrown).message
+      this.problems[name] = sayError(asFailure(thrown))
       return false
     }
   }

@@ -2,6 +2,7 @@
 import { asFailure } from '../backend'
 import type { Diagnostic } from '../generated/Diagnostic'
 import type { Aura } from '../lib/aura.svelte'
+import { sayError } from '../lib/say'
 
 export class SystemCheck {
   findings = $state.raw<Diagnostic[] | null>(null)
@@ -16,7 +17,7 @@ export class SystemCheck {
     try {
       this.findings = await this.aura.backend.call('doctor', {})
     } catch (thrown) {
-      this.problem = asFailure(thrown).message
+      this.problem = sayError(asFailure(thrown))
     }
     this.checking = false
   }

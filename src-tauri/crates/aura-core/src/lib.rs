@@ -10,6 +10,7 @@
 pub mod api;
 mod assistant;
 pub mod config;
+mod diagnostic;
 pub mod error;
 pub mod event;
 pub mod history_problem;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use crate::diagnostic::{Diagnostic, DiagnosticArea, Finding, ProgramTask};
 use crate::error::{Error, ErrorCode, Result};
 use crate::history_problem::HistoryProblem;
 use crate::local_models::LocalModelsView;
@@ -355,80 +356,6 @@ pub struct SessionFilter {
     pub before: Option<String>,
     /// The largest number of sessions to return.
     pub limit: u32,
-}
-
-/// One finding of the system check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub struct Diagnostic {
-    /// The subject of the check.
-    #[cfg_attr(feature = "ts", ts(type = "string"))]
-    pub area: DiagnosticArea,
-    /// Whether the subject works.
-    pub ok: bool,
-    /// The finding, in a sentence.
-    pub message: String,
-    /// What the user can do; absent when nothing needs to be done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "ts", ts(optional))]
-    pub remedy: Option<String>,
-}
-
-/// The subject of a [`Diagnostic`]. Serialized as a word such as `microphone`, or as the name of a program or provider.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", from = "String")]
-#[non_exhaustive]
-pub enum DiagnosticArea {
-    /// Recording.
-    Microphone,
-    /// Playback.
-    Speaker,
-    /// Screenshots.
-    Screen,
-    /// The operating system's keyring.
-    Keyring,
-    /// The global push-to-talk shortcut.
-    Shortcut,
-    /// The settings file.
-    Settings,
-    /// The database of turns.
-    History,
-    /// The current route of a service: `stt route`, `llm route`, `vlm route`, `tts route`.
-    Route(Service),
-    /// A local program or a provider, by name.
-    Named(String),
-}
-
-impl std::fmt::Display for DiagnosticArea {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Microphone => f.write_str("microphone"),
-            Self::Speaker => f.write_str("speaker"),
-            Self::Screen => f.write_str("screen"),
-            Self::Keyring => f.write_str("keyring"),
-            Self::Shortcut => f.write_str("shortcut"),
-            Self::Settings => f.write_str("settings"),
-            Self::History => f.write_str("history"),
-            Self::Route(service) => write!(f, "{} route", service.as_str()),
-            Self::Named(name) => f.write_str(name),
-        }
-    }
-}
-
-impl From<DiagnosticArea> for String {
-    fn from(area: DiagnosticArea) -> Self {
-        area.to_string()
-    }
-}
-
-impl From<String> for DiagnosticArea {
-    fn from(name: String) -> Self {
-        let devices = [Self::Microphone, Self::Speaker, Self::Screen, Self::Keyring, Self::Shortcut];
-        let files = [Self::Settings, Self::History];
-        let routes = Service::ALL.map(Self::Route);
-        let known = devices.into_iter().chain(files).chain(routes).find(|area| area.to_string() == name);
-        known.unwrap_or(Self::Named(name))
-    }
 }
 
 /// The store of the models that run on this computer.

@@ -7,14 +7,18 @@ use async_trait::async_trait;
 use aura_core::error::Error;
 use aura_core::local_models::{LocalModelState, LocalModelView, LocalModelsView};
 use aura_core::ports::{
-    CaptureTarget, Diagnostic, DiagnosticArea, Doctor, History, LocalModelStore, Microphone, Programs, Screen, Secrets,
-    Speaker,
+    CaptureTarget, Diagnostic, DiagnosticArea, Doctor, Finding, History, LocalModelStore, Microphone, ProgramTask,
+    Programs, Screen, Secrets, Speaker,
 };
 use aura_providers::Service;
 use tokio::net::TcpStream;
 
 use crate::hotkey;
 
+/// The default port of Ollama.
+const OLLAMA_PORT: u16 = 11_434;
+/// The default port of llama.cpp's server.
+const LLAMA_PORT: u16 = 8_080;
 /// Length of the test recording, from its first block on.
 const TEST_RECORDING: Duration = Duration::from_millis(400);
 
@@ -39,29 +43,38 @@ pub struct SystemDoctor {
 
 /// A task of the `offline` provider that needs a local program.
 struct ProgramCheck {
-    /// What the program does, in the third person.
+    task: ProgramTask,
+    /// The task, in the third person.
     purpose: &'static str,
     /// Programs that can do it, best first.
     names: &'static [&'static str],
-    /// How to install one.
+    /// What to install, before the packages.
     remedy: &'static str,
+    /// Debian's packages of one of them.
+    packages: &'static str,
 }
 
 const PROGRAM_CHECKS: &[ProgramCheck] = &[
     ProgramCheck {
+        task: ProgramTask::Hear,
         purpose: "recognizes speech",
         names: &["whisper-cli", "pocketsphinx_continuous", "pocketsphinx"],
-        remedy: "Install whisper.cpp, or on Debian: apt install pocketsphinx pocketsphinx-en-us",
+        remedy: "Install whisper.cpp, or on Debian",
+        packages: "pocketsphinx pocketsphinx-en-us",
     },
     ProgramCheck {
+        task: ProgramTask::Read,
         purpose: "reads text on the screen",
         names: &["tesseract"],
-        remedy: "On Debian: apt install tesseract-ocr",
+        remedy: "On Debian",
+        packages: "tesseract-ocr",
     },
     ProgramCheck {
+        task: ProgramTask::Speak,
         purpose: "speaks",
         names: &["piper", "espeak-ng", "say"],
-        remedy: "Install piper, or on Debian: apt install espeak-ng",
+        remedy: "Install piper, or on Debian",
+        packages: "espeak-ng",
     },
 ];
 
@@ -87,13 +100,9 @@ const MODEL_CHECKS: &[ModelCheck] = &[
 /// Whether a model is installed for a service, and what it needs is there.
 fn installed(view: &LocalModelsView, check: &ModelCheck) -> Diagnostic {
     let of_service = |model: &&LocalModelView| model.services.contains(&check.service);
-    let labels: Vec<&str> = view
-        .models
-        .iter()
-        .filter(of_service)
-        .filter(|model| model.state == LocalModelState::Installed)
-        .map(|model| model.label.as_str())
-        .collect();
+    let service = check.service;
+    let installed = view.models.iter().filter(of_service).filter(|model| model.state == LocalModelState::Installed);
+    let labels: Vec<String> = installed.map(|model| model.label.clone()).collect();
     let is_speech = matches!(check.service, Service::Stt | Service::Tts);
     if labels.is_empty() {
         let suggested =
@@ -103,28 +112,25 @@ fn installed(view: &LocalModelsView, check: &ModelCheck) -> Diagnostic {
             Some(id) => format!("Run: aura models get {id}. Or open Models in the window."),
             None => "Use a provider for it.".to_owned(),
         };
-        return problem(named(check.area), format!("No {} is installed on this computer.", check.kind), remedy);
+        let message = format!("No {} is installed on this computer.", check.kind);
+        return Diagnostic::problem(named(check.area), Finding::ModelMissing { service }, message, remedy);
     }
     if is_speech && view.runtime.state != LocalModelState::Installed {
         let message = format!("{} cannot run: {} is missing.", labels.join(", "), view.runtime.label);
-        return problem(named(check.area), message, "Remove the model and download it again under Models.");
+        let finding = Finding::LibraryMissing { service, labels, library: view.runtime.label.clone() };
+        let remedy = "Remove the model and download it again under Models.";
+        return Diagnostic::problem(named(check.area), finding, message, remedy);
     }
-    passed(named(check.area), format!("Installed, files complete: {}.", labels.join(", ")))
-}
-
-fn passed(area: DiagnosticArea, message: impl Into<String>) -> Diagnostic {
-    Diagnostic { area, ok: true, message: message.into(), remedy: None }
-}
-
-fn problem(area: DiagnosticArea, message: impl Into<String>, remedy: impl Into<String>) -> Diagnostic {
-    Diagnostic { area, ok: false, message: message.into(), remedy: Some(remedy.into()) }
+    let message = format!("Installed, files complete: {}.", labels.join(", "));
+    Diagnostic::passed(named(check.area), Finding::ModelsInstalled { service, labels }, message)
 }
 
 /// The result for an error, whose first sentence states the problem and whose rest is the remedy. `default` is the remedy of an error
 /// with one sentence.
 fn failed(area: DiagnosticArea, error: &Error, default: &str) -> Diagnostic {
     let (message, remedy) = error.message.split_once(". ").unwrap_or((&error.message, default));
-    problem(area, format!("{}.", message.trim_end_matches('.')), remedy)
+    let message = format!("{}.", message.trim_end_matches('.'));
+    Diagnostic::problem(area, Finding::Failed { code: error.code }, message, remedy)
 }
 
 #[async_trait]
@@ -168,21 +174,31 @@ async fn microphone(microphone: &dyn Microphone) -> Diagnostic {
             break;
         }
     }
-    let ms = first.unwrap_or_default().as_millis();
+    let first_ms = whole_ms(first.unwrap_or_default());
     if samples.iter().all(|sample| *sample == 0) {
-        return problem(
+        return Diagnostic::problem(
             AREA,
-            format!("The microphone records only silence (first block after {ms} ms)."),
+            Finding::MicrophoneSilent { first_ms },
+            format!("The microphone records only silence (first block after {first_ms} ms)."),
             "Check that it is not muted and that AURA is allowed to use it.",
         );
     }
-    let level = aura_audio::meter(&samples);
-    passed(AREA, format!("Works: first block after {ms} ms, level {:.0} %.", level * 100.0))
+    let level_percent = (aura_audio::meter(&samples) * 100.0).round() as u32;
+    let message = format!("Works: first block after {first_ms} ms, level {level_percent} %.");
+    Diagnostic::passed(AREA, Finding::MicrophoneWorks { first_ms, level_percent }, message)
+}
+
+fn whole_ms(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 async fn speaker(speaker: &dyn Speaker) -> Diagnostic {
     match speaker.open(None).await {
-        Ok(output) => passed(DiagnosticArea::Speaker, format!("Works: open at {} Hz.", output.rate())),
+        Ok(output) => {
+            let rate = output.rate();
+            let message = format!("Works: open at {rate} Hz.");
+            Diagnostic::passed(DiagnosticArea::Speaker, Finding::SpeakerWorks { rate }, message)
+        }
         Err(error) => failed(DiagnosticArea::Speaker, &error, "Check your computer's sound settings."),
     }
 }
@@ -190,23 +206,22 @@ async fn speaker(speaker: &dyn Speaker) -> Diagnostic {
 async fn screen(screen: &dyn Screen) -> Diagnostic {
     let begun = std::time::Instant::now();
     match screen.capture(&CaptureTarget::default()).await {
-        Ok(shot) => passed(
-            DiagnosticArea::Screen,
-            format!(
-                "Works: {} x {} in {} ms, {} KB.",
-                shot.width,
-                shot.height,
-                begun.elapsed().as_millis(),
-                shot.jpeg.len() / 1024
-            ),
-        ),
+        Ok(shot) => {
+            let (width, height, ms) = (shot.width, shot.height, whole_ms(begun.elapsed()));
+            let message = format!("Works: {width} x {height} in {ms} ms, {} KB.", shot.jpeg.len() / 1024);
+            Diagnostic::passed(DiagnosticArea::Screen, Finding::ScreenWorks { width, height, ms }, message)
+        }
         Err(error) => failed(DiagnosticArea::Screen, &error, "Until then, AURA answers without screenshots."),
     }
 }
 
 async fn keyring(secrets: &dyn Secrets) -> Diagnostic {
     match secrets.check().await {
-        Ok(()) => passed(DiagnosticArea::Keyring, "Works: API keys are saved in the operating system's key store."),
+        Ok(()) => Diagnostic::passed(
+            DiagnosticArea::Keyring,
+            Finding::KeyringWorks,
+            "Works: API keys are saved in the operating system's key store.",
+        ),
         Err(error) => failed(DiagnosticArea::Keyring, &error, "Keys are kept for this session only."),
     }
 }
@@ -214,15 +229,23 @@ async fn keyring(secrets: &dyn Secrets) -> Diagnostic {
 async fn history(history: &dyn History) -> Diagnostic {
     history.checked().await;
     match &*history.problem().borrow() {
-        Some(found) => problem(DiagnosticArea::History, found.message(), found.remedy()),
-        None => passed(DiagnosticArea::History, "Works: past turns are saved, and the database is undamaged."),
+        Some(found) => Diagnostic::problem(DiagnosticArea::History, Finding::Other, found.message(), found.remedy()),
+        None => Diagnostic::passed(
+            DiagnosticArea::History,
+            Finding::HistoryWorks,
+            "Works: past turns are saved, and the database is undamaged.",
+        ),
     }
 }
 
 /// Checks the desktop only. The shortcut itself is not tried, because a running AURA has grabbed it.
 fn shortcut() -> Diagnostic {
     match hotkey::check() {
-        Ok(()) => passed(DiagnosticArea::Shortcut, "Works: this desktop supports a global shortcut."),
+        Ok(()) => Diagnostic::passed(
+            DiagnosticArea::Shortcut,
+            Finding::ShortcutWorks,
+            "Works: this desktop supports a global shortcut.",
+        ),
         Err(error) => failed(DiagnosticArea::Shortcut, &error, "Use `aura ptt press` and `aura ptt release` instead."),
     }
 }
@@ -230,13 +253,20 @@ fn shortcut() -> Diagnostic {
 fn program(programs: &dyn Programs, check: &ProgramCheck) -> Diagnostic {
     match check.names.iter().find_map(|name| Some((name, programs.find(name)?))) {
         Some((name, path)) => {
-            passed(named(name), format!("Works: {} without an account ({}).", check.purpose, path.display()))
+            let path = path.display().to_string();
+            let message = format!("Works: {} without an account ({path}).", check.purpose);
+            Diagnostic::passed(named(name), Finding::ProgramFound { task: check.task, path }, message)
         }
-        None => problem(
-            named(check.names[0]),
-            format!("No program that {} was found: {}.", check.purpose, check.names.join(", ")),
-            check.remedy,
-        ),
+        None => {
+            let finding = Finding::ProgramMissing {
+                task: check.task,
+                names: check.names.iter().map(ToString::to_string).collect(),
+                packages: check.packages.to_owned(),
+            };
+            let message = format!("No program that {} was found: {}.", check.purpose, check.names.join(", "));
+            let remedy = format!("{}: apt install {}", check.remedy, check.packages);
+            Diagnostic::problem(named(check.names[0]), finding, message, remedy)
+        }
     }
 }
 
@@ -244,27 +274,34 @@ fn named(program: &str) -> DiagnosticArea {
     DiagnosticArea::Named(program.to_owned())
 }
 
-/// Looks for a local model server on the default ports of Ollama and llama.cpp. Returns what was found, in a sentence.
-async fn local_model() -> Option<&'static str> {
+/// Looks for a local model server on the default ports of Ollama and llama.cpp. Returns the port of the one that was found.
+async fn local_model() -> Option<u16> {
     let connects = async |port: u16| {
         let connection = TcpStream::connect(("127.0.0.1", port));
         matches!(tokio::time::timeout(Duration::from_millis(300), connection).await, Ok(Ok(_)))
     };
-    let (ollama, llama) = tokio::join!(connects(11434), connects(8080));
-    match (ollama, llama) {
-        (true, _) => Some("Ollama is running on port 11434."),
-        (_, true) => Some("A server is running on port 8080, the default port of llama.cpp."),
-        _ => None,
-    }
+    let (ollama, llama) = tokio::join!(connects(OLLAMA_PORT), connects(LLAMA_PORT));
+    if ollama { Some(OLLAMA_PORT) } else { llama.then_some(LLAMA_PORT) }
 }
 
 /// Whether a model server is running. It is not missed where a language model is installed.
-fn model_server(running: Option<&str>, has_model: bool) -> Diagnostic {
+fn model_server(running: Option<u16>, has_model: bool) -> Diagnostic {
+    let area = named("ollama");
     match running {
-        Some(found) => passed(named("ollama"), found),
-        None if has_model => passed(named("ollama"), "Not running, and not needed: a language model is installed."),
-        None => problem(
-            named("ollama"),
+        Some(port) => {
+            let message = match port {
+                OLLAMA_PORT => format!("Ollama is running on port {port}."),
+                _ => format!("A server is running on port {port}, the default port of llama.cpp."),
+            };
+            Diagnostic::passed(area, Finding::ServerRunning { port }, message)
+        }
+        None if has_model => {
+            let message = "Not running, and not needed: a language model is installed.";
+            Diagnostic::passed(area, Finding::ServerNotNeeded, message)
+        }
+        None => Diagnostic::problem(
+            area,
+            Finding::NothingAnswers,
             "No language model is running on this computer. Without an account, AURA can only repeat what you said.",
             "Download a language model under Models, or install Ollama from https://ollama.com and run: ollama run llama3.2",
         ),

@@ -1,7 +1,7 @@
 /** Was AURA selbst zu sagen hat: Fehler nach ihrem Code, Hinweise nach ihrer Art und ihren Angaben. */
-import type * as english from '../en/said'
+import type { Errors, Findings, Notices } from '../said'
 
-export const errors: typeof english.errors = {
+export const errors: Errors = {
   no_microphone: 'AURA kann kein Mikrofon verwenden. Schließe eines an oder wähle unter „Einstellungen“ ein anderes.',
   microphone_lost: 'Das Mikrofon wurde getrennt.',
   microphone_denied: 'Das System lässt AURA nicht aufnehmen. Erlaube es in den Datenschutzeinstellungen des Systems.',
@@ -25,7 +25,7 @@ export const errors: typeof english.errors = {
   internal: 'In AURA ist etwas schiefgegangen. Bitte melde es zusammen mit dem Protokoll.',
 }
 
-export const notices: typeof english.notices = {
+export const notices: Notices = {
   allFailed: (failed: string) =>
     `Kein Anbieter konnte helfen: ${failed}. Deine Frage ist gespeichert. Versuche es gleich noch einmal.`,
   fallback: (failed: string, other: string) => `${failed}. ${other} ist eingesprungen.`,
@@ -57,4 +57,38 @@ export const notices: typeof english.notices = {
   truncated: 'Die Antwort hat ihre Längengrenze erreicht und ist abgeschnitten.',
   voiceLanguage: (language: string) =>
     `Keine Stimme, die AURA verwenden darf, spricht ${language}. Wähle unter „Anbieter“ eine andere.`,
+}
+
+export const findings: Findings = {
+  found: {
+    microphone_works: (milliseconds, level) => `Nimmt auf: erster Ton nach ${milliseconds} ms, Pegel ${level}.`,
+    microphone_silent: (milliseconds) => `Das Mikrofon nimmt nur Stille auf (erster Ton nach ${milliseconds} ms).`,
+    speaker_works: (rate) => `Spielt mit ${rate} Hz.`,
+    screen_works: (size, milliseconds) => `Lässt sich aufnehmen: ${size} in ${milliseconds} ms.`,
+    keyring_works: 'API-Schlüssel werden dort gespeichert.',
+    history_works: 'Fragen werden gespeichert, die Datenbank ist unbeschädigt.',
+    shortcut_works: 'Ein globales Tastenkürzel ist möglich.',
+    models_installed: (names) => `Installiert und vollständig: ${names}.`,
+    model_missing: 'Auf diesem Rechner ist keines installiert.',
+    library_missing: (names, library) => `${names}: Es fehlt ${library}.`,
+    server_running: (port) => `Läuft auf Port ${port}.`,
+    server_not_needed: 'Nicht nötig: Ein Sprachmodell ist installiert.',
+    nothing_answers: 'Auf diesem Rechner läuft kein Sprachmodell. Ohne Konto kann AURA nur wiederholen, was du sagst.',
+    provider_ready: 'Bereit.',
+    routed: (provider, model) => `${provider} (${model}).`,
+    not_routed: 'Dafür ist kein Anbieter bereit.',
+    program_found: (path) => `Funktioniert ohne Konto (${path}).`,
+    hear: (names) => `Kein Programm gefunden, das Sprache erkennt: ${names}.`,
+    read: (names) => `Kein Programm gefunden, das Text auf dem Bildschirm liest: ${names}.`,
+    speak: (names) => `Kein Programm gefunden, das spricht: ${names}.`,
+  },
+  remedies: {
+    microphone_silent: 'Prüfe, ob es stummgeschaltet ist und ob AURA es verwenden darf.',
+    program_missing: (_, packages) => `Installiere eines davon. Unter Debian: apt install ${packages}`,
+    model_missing: 'Lade unter „Anbieter“, „Auf diesem Rechner“ eines herunter.',
+    library_missing: 'Entferne das Modell und lade es noch einmal herunter.',
+    nothing_answers:
+      'Lade ein Sprachmodell herunter, oder installiere Ollama von https://ollama.com und starte: ollama run llama3.2',
+    not_routed: 'Richte unter „Anbieter“ einen ein.',
+  },
 }

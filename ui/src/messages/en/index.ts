@@ -8,7 +8,7 @@ import { history } from './history'
 import { local } from './local'
 import { overlay } from './overlay'
 import { providers } from './providers'
-import { errors, notices } from './said'
+import type { Said } from '../said'
 import { screen } from './screen'
 import { settings } from './settings'
 import { conversations, talk, turn } from './talk'
@@ -25,8 +25,7 @@ export const en = {
   local,
   health,
   history,
-  errors,
-  notices,
+  said: null as Said | null,
   conversations,
   screen,
   settings,

@@ -9,7 +9,7 @@ import { history } from './history'
 import { local } from './local'
 import { overlay } from './overlay'
 import { providers } from './providers'
-import { errors, notices } from './said'
+import { errors, findings, notices } from './said'
 import { screen } from './screen'
 import { settings } from './settings'
 import { conversations, talk, turn } from './talk'
@@ -26,8 +26,7 @@ export const es: Messages = {
   local,
   health,
   history,
-  errors,
-  notices,
+  said: { errors, notices, findings },
   conversations,
   screen,
   settings,

@@ -1,7 +1,7 @@
 /** Lo que dice la propia AURA: errores por su código, avisos por su tipo y sus datos. */
-import type * as english from '../en/said'
+import type { Errors, Findings, Notices } from '../said'
 
-export const errors: typeof english.errors = {
+export const errors: Errors = {
   no_microphone: 'AURA no puede usar ningún micrófono. Conecta uno o elige otro en Ajustes.',
   microphone_lost: 'El micrófono se desconectó.',
   microphone_denied: 'El sistema no deja grabar a AURA. Permítelo en los ajustes de privacidad del sistema.',
@@ -25,7 +25,7 @@ export const errors: typeof english.errors = {
   internal: 'Algo falló dentro de AURA. Infórmanos e incluye el registro.',
 }
 
-export const notices: typeof english.notices = {
+export const notices: Notices = {
   allFailed: (failed: string) =>
     `Ningún proveedor pudo hacerlo: ${failed}. Tu pregunta está guardada. Prueba de nuevo en un momento.`,
   fallback: (failed: string, other: string) => `${failed}. ${other} tomó el relevo.`,
@@ -55,4 +55,38 @@ export const notices: typeof english.notices = {
   dailyLimit: (limit: string) => `Los costes de hoy alcanzaron tu límite de ${limit}.`,
   truncated: 'La respuesta llegó a su límite de longitud y se cortó.',
   voiceLanguage: (language: string) => `Ninguna voz que AURA pueda usar habla ${language}. Elige otra en Proveedores.`,
+}
+
+export const findings: Findings = {
+  found: {
+    microphone_works: (milliseconds, level) => `Graba: primer sonido a los ${milliseconds} ms, nivel ${level}.`,
+    microphone_silent: (milliseconds) => `El micrófono solo graba silencio (primer sonido a los ${milliseconds} ms).`,
+    speaker_works: (rate) => `Reproduce a ${rate} Hz.`,
+    screen_works: (size, milliseconds) => `Se puede capturar: ${size} en ${milliseconds} ms.`,
+    keyring_works: 'Las claves de API se guardan ahí.',
+    history_works: 'Las preguntas se guardan y la base de datos no está dañada.',
+    shortcut_works: 'Se puede usar un atajo global.',
+    models_installed: (names) => `Instalados y completos: ${names}.`,
+    model_missing: 'En este equipo no hay ninguno instalado.',
+    library_missing: (names, library) => `${names}: falta ${library}.`,
+    server_running: (port) => `Funciona en el puerto ${port}.`,
+    server_not_needed: 'No hace falta: hay un modelo de lenguaje instalado.',
+    nothing_answers:
+      'En este equipo no funciona ningún modelo de lenguaje. Sin una cuenta, AURA solo puede repetir lo que dices.',
+    provider_ready: 'Listo.',
+    routed: (provider, model) => `${provider} (${model}).`,
+    not_routed: 'Ningún proveedor está listo para esto.',
+    program_found: (path) => `Funciona sin cuenta (${path}).`,
+    hear: (names) => `No se encontró ningún programa que reconozca la voz: ${names}.`,
+    read: (names) => `No se encontró ningún programa que lea el texto de la pantalla: ${names}.`,
+    speak: (names) => `No se encontró ningún programa que hable: ${names}.`,
+  },
+  remedies: {
+    microphone_silent: 'Comprueba que no esté silenciado y que AURA pueda usarlo.',
+    program_missing: (_, packages) => `Instala uno de ellos. En Debian: apt install ${packages}`,
+    model_missing: 'Descarga uno en «Proveedores», «En este equipo».',
+    library_missing: 'Elimina el modelo y vuelve a descargarlo.',
+    nothing_answers: 'Descarga un modelo de lenguaje, o instala Ollama desde https://ollama.com y ejecuta: ollama run llama3.2',
+    not_routed: 'Configura uno en «Proveedores».',
+  },
 }

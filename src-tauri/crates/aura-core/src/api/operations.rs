@@ -3,7 +3,7 @@
 
 use aura_providers::Service;
 use aura_router::health::HealthReport;
-use aura_router::{ProviderInfo, RouteOverrides, UsageReport};
+use aura_router::{ProviderInfo, Route, RouteOverrides, UsageReport};
 use serde_json::{Value, json};
 
 use super::catalog_types::*;
@@ -14,7 +14,7 @@ use crate::assistant::Assistant;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, ErrorCode, Result};
 use crate::local_models::*;
-use crate::ports::{Diagnostic, DiagnosticArea, Selection, TurnFilter};
+use crate::ports::{Diagnostic, DiagnosticArea, Finding, Selection, TurnFilter};
 use crate::record::TurnRecord;
 use crate::recordings;
 use crate::session::SessionView;
@@ -524,52 +524,34 @@ pub async fn stop_using_model(assistant: &Assistant, request: StopUsingModel) ->
 pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>> {
     let mut diagnostics = assistant.ports().doctor.examine().await;
     let snapshot = assistant.snapshot();
-    for problem in snapshot.settings_problems {
-        diagnostics.push(Diagnostic {
-            area: DiagnosticArea::Settings,
-            ok: false,
-            message: problem,
-            remedy: Some("Correct the value in the settings file or under Settings.".into()),
-        });
-    }
-    for overruled in snapshot.overruled {
-        diagnostics.push(Diagnostic {
-            area: DiagnosticArea::Settings,
-            ok: true,
-            message: overruled.message(),
-            remedy: None,
-        });
-    }
-    for provider in snapshot.providers {
-        let remedy = provider
-            .problem
-            .as_ref()
-            .map(|_| "Open Providers to fix this, or ignore it: AURA works without this provider.".into());
-        diagnostics.push(Diagnostic {
-            area: DiagnosticArea::Named(provider.name),
-            ok: provider.problem.is_none(),
-            message: provider.problem.unwrap_or_else(|| "Ready.".into()),
-            remedy,
-        });
-    }
-    for view in snapshot.routes {
-        let area = DiagnosticArea::Route(view.service);
-        let diagnostic = match view.routes.first() {
-            Some(route) => {
-                Diagnostic { area, ok: true, message: format!("{} ({}).", route.provider, route.model), remedy: None }
+    let remedy = "Correct the value in the settings file or under Settings.";
+    let settings = snapshot.settings_problems.into_iter();
+    diagnostics
+        .extend(settings.map(|problem| Diagnostic::problem(DiagnosticArea::Settings, Finding::Other, problem, remedy)));
+    let overruled = snapshot.overruled.iter().map(|overruled| overruled.message());
+    diagnostics.extend(overruled.map(|message| Diagnostic::passed(DiagnosticArea::Settings, Finding::Other, message)));
+    diagnostics.extend(snapshot.providers.into_iter().map(|provider| {
+        let area = DiagnosticArea::Named(provider.name);
+        let remedy = "Open Providers to fix this, or ignore it: AURA works without this provider.";
+        match provider.problem {
+            Some(problem) => Diagnostic::problem(area, Finding::Other, problem, remedy),
+            None => Diagnostic::passed(area, Finding::ProviderReady, "Ready."),
+        }
+    }));
+    for RouteView { service, routes, .. } in snapshot.routes {
+        let area = DiagnosticArea::Route(service);
+        diagnostics.push(match routes.into_iter().next() {
+            Some(Route { provider, model, .. }) => {
+                let message = format!("{provider} ({model}).");
+                Diagnostic::passed(area, Finding::Routed { service, provider, model }, message)
             }
             None => {
-                let error = assistant.router().plan(view.service, &RouteOverrides::default()).err();
-                let remedy = error.map(|error| error.to_string());
-                Diagnostic {
-                    area,
-                    ok: false,
-                    message: format!("No provider is ready for {}.", view.service.as_str()),
-                    remedy,
-                }
+                let error = assistant.router().plan(service, &RouteOverrides::default()).err();
+                let remedy = error.map(|error| error.to_string()).unwrap_or_default();
+                let message = format!("No provider is ready for {}.", service.as_str());
+                Diagnostic::problem(area, Finding::NotRouted { service }, message, remedy)
             }
-        };
-        diagnostics.push(diagnostic);
+        });
     }
     Ok(diagnostics)
 }

@@ -1,0 +1,45 @@
+/**
+ * What AURA itself has to say: errors by their code, notices by their kind and facts, and the findings of the system check. English windows
+ * show AURA's own sentence, which may be more specific, so only the other languages have these.
+ */
+import type { ErrorCode } from '../generated/ErrorCode'
+import type { Finding } from '../generated/Finding'
+import type { ProgramTask } from '../generated/ProgramTask'
+import type { RouteNoticeReason } from '../generated/RouteNoticeReason'
+
+/** The codes that are missing say different things; their own sentence is shown. */
+export type Errors = Record<Exclude<ErrorCode, 'invalid_request' | 'not_found'>, string>
+
+export interface Notices {
+  allFailed: (failed: string) => string
+  fallback: (failed: string, other: string) => string
+  skipped: Partial<Record<RouteNoticeReason, (provider: string) => string>>
+  replaced: Partial<Record<RouteNoticeReason, (model: string, other: string) => string>>
+  retiredOn: (model: string, other: string, day: string) => string
+  recordingLimit: (seconds: string) => string
+  microphoneLost: string
+  noSpeaker: string
+  noScreen: string
+  notSpoken: string
+  recordingNotSaved: string
+  notSaved: string
+  dailyLimit: (limit: string) => string
+  truncated: string
+  voiceLanguage: (language: string) => string
+}
+
+/** A sentence, of the facts of its finding. */
+export type Sentence = string | ((...facts: string[]) => string)
+
+/** The findings of the system check, by their kind; that a program is missing, by its task. An error has its sentence already. */
+export interface Findings {
+  found: Record<Exclude<Finding['kind'], 'program_missing' | 'failed' | 'other'> | ProgramTask, Sentence>
+  /** What to do about it. */
+  remedies: Partial<Record<Finding['kind'], Sentence>>
+}
+
+export interface Said {
+  errors: Errors
+  notices: Notices
+  findings: Findings
+}
