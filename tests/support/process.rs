@@ -19,8 +19,10 @@ const INSIDE: &str = "AURA_TEST_INSIDE";
 /// The variable that names the file which a test writes to show that it ran.
 const RAN: &str = "AURA_TEST_RAN";
 
-/// The time limit of a test in a process of its own.
+/// The time limit of a test in a process of its own, unless [`LIMIT_SECONDS`] is set.
 const TEST_LIMIT: Duration = Duration::from_secs(300);
+/// The environment variable with another limit in seconds, for a test that is told to do something hundreds of times.
+const LIMIT_SECONDS: &str = "AURA_TEST_LIMIT";
 
 /// A running program. Dropping this ends it by its process ID.
 #[derive(Debug)]
@@ -130,14 +132,14 @@ pub fn wait_for_file(path: &Path) {
     assert!(wait_until(Duration::from_secs(30), || path.exists()), "{} did not appear", path.display());
 }
 
-/// Sound and pictures in real time leave most of a processor idle; more than two at once may be too slow for two processors.
-const AT_ONCE: usize = 2;
+/// Sound and pictures in real time leave most of a processor idle; more than three at once may be too slow for two processors.
+const AT_ONCE: usize = 3;
 
 /// Runs a test's body in a process of its own.
 ///
 /// Sound, display and keyring are found through environment variables, of which a process has only one set. `test` is the path of the
 /// calling test. `prepare` creates what the test needs, which is kept until the process ends, and the variables for it. At most
-/// two such tests of a program run at once.
+/// three such tests of a program run at once.
 pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
     static RUNNING: Slots = Slots::new();
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
@@ -155,9 +157,11 @@ pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment),
     // Its summary would be counted as another run. Failures are printed to standard error.
     command.stdout(Stdio::null());
     let mut process = Running::start(&mut command, "this test itself");
-    if !wait_until(TEST_LIMIT, || !process.is_alive()) {
+    let limit = std::env::var(LIMIT_SECONDS).ok().and_then(|seconds| seconds.parse().ok());
+    let limit = limit.map_or(TEST_LIMIT, Duration::from_secs);
+    if !wait_until(limit, || !process.is_alive()) {
         process.end_family();
-        panic!("{test} took longer than {TEST_LIMIT:?}");
+        panic!("{test} took longer than {limit:?}");
     }
     let status = process.child.wait().expect("the test can be waited for");
     drop(kept);

@@ -1,6 +1,6 @@
 //! Turns with the models of this computer: without an account, and with engines that are killed in the middle of their work.
 //!
-//! `AURA_ENGINE_KILLS` sets how often an engine is killed in each kind of work.
+//! `AURA_ENGINE_KILLS` sets how often an engine is killed in each kind of work; `AURA_TEST_LIMIT`, in seconds, gives it the time.
 
 use std::process::Command;
 use std::time::Duration;

@@ -30,8 +30,7 @@ const KILLS: &str = "20";
 fn threads(name: &str) -> usize {
     match name {
         "openai" => 6,
-        "api" => 3,
-        "desktop" | "voice" => 2,
+        "api" | "desktop" | "voice" => 3,
         // Short enough one after another.
         _ => 1,
     }
