@@ -304,9 +304,9 @@ impl App {
         serde_json::from_str(&line).ok()
     }
 
-    /// The turns so far, newest first.
+    /// The turns so far, newest first, and at most the last 1,000.
     pub fn history(&self) -> Vec<Value> {
-        self.call("history", json!({})).as_array().cloned().unwrap_or_default()
+        self.call("history", json!({"limit": 1_000})).as_array().cloned().unwrap_or_default()
     }
 
     /// The stage of the current turn.

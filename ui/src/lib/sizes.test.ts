@@ -20,6 +20,7 @@ describe('a size', () => {
 
   it('of a download is rounded down and in one unit', () => {
     expect(sizeOf(34_900_000, 77_000_000)).toBe('34 of 77 MB')
+    expect(sizeOf(340_000, 2_340_000)).toBe('0.3 of 2.3 MB')
     expect(sizeOf(499_000_000, 1_282_000_000)).toBe('0.4 of 1.3 GB')
     expect(sizeOf(80_000_000, 77_000_000)).toBe('77 of 77 MB')
     expect(sizeOf(5_000_000, 0)).toBe('5 MB')

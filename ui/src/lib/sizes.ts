@@ -3,28 +3,32 @@ import { t } from './messages'
 import { locale } from './region'
 
 const units = [
-  { unit: 'gigabyte', bytes: 1e9, decimals: 1 },
-  { unit: 'megabyte', bytes: 1e6, decimals: 0 },
-  { unit: 'kilobyte', bytes: 1e3, decimals: 0 },
+  { unit: 'gigabyte', bytes: 1e9 },
+  { unit: 'megabyte', bytes: 1e6 },
+  { unit: 'kilobyte', bytes: 1e3 },
 ] as const
 const megabytes = units[1]
 
 /** The unit in which a size is written. A size that would round up to 1000 of a unit is written in the next. */
 const unitOf = (size: number) => units.find(({ bytes }) => size >= bytes * 0.9995) ?? megabytes
 
+/** The decimals of a size: small ones have one, and so has every number of gigabytes. */
+const decimalsOf = (value: number, unit: string) => (value < 9.95 || unit === 'gigabyte' ? 1 : 0)
+
 const formatted = (value: number, unit: string, decimals = 0) =>
   value.toLocaleString(locale(), { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: decimals })
 
-/** 76_900_000 → "77 MB", 1_240_000_000 → "1.2 GB". */
+/** 2_340_000 → "2.3 MB", 76_900_000 → "77 MB", 1_240_000_000 → "1.2 GB". */
 export function size(bytes: number): string {
-  const { unit, bytes: one, decimals } = unitOf(bytes)
-  return formatted(bytes / one, unit, decimals)
+  const { unit, bytes: one } = unitOf(bytes)
+  return formatted(bytes / one, unit, decimalsOf(bytes / one, unit))
 }
 
 /** 34 and 77 million → "34 of 77 MB": both in the unit of the second. Without a known total, what has arrived. */
 export function sizeOf(done: number, total: number): string {
   if (total === 0) return size(done)
-  const { bytes: one, decimals } = unitOf(total)
+  const { unit, bytes: one } = unitOf(total)
+  const decimals = decimalsOf(total / one, unit)
   // Rounded down: what is not there yet is not claimed.
   const part = Math.floor((Math.min(done, total) / one) * 10 ** decimals) / 10 ** decimals
   return t.local.progress(part.toLocaleString(locale(), { maximumFractionDigits: decimals }), size(total))
