@@ -55,15 +55,19 @@ pub(crate) enum DeviceError {
 pub(crate) struct AudioHost {
     /// The open connection. Locked while connecting, which may take seconds.
     host: Mutex<Option<Arc<cpal::Host>>>,
-    /// The next use connects again.
+    /// The next use needs a new list of devices.
     is_stale: AtomicBool,
+    /// The next use connects again.
+    is_broken: AtomicBool,
 }
 
 impl AudioHost {
     /// The sound system; on Linux PipeWire, else PulseAudio, else ALSA. Blocks.
     fn host(&self) -> Option<Arc<cpal::Host>> {
         let mut host = self.host.lock();
-        if self.is_stale.swap(false, Ordering::AcqRel) && !host.as_ref().is_some_and(|host| is_live(host)) {
+        let is_stale = self.is_stale.swap(false, Ordering::AcqRel);
+        let is_broken = self.is_broken.swap(false, Ordering::AcqRel);
+        if is_broken || (is_stale && !host.as_ref().is_some_and(|host| is_live(host))) {
             *host = None;
         }
         if host.is_none() {
@@ -85,6 +89,15 @@ impl AudioHost {
     /// blocks.
     pub(crate) fn invalidate(&self) {
         self.is_stale.store(true, Ordering::Release);
+    }
+
+    /// Prepares another attempt after one that failed: a device that was not found needs a new list, everything else a new connection. Never
+    /// blocks.
+    pub(crate) fn recover(&self, from: &DeviceError) {
+        match from {
+            DeviceError::NotFound => self.invalidate(),
+            DeviceError::Failed(_) => self.is_broken.store(true, Ordering::Release),
+        }
     }
 
     /// Finds the named device, or the default one. Blocks.

@@ -137,8 +137,8 @@ impl CaptureThread {
             Ok((stream, buffer, device.id))
         };
         attempt()
-            .or_else(|_| {
-                self.host.invalidate();
+            .or_else(|error| {
+                self.host.recover(&error);
                 attempt()
             })
             .map_err(|error| device_error(Direction::Input, self.device.as_deref(), &error))

@@ -157,9 +157,9 @@ fn run_stream(
         keeper.play().map_err(DeviceError::Failed)?;
         Ok((device.id, stream, keeper))
     };
-    let opened = attempt().or_else(|_| {
-        // A device may have been replaced: try once more with a new connection and a new list.
-        host.invalidate();
+    let opened = attempt().or_else(|error| {
+        // A device may have been replaced: try once more.
+        host.recover(&error);
         attempt()
     });
     match opened {
