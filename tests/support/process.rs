@@ -132,14 +132,14 @@ pub fn wait_for_file(path: &Path) {
     assert!(wait_until(Duration::from_secs(30), || path.exists()), "{} did not appear", path.display());
 }
 
-/// Sound and pictures in real time leave most of a processor idle; more than three at once may be too slow for two processors.
-const AT_ONCE: usize = 3;
+/// Sound and pictures in real time leave most of a processor idle; more than two at once are too slow for two processors.
+const AT_ONCE: usize = 2;
 
 /// Runs a test's body in a process of its own.
 ///
 /// Sound, display and keyring are found through environment variables, of which a process has only one set. `test` is the path of the
 /// calling test. `prepare` creates what the test needs, which is kept until the process ends, and the variables for it. At most
-/// three such tests of a program run at once.
+/// two such tests of a program run at once.
 pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
     static RUNNING: Slots = Slots::new();
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {

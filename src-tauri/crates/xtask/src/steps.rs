@@ -30,7 +30,8 @@ const KILLS: &str = "20";
 fn threads(name: &str) -> usize {
     match name {
         "openai" => 6,
-        "api" | "desktop" | "voice" => 3,
+        "api" => 3,
+        "desktop" | "voice" => 2,
         // Short enough one after another.
         _ => 1,
     }
