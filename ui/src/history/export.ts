@@ -2,8 +2,8 @@
 import type { Snapshot } from '../generated/Snapshot'
 import type { TurnRecord } from '../generated/TurnRecord'
 import { t } from '../lib/messages'
-import { costOf, formatRoute } from '../lib/format'
 import { sayError } from '../lib/say'
+import { costOf, formatRoute } from '../lib/format'
 
 export type Format = 'markdown' | 'json'
 

@@ -1,9 +1,8 @@
 /** The turns in the history or in a search. */
-import { asFailure } from '../backend'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { Aura } from '../lib/aura.svelte'
 import { pageQuery, PagedList } from '../lib/paged-list.svelte'
-import { sayError } from '../lib/say'
+import { sayThrown } from '../lib/say'
 
 /** Turns per page. */
 const page = 30
@@ -51,7 +50,7 @@ export class TurnList extends PagedList<TurnRecord> {
           },
           (thrown: unknown) => {
             stay()
-            this.aura.notify(`${problem} ${sayError(asFailure(thrown))}`)
+            this.aura.notify(`${problem} ${sayThrown(thrown)}`)
             void this.load(this.searched)
           },
         )

@@ -10,7 +10,7 @@ import { describeState } from './format'
 import { t } from './messages'
 import { setLanguage } from './preferences.svelte'
 import type { Picture } from './picture'
-import { sayError } from './say'
+import { sayThrown } from './say'
 import { HealthStore } from './health-store.svelte'
 import { LocalModels } from './local-models.svelte'
 
@@ -251,7 +251,7 @@ export class Aura {
 
   /** Shows an error as a toast, where there is no better place for it. */
   notifyError(thrown: unknown): void {
-    this.notify(sayError(asFailure(thrown), this.snapshot))
+    this.notify(sayThrown(thrown, this.snapshot))
   }
 
   /** The attachment of the next question, which is used once. */

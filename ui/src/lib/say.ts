@@ -1,5 +1,5 @@
 /** Sentences in the window's language for what crosses from Rust as a code and facts. */
-import type { Failure } from '../backend'
+import { asFailure, type Failure } from '../backend'
 import type { Attempt } from '../generated/Attempt'
 import type { Diagnostic } from '../generated/Diagnostic'
 import type { ErrorCode } from '../generated/ErrorCode'
@@ -8,7 +8,7 @@ import type { Notice } from '../generated/Notice'
 import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
 import { day, labelOf, money, number, percent } from './format'
-import type { Errors, Said, Sentence } from '../messages/said'
+import type { Errors, Notices, Sentence } from '../messages/said'
 import { t } from './messages'
 
 /** "Groq timed out, Gemini is out of quota": how calls failed, each once. */
@@ -29,8 +29,14 @@ export function sayError(error: Failure, snapshot: Snapshot | null = null): stri
   return (t.said.errors as Partial<Record<ErrorCode, string>>)[error.code as ErrorCode] ?? error.message
 }
 
+/** Anything thrown. */
+export const sayThrown = (thrown: unknown, snapshot: Snapshot | null = null) => sayError(asFailure(thrown), snapshot)
+
+/** That keys cannot be saved. */
+export const sayKeyringProblem = (snapshot: Snapshot) => sayError({ code: 'keyring', message: snapshot.keyring_problem ?? '' })
+
 /** One sentence for each service in which another provider took over, in the order of the turn. */
-function fallbacks(said: Said, snapshot: Snapshot | null, attempts: Attempt[]): string[] {
+function fallbacks(sentences: Notices, snapshot: Snapshot | null, attempts: Attempt[]): string[] {
   const services = [...new Set(attempts.map((one) => one.service))]
   return services.flatMap((service: Service) => {
     const calls = attempts.filter((one) => one.service === service)
@@ -39,7 +45,7 @@ function fallbacks(said: Said, snapshot: Snapshot | null, attempts: Attempt[]): 
       snapshot,
       calls.filter((one) => one.route.provider !== done),
     )
-    return done === undefined || failed === '' ? [] : [said.notices.fallback(failed, labelOf(snapshot, done))]
+    return done === undefined || failed === '' ? [] : [sentences.fallback(failed, labelOf(snapshot, done))]
   })
 }
 
@@ -47,22 +53,12 @@ function fallbacks(said: Said, snapshot: Snapshot | null, attempts: Attempt[]): 
 export function sayNotice(notice: Notice, snapshot: Snapshot | null, notices: Notice[], attempts: Attempt[]): string {
   if (t.said === null) return notice.message
   const { notices: sentences } = t.said
-  const ours = t.said
   const facts = notice.facts ?? {}
-  const fixed: Partial<Record<Notice['kind'], string>> = {
-    microphone_lost: sentences.microphoneLost,
-    no_speaker: sentences.noSpeaker,
-    no_screen: sentences.noScreen,
-    not_spoken: sentences.notSpoken,
-    not_kept: sentences.recordingNotSaved,
-    not_saved: sentences.notSaved,
-    cut: sentences.truncated,
-  }
   const said = () => {
     switch (notice.kind) {
       case 'fallback': {
         const at = notices.filter((one) => one.kind === 'fallback').findIndex((one) => one.message === notice.message)
-        return fallbacks(ours, snapshot, attempts)[at]
+        return fallbacks(sentences, snapshot, attempts)[at]
       }
       case 'not_ready':
         return facts.provider && sentences.skipped[facts.reason ?? 'unknown']?.(labelOf(snapshot, facts.provider))
@@ -79,7 +75,7 @@ export function sayNotice(notice: Notice, snapshot: Snapshot | null, notices: No
       case 'voice_language':
         return facts.language && sentences.voiceLanguage(t.languages[facts.language] ?? facts.language)
       default:
-        return fixed[notice.kind]
+        return sentences.fixed[notice.kind]
     }
   }
   return said() ?? notice.message

@@ -3,9 +3,9 @@ import type { LocalModelsView } from '../generated/LocalModelsView'
 import type { LocalModelView } from '../generated/LocalModelView'
 import { percent } from '../lib/format'
 import { t } from '../lib/messages'
+import { sayError } from '../lib/say'
 import { size } from '../lib/sizes'
 import { isRunning } from './list'
-import { sayError } from '../lib/say'
 
 /** How far a download is, 0 to 1. */
 export function fraction({ state }: LocalModelView): number {

@@ -4,6 +4,7 @@
  */
 import type { ErrorCode } from '../generated/ErrorCode'
 import type { Finding } from '../generated/Finding'
+import type { NoticeKind } from '../generated/NoticeKind'
 import type { ProgramTask } from '../generated/ProgramTask'
 import type { RouteNoticeReason } from '../generated/RouteNoticeReason'
 
@@ -17,14 +18,9 @@ export interface Notices {
   replaced: Partial<Record<RouteNoticeReason, (model: string, other: string) => string>>
   retiredOn: (model: string, other: string, day: string) => string
   recordingLimit: (seconds: string) => string
-  microphoneLost: string
-  noSpeaker: string
-  noScreen: string
-  notSpoken: string
-  recordingNotSaved: string
-  notSaved: string
+  /** Those without facts. */
+  fixed: Partial<Record<NoticeKind, string>>
   dailyLimit: (limit: string) => string
-  truncated: string
   voiceLanguage: (language: string) => string
 }
 

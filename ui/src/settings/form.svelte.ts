@@ -1,7 +1,6 @@
 /** Applies each setting as it is changed, and keeps the error of each. */
-import { asFailure } from '../backend'
 import type { Aura, Changes } from '../lib/aura.svelte'
-import { sayError } from '../lib/say'
+import { sayThrown } from '../lib/say'
 
 export class Form {
   /** Error of the last change, by the setting's name, such as `listening.mode`. */
@@ -22,7 +21,7 @@ export class Form {
       this.saved += 1
       return true
     } catch (thrown) {
-      this.problems[name] = sayError(asFailure(thrown))
+      this.problems[name] = sayThrown(thrown)
       return false
     }
   }

@@ -1,8 +1,7 @@
 /** The system check: run once, shown in a list and beside the settings concerned. */
-import { asFailure } from '../backend'
 import type { Diagnostic } from '../generated/Diagnostic'
 import type { Aura } from '../lib/aura.svelte'
-import { sayError } from '../lib/say'
+import { sayThrown } from '../lib/say'
 
 export class SystemCheck {
   findings = $state.raw<Diagnostic[] | null>(null)
@@ -17,7 +16,7 @@ export class SystemCheck {
     try {
       this.findings = await this.aura.backend.call('doctor', {})
     } catch (thrown) {
-      this.problem = sayError(asFailure(thrown))
+      this.problem = sayThrown(thrown)
     }
     this.checking = false
   }

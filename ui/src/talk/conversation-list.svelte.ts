@@ -1,8 +1,8 @@
 /** The conversations of the history or of a search. */
-import { asFailure } from '../backend'
 import type { SessionView } from '../generated/SessionView'
 import type { Aura } from '../lib/aura.svelte'
 import { t } from '../lib/messages'
+import { sayThrown } from '../lib/say'
 import { PagedList } from '../lib/paged-list.svelte'
 
 /** Conversations per page. */
@@ -38,7 +38,7 @@ export class ConversationList extends PagedList<SessionView> {
           },
           (thrown: unknown) => {
             stay()
-            this.aura.notify(`${t.history.removeFailed} ${asFailure(thrown).message}`)
+            this.aura.notify(`${t.history.removeFailed} ${sayThrown(thrown)}`)
           },
         )
       },

@@ -47,16 +47,18 @@ export const notices: Notices = {
   },
   retiredOn: (model: string, other: string, day: string) => `${model} wurde am ${day} eingestellt. Jetzt antwortet ${other}.`,
   recordingLimit: (seconds: string) => `Die Aufnahme hat ihr Limit von ${seconds} s erreicht. AURA beantwortet das Gehörte.`,
-  microphoneLost: 'Das Mikrofon wurde getrennt. AURA beantwortet das Gehörte.',
-  noSpeaker: 'Die Antwort konnte nicht abgespielt werden. Prüfe den Lautsprecher unter „Einstellungen“.',
-  noScreen: 'Der Bildschirm konnte nicht aufgenommen werden. Die Frage wurde ohne ihn beantwortet.',
-  notSpoken: 'Die Antwort konnte nicht vorgelesen werden. Du kannst sie lesen.',
-  recordingNotSaved: 'Eine Aufnahme konnte nicht gespeichert werden. Ist der Datenträger voll?',
-  notSaved: 'Diese Frage steht noch nicht im Verlauf. AURA versucht weiter, sie zu speichern.',
   dailyLimit: (limit: string) => `Die Kosten von heute haben dein Limit von ${limit} erreicht.`,
-  truncated: 'Die Antwort hat ihre Längengrenze erreicht und ist abgeschnitten.',
   voiceLanguage: (language: string) =>
     `Keine Stimme, die AURA verwenden darf, spricht ${language}. Wähle unter „Anbieter“ eine andere.`,
+  fixed: {
+    microphone_lost: 'Das Mikrofon wurde getrennt. AURA beantwortet das Gehörte.',
+    no_speaker: 'Die Antwort konnte nicht abgespielt werden. Prüfe den Lautsprecher unter „Einstellungen“.',
+    no_screen: 'Der Bildschirm konnte nicht aufgenommen werden. Die Frage wurde ohne ihn beantwortet.',
+    not_spoken: 'Die Antwort konnte nicht vorgelesen werden. Du kannst sie lesen.',
+    not_kept: 'Eine Aufnahme konnte nicht gespeichert werden. Ist der Datenträger voll?',
+    not_saved: 'Diese Frage steht noch nicht im Verlauf. AURA versucht weiter, sie zu speichern.',
+    cut: 'Die Antwort hat ihre Längengrenze erreicht und ist abgeschnitten.',
+  },
 }
 
 export const findings: Findings = {

@@ -46,15 +46,17 @@ export const notices: Notices = {
   },
   retiredOn: (model: string, other: string, day: string) => `${model} se retiró el ${day}. Responde ${other}.`,
   recordingLimit: (seconds: string) => `La grabación llegó a su límite de ${seconds} s. AURA responde a lo que oyó.`,
-  microphoneLost: 'El micrófono se desconectó. AURA responde a lo que oyó.',
-  noSpeaker: 'No se pudo reproducir la respuesta. Revisa el altavoz en Ajustes.',
-  noScreen: 'No se pudo capturar la pantalla. La pregunta se respondió sin ella.',
-  notSpoken: 'No se pudo leer la respuesta en voz alta. Puedes leerla.',
-  recordingNotSaved: 'No se pudo guardar una grabación. Comprueba que el disco no esté lleno.',
-  notSaved: 'Esta pregunta aún no está en el historial. AURA sigue intentando guardarla.',
   dailyLimit: (limit: string) => `Los costes de hoy alcanzaron tu límite de ${limit}.`,
-  truncated: 'La respuesta llegó a su límite de longitud y se cortó.',
   voiceLanguage: (language: string) => `Ninguna voz que AURA pueda usar habla ${language}. Elige otra en Proveedores.`,
+  fixed: {
+    microphone_lost: 'El micrófono se desconectó. AURA responde a lo que oyó.',
+    no_speaker: 'No se pudo reproducir la respuesta. Revisa el altavoz en Ajustes.',
+    no_screen: 'No se pudo capturar la pantalla. La pregunta se respondió sin ella.',
+    not_spoken: 'No se pudo leer la respuesta en voz alta. Puedes leerla.',
+    not_kept: 'No se pudo guardar una grabación. Comprueba que el disco no esté lleno.',
+    not_saved: 'Esta pregunta aún no está en el historial. AURA sigue intentando guardarla.',
+    cut: 'La respuesta llegó a su límite de longitud y se cortó.',
+  },
 }
 
 export const findings: Findings = {
