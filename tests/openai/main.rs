@@ -85,7 +85,7 @@ fn faults_of_the_first_chat_provider_are_hidden_from_the_official_client() {
 }
 
 #[test]
-fn faults_of_the_first_recognizer_are_hidden_from_the_official_client() {
+fn faults_of_the_first_recogniser_are_hidden_from_the_official_client() {
     check_selected("check_audio_faults.py", "transcription or type");
 }
 

@@ -67,7 +67,7 @@ impl AudioHost {
         let mut host = self.host.lock();
         let is_stale = self.is_stale.swap(false, Ordering::AcqRel);
         let is_broken = self.is_broken.swap(false, Ordering::AcqRel);
-        if is_broken || (is_stale && !host.as_ref().is_some_and(|host| is_live(host))) {
+        if is_broken || (is_stale && !host.as_ref().is_some_and(|host| lists_anew(host) && host.devices().is_ok())) {
             *host = None;
         }
         if host.is_none() {
@@ -85,10 +85,14 @@ impl AudioHost {
         host.clone()
     }
 
-    /// Makes the next use list the devices anew, and connect again if need be, because devices come and go and sound servers restart. Never
-    /// blocks.
+    /// Makes the next use list the devices anew, because devices come and go. Never blocks.
     pub(crate) fn invalidate(&self) {
         self.is_stale.store(true, Ordering::Release);
+    }
+
+    /// Makes the next use connect again, because sound servers restart and hang. Never blocks.
+    pub(crate) fn reconnect(&self) {
+        self.is_broken.store(true, Ordering::Release);
     }
 
     /// Prepares another attempt after one that failed: a device that was not found needs a new list, everything else a new connection. Never
@@ -96,7 +100,7 @@ impl AudioHost {
     pub(crate) fn recover(&self, from: &DeviceError) {
         match from {
             DeviceError::NotFound => self.invalidate(),
-            DeviceError::Failed(_) => self.is_broken.store(true, Ordering::Release),
+            DeviceError::Failed(_) => self.reconnect(),
         }
     }
 
@@ -132,12 +136,14 @@ impl AudioHost {
     /// Whether a microphone was disconnected while it records. PulseAudio and PipeWire then move the stream to another source without
     /// an error, which records something else or silence. Blocks.
     pub(crate) fn is_gone(&self, device_id: &str) -> bool {
-        self.invalidate();
         let Some(host) = self.host().filter(|host| host.id().name() != "ALSA") else { return false };
-        let is_listed = Some(host)
-            .and_then(|host| Some(host.devices().ok()?.any(|device| id(&device).is_some_and(|id| id == device_id))));
+        let listed = if lists_anew(&host) {
+            host.devices()
+        } else {
+            cpal::host_from_id(host.id()).and_then(|host| host.devices())
+        };
         // A server that does not answer is detected by the callbacks that stop.
-        is_listed == Some(false)
+        listed.is_ok_and(|mut devices| !devices.any(|device| id(&device).is_some_and(|id| id == device_id)))
     }
 
     /// The id of the current default output. Blocks.
@@ -187,11 +193,10 @@ pub(crate) async fn list(host: Arc<AudioHost>, direction: Direction) -> Result<V
     }
 }
 
-/// Whether a connection lists the devices that there are now. One to PulseAudio asks the server each time, as long as that answers, and
-/// must be kept: when it is dropped, its thread goes on and holds it open (pulseaudio 0.3.2), and the server admits only 64. The others
-/// keep the list of their beginning.
-fn is_live(host: &cpal::Host) -> bool {
-    host.id().name() == "PulseAudio" && host.devices().is_ok()
+/// Whether an open connection lists the devices that there are now. One to PulseAudio does, and is kept while the server answers: dropped,
+/// it may stay open (pulseaudio 0.3.2 does not end its thread), and the server admits only 64. The others keep their first list.
+fn lists_anew(host: &cpal::Host) -> bool {
+    host.id().name() == "PulseAudio"
 }
 
 fn devices(host: &cpal::Host, direction: Direction) -> Result<impl Iterator<Item = cpal::Device> + use<>, cpal::Error> {

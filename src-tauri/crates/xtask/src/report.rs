@@ -92,12 +92,12 @@ impl Report {
 
     /// Prints the steps, the slowest tests, the runners' summary lines and, last, their sum.
     pub(crate) fn close(&self) {
-        println!("\n{:<14} {:>8}", "step", "seconds");
+        println!("\n{:<16} {:>8}", "step", "seconds");
         for (name, took, good) in &self.steps {
-            println!("{name:<14} {:>8.1} {}", took.as_secs_f64(), if *good { "" } else { "failed" });
+            println!("{name:<16} {:>8.1} {}", took.as_secs_f64(), if *good { "" } else { "failed" });
         }
         // Less than the sum: some steps run beside each other.
-        println!("{:<14} {:>8.1}\n", "all", self.begun.elapsed().as_secs_f64());
+        println!("{:<16} {:>8.1}\n", "all", self.begun.elapsed().as_secs_f64());
         let slowest = self.durations.slowest();
         if !slowest.is_empty() {
             println!("{:>8}  slowest tests", "seconds");

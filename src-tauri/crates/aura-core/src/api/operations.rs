@@ -547,9 +547,13 @@ pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>
             }
             None => {
                 let error = assistant.router().plan(service, &RouteOverrides::default()).err();
-                let remedy = error.map(|error| error.to_string()).unwrap_or_default();
-                let message = format!("No provider is ready for {}.", service.as_str());
-                Diagnostic::problem(area, Finding::NotRouted { service }, message, remedy)
+                Diagnostic {
+                    area,
+                    ok: false,
+                    finding: Finding::NotRouted { service },
+                    message: format!("No provider is ready for {}.", service.as_str()),
+                    remedy: error.map(|error| error.to_string()),
+                }
             }
         });
     }

@@ -12,7 +12,7 @@ use aura_local::protocol::{FailedKind, Load, LoadFailedKind};
 use crate::model::{Failed, LoadFailed, Stop};
 use crate::tts::text::{self, Clause};
 
-/// How long the program may take for one sentence; usually it takes a few milliseconds.
+/// How long the program may take for one text; usually it takes a few milliseconds.
 const LIMIT: Duration = Duration::from_secs(10);
 /// How often a stop is looked for.
 const POLL: Duration = Duration::from_millis(20);

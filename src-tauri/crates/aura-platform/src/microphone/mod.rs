@@ -125,7 +125,7 @@ impl CaptureThread {
         }
         drop(stream);
         if status.is_lost.load(Ordering::Acquire) {
-            self.host.invalidate();
+            self.host.reconnect();
         }
     }
 

@@ -92,7 +92,7 @@ impl Speaker for CpalSpeaker {
                 return Ok(current.stream.clone());
             }
             if current.stream.is_lost() {
-                self.host.invalidate();
+                self.host.reconnect();
             }
             *open = None;
         }
@@ -106,7 +106,7 @@ impl Speaker for CpalSpeaker {
             Ok(Ok(opened)) => opened?,
             Ok(Err(_)) => return Err(Error::internal("the speaker thread ended unexpectedly")),
             Err(_) => {
-                self.host.invalidate();
+                self.host.reconnect();
                 return Err(Error::new(
                     ErrorCode::NoSpeaker,
                     "The sound system does not respond. Restart it or your computer.",
