@@ -19,9 +19,10 @@ const SYSTEM_FREE_CRATES: &[&str] = &["aura-audio", "aura-providers", "aura-rout
 /// Libraries for other programs, each in `src-tauri/crates/<name>`.
 const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router"];
 
-/// Integration tests that need a display, a sound server or the built programs. They run in two lanes.
+/// Integration tests with a step of their own: they need a display, a sound server or the built programs, or take long. They run in two
+/// lanes.
 const WHOLE_SYSTEM: &[&str] =
-    &["api", "browser", "canary", "cli", "desktop", "guide", "kill", "openai", "private", "voice"];
+    &["api", "browser", "canary", "cli", "desktop", "engine", "guide", "kill", "openai", "private", "voice"];
 
 /// How often the kill matrix kills the app here. `cargo test -p aura-tests --test kill` does it 200 times.
 const KILLS: &str = "20";
@@ -31,7 +32,7 @@ fn threads(name: &str) -> usize {
     match name {
         "openai" => 6,
         "api" => 3,
-        "desktop" | "voice" => 2,
+        "desktop" | "engine" | "voice" => 2,
         // Short enough one after another.
         _ => 1,
     }

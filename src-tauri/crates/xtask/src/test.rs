@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests, or those of one kind.
 
 use std::process::ExitCode;
+use std::sync::mpsc;
 
 use clap::{Args, ValueEnum};
 
@@ -68,26 +69,30 @@ impl Test {
             report.step("format", |_| steps::format())?;
         }
         match self.only {
-            None => {
-                // The app contains the interface's files.
-                report.step("interface build", |_| crate::ui::build())?;
-                report.lanes(|lane| self.crates(lane, runner), |lane| lane.step("interface", steps::interface))?;
-            }
-            Some(Kind::Core) => report.step("core", |report| steps::core(report, runner, true))?,
-            Some(Kind::Ui) => report.step("interface", steps::interface)?,
-            Some(_) => {
-                report.step("interface build", |_| crate::ui::build())?;
-                self.crates(report, runner)?;
-            }
+            Some(Kind::Core) => return report.step("core", |report| steps::core(report, runner, true)),
+            Some(Kind::Ui) => return report.step("interface", steps::interface),
+            _ => {}
         }
-        if self.is_selected(Kind::Sdk) || self.is_selected(Kind::Api) {
-            report.step("python", |_| crate::sdk::python().map(drop))?;
-        }
+        // The app contains the interface's files.
+        report.step("interface build", |_| crate::ui::build())?;
+        let (built, is_built) = mpsc::channel();
         report.lanes(
-            |lane| self.whole_system(lane, runner, &[(Kind::Api, &["openai"])]),
             |lane| {
+                self.crates(lane, runner, &built)?;
+                // Also when nothing was built: the other lane waits for it.
+                drop(built);
                 let api = ["api", "browser", "canary", "guide", "private"];
                 self.whole_system(lane, runner, &[(Kind::Sdk, &["sdk"]), (Kind::Cli, &["cli"]), (Kind::Api, &api)])
+            },
+            move |lane| {
+                if self.only.is_none() {
+                    lane.step("interface", steps::interface)?;
+                }
+                match is_built.recv() {
+                    Ok(()) => self.whole_system(lane, runner, &[(Kind::Unit, &["engine"]), (Kind::Api, &["openai"])]),
+                    // The first lane says why.
+                    Err(_) => Ok(()),
+                }
             },
         )?;
         // A recording has gaps when the computer is busy, so the tests with sound have it for themselves.
@@ -111,8 +116,8 @@ impl Test {
         self.only.is_none_or(|only| only == kind)
     }
 
-    /// Checks and builds the crates, and runs the tests within them.
-    fn crates(&self, report: &mut Report, runner: &TestRunner) -> Result {
+    /// Checks and builds the crates, tells `built`, and runs the tests within them.
+    fn crates(&self, report: &mut Report, runner: &TestRunner, built: &mpsc::Sender<()>) -> Result {
         let is_all = self.only.is_none();
         if is_all {
             report.step("core", |report| steps::core(report, runner, false))?;
@@ -126,6 +131,11 @@ impl Test {
         }
         report.step("build", |_| steps::build())?;
         report.step("models", |_| steps::models())?;
+        if self.is_selected(Kind::Sdk) || self.is_selected(Kind::Api) {
+            report.step("python", |_| crate::sdk::python().map(drop))?;
+        }
+        // An error means that the other lane ended early.
+        let _ = built.send(());
         if self.is_selected(Kind::Unit) {
             // With arguments, the user wants particular tests and not the packages.
             if self.arguments.is_empty() {
