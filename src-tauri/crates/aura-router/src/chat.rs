@@ -245,7 +245,7 @@ mod tests {
     use aura_providers::{Chat, Services};
 
     use super::*;
-    use crate::testing::route;
+    use crate::testing::{Ending, ScriptedChat, chat_plan, route, router};
 
     /// Reports reasoning once a second for this many seconds, and then answers with one word.
     struct SlowReasoner(usize);
@@ -279,5 +279,20 @@ mod tests {
         };
         assert_eq!(first_content(20).await.as_deref(), Ok("Yes."));
         assert_eq!(first_content(40).await.unwrap_err().kind, FailureKind::Timeout);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_local_route_is_not_taken_from_the_routes_after_it() {
+        let router = router();
+        let scripted = |texts: &[&str], ending| -> Arc<dyn Chat> {
+            let texts = texts.iter().map(|text| (*text).to_owned()).collect();
+            Arc::new(ScriptedChat { texts, ending, read: Arc::default() })
+        };
+        let (answers, silent) = (scripted(&["Yes."], Ending::Complete), scripted(&[], Ending::Hang));
+        let mut plan = chat_plan(&router, &answers);
+        plan.candidates[0].services.chat = Some(silent);
+        plan.candidates[0].is_local = true;
+        let answer = router.chat(&plan, &ChatRequest::default(), &(), &mut Vec::new()).await;
+        assert_eq!(answer.map(|routed| routed.value.text), Ok("Yes.".to_owned()));
     }
 }

@@ -358,6 +358,10 @@ impl<'a> Failover<'a> {
     pub(crate) async fn failed(&mut self, call: &InFlight, failure: &Failure, outcome: CallOutcome) -> Result<()> {
         let decision = retry_policy::decide(failure, self.retry_context());
         self.record(call, Some(failure), outcome);
+        if self.plan.candidates[call.candidate].is_local {
+            // It may take longer than the whole request, and the routes after it get the same time as without it.
+            self.deadline = (self.deadline + call.started_at.elapsed()).min(self.local_deadline);
+        }
         self.route_failures += 1;
         self.raise_max_tokens |= failure.detail == Some(FailureDetail::MaxTokensExhausted);
         if self.attempts.len() >= RETRY_BUDGET || Instant::now() >= self.deadline {
