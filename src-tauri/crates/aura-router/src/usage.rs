@@ -14,6 +14,7 @@ use jiff::civil::Date;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::attempt::Attempt;
 use crate::cost::today;
@@ -28,6 +29,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_secs(60);
 /// The most entries of one write.
 const BATCH: usize = 64;
+/// The shortest time between two writes: under load, one write has many attempts.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Usage per provider and service, today and this month.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -88,10 +91,15 @@ impl LedgerWriter {
     /// Runs until there are no more commands.
     async fn run(mut self, mut commands: mpsc::Receiver<LedgerCommand>) {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut next_write = Instant::now();
         loop {
+            let mut is_due = false;
             let received = tokio::select! {
                 count = commands.recv_many(&mut batch, BATCH) => count > 0,
-                () = tokio::time::sleep(self.until_retry()), if !self.unwritten.is_empty() => true,
+                () = tokio::time::sleep_until(next_write), if !self.unwritten.is_empty() => {
+                    is_due = true;
+                    true
+                }
             };
             let mut flushes = Vec::new();
             for command in batch.drain(..) {
@@ -100,7 +108,12 @@ impl LedgerWriter {
                     LedgerCommand::Flush(done) => flushes.push(done),
                 }
             }
-            self.write().await;
+            // After a failure, every attempt is a reason to try again.
+            is_due |= !received || !flushes.is_empty() || self.failures > 0 || Instant::now() >= next_write;
+            if is_due {
+                self.write().await;
+                next_write = Instant::now() + self.pause();
+            }
             for done in flushes {
                 let _ = done.send(());
             }
@@ -113,9 +126,12 @@ impl LedgerWriter {
         }
     }
 
-    /// How long to wait before the next try.
-    fn until_retry(&self) -> Duration {
-        RETRY.saturating_mul(1 << self.failures.saturating_sub(1).min(8)).min(MAX_RETRY)
+    /// How long to wait before the next write.
+    fn pause(&self) -> Duration {
+        match self.failures {
+            0 => PAUSE,
+            failures => RETRY.saturating_mul(1 << (failures - 1).min(8)).min(MAX_RETRY),
+        }
     }
 
     fn keep(&mut self, entry: LedgerEntry) {
