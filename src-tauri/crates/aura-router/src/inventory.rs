@@ -157,6 +157,23 @@ impl RoutingTable {
         models
     }
 
+    /// The services of a model in [`Self::models`]; `None` when it is not among them. Empty when they are not known.
+    pub(crate) fn services_of(&self, name: &str, model: &str) -> Option<Vec<Service>> {
+        let provider = self.provider(name)?;
+        if provider.kind.local {
+            let installed = self.local_models.installed().into_iter().find(|local| local.id == model);
+            if let Some(installed) = installed {
+                return Some(installed.services);
+            }
+        }
+        let in_catalog = self.catalog.models(&provider.catalog_id).iter().find(|known| known.id == model);
+        if let Some(known) = in_catalog {
+            return Some(known.services.clone());
+        }
+        let listed = self.listed(provider).unwrap_or_default().iter().find(|listed| listed.id == model)?;
+        (!listed.services.is_empty()).then(|| listed.services.clone())
+    }
+
     /// Why a model cannot be used, when the provider refused it.
     fn missing_problem(&self, provider: &str, model: &str) -> Option<String> {
         let reason = self.known.missing_reason(provider, model)?;
@@ -195,6 +212,11 @@ impl RoutingTable {
                 installed.iter().any(|local| local.id == resolved.model && local.services.contains(&service))
             }),
         }
+    }
+
+    /// The names of every provider and configured server, in fallback order.
+    pub(crate) fn provider_names(&self) -> Vec<String> {
+        self.providers.iter().map(|provider| provider.name.clone()).collect()
     }
 
     /// Every provider and configured server, in fallback order.

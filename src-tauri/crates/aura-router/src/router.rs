@@ -454,6 +454,11 @@ impl Router {
         self.0.table.load().models()
     }
 
+    /// The services of one of these models; `None` when the provider has no such model. Empty when they are not known.
+    pub fn services_of(&self, provider: &str, model: &str) -> Option<Vec<Service>> {
+        self.0.table.load().services_of(provider, model)
+    }
+
     /// The voices of a provider, or of all when it is `None`: the catalog's, and those that servers list. A server that does not
     /// respond within 5 s is left out.
     pub async fn voices(&self, provider: Option<&str>) -> Vec<VoiceInfo> {
@@ -484,6 +489,11 @@ impl Router {
     /// The known kinds of OpenAI-compatible servers, and which of them run on this computer now. Takes at most 0.7 s.
     pub async fn servers(&self) -> Vec<ServerInfo> {
         inventory::servers(&self.0.http.load_full(), self.catalog()).await
+    }
+
+    /// The names of every provider and configured server, in fallback order.
+    pub fn provider_names(&self) -> Vec<String> {
+        self.0.table.load().provider_names()
     }
 
     /// Every provider and configured server, in fallback order.

@@ -139,10 +139,15 @@ fn plan(
     if name == AUTO {
         return Ok(router.plan(service, &RouteOverrides { fallback, voice, ..RouteOverrides::default() }));
     }
-    let serving = providers_serving(assistant, service, name);
-    if let Some((provider, model)) = split_provider(assistant, name, !serving.is_empty()) {
-        check_service(assistant, service, &provider, &model)?;
-        let route = if model.is_empty() { provider } else { format!("{provider}/{model}") };
+    let names = router.provider_names();
+    let split = |(first, model)| names.iter().any(|name| name == first).then_some((first, model));
+    let as_route = split(name.split_once('/').unwrap_or((name, "")));
+    // When the whole name is a model, it is a route only if the provider before the slash also has the model after it.
+    let is_listed = as_route.is_some_and(|(provider, model)| router.services_of(provider, model).is_some());
+    let serving = if is_listed { Vec::new() } else { providers_serving(assistant, names.clone(), service, name) };
+    if let Some((provider, model)) = as_route.filter(|_| serving.is_empty()) {
+        check_service(assistant, service, provider, model)?;
+        let route = if model.is_empty() { provider.to_owned() } else { format!("{provider}/{model}") };
         return Ok(router.plan(service, &overrides(route)));
     }
     if let Some(provider) = serving.first() {
@@ -163,22 +168,10 @@ fn plan(
     Ok(plan)
 }
 
-/// Splits `provider/model`; the model is empty when only a provider is named. When the whole name is a model (`is_model`), it is split
-/// only if the provider before the slash also has the model after it.
-fn split_provider(assistant: &Assistant, name: &str, is_model: bool) -> Option<(String, String)> {
-    let (first, model) = name.split_once('/').unwrap_or((name, ""));
-    let router = assistant.router();
-    let provider = router.providers().into_iter().find(|provider| provider.name == first)?.name;
-    let has_model = || router.models().iter().any(|listed| listed.provider == provider && listed.name == model);
-    (!is_model || has_model()).then(|| (provider, model.to_owned()))
-}
-
 /// Rejects a listed model that cannot be used for the service.
 fn check_service(assistant: &Assistant, service: Service, provider: &str, model: &str) -> Result<(), ApiError> {
-    let models = assistant.router().models();
-    let listed = models.iter().find(|listed| listed.provider == provider && listed.name == model);
-    match listed {
-        Some(listed) if !listed.services.is_empty() && !listed.services.contains(&service) => {
+    match assistant.router().services_of(provider, model) {
+        Some(services) if !services.is_empty() && !services.contains(&service) => {
             let ability = match service {
                 Service::Stt => "transcribe speech",
                 Service::Llm => "answer chats",
@@ -195,23 +188,23 @@ fn check_service(assistant: &Assistant, service: Service, provider: &str, model:
     }
 }
 
-/// The providers that serve the model, also under a retired name. Those of the fallback order come first, in that order.
-fn providers_serving(assistant: &Assistant, service: Service, name: &str) -> Vec<String> {
+/// The providers that serve the model, also under a retired name. Those of the fallback order come first, in that order. `names` are all
+/// providers.
+fn providers_serving(assistant: &Assistant, names: Vec<String>, service: Service, model: &str) -> Vec<String> {
     let router = assistant.router();
-    let models = router.models();
     let order = router.plan(service, &RouteOverrides { fallback: true, ..RouteOverrides::default() });
     let mut providers: Vec<String> = order.map_or_else(
         |_| Vec::new(),
         |plan| plan.candidates().iter().map(|candidate| candidate.route.provider.clone()).collect(),
     );
-    for provider in router.providers() {
-        if !providers.contains(&provider.name) {
-            providers.push(provider.name);
+    for name in names {
+        if !providers.contains(&name) {
+            providers.push(name);
         }
     }
     let serves = |provider: &String| {
-        models.iter().any(|model| model.provider == *provider && model.name == name)
-            || router.catalog().resolve(provider, service, name).replaced.is_some()
+        router.services_of(provider, model).is_some()
+            || router.catalog().resolve(provider, service, model).replaced.is_some()
     };
     providers.retain(serves);
     providers
