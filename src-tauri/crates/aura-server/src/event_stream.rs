@@ -1,17 +1,19 @@
-//! A reply that is streamed as server-sent events while the request runs in a task of its own.
+//! A reply that is streamed as server-sent events while the request runs.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 
-use aura_core::error::{Error, Result};
+use aura_core::error::Result;
 use aura_router::Sink;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt};
 use serde::Serialize;
 use tokio::sync::mpsc;
-use tokio_util::task::AbortOnDropHandle;
 use utoipa::ToSchema;
 
 /// The media type of server-sent events.
@@ -36,12 +38,22 @@ pub(crate) enum Item<T, E> {
 }
 
 /// A streamed reply whose first item has arrived.
+///
+/// The request runs as a part of the response, in the task of the client's connection: no piece changes threads, and when the client
+/// disconnects, the request is dropped with the response.
 pub(crate) struct EventStream<T, E> {
     /// The first item, until it is sent.
     first: Option<Item<T, E>>,
-    items: mpsc::Receiver<Item<T, E>>,
-    /// The task that runs the request. Aborted when the client disconnects.
-    _task: AbortOnDropHandle<()>,
+    running: Running<T, E>,
+}
+
+/// A request that runs, and the pieces that it has queued.
+struct Running<T, E> {
+    pieces: mpsc::Receiver<T>,
+    /// `None` after its end.
+    request: Option<BoxFuture<'static, Result<E>>>,
+    /// The end, until it is sent.
+    end: Option<Result<E>>,
 }
 
 /// Writes the items of a reply as server-sent events.
@@ -51,12 +63,29 @@ pub(crate) trait EventWriter<T, E>: Send + 'static {
 }
 
 /// Queues pieces for the response. Waits while the queue is full, which passes the client's back-pressure on to the provider.
-pub(crate) struct Queue<T, E>(mpsc::Sender<Item<T, E>>);
+pub(crate) struct Queue<T>(mpsc::Sender<T>);
 
-impl<T: Send, E: Send> Sink<T> for Queue<T, E> {
+impl<T: Send> Sink<T> for Queue<T> {
     async fn send(&mut self, piece: T) {
-        // The send fails only after the client disconnected, which aborts this task anyway.
-        let _ = self.0.send(Item::Piece(piece)).await;
+        // The send fails only after the client disconnected, which drops the request anyway.
+        let _ = self.0.send(piece).await;
+    }
+}
+
+impl<T, E> Running<T, E> {
+    /// Lets the request run and takes the next item. Must not be called after the end.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Item<T, E>> {
+        if let Some(request) = &mut self.request
+            && let Poll::Ready(end) = request.poll_unpin(context)
+        {
+            self.request = None;
+            self.end = Some(end);
+        }
+        match std::task::ready!(self.pieces.poll_recv(context)) {
+            Some(piece) => Poll::Ready(Item::Piece(piece)),
+            // The request has dropped its queue, and all pieces are sent.
+            None => self.end.take().map_or(Poll::Pending, |end| Poll::Ready(Item::End(end))),
+        }
     }
 }
 
@@ -66,20 +95,15 @@ impl<T: Send + 'static, E: Send + 'static> EventStream<T, E> {
     ///
     /// # Errors
     /// When every route failed before the first piece.
-    pub(crate) async fn start<F>(length: usize, request: impl FnOnce(Queue<T, E>) -> F) -> Result<Self>
+    pub(crate) async fn start<F>(length: usize, request: impl FnOnce(Queue<T>) -> F) -> Result<Self>
     where
         F: Future<Output = Result<E>> + Send + 'static,
     {
-        let (sender, mut items) = mpsc::channel(length);
-        let running = request(Queue(sender.clone()));
-        let task = AbortOnDropHandle::new(tokio::spawn(async move {
-            let end = running.await;
-            let _ = sender.send(Item::End(end)).await;
-        }));
-        match items.recv().await {
-            Some(Item::End(Err(error))) => Err(error),
-            Some(first) => Ok(Self { first: Some(first), items, _task: task }),
-            None => Err(Error::internal("the task that runs the request ended early")),
+        let (sender, pieces) = mpsc::channel(length);
+        let mut running = Running { pieces, request: Some(request(Queue(sender)).boxed()), end: None };
+        match poll_fn(|context| running.poll_next(context)).await {
+            Item::End(Err(error)) => Err(error),
+            first => Ok(Self { first: Some(first), running }),
         }
     }
 
@@ -89,15 +113,24 @@ impl<T: Send + 'static, E: Send + 'static> EventStream<T, E> {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let events = futures::stream::unfold(Some((self, writer)), |state| async move {
             let (mut stream, mut writer) = state?;
-            let item = match stream.first.take() {
-                Some(item) => item,
-                None => stream.items.recv().await?,
-            };
             let mut events = String::new();
-            let is_last = writer.write(item, &mut events);
+            let mut next = Some(stream.next().await);
+            let mut is_last = false;
+            // All that has arrived is sent at once.
+            while let Some(item) = next {
+                is_last = writer.write(item, &mut events);
+                next = stream.running.pieces.try_recv().ok().map(Item::Piece);
+            }
             Some((Ok::<Bytes, Infallible>(events.into()), (!is_last).then_some((stream, writer))))
         });
         (headers, Body::from_stream(events.boxed())).into_response()
+    }
+
+    async fn next(&mut self) -> Item<T, E> {
+        match self.first.take() {
+            Some(first) => first,
+            None => poll_fn(|context| self.running.poll_next(context)).await,
+        }
     }
 }
 

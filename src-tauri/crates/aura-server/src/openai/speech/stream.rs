@@ -28,7 +28,7 @@ pub(super) struct SpeechEvents(EventStream<Vec<u8>, Vec<u8>>);
 /// Turns speech into the bytes of a file, and queues them.
 struct FileSink {
     file: SpeechFile,
-    queue: Queue<Vec<u8>, Vec<u8>>,
+    queue: Queue<Vec<u8>>,
 }
 
 impl Sink<Pcm> for FileSink {
