@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
 use reqwest::Response;
 use secrecy::SecretString;
 
@@ -105,6 +105,10 @@ impl<D: Decoder> ResponseReader<D> {
 /// Reads a reply to its end: an HTTP/1.1 connection returns to the pool only then.
 fn drain(response: Option<Response>) {
     if let Some(mut response) = response {
+        // Mostly the end has arrived together with the last event.
+        if let Some(Ok(None) | Err(_)) = response.chunk().now_or_never() {
+            return;
+        }
         tokio::spawn(tokio::time::timeout(DRAIN, async move { while let Ok(Some(_)) = response.chunk().await {} }));
     }
 }
