@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use aura_server::{ServerLimits, ServerOptions};
 use clap::Parser;
 
+/// Under load, the system's allocator would take a fifth of the time of a request.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Serves AURA's local API on this computer, without a window.
 #[derive(Debug, Parser)]
 #[command(name = "aura-server", version)]
