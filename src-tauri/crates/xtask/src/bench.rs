@@ -6,7 +6,12 @@ use clap::{Args, Subcommand};
 
 use crate::bench_local::Local;
 use crate::program::{self, Result};
-use crate::steps;
+use crate::{sdk, steps};
+
+/// The version of the gateway crabllm that is measured beside AURA.
+const CRABLLM: &str = "0.0.25";
+/// The packages of the gateway LiteLLM, below the repository's root.
+const LITELLM: &str = "tests/bench/gateways/requirements.txt";
 
 /// The benchmark to run.
 #[derive(Debug, Subcommand)]
@@ -19,6 +24,8 @@ pub(crate) enum Bench {
     Window(Window),
     /// Latency that the local API adds, for one caller and under load, and its memory growth.
     Server(Server),
+    /// Latency that the local API adds to a chat request, requests per second and memory, beside other gateways.
+    Gateways(Gateways),
     /// Start, search, paging, export, deletion and recovery of a history of many turns.
     History(History),
     /// Latency that the core adds to a request compared with a bare HTTP client, and the time that failover takes.
@@ -37,6 +44,20 @@ pub(crate) struct Providers {
     /// Also measure the libraries genai and async-openai in the same rounds. Builds them first.
     #[arg(long)]
     peers: bool,
+}
+
+/// Options of the benchmark of gateways.
+#[derive(Debug, Args)]
+pub(crate) struct Gateways {
+    /// Number of rounds; in each, every gateway is asked in turns.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Measure a build with optimisation.
+    #[arg(long)]
+    release: bool,
+    /// Do not install and measure the others: crabllm and LiteLLM.
+    #[arg(long)]
+    alone: bool,
 }
 
 /// Options of the benchmark of the history.
@@ -91,6 +112,7 @@ impl Bench {
             Self::Local(local) => local.start(),
             Self::Window(window) => window.start(),
             Self::Server(server) => server.start(),
+            Self::Gateways(gateways) => gateways.start(),
             Self::Providers(providers) => providers.start(),
             Self::History(history) => history.start(),
         }
@@ -118,6 +140,40 @@ impl Providers {
             build.args(["build", "--release", "--manifest-path", "bench-peers/Cargo.toml"]);
             program::run(build.env("CARGO_TARGET_DIR", &target))?;
             measure.arg(target.join("release/aura-bench-peers"));
+        }
+        program::run(&mut measure)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Gateways {
+    fn start(&self) -> Result<ExitCode> {
+        // The program that measures is always optimised: it shares the processors with what it measures.
+        program::run(program::cargo("build").args([
+            "--release",
+            "--package",
+            "aura-tests",
+            "--bin",
+            "bench-gateways",
+        ]))?;
+        let mut build = program::cargo("build");
+        build.args(["--package", "aura-server"]);
+        let mut programs = "debug";
+        if self.release {
+            programs = "release";
+            build.arg("--release");
+        }
+        program::run(&mut build)?;
+        let mut measure = program::command(program::target().join("release/bench-gateways"));
+        measure.arg(self.rounds.to_string()).arg(program::target().join(programs));
+        if !self.alone {
+            let folder = program::target().join("bench-gateways");
+            let mut install = program::command("cargo");
+            install.args(["install", "--locked", "--version", CRABLLM, "crabllm", "--root"]).arg(&folder);
+            program::run(&mut install)?;
+            let python = sdk::environment(&program::root().join(LITELLM), "python-gateways")?;
+            measure.arg(format!("crabllm={}", folder.join("bin/crabllm").display()));
+            measure.arg(format!("LiteLLM={}", python.with_file_name("litellm").display()));
         }
         program::run(&mut measure)?;
         Ok(ExitCode::SUCCESS)
