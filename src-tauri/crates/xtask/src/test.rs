@@ -77,22 +77,26 @@ impl Test {
         report.step("interface build", |_| crate::ui::build())?;
         let (built, is_built) = mpsc::channel();
         report.lanes(
-            |lane| {
-                self.crates(lane, runner, &built)?;
-                // Also when nothing was built: the other lane waits for it.
-                drop(built);
-                let api = ["api", "browser", "canary", "guide", "private"];
-                self.whole_system(lane, runner, &[(Kind::Sdk, &["sdk"]), (Kind::Cli, &["cli"]), (Kind::Api, &api)])
-            },
+            |lane| self.crates(lane, runner, built),
             move |lane| {
                 if self.only.is_none() {
                     lane.step("interface", steps::interface)?;
                 }
                 match is_built.recv() {
-                    Ok(()) => self.whole_system(lane, runner, &[(Kind::Unit, &["engine"]), (Kind::Api, &["openai"])]),
+                    Ok(()) => self.whole_system(lane, runner, &[(Kind::Unit, &["engine"])]),
                     // The first lane says why.
                     Err(_) => Ok(()),
                 }
+            },
+        )?;
+        report.lanes(
+            |lane| {
+                let others = ["openai", "browser", "canary", "guide", "private"];
+                self.whole_system(lane, runner, &[(Kind::Api, &others)])
+            },
+            |lane| {
+                let kinds = [(Kind::Sdk, &["sdk"][..]), (Kind::Cli, &["cli"]), (Kind::Api, &["api"])];
+                self.whole_system(lane, runner, &kinds)
             },
         )?;
         // A recording has gaps when the computer is busy, so the tests with sound have it for themselves.
@@ -117,7 +121,7 @@ impl Test {
     }
 
     /// Checks and builds the crates, tells `built`, and runs the tests within them.
-    fn crates(&self, report: &mut Report, runner: &TestRunner, built: &mpsc::Sender<()>) -> Result {
+    fn crates(&self, report: &mut Report, runner: &TestRunner, built: mpsc::Sender<()>) -> Result {
         let is_all = self.only.is_none();
         if is_all {
             report.step("core", |report| steps::core(report, runner, false))?;
