@@ -95,6 +95,11 @@ fn faults_of_the_first_voice_are_hidden_from_the_official_client() {
 }
 
 #[test]
+fn an_independent_judge_finds_nothing_wrong() {
+    check("check_judge.py");
+}
+
+#[test]
 fn every_reply_matches_the_description() {
     check("check_description.py");
 }
