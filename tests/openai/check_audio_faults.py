@@ -5,7 +5,7 @@ import wave
 
 import pytest
 from check_client import HEARD, SPOKEN, speech, words  # noqa: F401 (fixtures are found by name)
-from conftest import fault, received
+from conftest import Server, control, fault, received
 
 # Faults of transcription and of speech.
 AUDIO = {
@@ -37,6 +37,15 @@ SPEECH = AUDIO | {
     "stalled": {"kind": "stall_after", "chunks": 1},
 }
 WRONG_TYPE = {"kind": "wrong_content_type", "content_type": "text/html"}
+
+
+@pytest.fixture
+def server():
+    # The faults are the subject, and some are waited out: the sandbox need not recognise anything.
+    control("PUT", "fixed", {"transcript": SPOKEN})
+    server = Server(transcript_ms=6_000)
+    yield server
+    server.close()
 
 
 @pytest.mark.parametrize("what", TRANSCRIPTION)

@@ -18,11 +18,11 @@ SANDBOX = os.environ.get("AURA_SANDBOX_URL", "").rstrip("/")
 SERVER = os.environ.get("AURA_SERVER", "")
 KEY = "sandbox-key"
 
-# Short enough for a test, long enough for a busy computer.
+# Short enough for a test, long enough for a busy computer, where the sandbox takes some seconds to recognise speech.
 SETTINGS = """
 [timeouts]
 first_content_ms = 4000
-transcript_ms = 6000
+transcript_ms = {transcript_ms}
 between_ms = 2500
 whole_ms = 60000
 """
@@ -54,12 +54,12 @@ def received(provider, service):
 class Server:
     """A running server of the local API, with folders of its own."""
 
-    def __init__(self, settings="", **variables):
+    def __init__(self, settings="", transcript_ms=20_000, **variables):
         self.folder = tempfile.TemporaryDirectory(prefix="aura-test-")
         path = pathlib.Path(self.folder.name)
         (path / "config").mkdir()
         (path / "data").mkdir()
-        (path / "config/config.toml").write_text(SETTINGS + settings)
+        (path / "config/config.toml").write_text(SETTINGS.format(transcript_ms=transcript_ms) + settings)
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR", "AURA_MODEL_CATALOG") if name in os.environ}
         environment = {
             **kept,
