@@ -332,8 +332,11 @@ impl Router {
             (listed.ok().map(list), changed)
         });
         let (lists, keys_changed): (Vec<_>, Vec<bool>) = futures::future::join_all(calls).await.into_iter().unzip();
-        let changed = self.0.lists.update(lists.into_iter().flatten().collect());
-        if changed {
+        let lists: Vec<_> = lists.into_iter().flatten().collect();
+        let has_lists = !lists.is_empty();
+        let changed = self.0.lists.update(lists);
+        if has_lists {
+            // Also without a change: another refresh may have stored the same lists a moment ago, and not applied them yet.
             self.apply_model_lists();
         }
         changed || keys_changed.contains(&true)
