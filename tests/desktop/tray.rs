@@ -42,6 +42,8 @@ fn the_tray_switches_and_shows_the_window() {
         assert!(wait_until(Duration::from_secs(30), || tray.wait_for("Mute answers").ticked));
         tray.click("AURA may see the screen");
         assert!(wait_until(Duration::from_secs(30), || setting("/screen/share") == Some(json!("never"))));
+        // The menu is made anew, and a click on the old one would be lost.
+        assert!(wait_until(Duration::from_secs(30), || !tray.wait_for("AURA may see the screen").ticked));
         tray.click("AURA may see the screen");
         assert!(wait_until(Duration::from_secs(30), || setting("/screen/share") == Some(json!("when_asked"))));
 
