@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use crate::gateway::Gateway;
+use crate::upstream::PIECES;
 
 /// How long an answer took.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +67,7 @@ impl Caller {
         }
         let whole = sent.elapsed();
         let text = String::from_utf8_lossy(&body);
-        let is_complete = text.contains("word19") && (!streamed || text.contains("[DONE]"));
+        let is_complete = text.contains(&format!("word{}", PIECES - 1)) && (!streamed || text.contains("[DONE]"));
         assert!(status.is_success() && is_complete, "{status}: {text}");
         Taken { first: first.unwrap(), whole }
     }

@@ -105,7 +105,7 @@ impl<D: Decoder> ResponseReader<D> {
 /// Reads a reply to its end: an HTTP/1.1 connection returns to the pool only then.
 fn drain(response: Option<Response>) {
     if let Some(mut response) = response {
-        // Mostly the end has arrived together with the last event.
+        // Usually the end arrives together with the last event.
         if let Some(Ok(None) | Err(_)) = response.chunk().now_or_never() {
             return;
         }

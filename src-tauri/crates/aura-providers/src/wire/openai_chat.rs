@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::error_reply;
 use super::json_events::JsonReader;
-use super::openai_text_chunk::{Surroundings, TextChunk};
+use super::openai_text_chunk::{ChunkTemplate, TextChunk};
 use super::reasoning_filter;
 use crate::types::{ChatEvent, Failure, FailureKind, FinishReason, RateLimit, ToolCall, Usage};
 
@@ -18,8 +18,8 @@ pub(crate) struct OpenaiChatReader {
     calls: Vec<PartialToolCall>,
     /// The size of all tool calls so far, in bytes.
     tool_call_bytes: usize,
-    /// Those of the last chunk that was parsed.
-    surroundings: Surroundings,
+    /// The last text chunk that was parsed, without its text.
+    template: ChunkTemplate,
     /// A damaged event was skipped. Text survives that; a tool call may have lost a part of its arguments.
     lost_event: bool,
 }
@@ -152,12 +152,12 @@ impl JsonReader for OpenaiChatReader {
     type Output = ChatEvent;
 
     fn common(&mut self, data: &str, out: &mut Vec<ChatEvent>) -> bool {
-        if let Some(text) = self.surroundings.text(data) {
+        if let Some(text) = self.template.text(data) {
             self.text(text, out);
             return true;
         }
         let Some(chunk) = TextChunk::parse(data) else { return false };
-        self.surroundings.learn(data, &chunk);
+        self.template.learn(data, &chunk);
         self.model(&chunk.model);
         self.text(&chunk.choices[0].delta.content, out);
         true

@@ -83,30 +83,30 @@ impl<'a> TextChunk<'a> {
     }
 }
 
-/// What surrounds the text of a chunk. The chunks of an answer rarely differ in more than their text, and such a chunk need not be parsed.
+/// A parsed chunk without its text. The chunks of an answer rarely differ in anything else, and such a chunk need not be parsed.
 #[derive(Debug, Default)]
-pub(crate) struct Surroundings {
-    /// Everything before the text; empty before the first chunk.
-    before: String,
+pub(crate) struct ChunkTemplate {
+    /// Everything before the text; empty until a chunk was learnt.
+    prefix: String,
     /// Everything after it.
-    after: String,
+    suffix: String,
 }
 
-impl Surroundings {
-    /// Remembers those of a chunk that was parsed from `data`.
+impl ChunkTemplate {
+    /// Takes over a chunk that was parsed from `data`.
     pub(crate) fn learn(&mut self, data: &str, chunk: &TextChunk<'_>) {
         // An owned text had escapes, and is not a part of the data.
         let Cow::Borrowed(text) = chunk.choices[0].delta.content else { return };
         let start = text.as_ptr().addr() - data.as_ptr().addr();
-        (self.before, self.after) = (data[..start].to_owned(), data[start + text.len()..].to_owned());
+        (self.prefix, self.suffix) = (data[..start].to_owned(), data[start + text.len()..].to_owned());
     }
 
     /// The text of a chunk that differs from the last one only in it, and needs no decoding.
     pub(crate) fn text<'a>(&self, data: &'a str) -> Option<&'a str> {
-        if self.before.is_empty() {
+        if self.prefix.is_empty() {
             return None;
         }
-        let text = data.strip_prefix(self.before.as_str())?.strip_suffix(self.after.as_str())?;
+        let text = data.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())?;
         // Anything else ends the text, is an escape, or is no valid JSON.
         let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
         (!text.is_empty() && text.bytes().all(is_plain)).then_some(text)
@@ -174,19 +174,19 @@ mod tests {
     fn a_chunk_that_differs_only_in_its_text_is_read_without_parsing_it() {
         let chunk =
             |text: &str| format!(r#"{{"model":"m","choices":[{{"delta":{{"content":"{text}"}}}}],"usage":null}}"#);
-        let mut surroundings = Surroundings::default();
+        let mut template = ChunkTemplate::default();
         let first = chunk("one");
-        assert_eq!(surroundings.text(&first), None, "nothing is known yet");
-        surroundings.learn(&first, &TextChunk::parse(&first).unwrap());
+        assert_eq!(template.text(&first), None, "nothing is known yet");
+        template.learn(&first, &TextChunk::parse(&first).unwrap());
         for text in ["two", " 😀 ", "}", "one"] {
-            assert_eq!(surroundings.text(&chunk(text)), Some(text));
+            assert_eq!(template.text(&chunk(text)), Some(text));
         }
         // An escape, a quote that ends the text, a control character, and no text at all.
         for text in [r"a\nb", r#"a"},"finish_reason":"stop","x":{"y":"z"#, "a\tb", ""] {
-            assert_eq!(surroundings.text(&chunk(text)), None, "{text:?}");
+            assert_eq!(template.text(&chunk(text)), None, "{text:?}");
         }
-        assert_eq!(surroundings.text(&chunk("two").replace("null", "{}")), None, "another end");
-        assert_eq!(surroundings.text(&chunk("two").replace("\"m\"", "\"n\"")), None, "another beginning");
+        assert_eq!(template.text(&chunk("two").replace("null", "{}")), None, "another end");
+        assert_eq!(template.text(&chunk("two").replace("\"m\"", "\"n\"")), None, "another beginning");
     }
 
     #[test]
