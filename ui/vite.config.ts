@@ -30,6 +30,8 @@ export default defineConfig(({ mode }) => ({
   },
   test: {
     environment: 'jsdom',
+    // One document for all files, which clean up after each test: a new one for each takes as long as half of the tests.
+    isolate: false,
     // The accessibility checks are slow on a busy computer.
     testTimeout: 30_000,
     setupFiles: ['src/test/setup.ts'],
