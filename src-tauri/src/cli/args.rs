@@ -79,6 +79,17 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the completions of a shell. AURA's packages install them.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages and shell completions into a folder, for packages.
+    #[command(hide = true)]
+    Manual {
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

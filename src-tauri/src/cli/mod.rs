@@ -1,4 +1,5 @@
-//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `models`, `history` or `doctor`.
+//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `models`, `history`, `doctor` or
+//! `completions`.
 
 mod args;
 mod ask;
@@ -17,7 +18,7 @@ mod table;
 use std::process::ExitCode;
 
 use aura_core::error::{Error, Result};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::{bootstrap, desktop, instance_socket};
 use args::{Arguments, Command, PttAction};
@@ -56,6 +57,13 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Models { what, json }) => runtime.block_on(models::run(sandbox, what, json)),
         Some(Command::Keys { what, json }) => runtime.block_on(keys::run(sandbox, what, json)),
         Some(Command::Doctor { json }) => runtime.block_on(doctor::run(sandbox, json)),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Arguments::command(), "aura", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Manual { folder }) => aura_server::write_manual(&Arguments::command(), &folder)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|cause| Error::storage("write the manual", cause)),
     };
     // Does not wait for threads that block on a sound server.
     runtime.shutdown_background();

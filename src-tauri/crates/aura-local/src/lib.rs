@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod memory;
+pub mod package;
 pub mod protocol;
 pub mod store;
 

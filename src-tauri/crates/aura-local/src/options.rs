@@ -1,11 +1,9 @@
 //! How models are run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::package;
 use crate::process::Limits;
-
-/// The engine's program, without the ending that the system adds.
-const ENGINE: &str = "aura-engine";
 
 /// How models are run.
 #[derive(Debug, Clone)]
@@ -55,14 +53,8 @@ impl Options {
         self
     }
 
-    /// The engine's program: the one that was set, else the one beside the running program or in the folder above, where it is when a
-    /// test runs.
+    /// The engine's program: the one that was set, else the one that belongs to the running program.
     pub(crate) fn engine(&self) -> Option<PathBuf> {
-        self.engine.clone().or_else(|| {
-            let running = std::env::current_exe().ok()?;
-            let folders = running.ancestors().skip(1).take(2);
-            let name = format!("{ENGINE}{}", std::env::consts::EXE_SUFFIX);
-            folders.map(|folder: &Path| folder.join(&name)).find(|program| program.is_file())
-        })
+        self.engine.clone().or_else(package::engine)
     }
 }

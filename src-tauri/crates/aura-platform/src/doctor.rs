@@ -13,8 +13,6 @@ use aura_core::ports::{
 use aura_providers::Service;
 use tokio::net::TcpStream;
 
-use crate::hotkey;
-
 /// The default port of Ollama.
 const OLLAMA_PORT: u16 = 11_434;
 /// The default port of llama.cpp's server.
@@ -146,7 +144,11 @@ impl Doctor for SystemDoctor {
             self.models.view(None),
             local_model()
         );
-        let mut results = vec![microphone, speaker, screen, keyring, history, shortcut()];
+        let mut results = vec![keyring, history];
+        if cfg!(feature = "devices") {
+            results.splice(0..0, [microphone, speaker, screen]);
+            results.push(shortcut());
+        }
         results.extend(PROGRAM_CHECKS.iter().map(|check| program(&*self.programs, check)));
         results.extend(MODEL_CHECKS.iter().map(|check| installed(&models, check)));
         let has_model = results.iter().any(|result| result.ok && result.area == named(LANGUAGE_MODEL));
@@ -240,7 +242,11 @@ async fn history(history: &dyn History) -> Diagnostic {
 
 /// Checks the desktop only. The shortcut itself is not tried, because a running AURA has grabbed it.
 fn shortcut() -> Diagnostic {
-    match hotkey::check() {
+    #[cfg(feature = "devices")]
+    let checked = crate::hotkey::check();
+    #[cfg(not(feature = "devices"))]
+    let checked = Ok(());
+    match checked {
         Ok(()) => Diagnostic::passed(
             DiagnosticArea::Shortcut,
             Finding::ShortcutWorks,

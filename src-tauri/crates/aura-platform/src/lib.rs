@@ -3,18 +3,25 @@
 //!
 //! Nothing here blocks the async runtime: calls that wait for the operating system run on threads of their own, with a timeout.
 
+#[cfg(feature = "devices")]
 pub mod hotkey;
 
+#[cfg(feature = "devices")]
 mod audio_devices;
 mod blocking;
 mod doctor;
 mod history;
 mod keyring;
+#[cfg(feature = "devices")]
 mod microphone;
 mod model_store;
+#[cfg(not(feature = "devices"))]
+mod no_devices;
 mod paths;
 mod programs;
+#[cfg(feature = "devices")]
 mod screen;
+#[cfg(feature = "devices")]
 mod speaker;
 
 use std::sync::Arc;
@@ -27,11 +34,14 @@ use aura_local::{Models, Options};
 pub use doctor::SystemDoctor;
 pub use history::SqliteHistory;
 pub use keyring::Keyring;
+#[cfg(feature = "devices")]
 pub use microphone::CpalMicrophone;
 pub use model_store::{LocalStore, models_folder};
 pub use paths::{Paths, create_private, documents};
 pub use programs::LocalPrograms;
+#[cfg(feature = "devices")]
 pub use screen::DesktopScreen;
+#[cfg(feature = "devices")]
 pub use speaker::CpalSpeaker;
 
 /// The ports of this computer. Opens the history, in memory if the disk fails; devices are opened when they are first used, and models are
@@ -40,14 +50,17 @@ pub use speaker::CpalSpeaker;
 /// # Errors
 /// Not even a history in memory can be made, or the folder of the models cannot be used.
 pub fn ports(paths: &Paths) -> Result<Ports> {
-    let microphone = Arc::new(CpalMicrophone::default());
-    let speaker = Arc::new(CpalSpeaker::default());
-    let screen = Arc::new(DesktopScreen::default());
+    #[cfg(feature = "devices")]
+    let (microphone, speaker, screen) =
+        (Arc::new(CpalMicrophone::default()), Arc::new(CpalSpeaker::default()), Arc::new(DesktopScreen::default()));
+    #[cfg(not(feature = "devices"))]
+    let [microphone, speaker, screen] = std::array::from_fn(|_| Arc::new(no_devices::NoDevices));
     let secrets = Arc::new(Keyring);
     let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp")));
     let history = Arc::new(SqliteHistory::open(&paths.data)?);
     let mut options = StoreOptions::new(models_folder(&paths.data));
     options.catalog = Arc::new(model_store::catalog()?);
+    options.packaged = aura_local::package::models();
     let store = ModelStore::open(options).map_err(|error| Error::internal(error.to_string()))?;
     let local_models = Arc::new(Models::new(Arc::new(store.clone()), programs.clone(), Options::default()));
     let local_model_store = Arc::new(LocalStore::new(store, local_models.clone()));

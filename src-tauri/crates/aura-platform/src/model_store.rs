@@ -157,6 +157,7 @@ fn error(error: StoreError) -> Error {
     let code = match &error {
         StoreError::Unknown(_) | StoreError::NotInstalled(_) => ErrorCode::NotFound,
         StoreError::IsInstalled(_)
+        | StoreError::Packaged(_)
         | StoreError::NotDownloading(_)
         | StoreError::WrongService { .. }
         | StoreError::NoRuntime(_)

@@ -1,9 +1,10 @@
 //! AURA's local API without a window. This program links no web view.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use aura_server::{ServerLimits, ServerOptions};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 /// Under load, the system's allocator would take a fifth of the time of a request.
 #[global_allocator]
@@ -22,6 +23,9 @@ struct Arguments {
     /// Multiplies every server timeout by a factor from 0.001 to 1000, so that tests need not wait them out.
     #[arg(long, hide = true, default_value_t = 1.0, value_parser = limits_scale)]
     limits_scale: f64,
+    /// Writes the manual page and shell completions into a folder, for packages.
+    #[arg(long, hide = true, value_name = "FOLDER")]
+    manual: Option<PathBuf>,
 }
 
 fn limits_scale(text: &str) -> Result<f64, String> {
@@ -32,7 +36,16 @@ fn limits_scale(text: &str) -> Result<f64, String> {
 fn main() -> ExitCode {
     aura_server::prepare_process();
     aura_server::forbid_inspection();
-    let Arguments { port, sandbox, limits_scale } = Arguments::parse();
+    let Arguments { port, sandbox, limits_scale, manual } = Arguments::parse();
+    if let Some(folder) = manual {
+        return match aura_server::write_manual(&Arguments::command(), &folder) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(cause) => {
+                eprintln!("error: {}: {cause}", folder.display());
+                ExitCode::FAILURE
+            }
+        };
+    }
     aura_server::start_log("warn");
     if sandbox {
         eprintln!("Sandbox: using simulated providers. No real provider is called.");

@@ -2,6 +2,7 @@
 
 mod bench;
 mod bench_local;
+mod bundle;
 mod clients;
 mod durations;
 mod fuzz;
@@ -49,6 +50,8 @@ enum Task {
     Soak(soak::Soak),
     /// Fuzzes all decoders of data from outside, starting from recorded response bodies.
     Fuzz(fuzz::Fuzz),
+    /// Builds the packages of Linux: the app's and the server's, each as .deb and .rpm.
+    Bundle(bundle::Bundle),
     /// Runs a benchmark.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Task::Screenshots(screenshots) => screenshots.start(),
         Task::Soak(soak) => soak.start(),
         Task::Fuzz(fuzz) => fuzz.start(),
+        Task::Bundle(bundle) => bundle.start(),
         Task::Bench(bench) => bench.start(),
         Task::RunTest(test) => test.start(),
     };

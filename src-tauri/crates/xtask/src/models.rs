@@ -107,6 +107,16 @@ pub(crate) fn fill(folder: &Path, programs: &Path, only_packages: bool) -> Resul
     Ok(())
 }
 
+/// Installs ONNX Runtime in a folder of models, readable by everybody, for a package.
+///
+/// # Errors
+/// When its Python package cannot be had.
+pub(crate) fn runtime(folder: &Path) -> Result {
+    let data: Value = serde_json::from_str(DATA).map_err(|cause| format!("data/models.json: {cause}"))?;
+    let catalog: Value = serde_json::from_str(CATALOG).map_err(|cause| format!("the catalog of models: {cause}"))?;
+    packages::install(&data, &catalog, folder, Path::new(""), "onnxruntime")
+}
+
 /// Unpacks the weights out of which a model was converted into a folder, which is emptied first.
 ///
 /// # Errors

@@ -50,6 +50,9 @@ const TEST: &[&str] = &[
     "xvfb",
 ];
 
+/// Packages that check packages.
+const PACKAGES: &[&str] = &["appstream", "binutils", "desktop-file-utils", "dpkg-dev", "lintian", "rpm"];
+
 /// The pkg-config modules of the packages in `BUILD`, for systems without apt.
 const MODULES: &[&str] =
     &["alsa", "ayatana-appindicator3-0.1", "egl", "gbm", "libpipewire-0.3", "librsvg-2.0", "webkit2gtk-4.1"];
@@ -96,6 +99,8 @@ pub(crate) enum Purpose {
     Run,
     /// To build AURA and run all tests.
     Test,
+    /// To build packages and check them.
+    Packages,
 }
 
 /// Installs missing packages. Where apt is not available, only checks that libraries and programs are present.
@@ -107,6 +112,7 @@ pub(crate) fn prepare(purpose: Purpose) -> Result {
         Purpose::Nothing => return Ok(()),
         Purpose::Run => [BUILD, OFFLINE].concat(),
         Purpose::Test => [BUILD, OFFLINE, TEST].concat(),
+        Purpose::Packages => [BUILD, OFFLINE, PACKAGES].concat(),
     };
     if !cfg!(target_os = "linux") {
         return Ok(());

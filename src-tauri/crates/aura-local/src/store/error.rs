@@ -19,6 +19,9 @@ pub enum StoreError {
     /// The model is installed, so there is no download to stop.
     #[error("{0} is installed already. Remove it if you do not want it.")]
     IsInstalled(String),
+    /// The model belongs to AURA's own package.
+    #[error("{0} belongs to AURA's package. It goes when AURA is uninstalled.")]
+    Packaged(String),
     /// The model is not being downloaded.
     #[error("{0} is not being downloaded.")]
     NotDownloading(String),

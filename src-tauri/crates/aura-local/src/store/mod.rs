@@ -53,6 +53,8 @@ const AT_ONCE: usize = 2;
 pub struct StoreOptions {
     /// The folder of the models.
     pub folder: PathBuf,
+    /// A folder of models, or of ONNX Runtime alone, that came with AURA's package. It is only read.
+    pub packaged: Option<PathBuf>,
     /// The models that there are.
     pub catalog: Arc<Catalog>,
     /// The limits of downloads.
@@ -62,7 +64,12 @@ pub struct StoreOptions {
 impl StoreOptions {
     /// AURA's own catalog, in this folder.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), catalog: Arc::new(Catalog::own().clone()), limits: Limits::default() }
+        Self {
+            folder: folder.into(),
+            packaged: None,
+            catalog: Arc::new(Catalog::own().clone()),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -142,8 +149,9 @@ impl ModelStore {
 
     /// Looks at the disk again, where another process may have installed or removed a model. Waits for the disk.
     fn scan(&self) {
-        let folder = &self.0.options.folder;
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        // The user's own folder last, so that it wins.
+        let folders = self.0.options.packaged.iter().chain([&self.0.options.folder]);
+        let entries = folders.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
         let (mut installed, mut damaged) = (BTreeMap::new(), BTreeMap::new());
         for entry in entries {
             let id = entry.file_name().to_string_lossy().into_owned();
@@ -358,6 +366,9 @@ impl ModelStore {
             let Some(record) = record else {
                 return Err(label.map_or(StoreError::Unknown(id), StoreError::NotInstalled));
             };
+            if !record.folder.starts_with(store.folder()) {
+                return Err(StoreError::Packaged(record.label));
+            }
             let _lock = partial::Lock::take(store.folder(), &id, &record.label)?;
             let removed = partial::remove(store.folder(), &id);
             store.scan();
@@ -421,9 +432,7 @@ async fn ensure_runtime(store: std::sync::Weak<Inner>, stop: &CancellationToken)
 impl InstalledModels for ModelStore {
     fn installed(&self) -> Vec<Installed> {
         let state = self.0.state.lock();
-        let folder = |id: &str| partial::installed_folder(&self.0.options.folder, id);
-        let mut models: Vec<Installed> =
-            state.installed.iter().filter_map(|(id, record)| record.installed(&folder(id))).collect();
+        let mut models: Vec<Installed> = state.installed.values().filter_map(Record::installed).collect();
         // Chosen ones first, then in the order of the catalog; those that do not fit this computer last.
         let catalog = self.catalog();
         let this = machine::Machine::this();
@@ -436,8 +445,6 @@ impl InstalledModels for ModelStore {
     }
 
     fn onnx_runtime(&self) -> Option<PathBuf> {
-        let state = self.0.state.lock();
-        let folder = partial::installed_folder(&self.0.options.folder, RUNTIME);
-        state.installed.get(RUNTIME)?.file(&folder, "library")
+        self.0.state.lock().installed.get(RUNTIME)?.file("library")
     }
 }

@@ -73,6 +73,7 @@ impl Plan {
             languages: entry.languages.clone(),
             memory: entry.memory,
             files: Vec::new(),
+            folder: PathBuf::new(),
         };
         Self { record, steps: steps(catalog, &entry.files) }
     }
@@ -86,6 +87,7 @@ impl Plan {
             languages: Vec::new(),
             memory: 0,
             files: Vec::new(),
+            folder: PathBuf::new(),
         };
         Self { record, steps: steps(catalog, &runtime.files) }
     }

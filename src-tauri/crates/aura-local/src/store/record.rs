@@ -34,6 +34,9 @@ pub struct Record {
     pub memory: u64,
     /// Its files.
     pub files: Vec<RecordedFile>,
+    /// The folder that it was read from.
+    #[serde(skip)]
+    pub folder: PathBuf,
 }
 
 /// A file that was checked.
@@ -55,7 +58,8 @@ impl Record {
     /// # Errors
     /// When a file is missing or has another size.
     pub(crate) fn read(folder: &Path) -> Result<Option<Self>, StoreError> {
-        let Some(record) = files::read_json::<Self>(&folder.join(FILE)) else { return Ok(None) };
+        let Some(mut record) = files::read_json::<Self>(&folder.join(FILE)) else { return Ok(None) };
+        folder.clone_into(&mut record.folder);
         for file in &record.files {
             if files::size(&folder.join(&file.name)) != file.size {
                 return Err(StoreError::Damaged { file: file.name.clone(), what: "size" });
@@ -65,8 +69,8 @@ impl Record {
     }
 
     /// The model as the pool of engines needs it; `None` for ONNX Runtime.
-    pub(crate) fn installed(&self, folder: &Path) -> Option<Installed> {
-        let path = |file: &RecordedFile| (file.role.clone(), folder.join(&file.name));
+    pub(crate) fn installed(&self) -> Option<Installed> {
+        let path = |file: &RecordedFile| (file.role.clone(), self.folder.join(&file.name));
         Some(Installed {
             id: self.id.clone(),
             label: self.label.clone(),
@@ -79,7 +83,7 @@ impl Record {
     }
 
     /// The path of the file with this role.
-    pub(crate) fn file(&self, folder: &Path, role: &str) -> Option<PathBuf> {
-        self.files.iter().find(|file| file.role == role).map(|file| folder.join(&file.name))
+    pub(crate) fn file(&self, role: &str) -> Option<PathBuf> {
+        self.files.iter().find(|file| file.role == role).map(|file| self.folder.join(&file.name))
     }
 }

@@ -56,7 +56,10 @@ pub(crate) fn limits() -> Limits {
 }
 
 pub(crate) fn open(folder: &Path, catalog: Catalog) -> ModelStore {
-    ModelStore::open(StoreOptions { folder: folder.to_owned(), catalog: Arc::new(catalog), limits: limits() }).unwrap()
+    let mut options = StoreOptions::new(folder);
+    options.catalog = Arc::new(catalog);
+    options.limits = limits();
+    ModelStore::open(options).unwrap()
 }
 
 pub(crate) async fn state(store: &ModelStore, id: &str) -> State {

@@ -1,10 +1,11 @@
 //! Downloads that go well, and what users do with them.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use aura_local::InstalledModels;
-use aura_local::store::State;
 use aura_local::store::error::StoreError;
+use aura_local::store::{ModelStore, State, StoreOptions};
 use aura_providers::Service;
 use serde_json::{Value, json};
 
@@ -147,7 +148,7 @@ async fn the_chosen_model_comes_first_and_is_remembered() {
         ["big", "small"].map(|id| model(id, vec![file("model", &[&url], Some(1_000), None)])).into();
     let catalog = catalog(models, json!({}), json!([]));
     let store = open(folder.path(), catalog.clone());
-    let first = |store: &aura_local::store::ModelStore| store.installed()[0].id.clone();
+    let first = |store: &ModelStore| store.installed()[0].id.clone();
     assert!(matches!(store.choose(Service::Llm, Some("small")).await, Err(StoreError::NotInstalled(_))));
     for id in ["small", "big"] {
         get(&store, id).await.unwrap();
@@ -204,4 +205,23 @@ async fn more_downloads_than_run_at_once_wait_for_their_turn() {
         store.finished(id).await.unwrap();
     }
     assert_eq!(store.installed().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_the_package_is_used_and_not_removed() {
+    let (server, package, folder) = (Server::start().await, tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let url = server.file("/a", bytes(1_000, 1));
+    let catalog = catalog(vec![model("m", vec![file("model", &[&url], Some(1_000), None)])], json!({}), json!([]));
+    get(&open(package.path(), catalog.clone()), "m").await.unwrap();
+
+    let mut options = StoreOptions::new(folder.path());
+    options.packaged = Some(package.path().to_owned());
+    options.catalog = Arc::new(catalog);
+    let store = ModelStore::open(options).unwrap();
+    assert_eq!(state(&store, "m").await, State::Installed);
+    assert!(store.installed()[0].files["model"].starts_with(package.path()));
+    store.download("m").await.unwrap();
+    assert_eq!(files(folder.path()), Vec::<std::path::PathBuf>::new(), "nothing is downloaded again");
+    assert!(matches!(store.delete("m").await, Err(StoreError::Packaged(_))));
+    assert_eq!(state(&store, "m").await, State::Installed);
 }
