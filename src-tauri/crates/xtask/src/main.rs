@@ -18,6 +18,7 @@ mod steps;
 mod system;
 mod test;
 mod test_runner;
+mod tools;
 mod ui;
 
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     /// Builds the packages of Linux: the app's and the server's, each as .deb and .rpm.
     Bundle(bundle::Bundle),
+    /// Looks for published weaknesses in dependencies.
+    Audit,
     /// Runs a benchmark.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Task::Soak(soak) => soak.start(),
         Task::Fuzz(fuzz) => fuzz.start(),
         Task::Bundle(bundle) => bundle.start(),
+        Task::Audit => tools::audit(),
         Task::Bench(bench) => bench.start(),
         Task::RunTest(test) => test.start(),
     };

@@ -23,11 +23,12 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
-/// Cargo, at the root of the work tree. In continuous integration (`CI` is set) it must not change the lock file.
+/// Cargo, at the root of the work tree. In continuous integration (`CI` is set) it must not change the lock file, which `install` has of its
+/// own.
 pub(crate) fn cargo(subcommand: &str) -> Command {
     let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.arg(subcommand);
-    if std::env::var_os("CI").is_some() && subcommand != "fmt" {
+    if std::env::var_os("CI").is_some() && !["fmt", "install"].contains(&subcommand) {
         cargo.arg("--locked");
     }
     // `cargo run` describes xtask in these variables. Some build scripts, such as ring's, run again when they change, so without

@@ -10,6 +10,7 @@ use crate::report::Report;
 use crate::steps;
 use crate::system::{self, Purpose};
 use crate::test_runner::TestRunner;
+use crate::tools;
 
 /// The tests to run.
 #[derive(Debug, Args)]
@@ -29,7 +30,7 @@ enum Kind {
     Core,
     /// The interface: types, style, tests, build.
     Ui,
-    /// Formatting, clippy, and warnings of the documentation.
+    /// Formatting, clippy, warnings of the documentation, dependencies and workflow files.
     Lint,
     /// Tests within each crate, the architecture's invariants, the fault matrix, and packaging of the public libraries.
     Unit,
@@ -81,6 +82,10 @@ impl Test {
             move |lane| {
                 if self.only.is_none() {
                     lane.step("interface", steps::interface)?;
+                }
+                if self.is_selected(Kind::Lint) {
+                    lane.step("workflows", |_| tools::workflows())?;
+                    lane.step("dependencies", |_| tools::dependencies())?;
                 }
                 match is_built.recv() {
                     Ok(()) => self.whole_system(lane, runner, &[(Kind::Unit, &["engine"])]),

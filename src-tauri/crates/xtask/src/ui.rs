@@ -17,21 +17,29 @@ pub(crate) fn npm(arguments: &[&str]) -> Command {
     npm
 }
 
-/// Installs the npm packages if they are missing or older than the lock file.
+/// Installs the interface's npm packages if they are missing or older than the lock file.
 ///
 /// # Errors
 /// npm is missing, or it failed.
 pub(crate) fn packages() -> Result {
+    packages_of(&folder())
+}
+
+/// The same for any folder with a lock file.
+///
+/// # Errors
+/// npm is missing, or it failed.
+pub(crate) fn packages_of(folder: &Path) -> Result {
     if !program::is_installed("npm") {
         return Err("npm was not found. Install Node 20.19 or newer with npm.".into());
     }
-    let lock = modified(&folder().join("package-lock.json"));
+    let lock = modified(&folder.join("package-lock.json"));
     // npm writes this file last, after it has installed everything.
-    let installed = modified(&folder().join("node_modules/.package-lock.json"));
+    let installed = modified(&folder.join("node_modules/.package-lock.json"));
     if installed.is_some() && installed >= lock {
         return Ok(());
     }
-    program::run(&mut npm(&["ci", "--no-audit", "--no-fund"]))
+    program::run(npm(&["ci", "--no-audit", "--no-fund"]).current_dir(folder))
 }
 
 /// Builds the interface if a source changed since the last build.
