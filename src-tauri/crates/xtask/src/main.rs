@@ -8,6 +8,7 @@ mod durations;
 mod fuzz;
 mod guide;
 mod models;
+mod package_parts;
 mod program;
 mod report;
 mod run;
@@ -55,6 +56,9 @@ enum Task {
     Bundle(bundle::Bundle),
     /// Looks for published weaknesses in dependencies.
     Audit,
+    /// Builds the parts of packages for Windows and macOS that Tauri does not build itself. Tauri calls this.
+    #[command(hide = true)]
+    PackageParts,
     /// Runs a benchmark.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -75,6 +79,7 @@ fn main() -> ExitCode {
         Task::Fuzz(fuzz) => fuzz.start(),
         Task::Bundle(bundle) => bundle.start(),
         Task::Audit => tools::audit(),
+        Task::PackageParts => package_parts::start(),
         Task::Bench(bench) => bench.start(),
         Task::RunTest(test) => test.start(),
     };
