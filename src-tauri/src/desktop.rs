@@ -33,6 +33,8 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
         println!("AURA is already running. Its window was brought to the front.");
         return Ok(());
     };
+    #[cfg(windows)]
+    crate::console::close_own();
     let listener = runtime.block_on(instance_socket::open(&data, &lock))?;
     let bootstrap = runtime.block_on(bootstrap::bootstrap(sandbox))?;
     tauri::async_runtime::set(runtime.clone());

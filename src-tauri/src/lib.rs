@@ -5,6 +5,8 @@ mod bootstrap;
 mod changes;
 mod cli;
 mod commands;
+#[cfg(windows)]
+mod console;
 mod desktop;
 mod hotkey;
 mod http_server;

@@ -1,5 +1,6 @@
 //! Links of answers, which the system's own browser or mail program opens: AURA's windows show no foreign page.
 
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 
 use aura_core::error::{Error, Result};
@@ -7,6 +8,8 @@ use aura_providers::inherited_variables;
 
 /// The longest address, in bytes.
 const MAX_BYTES: usize = 4_096;
+/// The variable in which `open` hands the address to the program that it starts on Windows.
+const HANDED_OVER: &str = "OPEN_RS_TARGET";
 
 /// The address as it is handed to the system: of a web page or for mail, and nothing else, since what a model writes decides it.
 ///
@@ -44,10 +47,13 @@ pub(crate) fn open(address: &str) -> Result<()> {
 }
 
 fn start(command: &mut Command) -> std::io::Result<()> {
+    let address = command.get_envs().find(|(name, _)| *name == HANDED_OVER).and_then(|(_, value)| value);
+    let address = address.map(OsStr::to_owned);
     command
+        // Without AURA's API keys. This also removes the variables that the command has of its own.
         .env_clear()
-        // Without AURA's API keys.
         .envs(inherited_variables())
+        .envs(address.map(|address| (HANDED_OVER, address)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -94,11 +100,12 @@ mod tests {
         let told = folder.path().join("environment");
         let mut command = Command::new("sh");
         command.args(["-c", &format!("env > {0}.part; mv {0}.part {0}", told.display())]);
-        command.env("GROQ_API_KEY", "secret");
+        command.env("GROQ_API_KEY", "secret").env(HANDED_OVER, "https://example.org/");
         start(&mut command).unwrap();
         while !told.exists() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        assert!(!std::fs::read_to_string(&told).unwrap().contains("secret"));
+        let told = std::fs::read_to_string(&told).unwrap();
+        assert!(!told.contains("secret") && told.contains("https://example.org/"), "{told}");
     }
 }

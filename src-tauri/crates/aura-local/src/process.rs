@@ -26,6 +26,9 @@ const EVENTS: usize = 16;
 const FRAMES: usize = 4;
 /// Bytes of standard error that are kept: the last line says what went wrong.
 const STDERR_LIMIT: usize = 512;
+/// Without it, Windows opens a console for each engine that the desktop app starts.
+#[cfg(windows)]
+const CREATE_NO_WINDOW: u32 = 0x0800_0000;
 
 /// The limits of an engine process.
 #[derive(Debug, Clone, Copy)]
@@ -225,7 +228,8 @@ struct Parts {
 impl Parts {
     fn spawn(program: &Path) -> Result<Self, StartError> {
         let not_started = |cause| StartError::NotStarted { program: program.display().to_string(), cause };
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .envs(inherited_variables())
             // llama.cpp would start a debugger before it aborts.
@@ -233,9 +237,10 @@ impl Parts {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(not_started)?;
+            .kill_on_drop(true);
+        #[cfg(windows)]
+        command.creation_flags(CREATE_NO_WINDOW);
+        let mut child = command.spawn().map_err(not_started)?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(not_started(io::Error::other("it has no standard streams")));

@@ -31,7 +31,8 @@ impl Paths {
                 .or(default.map(Path::to_owned))
         };
         let config = folder("AURA_CONFIG_DIR", default.as_ref().map(|dirs| dirs.config_dir()));
-        let data = folder("AURA_DATA_DIR", default.as_ref().map(|dirs| dirs.data_dir()));
+        // Only Windows tells them apart: the other data folder is copied to every computer of a domain, and models have gigabytes.
+        let data = folder("AURA_DATA_DIR", default.as_ref().map(|dirs| dirs.data_local_dir()));
         match (config, data) {
             (Some(config), Some(data)) => Self::at(config, data),
             _ => Err(Error::storage(

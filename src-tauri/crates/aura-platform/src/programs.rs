@@ -17,6 +17,10 @@ const STDOUT_LIMIT: u64 = 256 * 1024 * 1024;
 /// Bytes of standard error that are kept: the end, which usually says what went wrong.
 const STDERR_LIMIT: usize = 2048;
 
+/// Without it, Windows opens a console for each program that the desktop app starts.
+#[cfg(windows)]
+const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+
 /// The programs on `PATH`.
 #[derive(Debug, Clone)]
 pub struct LocalPrograms {
@@ -62,6 +66,8 @@ impl Programs for LocalPrograms {
             command.env(name, &self.temp);
         }
         command.args(&job.args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        #[cfg(windows)]
+        command.creation_flags(CREATE_NO_WINDOW);
         let mut child = command.spawn().map_err(|cause| {
             tracing::debug!(%cause, name, "a local program could not be started");
             ProgramError(format!("The program “{name}” could not be started. Check that it is installed."))

@@ -25,7 +25,6 @@ use headers::{Key, SEC_FETCH_SITE, is_from_browser, is_proxied, single};
 
 pub(crate) use limiters::{ConnectionLimiter, RequestLimiter};
 pub(crate) use middleware::{ArrivedAt, protect};
-pub(crate) use peer_uid::this_user;
 pub(crate) use proof::routes;
 pub use token::Token;
 

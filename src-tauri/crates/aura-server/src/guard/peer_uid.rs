@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 /// The user id of the peer; `None` when it is unknown or the operating system does not report it.
-pub(crate) fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
+pub(super) fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     #[cfg(target_os = "linux")]
     return linux::user_of(peer, own);
     #[cfg(not(target_os = "linux"))]
@@ -13,8 +13,8 @@ pub(crate) fn user_of(peer: SocketAddr, own: SocketAddr) -> Option<u32> {
     }
 }
 
-/// The effective user id of this process; `None` where the operating system has no user ids.
-pub(crate) fn this_user() -> Option<u32> {
+/// The effective user id of this process; `None` where the operating system does not report that of a peer.
+pub(super) fn this_user() -> Option<u32> {
     #[cfg(target_os = "linux")]
     return Some(rustix::process::geteuid().as_raw());
     #[cfg(not(target_os = "linux"))]
