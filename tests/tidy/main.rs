@@ -1,6 +1,7 @@
 //! The invariants of the architecture, checked on the sources and on the output of `cargo metadata`.
 
 mod circles;
+mod dependencies;
 mod events;
 mod generated;
 mod modules;
