@@ -12,7 +12,8 @@ fn folder() -> PathBuf {
 
 /// npm in the interface's folder.
 pub(crate) fn npm(arguments: &[&str]) -> Command {
-    let mut npm = Command::new("npm");
+    // A script on Windows, which is found by its full name only.
+    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(arguments).current_dir(folder());
     npm
 }
