@@ -102,6 +102,9 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
                 // The event loop ends the process.
                 aura_server::close_log();
             }
+            // A click on the icon in the Dock.
+            #[cfg(target_os = "macos")]
+            RunEvent::Reopen { .. } => windows::show_main(app),
             _ => {}
         }
         if let RunEvent::WindowEvent { label, event, .. } = event
