@@ -86,7 +86,7 @@ mod tests {
     async fn windows() -> (tempfile::TempDir, WebviewWindow<MockRuntime>, WebviewWindow<MockRuntime>) {
         let folder = tempfile::tempdir().unwrap();
         let paths = aura_platform::Paths::at(folder.path().join("config"), folder.path().join("data")).unwrap();
-        let ports = aura_platform::ports(&paths).unwrap();
+        let ports = aura_platform::ports(&paths, None).unwrap();
         let setup = aura_core::Setup { data: paths.data, ..aura_core::Setup::default() };
         let assistant = Assistant::start(ports, setup).await.unwrap();
         let app = crate::desktop::builder(mock_builder(), assistant).build(crate::interface::context()).unwrap();

@@ -79,6 +79,15 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look for a newer version of AURA, and for newer lists of models and prices.
+    Update {
+        /// Download the newest version's package, too. Nothing is installed.
+        #[arg(long)]
+        download: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the completions of a shell. AURA's packages install them.
     Completions {
         /// The shell.

@@ -1,5 +1,5 @@
-//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `models`, `history`, `doctor` or
-//! `completions`.
+//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `models`, `history`, `doctor`,
+//! `update` or `completions`.
 
 mod args;
 mod ask;
@@ -14,6 +14,7 @@ mod providers;
 mod serve;
 mod stopped;
 mod table;
+mod update;
 
 use std::process::ExitCode;
 
@@ -57,6 +58,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Models { what, json }) => runtime.block_on(models::run(sandbox, what, json)),
         Some(Command::Keys { what, json }) => runtime.block_on(keys::run(sandbox, what, json)),
         Some(Command::Doctor { json }) => runtime.block_on(doctor::run(sandbox, json)),
+        Some(Command::Update { download, json }) => runtime.block_on(update::run(sandbox, download, json)),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Arguments::command(), "aura", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -328,6 +328,11 @@ export class FakeBackend implements Backend {
       delete_model: ({ id }) => this.setModel(id, { state: { state: 'available' }, used_for: [] }),
       use_model: ({ id, service }) => this.#use(id, service),
       stop_using_model: ({ service }) => this.#use(null, service),
+      updates: () => ({ state: { state: 'idle' } }),
+      check_for_updates: () => ({ state: { state: 'idle' } }),
+      download_update: () => ({ state: { state: 'idle' } }),
+      stop_update: () => ({ state: { state: 'idle' } }),
+      install_update: () => ({ state: { state: 'idle' } }),
       doctor: () => sampleFindings(),
     }
   }

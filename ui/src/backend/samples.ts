@@ -40,6 +40,7 @@ export const sampleSettings = (): Settings => ({
   },
   appearance: { theme: 'system', overlay: true, language: 'system' },
   startup: { background: true, at_login: false },
+  updates: { check: false },
   budget: { daily_usd: 0, stop: false },
   local_api: { open: false, port: 8000 },
   instructions: '',

@@ -8,6 +8,7 @@ import type { Snapshot } from "./Snapshot";
 import type { Stage } from "./Stage";
 import type { Status } from "./Status";
 import type { TurnRecord } from "./TurnRecord";
+import type { UpdatesView } from "./UpdatesView";
 
 /**
  * Something that changed in the assistant or in a turn.
@@ -116,4 +117,8 @@ snapshot: Snapshot, } | { "type": "history" } | { "type": "local_models",
 /**
  * The models.
  */
-view: LocalModelsView, };
+view: LocalModelsView, } | { "type": "updates", 
+/**
+ * What is known about it.
+ */
+view: UpdatesView, };

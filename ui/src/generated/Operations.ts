@@ -36,6 +36,7 @@ import type { Trends } from './Trends'
 import type { TrendsQuery } from './TrendsQuery'
 import type { TurnId } from './TurnId'
 import type { TurnRecord } from './TurnRecord'
+import type { UpdatesView } from './UpdatesView'
 import type { UsageReport } from './UsageReport'
 import type { UseModel } from './UseModel'
 import type { VoiceView } from './VoiceView'
@@ -81,5 +82,10 @@ export type Operations = {
   delete_model: { request: ModelId; response: LocalModelsView }
   use_model: { request: UseModel; response: LocalModelsView }
   stop_using_model: { request: StopUsingModel; response: LocalModelsView }
+  updates: { request: Nothing; response: UpdatesView }
+  check_for_updates: { request: Nothing; response: UpdatesView }
+  download_update: { request: Nothing; response: UpdatesView }
+  stop_update: { request: Nothing; response: UpdatesView }
+  install_update: { request: Nothing; response: UpdatesView }
   doctor: { request: Nothing; response: Array<Diagnostic> }
 }

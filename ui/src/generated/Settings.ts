@@ -11,6 +11,7 @@ import type { ScreenSharing } from "./ScreenSharing";
 import type { Speaking } from "./Speaking";
 import type { Startup } from "./Startup";
 import type { Timeouts } from "./Timeouts";
+import type { UpdateSettings } from "./UpdateSettings";
 
 /**
  * Everything that the user can change, apart from API keys, which are in the operating system's keyring.
@@ -77,6 +78,10 @@ appearance: Appearance,
  * When the desktop app runs.
  */
 startup: Startup, 
+/**
+ * Looking for new versions.
+ */
+updates: UpdateSettings, 
 /**
  * What may be spent on a day.
  */

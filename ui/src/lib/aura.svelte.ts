@@ -3,6 +3,7 @@ import { asFailure, type AuraEvent, type Backend, type Failure, type OperationNa
 import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Settings } from '../generated/Settings'
+import type { UpdatesView } from '../generated/UpdatesView'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { RouteOverrides } from '../generated/RouteOverrides'
 import { emptyConversation, mostTurns, reduce, resumed, withHistory, type Conversation } from './conversation'
@@ -61,6 +62,8 @@ export class Aura {
   held = $state<boolean | null>(null)
   /** The routes that a retry in progress asked for. */
   #overrides = $state.raw<RouteOverrides | undefined>()
+  /** What is known about a newer version; null before it is asked for. */
+  updates = $state.raw<UpdatesView | null>(null)
   /** Provider health and usage. */
   readonly health: HealthStore
   /** The models on this computer. */
@@ -88,9 +91,17 @@ export class Aura {
       this.connected = true
       this.#applySnapshot(await this.backend.call('snapshot', {}))
       void this.local.load()
+      this.updates = await this.backend.call('updates', {})
     } catch (thrown) {
       this.unreachable = asFailure(thrown)
     }
+  }
+
+  #applyUpdates(view: UpdatesView): void {
+    const version = view.release?.version
+    if (this.updates !== null && version !== undefined && version !== this.updates.release?.version)
+      this.notify(t.settings.updateAvailable(version))
+    this.updates = view
   }
 
   stop(): void {
@@ -103,6 +114,7 @@ export class Aura {
     this.health.onEvent(event)
     this.local.onEvent(event)
     if (event.type === 'history') this.historyChanges += 1
+    if (event.type === 'updates') this.#applyUpdates(event.view)
     if (event.type === 'changed') this.#applySnapshot(event.snapshot)
     else if (event.type === 'availability') {
       const { provider, service, status } = event

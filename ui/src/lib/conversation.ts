@@ -183,6 +183,7 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
     case 'availability':
     case 'history':
     case 'local_models':
+    case 'updates':
     case 'changed':
       return state
   }

@@ -106,6 +106,7 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
     case 'availability':
     case 'history':
     case 'local_models':
+    case 'updates':
       return state
   }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use aura_providers::catalog::Catalog;
 use aura_providers::{Service, installed_model};
 use aura_router::{Availability, ModelListRefresh, Router, UsageTracker};
 use parking_lot::Mutex;
@@ -23,6 +24,7 @@ use crate::turn::{
     DetachedTurn, Owner, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings, end_unfinished,
     run_detached,
 };
+use crate::update_checks;
 use crate::upkeep::Upkeep;
 use crate::views::{ProviderView, RouteView, Snapshot};
 
@@ -55,6 +57,8 @@ pub struct Setup {
     pub environment: Environment,
     /// Whether the sandbox answers instead of the real providers. Interfaces show this.
     pub sandbox: bool,
+    /// The models and prices. `None`: those that this version came with.
+    pub catalog: Option<Arc<Catalog>>,
 }
 
 /// The assistant. Cheap to clone; background work ends when the last clone is dropped.
@@ -87,6 +91,8 @@ struct Inner {
     models_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that compresses recordings and deletes old ones.
     upkeep: OnceLock<AbortOnDropHandle<()>>,
+    /// The tasks that look for a new version, and tell what becomes of it.
+    updates: OnceLock<[AbortOnDropHandle<()>; 2]>,
     /// The task that forwards availability changes as events.
     _forwarding: AbortOnDropHandle<()>,
     exports: PathBuf,
@@ -105,7 +111,7 @@ impl Assistant {
         if let Err(cause) = tokio::fs::create_dir_all(&recordings).await {
             tracing::warn!(%cause, folder = %recordings.display(), "recordings cannot be saved");
         }
-        let Setup { settings_file, environment, sandbox, data, exports } = setup;
+        let Setup { settings_file, environment, sandbox, data, exports, catalog } = setup;
         let keys = Arc::new(Keys::new(ports.secrets.clone(), environment.clone()));
         let variables = environment.variables();
         let store = tokio::task::spawn_blocking(move || SettingsStore::open(settings_file, environment))
@@ -125,7 +131,8 @@ impl Assistant {
             .variables(variables)
             .model_list_file(lists)
             .usage(usage.clone())
-            .builtin_only(sandbox);
+            .builtin_only(sandbox)
+            .catalog(catalog.unwrap_or_else(Catalog::embedded));
         let router = tokio::task::spawn_blocking(move || builder.build()).await.map_err(Error::internal)??;
         let forwarding = tokio::spawn(forward(router.availability(), events.clone()));
         let (folder, unsaved) = (data.join("running"), UnsavedTurns::default());
@@ -162,6 +169,7 @@ impl Assistant {
             history_watch: OnceLock::new(),
             models_watch: OnceLock::new(),
             upkeep: OnceLock::new(),
+            updates: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
             devices: Mutex::default(),
@@ -188,6 +196,11 @@ impl Assistant {
         self.announce();
         self.watch_settings();
         self.start_upkeep();
+        let _ = self.0.updates.set(update_checks::start(
+            &self.0.ports.updates,
+            self.0.store.clone(),
+            self.0.events.clone(),
+        ));
         let assistant = Arc::downgrade(&self.0);
         let _ = self.0.background.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {

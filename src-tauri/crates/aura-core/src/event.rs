@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::local_models::LocalModelsView;
 use crate::record::{Notice, SentPicture, Stage, TurnRecord};
+use crate::updates::UpdatesView;
 use crate::views::Snapshot;
 
 /// Something that changed in the assistant or in a turn.
@@ -115,6 +116,11 @@ pub enum Event {
     LocalModels {
         /// The models.
         view: Box<LocalModelsView>,
+    },
+    /// A newer version was found, or its download went on. At most four per second.
+    Updates {
+        /// What is known about it.
+        view: Box<UpdatesView>,
     },
 }
 

@@ -22,6 +22,8 @@ pub mod record;
 pub mod recordings;
 pub mod session;
 mod turn;
+mod update_checks;
+pub mod updates;
 mod upkeep;
 mod views;
 

@@ -22,6 +22,7 @@ use crate::history_problem::HistoryProblem;
 use crate::local_models::LocalModelsView;
 use crate::record::TurnRecord;
 use crate::session::SessionView;
+use crate::updates::UpdatesView;
 
 /// A microphone or loudspeaker that can be chosen in the settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -440,6 +441,67 @@ pub trait Doctor: Send + Sync {
     async fn examine(&self) -> Vec<Diagnostic>;
 }
 
+/// New versions of AURA, and newer lists of models and prices. Everything is signed by AURA's maintainers, and nothing is used unless its
+/// signature is right.
+#[async_trait]
+pub trait Updates: Send + Sync {
+    /// What is known, without asking anybody.
+    fn view(&self) -> UpdatesView;
+    /// A counter that grows with each change.
+    fn changes(&self) -> watch::Receiver<u64>;
+    /// Asks for the newest version, and fetches newer lists.
+    ///
+    /// # Errors
+    /// When this build knows no server, the server cannot be reached, or a signature is wrong.
+    async fn check(&self) -> Result<()>;
+    /// Starts to download the package of the newest version, or goes on with a download that stopped. Succeeds when it runs, or is
+    /// done.
+    ///
+    /// # Errors
+    /// When there is no newer version, or no package of it for this computer.
+    fn download(&self) -> Result<()>;
+    /// Stops a download. What has arrived is kept.
+    fn stop(&self);
+    /// Opens the downloaded package in the program that installs it.
+    ///
+    /// # Errors
+    /// When it is not downloaded, was changed since, or no program opens it.
+    async fn install(&self) -> Result<()>;
+}
+
+/// A host without updates.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoUpdates;
+
+fn no_updates<T>() -> Result<T> {
+    Err(Error::new(ErrorCode::NotFound, "This program does not look for updates."))
+}
+
+#[async_trait]
+impl Updates for NoUpdates {
+    fn view(&self) -> UpdatesView {
+        UpdatesView::default()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        watch::channel(0).1
+    }
+
+    async fn check(&self) -> Result<()> {
+        no_updates()
+    }
+
+    fn download(&self) -> Result<()> {
+        no_updates()
+    }
+
+    fn stop(&self) {}
+
+    async fn install(&self) -> Result<()> {
+        no_updates()
+    }
+}
+
 /// All ports of the assistant.
 #[derive(Clone)]
 pub struct Ports {
@@ -461,6 +523,8 @@ pub struct Ports {
     pub local_models: Arc<dyn LocalModels>,
     /// Stores the models that run on this computer.
     pub local_model_store: Arc<dyn LocalModelStore>,
+    /// Looks for new versions.
+    pub updates: Arc<dyn Updates>,
     /// Checks the computer.
     pub doctor: Arc<dyn Doctor>,
 }

@@ -4,6 +4,7 @@
 //! starts these processes, talks to them in the frames of [`protocol`], and keeps the models' files.
 #![forbid(unsafe_code)]
 
+pub mod download;
 pub mod memory;
 pub mod package;
 pub mod protocol;

@@ -19,6 +19,12 @@ pub fn models() -> Option<PathBuf> {
     models.is_dir().then_some(models)
 }
 
+/// The kind of the package that installed the running program, such as `deb`, as it says in its file `package`.
+pub fn kind() -> Option<String> {
+    let file = folder(&std::env::current_exe().ok()?)?.join("package");
+    std::fs::read_to_string(file).ok().map(|kind| kind.trim().to_owned())
+}
+
 /// The folder of a program's own files: `lib/NAME` beside its `bin` on Linux, `Resources` in an application of macOS, and the program's
 /// folder on Windows.
 fn folder(program: &Path) -> Option<PathBuf> {

@@ -17,12 +17,14 @@ mod microphone;
 mod model_store;
 #[cfg(not(feature = "devices"))]
 mod no_devices;
+mod opener;
 mod paths;
 mod programs;
 #[cfg(feature = "devices")]
 mod screen;
 #[cfg(feature = "devices")]
 mod speaker;
+mod updates;
 
 use std::sync::Arc;
 
@@ -37,19 +39,21 @@ pub use keyring::Keyring;
 #[cfg(feature = "devices")]
 pub use microphone::CpalMicrophone;
 pub use model_store::{LocalStore, models_folder};
+pub use opener::open_with_system;
 pub use paths::{Paths, create_private, documents};
 pub use programs::LocalPrograms;
 #[cfg(feature = "devices")]
 pub use screen::DesktopScreen;
 #[cfg(feature = "devices")]
 pub use speaker::CpalSpeaker;
+pub use updates::{NewerLists, SignedUpdates, newer_lists};
 
-/// The ports of this computer. Opens the history, in memory if the disk fails; devices are opened when they are first used, and models are
+/// The ports of this computer. `newer` are lists of models that replace this version's own. Opens the history, in memory if the disk fails; devices are opened when they are first used, and models are
 /// loaded then.
 ///
 /// # Errors
 /// Not even a history in memory can be made, or the folder of the models cannot be used.
-pub fn ports(paths: &Paths) -> Result<Ports> {
+pub fn ports(paths: &Paths, newer: Option<NewerLists>) -> Result<Ports> {
     #[cfg(feature = "devices")]
     let (microphone, speaker, screen) =
         (Arc::new(CpalMicrophone::default()), Arc::new(CpalSpeaker::default()), Arc::new(DesktopScreen::default()));
@@ -57,9 +61,10 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
     let [microphone, speaker, screen] = std::array::from_fn(|_| Arc::new(no_devices::NoDevices));
     let secrets = Arc::new(Keyring);
     let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp")));
+    let updates = Arc::new(SignedUpdates::open(&paths.data)?);
     let history = Arc::new(SqliteHistory::open(&paths.data)?);
     let mut options = StoreOptions::new(models_folder(&paths.data));
-    options.catalog = Arc::new(model_store::catalog()?);
+    options.catalog = Arc::new(model_store::catalog(newer.as_ref())?);
     options.packaged = aura_local::package::models();
     let store = ModelStore::open(options).map_err(|error| Error::internal(error.to_string()))?;
     let local_models = Arc::new(Models::new(Arc::new(store.clone()), programs.clone(), Options::default()));
@@ -83,6 +88,7 @@ pub fn ports(paths: &Paths) -> Result<Ports> {
         programs,
         local_models,
         local_model_store,
+        updates,
         doctor,
     })
 }

@@ -14,18 +14,21 @@ use aura_local::store::{ModelStatus, ModelStore, RuntimeStatus, State, machine};
 use aura_providers::Service;
 use tokio::sync::watch;
 
+use crate::NewerLists;
+
 /// The folder of the models: that of the variable `AURA_MODELS`, else `models` in AURA's data folder.
 pub fn models_folder(data: &Path) -> PathBuf {
     let chosen = std::env::var_os("AURA_MODELS").filter(|folder| !folder.is_empty());
     chosen.map_or_else(|| data.join("models"), PathBuf::from)
 }
 
-/// The catalog: that in the file of the variable `AURA_MODEL_CATALOG`, for a company's own models and for tests, else AURA's own. The
+/// The catalog: that in the file of the variable `AURA_MODEL_CATALOG`, for a company's own models and for tests, else a newer one that was
+/// fetched, else AURA's own. The
 /// variable `HF_ENDPOINT`, which Hugging Face's own tools read too, names a mirror of its server.
 ///
 /// # Errors
 /// When the file cannot be read or is no valid catalog.
-pub(crate) fn catalog() -> Result<Catalog> {
+pub(crate) fn catalog(newer: Option<&NewerLists>) -> Result<Catalog> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let catalog = match variable("AURA_MODEL_CATALOG").map(PathBuf::from) {
         Some(file) => {
@@ -37,7 +40,7 @@ pub(crate) fn catalog() -> Result<Catalog> {
             let text = std::fs::read_to_string(&file).map_err(|cause| invalid(cause.to_string()))?;
             Catalog::parse(&text).map_err(|error| invalid(error.to_string()))?
         }
-        None => Catalog::own().clone(),
+        None => newer.map_or_else(|| Catalog::own().clone(), |newer| newer.local.clone()),
     };
     let mirror = variable("HF_ENDPOINT").and_then(|mirror| url::Url::parse(mirror.to_str()?).ok());
     Ok(match mirror {

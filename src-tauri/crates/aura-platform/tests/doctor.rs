@@ -11,7 +11,7 @@ use aura_tests::sound::Sound;
 fn examine() -> Vec<Diagnostic> {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::at(folder.path().join("config"), folder.path().join("data")).unwrap();
-    let ports = ports(&paths).unwrap();
+    let ports = ports(&paths, None).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let results = runtime.block_on(ports.doctor.examine());
     for result in &results {

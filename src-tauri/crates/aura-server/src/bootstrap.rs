@@ -2,15 +2,10 @@
 
 use std::path::PathBuf;
 
-#[cfg(not(feature = "sandbox"))]
-use aura_core::error::Error;
-use aura_core::error::Result;
+use aura_core::error::{Error, Result};
 use aura_core::{Assistant, Setup};
 #[cfg(feature = "sandbox")]
-use aura_core::{
-    config::Environment,
-    error::{Error, ErrorCode},
-};
+use aura_core::{config::Environment, error::ErrorCode};
 use aura_platform::Paths;
 
 use crate::environment::{env_file_notes, environment};
@@ -53,13 +48,18 @@ pub async fn bootstrap(sandbox: bool) -> Result<Bootstrap> {
     if sandbox {
         return Err(Error::invalid("This build of AURA has no sandbox. Leave out --sandbox."));
     }
-    let ports = aura_platform::ports(&paths)?;
+    let data = paths.data.clone();
+    let newer =
+        tokio::task::spawn_blocking(move || aura_platform::newer_lists(&data)).await.map_err(Error::internal)?;
+    let catalog = newer.as_ref().map(|newer| newer.providers.clone());
+    let ports = aura_platform::ports(&paths, newer)?;
     let setup = Setup {
         settings_file: Some(paths.config.join("config.toml")),
         data: paths.data.clone(),
         exports: aura_platform::documents(),
         environment,
         sandbox,
+        catalog,
     };
     let assistant = Assistant::start(ports, setup).await?;
     Ok(Bootstrap {

@@ -433,6 +433,7 @@ impl FakePorts {
             programs: Arc::new(aura_providers::NoPrograms),
             local_models: Arc::new(aura_providers::NoLocalModels),
             local_model_store: Arc::new(aura_core::ports::NoLocalModelStore),
+            updates: Arc::new(aura_core::ports::NoUpdates),
             doctor: Arc::new(NoDoctor),
         }
     }

@@ -21,6 +21,7 @@ mod test;
 mod test_runner;
 mod tools;
 mod ui;
+mod update_manifest;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,8 @@ enum Task {
     Fuzz(fuzz::Fuzz),
     /// Builds the packages of Linux: the app's and the server's, each as .deb and .rpm.
     Bundle(bundle::Bundle),
+    /// Describes the packages of a version for the programs that look for updates.
+    UpdateManifest(update_manifest::UpdateManifest),
     /// Looks for published weaknesses in dependencies.
     Audit,
     /// Builds the parts of packages for Windows and macOS that Tauri does not build itself. Tauri calls this.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Task::Soak(soak) => soak.start(),
         Task::Fuzz(fuzz) => fuzz.start(),
         Task::Bundle(bundle) => bundle.start(),
+        Task::UpdateManifest(manifest) => manifest.start(),
         Task::Audit => tools::audit(),
         Task::PackageParts => package_parts::start(),
         Task::Bench(bench) => bench.start(),

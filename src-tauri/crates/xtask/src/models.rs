@@ -18,6 +18,8 @@ use serde_json::Value;
 
 use crate::program::{self, Result};
 
+pub(crate) use record::sha256;
+
 /// The models for development, and the packages of those that have to be converted.
 const DATA: &str = include_str!("../data/models.json");
 /// AURA's catalog of models.

@@ -9,6 +9,7 @@ mod single;
 mod test;
 mod trends;
 mod types;
+mod updates;
 
 pub use catalog_types::*;
 pub use operations::*;
@@ -19,4 +20,5 @@ pub use types::*;
 pub use crate::local_models::*;
 pub use crate::session::*;
 pub use crate::turn::Speech;
+pub use crate::updates::*;
 pub use crate::views::*;

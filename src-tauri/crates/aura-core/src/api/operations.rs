@@ -10,6 +10,7 @@ use super::catalog_types::*;
 use super::sessions::{RenameSession, SessionId, SessionsQuery};
 use super::trends::{Trends, TrendsQuery};
 use super::types::*;
+pub use super::updates::{check_for_updates, download_update, install_update, stop_update, updates};
 use crate::assistant::Assistant;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, ErrorCode, Result};
@@ -19,6 +20,7 @@ use crate::record::TurnRecord;
 use crate::recordings;
 use crate::session::SessionView;
 use crate::turn::{Attachment, Question, TurnRequest};
+use crate::updates::UpdatesView;
 use crate::views::*;
 
 /// Expands the given macro with the list of operations, each as `name: Request => Response,`.
@@ -66,6 +68,11 @@ macro_rules! with_operations {
             delete_model: ModelId => LocalModelsView,
             use_model: UseModel => LocalModelsView,
             stop_using_model: StopUsingModel => LocalModelsView,
+            updates: Nothing => UpdatesView,
+            check_for_updates: Nothing => UpdatesView,
+            download_update: Nothing => UpdatesView,
+            stop_update: Nothing => UpdatesView,
+            install_update: Nothing => UpdatesView,
             doctor: Nothing => Vec<Diagnostic>,
         }
     };

@@ -14,7 +14,7 @@ pub use environment::{Environment, key_variable};
 pub use keys::{KeyPlace, KeyView, Keys};
 pub use settings::{
     Appearance, Budget, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings,
-    Speaking, Startup, TalkKeyMode, Theme,
+    Speaking, Startup, TalkKeyMode, Theme, UpdateSettings,
 };
 pub use start_values::Overruled;
 pub use store::{Config, SettingsStore};

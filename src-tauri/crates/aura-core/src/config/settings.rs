@@ -50,6 +50,8 @@ pub struct Settings {
     pub appearance: Appearance,
     /// When the desktop app runs.
     pub startup: Startup,
+    /// Looking for new versions.
+    pub updates: UpdateSettings,
     /// What may be spent on a day.
     pub budget: Budget,
     /// The local API.
@@ -161,6 +163,7 @@ impl Default for Settings {
             timeouts: Timeouts::default(),
             appearance: Appearance::default(),
             startup: Startup::default(),
+            updates: UpdateSettings::default(),
             budget: Budget::default(),
             local_api: LocalApi::default(),
             instructions: String::new(),
@@ -184,6 +187,15 @@ impl Default for Startup {
     fn default() -> Self {
         Self { background: true, at_login: false }
     }
+}
+
+/// Looking for new versions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct UpdateSettings {
+    /// Whether AURA asks once a day for its newest version and for newer lists of models and prices. Off unless the user turns it on.
+    pub check: bool,
 }
 
 /// How long questions, answers and recordings are kept. Screenshots are never kept.

@@ -9,17 +9,18 @@ pub mod error;
 pub mod machine;
 pub mod record;
 
+pub(crate) mod http;
+pub(crate) mod job;
+pub(crate) mod progress;
+pub(crate) mod transfer;
+pub(crate) mod verify;
+
 mod choices;
 mod files;
-mod http;
-mod job;
 mod listing;
 mod partial;
-mod progress;
 mod suggest;
-mod transfer;
 mod unpack;
-mod verify;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ const SPEED: Duration = Duration::from_secs(5);
 
 /// Counts the bytes of a download and reports them at most four times per second.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// Bytes of the files that are complete.
     finished: AtomicU64,
     /// Bytes of the file that is under way.
@@ -27,7 +27,8 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(changes: watch::Sender<u64>) -> Self {
+    /// Nothing has arrived. Each report adds one to `changes`.
+    pub fn new(changes: watch::Sender<u64>) -> Self {
         let zero = AtomicU64::default;
         Self { finished: zero(), current: zero(), total: zero(), samples: Mutex::default(), changes }
     }
@@ -59,11 +60,13 @@ impl Progress {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    pub(crate) fn done(&self) -> u64 {
+    /// The bytes that have arrived.
+    pub fn done(&self) -> u64 {
         self.finished.load(Ordering::Relaxed) + self.current.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn total(&self) -> u64 {
+    /// The bytes in all; 0 while that is not known.
+    pub fn total(&self) -> u64 {
         self.total.load(Ordering::Relaxed).max(self.done())
     }
 

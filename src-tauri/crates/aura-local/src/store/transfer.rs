@@ -19,7 +19,7 @@ use super::machine;
 use super::progress::Progress;
 
 /// The longest chain of redirects.
-const REDIRECTS: usize = 8;
+pub(crate) const REDIRECTS: usize = 8;
 /// Free space is checked again after this many bytes.
 const SPACE_CHECK: u64 = 64 << 20;
 /// The bytes after which a stall does not count as an attempt that brought nothing.

@@ -32,6 +32,7 @@ impl Contents {
     pub(super) fn of(package: Package, programs: &Path, work: &Path, release: &Release) -> Result<Self> {
         let mut contents = Self { entries: Vec::new(), programs: Vec::new() };
         contents.programs_of(package, programs, work)?;
+        contents.kind(package, work)?;
         contents.manual(package, work)?;
         contents.documents(package, work, release)?;
         let unit = program::root().join("packaging/linux").join(format!("{}.service", package.name()));
@@ -96,6 +97,16 @@ impl Contents {
             if file_name.contains(".so") {
                 self.programs.push(file);
             }
+        }
+        Ok(())
+    }
+
+    /// Says by which kind of package AURA was installed.
+    fn kind(&mut self, package: Package, work: &Path) -> Result {
+        for kind in ["deb", "rpm"] {
+            let file = work.join(format!("kind-{kind}"));
+            fs::write(&file, format!("{kind}\n")).map_err(|cause| format!("{}: {cause}", file.display()))?;
+            self.add_to(kind, &file, &format!("/usr/lib/{}/package", package.name()))?;
         }
         Ok(())
     }

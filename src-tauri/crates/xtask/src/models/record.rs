@@ -63,7 +63,7 @@ fn make_private(_: &Path) -> Result {
 }
 
 /// The SHA-256 of a file in hexadecimal.
-pub(super) fn sha256(path: &Path) -> Result<String> {
+pub(crate) fn sha256(path: &Path) -> Result<String> {
     let failed = |cause: std::io::Error| format!("{}: {cause}", path.display());
     let (mut file, mut hash) = (File::open(path).map_err(failed)?, Sha256::new());
     let mut buffer = vec![0; 1 << 20];
