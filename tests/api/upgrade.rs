@@ -1,4 +1,5 @@
-//! An upgrade: today's programs open the data of the first version and keep every value.
+//! An upgrade: today's programs open the data of the first version and keep every value; and the way back: they leave the data of a later
+//! version as it is.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -183,4 +184,25 @@ async fn the_token_of_the_first_version_is_replaced() {
     assert_eq!(status(old.trim()).await, 401, "a token that never changed may be known to others");
     assert_eq!(status(&server.token()).await, 200);
     assert!(!server.aura().data().join("door-token").exists());
+}
+
+/// Back: this version is installed again after a later one has run.
+#[test]
+fn the_data_of_a_later_version_is_left_as_it_is_while_aura_answers() {
+    let aura = Aura::new();
+    install(&aura);
+    let config = aura.folder().join("config/config.toml");
+    let database = aura.data().join("history.db");
+    fs::write(&config, "schema = 99\nnovelty = true\n\n[speaking]\nmute = true\n").expect("the folder can be written");
+    let later = Connection::open(&database).expect("the fixture is a database");
+    later.pragma_update(None, "user_version", 99).expect("the database can be written");
+    later.close().expect("the database can be closed");
+    let files = || [&config, &database].map(|file| fs::read(file).expect("the file is there"));
+    let before = files();
+
+    let asked = aura.run(&["--sandbox", "ask", "Hello"]);
+    assert!(asked.code == 0 && !asked.out.trim().is_empty(), "{asked:?}");
+    let refused = aura.run(&["providers", "switch", "llm", "gemini"]);
+    assert!(refused.code == 1 && refused.err.contains("error[newer_version]"), "{refused:?}");
+    assert!(files() == before, "a file of the later version was changed");
 }

@@ -5,3 +5,4 @@ mod failures;
 mod models;
 mod providers;
 mod stopped;
+mod updates;

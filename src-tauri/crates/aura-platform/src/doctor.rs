@@ -42,6 +42,8 @@ pub struct SystemDoctor {
 /// A task of the `offline` provider that needs a local program.
 struct ProgramCheck {
     task: ProgramTask,
+    /// The service of a model that does the same.
+    service: Service,
     /// The task, in the third person.
     purpose: &'static str,
     /// Programs that can do it, best first.
@@ -55,6 +57,7 @@ struct ProgramCheck {
 const PROGRAM_CHECKS: &[ProgramCheck] = &[
     ProgramCheck {
         task: ProgramTask::Hear,
+        service: Service::Stt,
         purpose: "recognizes speech",
         names: &["whisper-cli", "pocketsphinx_continuous", "pocketsphinx"],
         remedy: "Install whisper.cpp, or on Debian",
@@ -62,6 +65,7 @@ const PROGRAM_CHECKS: &[ProgramCheck] = &[
     },
     ProgramCheck {
         task: ProgramTask::Read,
+        service: Service::Vlm,
         purpose: "reads text on the screen",
         names: &["tesseract"],
         remedy: "On Debian",
@@ -69,6 +73,7 @@ const PROGRAM_CHECKS: &[ProgramCheck] = &[
     },
     ProgramCheck {
         task: ProgramTask::Speak,
+        service: Service::Tts,
         purpose: "speaks",
         names: &["piper", "espeak-ng", "say"],
         remedy: "Install piper, or on Debian",
@@ -149,8 +154,14 @@ impl Doctor for SystemDoctor {
             results.splice(0..0, [microphone, speaker, screen]);
             results.push(shortcut());
         }
-        results.extend(PROGRAM_CHECKS.iter().map(|check| program(&*self.programs, check)));
-        results.extend(MODEL_CHECKS.iter().map(|check| installed(&models, check)));
+        let with_models: Vec<Diagnostic> = MODEL_CHECKS.iter().map(|check| installed(&models, check)).collect();
+        let found = PROGRAM_CHECKS.iter().filter(|check| {
+            // A program is not missed where an installed model does its task.
+            let with_model = MODEL_CHECKS.iter().zip(&with_models).find(|(model, _)| model.service == check.service);
+            is_worth_telling(&*self.programs, check, with_model.is_some_and(|(_, result)| result.ok))
+        });
+        results.extend(found.map(|check| program(&*self.programs, check)));
+        results.extend(with_models);
         let has_model = results.iter().any(|result| result.ok && result.area == named(LANGUAGE_MODEL));
         results.push(model_server(model, has_model));
         results
@@ -256,6 +267,11 @@ fn shortcut() -> Diagnostic {
     }
 }
 
+/// Whether the result for a program says something: it is there, or nothing else does its task.
+fn is_worth_telling(programs: &dyn Programs, check: &ProgramCheck, has_model: bool) -> bool {
+    !has_model || check.names.iter().any(|name| programs.find(name).is_some())
+}
+
 fn program(programs: &dyn Programs, check: &ProgramCheck) -> Diagnostic {
     match check.names.iter().find_map(|name| Some((name, programs.find(name)?))) {
         Some((name, path)) => {
@@ -350,5 +366,8 @@ mod tests {
         let missing = program(&Only("none"), &PROGRAM_CHECKS[2]);
         assert_eq!((missing.area, missing.ok), (named("piper"), false));
         assert!(missing.remedy.is_some_and(|remedy| remedy.contains("apt install espeak-ng")));
+        // A program that is missing is no news where an installed model speaks.
+        let told = |name, has_model| is_worth_telling(&Only(name), &PROGRAM_CHECKS[2], has_model);
+        assert_eq!([told("none", false), told("none", true), told("espeak-ng", true)], [true, false, true]);
     }
 }

@@ -143,7 +143,7 @@ fn make(package: Package, programs: &Path, nfpm: &Path) -> Result<Vec<PathBuf>> 
         "section": "sound",
         "priority": "optional",
         "maintainer": MAINTAINER,
-        "description": format!("{}\n{}", package.summary(), package.description()),
+        "description": format!("{}\n{}", package.summary(), wrapped(package.description())),
         "license": "MIT OR Apache-2.0",
         "mtime": release.time,
         "contents": contents.entries(),
@@ -152,7 +152,7 @@ fn make(package: Package, programs: &Path, nfpm: &Path) -> Result<Vec<PathBuf>> 
             "rpm": { "depends": libraries::of_rpm(&linked)?, "recommends": recommended(package, false) },
         },
         "deb": { "compression": "xz" },
-        "rpm": { "summary": package.summary(), "compression": "xz", "group": "Applications/Sound" },
+        "rpm": { "summary": package.summary(), "compression": "zstd", "group": "Applications/Sound" },
     });
     let file = work.join("nfpm.json");
     std::fs::write(&file, format!("{config:#}\n")).map_err(|cause| format!("{}: {cause}", file.display()))?;
@@ -166,6 +166,23 @@ fn make(package: Package, programs: &Path, nfpm: &Path) -> Result<Vec<PathBuf>> 
         made.push(target);
     }
     Ok(made)
+}
+
+/// A text in lines of at most 78 letters, as Debian wants the description of a package.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        if lines.last().is_some_and(|line| !line.is_empty() && line.len() + 1 + word.len() > 78) {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
 }
 
 /// Whom to write to about a package.
