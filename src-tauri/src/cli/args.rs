@@ -324,6 +324,8 @@ pub(super) enum PttAction {
     Release,
     /// Cancel the current turn.
     Cancel,
+    /// Say the last answer again, until its end.
+    Repeat,
 }
 
 /// A time of the command line: a date, which means its first moment in this computer's time zone, or a whole timestamp.

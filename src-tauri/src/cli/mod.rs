@@ -77,6 +77,7 @@ async fn ptt(action: PttAction) -> Result<ExitCode> {
         PttAction::Press => "press",
         PttAction::Release => "release",
         PttAction::Cancel => "cancel",
+        PttAction::Repeat => "repeat",
     };
     instance_socket::call(&bootstrap::paths()?.data, operation, serde_json::json!({})).await?;
     Ok(ExitCode::SUCCESS)

@@ -311,6 +311,7 @@ export class FakeBackend implements Backend {
       look: ({ target }) => samplePreview(target ?? this.snapshot.settings.screen.target),
       meter: () => new Promise(() => undefined),
       replay: () => ({}),
+      repeat: () => ({}),
       export: ({ format }) => ({
         path: `/home/me/aura-history.${format === 'markdown' ? 'md' : 'json'}`,
         turns: this.history.length,

@@ -25,7 +25,7 @@ export const sampleSettings = (): Settings => ({
   routes: { stt: {}, llm: {}, vlm: {}, tts: {} },
   providers: {},
   listening: { mode: 'auto', longest_seconds: 120 },
-  speaking: { muted: false },
+  speaking: { muted: false, speed_percent: 100, volume_percent: 100 },
   screen: { share: 'when_asked', target: { kind: 'monitor' } },
   history: { keep_recordings_days: 30, keep_turns_days: 0, max_gigabytes: 5 },
   shortcut: 'Ctrl+Shift+Space',

@@ -73,6 +73,7 @@ export type Operations = {
   look: { request: Look; response: Preview }
   meter: { request: Meter; response: Nothing }
   replay: { request: TurnId; response: Nothing }
+  repeat: { request: Nothing; response: Nothing }
   export: { request: Export; response: Exported }
   local_models: { request: Nothing; response: LocalModelsView }
   download_model: { request: ModelId; response: LocalModelsView }

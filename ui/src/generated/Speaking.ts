@@ -11,4 +11,12 @@ speaker?: string,
 /**
  * Whether answers are only shown, not spoken.
  */
-muted: boolean, };
+muted: boolean, 
+/**
+ * How fast answers are spoken, in percent of the voice's own speed: 50 to 300.
+ */
+speed_percent: number, 
+/**
+ * How loud answers are spoken, in percent of the voice's own loudness: 5 to 100.
+ */
+volume_percent: number, };

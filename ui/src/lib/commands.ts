@@ -33,7 +33,7 @@ export interface Command extends Option {
 const settings = () => {
   const s = t.settings
   return [
-    ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.speaker, s.aloud, s.share, s.target],
+    ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.speaker, s.aloud, s.speed, s.volume, s.share, s.target],
     ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, s.dailyLimit, ...Object.values(s.startups)],
     ...[s.hedge, s.blocked, s.timeouts, s.localApiOpen, s.port, s.systemCheck],
   ]
@@ -121,6 +121,12 @@ export function commands(aura: Aura, panels: readonly Panel[], window: Window): 
       label: t.palette.conversations,
       keys: 'Ctrl+O',
       run: () => window.showConversations(),
+    },
+    {
+      id: 'repeat',
+      group: t.palette.talk,
+      label: t.palette.repeat,
+      run: () => aura.backend.call('repeat', {}).catch((thrown: unknown) => aura.notifyError(thrown)),
     },
     { id: 'write', group: t.palette.talk, label: t.palette.write, keys: 'Ctrl+L', run: () => window.write() },
     { id: 'model', group: t.palette.talk, label: t.palette.model, keys: 'Ctrl+M', run: () => window.chooseModel() },

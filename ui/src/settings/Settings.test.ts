@@ -23,6 +23,19 @@ describe('settings', () => {
     ])
   })
 
+  it('set how fast and how loud answers are spoken', async () => {
+    const { backend } = await open('settings')
+    const speed = screen.getByRole('slider', { name: 'Speed' })
+    expect(speed.getAttribute('aria-valuetext')).toBe('100%')
+    await fireEvent.change(speed, { target: { value: '150' } })
+    await fireEvent.change(screen.getByRole('slider', { name: 'Volume' }), { target: { value: '60' } })
+    await settle()
+    expect(backend.requests('change_settings')).toEqual([
+      { changes: { speaking: { speed_percent: 150 } } },
+      { changes: { speaking: { volume_percent: 60 } } },
+    ])
+  })
+
   it('are accessible in light and dark', async () => {
     await open('settings')
     await accessible()

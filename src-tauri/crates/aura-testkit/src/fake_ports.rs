@@ -94,13 +94,27 @@ pub struct FakeOutput {
     /// The samples of an utterance after which playback blocks until the next utterance begins or playback stops.
     pub most: AtomicU64,
     played: AtomicU64,
+    /// The loudest sample of the utterance, in thousandths of full scale.
+    loudest: AtomicU64,
     /// Incremented by each `begin` and `stop`; a write for an earlier utterance returns.
     utterance: AtomicU64,
 }
 
 impl Default for FakeOutput {
     fn default() -> Self {
-        Self { most: AtomicU64::new(u64::MAX), played: AtomicU64::new(0), utterance: AtomicU64::new(0) }
+        Self {
+            most: AtomicU64::new(u64::MAX),
+            played: AtomicU64::new(0),
+            loudest: AtomicU64::new(0),
+            utterance: AtomicU64::new(0),
+        }
+    }
+}
+
+impl FakeOutput {
+    /// The loudest sample of the utterance, in thousandths of full scale.
+    pub fn loudest(&self) -> u64 {
+        self.loudest.load(Ordering::SeqCst)
     }
 }
 
@@ -130,6 +144,7 @@ impl Output for FakeOutput {
     fn begin(&self) {
         self.utterance.fetch_add(1, Ordering::SeqCst);
         self.played.store(0, Ordering::SeqCst);
+        self.loudest.store(0, Ordering::SeqCst);
     }
 
     async fn write(&self, samples: &[f32]) -> Result<()> {
@@ -145,6 +160,8 @@ impl Output for FakeOutput {
                 }
             }
             self.played.fetch_add(part.len() as u64, Ordering::SeqCst);
+            let loudest = part.iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));
+            self.loudest.fetch_max((loudest * 1_000.0) as u64, Ordering::SeqCst);
         }
         Ok(())
     }

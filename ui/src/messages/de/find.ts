@@ -35,6 +35,7 @@ export const palette: typeof english.palette = {
   look: 'Darstellung',
   settings: 'Einstellungen',
   help: 'Hilfe',
+  repeat: 'Letzte Antwort noch einmal vorlesen',
   newConversation: 'Neues Gespräch',
   conversations: 'Gespräche',
   write: 'Frage schreiben',

@@ -34,6 +34,7 @@ export const palette = {
   look: 'Appearance',
   settings: 'Settings',
   help: 'Help',
+  repeat: 'Say the last answer again',
   newConversation: 'New conversation',
   conversations: 'Conversations',
   write: 'Write a question',

@@ -35,6 +35,7 @@ export const palette: typeof english.palette = {
   look: 'Apariencia',
   settings: 'Ajustes',
   help: 'Ayuda',
+  repeat: 'Repetir la última respuesta',
   newConversation: 'Nueva conversación',
   conversations: 'Conversaciones',
   write: 'Escribir una pregunta',

@@ -10,6 +10,7 @@ use super::{Look, Meter, Nothing, Preview};
 use crate::assistant::Assistant;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
+use crate::ports::TurnFilter;
 
 /// The least time between two level events: about 30 per second.
 const LEVEL_INTERVAL: Duration = Duration::from_millis(34);
@@ -54,6 +55,17 @@ pub(super) async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothi
     Ok(Nothing {})
 }
 
+/// The turns among which the last answer is looked for.
+const LAST_TURNS: u32 = 20;
+
+pub(super) async fn repeat(assistant: &Assistant) -> Result<Nothing> {
+    let filter = TurnFilter { session: None, words: None, before: None, limit: LAST_TURNS };
+    let turns = assistant.ports().history.find(&filter).await?;
+    let last = turns.iter().find(|turn| turn.answer_audio.is_some());
+    let last = last.ok_or_else(|| Error::new(ErrorCode::NotFound, "There is no spoken answer to repeat."))?;
+    replay(assistant, &last.id).await
+}
+
 pub(super) async fn replay(assistant: &Assistant, id: &str) -> Result<Nothing> {
     let not_found = |message: &str| Error::new(ErrorCode::NotFound, message);
     // Claimed before the file is read: a question asked meanwhile ends the replay too.
@@ -68,8 +80,10 @@ pub(super) async fn replay(assistant: &Assistant, id: &str) -> Result<Nothing> {
     let file = file.ok_or_else(|| not_found("The audio of this answer was not saved."))?;
     let speaker = assistant.ports().speaker.clone();
     let pcm = tokio::task::spawn_blocking(move || aura_audio::decode(file.into())).await.map_err(Error::internal)??;
-    let output = speaker.open(assistant.config().settings.speaking.speaker.as_deref()).await?;
-    let samples = aura_audio::resample(&pcm.samples, pcm.rate, output.rate());
+    let speaking = assistant.config().settings.speaking.clone();
+    let output = speaker.open(speaking.speaker.as_deref()).await?;
+    let mut samples = aura_audio::resample(&pcm.samples, pcm.rate, output.rate());
+    samples.iter_mut().for_each(|sample| *sample *= speaking.volume());
     if stop.is_cancelled() {
         return Ok(Nothing {});
     }

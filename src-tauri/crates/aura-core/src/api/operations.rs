@@ -59,6 +59,7 @@ macro_rules! with_operations {
             look: Look => Preview,
             meter: Meter => Nothing,
             replay: TurnId => Nothing,
+            repeat: Nothing => Nothing,
             export: Export => Exported,
             local_models: Nothing => LocalModelsView,
             download_model: ModelId => LocalModelsView,
@@ -196,6 +197,14 @@ pub async fn look(assistant: &Assistant, request: Look) -> Result<Preview> {
 /// When the microphone cannot be opened, or is disconnected.
 pub async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothing> {
     super::devices::meter(assistant, request).await
+}
+
+/// Plays the spoken answer of the last turn that has one again, as [`replay`] does.
+///
+/// # Errors
+/// With [`ErrorCode::NotFound`] when there is none or its recording is gone, or when the speaker cannot be used.
+pub async fn repeat(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
+    super::devices::repeat(assistant).await
 }
 
 /// Plays a turn's answer again. Returns once it was played or stopped.

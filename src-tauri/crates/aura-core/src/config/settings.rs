@@ -98,6 +98,14 @@ impl Settings {
         if !(5..=600).contains(&self.listening.longest_seconds) {
             return Err(Error::invalid("The recording limit must be between 5 and 600 seconds."));
         }
+        if !(50..=300).contains(&self.speaking.speed_percent) {
+            return Err(Error::invalid("The speed of the voice must be between 50 and 300 percent."));
+        }
+        if !(5..=100).contains(&self.speaking.volume_percent) {
+            return Err(Error::invalid(
+                "The volume of the voice must be between 5 and 100 percent. Mute it to hear nothing.",
+            ));
+        }
         if self.history.keep_recordings_days.max(self.history.keep_turns_days) > 36_500 {
             return Err(Error::invalid(
                 "The days for which the history is kept must be between 0 (for ever) and 36500.",
@@ -291,7 +299,7 @@ pub enum TalkKeyMode {
 }
 
 /// Settings of the speech output.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(default)]
 pub struct Speaking {
@@ -301,6 +309,23 @@ pub struct Speaking {
     pub speaker: Option<String>,
     /// Whether answers are only shown, not spoken.
     pub muted: bool,
+    /// How fast answers are spoken, in percent of the voice's own speed: 50 to 300.
+    pub speed_percent: u32,
+    /// How loud answers are spoken, in percent of the voice's own loudness: 5 to 100.
+    pub volume_percent: u32,
+}
+
+impl Default for Speaking {
+    fn default() -> Self {
+        Self { speaker: None, muted: false, speed_percent: 100, volume_percent: 100 }
+    }
+}
+
+impl Speaking {
+    /// The volume as a factor.
+    pub(crate) fn volume(&self) -> f32 {
+        self.volume_percent as f32 / 100.0
+    }
 }
 
 /// Settings of screen sharing.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aura_audio::{Pcm, Resampler, to_i16};
-use aura_providers::Service;
+use aura_providers::{Service, SpeechOptions};
 use aura_router::{Route, RoutePlan, Sink};
 use tokio::sync::mpsc;
 
@@ -15,7 +15,7 @@ use super::recorder::RecordingFile;
 use super::request::Speech;
 use super::sentences::split_to;
 use super::turn::Turn;
-use super::voice::Voice;
+use super::voice::{Delivery, Voice};
 use crate::error::Result;
 use crate::event::Event;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
@@ -63,7 +63,13 @@ impl Turn {
         }
         let Some(first) = sentences.recv().await else { return Ok(()) };
         let stage = self.time(Stage::Speaking);
+        // A caller that gets the sound decides about both itself.
+        let delivery =
+            if self.is_detached() { Delivery::default() } else { Delivery::of(&self.config.settings.speaking) };
         let mut plan = self.plan(Service::Tts)?;
+        if let Some(speed) = delivery.changed_speed() {
+            plan = plan.with_speech_options(SpeechOptions::default().with_speed(speed));
+        }
         if let Some(code) = self.language()
             && !plan.speak_in(self.context.router.catalog(), &code)
         {
@@ -86,7 +92,7 @@ impl Turn {
         if let Some(output) = &output {
             output.begin();
         }
-        let voice = Arc::new(Voice::new(output));
+        let voice = Arc::new(Voice::new(output, delivery));
         self.set_voice(voice.clone());
 
         let (to_play, sounds) = mpsc::channel(SOUND_QUEUE);

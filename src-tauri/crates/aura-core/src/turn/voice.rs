@@ -7,15 +7,42 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Speaking;
 use crate::error::Result;
 use crate::ports::Output;
 
 /// Characters spoken per second: estimates the length of a sentence that is still being synthesized.
 const CHARS_PER_SECOND: f64 = 15.0;
 
+/// How an answer is spoken, as factors of the voice's own speed and loudness.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delivery {
+    speed: f32,
+    volume: f32,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self { speed: 1.0, volume: 1.0 }
+    }
+}
+
+impl Delivery {
+    /// What the settings say.
+    pub(super) fn of(speaking: &Speaking) -> Self {
+        Self { speed: speaking.speed_percent as f32 / 100.0, volume: speaking.volume() }
+    }
+
+    /// The speed, if it is not the voice's own.
+    pub(super) fn changed_speed(&self) -> Option<f32> {
+        (self.speed != 1.0).then_some(self.speed)
+    }
+}
+
 /// A spoken answer while it plays.
 pub(crate) struct Voice {
     output: Option<Arc<dyn Output>>,
+    delivery: Delivery,
     state: Mutex<VoiceState>,
     /// Notified when a sentence was added.
     changed: Notify,
@@ -43,8 +70,8 @@ struct SpokenSpan {
 }
 
 impl Voice {
-    pub(super) fn new(output: Option<Arc<dyn Output>>) -> Self {
-        Self { output, state: Mutex::default(), changed: Notify::new(), done: CancellationToken::new() }
+    pub(super) fn new(output: Option<Arc<dyn Output>>, delivery: Delivery) -> Self {
+        Self { output, delivery, state: Mutex::default(), changed: Notify::new(), done: CancellationToken::new() }
     }
 
     pub(super) fn output(&self) -> Option<&Arc<dyn Output>> {
@@ -68,7 +95,8 @@ impl Voice {
     pub(super) fn spoken(&self) -> String {
         let Some(output) = &self.output else { return String::new() };
         let state = self.state.lock();
-        let (played, rate) = (state.stopped_at.unwrap_or_else(|| output.played()), output.rate());
+        let played = state.stopped_at.unwrap_or_else(|| output.played());
+        let rate = f64::from(output.rate()) / f64::from(self.delivery.speed);
         let heard: Vec<String> =
             state.spans.iter().map(|span| span.heard(played, rate)).filter(|text| !text.is_empty()).collect();
         heard.join(" ")
@@ -109,7 +137,12 @@ impl Voice {
     /// Writes samples to the output, if there is one, and waits while it is full.
     pub(super) async fn write(&self, samples: &[f32]) -> Result<()> {
         let Some(output) = &self.output else { return Ok(()) };
-        output.write(samples).await?;
+        let volume = self.delivery.volume;
+        if volume == 1.0 {
+            output.write(samples).await?;
+        } else {
+            output.write(&samples.iter().map(|sample| sample * volume).collect::<Vec<_>>()).await?;
+        }
         self.state.lock().written += samples.len() as u64;
         Ok(())
     }
@@ -130,8 +163,9 @@ impl Voice {
 }
 
 impl SpokenSpan {
-    /// The words of the sentence that were played. `played` counts samples of the utterance; `rate` is in Hz.
-    fn heard(&self, played: u64, rate: u32) -> String {
+    /// The words of the sentence that were played. `played` counts samples of the utterance; `rate` is their number in a second at the
+    /// voice's own speed.
+    fn heard(&self, played: u64, rate: f64) -> String {
         if self.to == Some(self.from) {
             return String::new(); // the sentence could not be synthesized
         }
@@ -139,7 +173,7 @@ impl SpokenSpan {
             return self.sentence.clone();
         }
         let heard = played.saturating_sub(self.from) as f64;
-        let expected = self.sentence.chars().count() as f64 / CHARS_PER_SECOND * f64::from(rate);
+        let expected = self.sentence.chars().count() as f64 / CHARS_PER_SECOND * rate;
         let whole = self.to.map_or(expected, |to| (to - self.from) as f64).max(1.0);
         let words: Vec<&str> = self.sentence.split_whitespace().collect();
         let count = ((heard / whole).min(1.0) * words.len() as f64).floor() as usize;

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use aura_core::api::{Ask, Speech};
+use aura_core::api::{self, Ask, Nothing, Speech};
 use aura_core::error::ErrorCode;
+use aura_core::ports::Output;
 use aura_core::record::NoticeKind;
 use aura_sandbox::{Rule, RuleCondition, Script, Service as SandboxService};
 use aura_testkit::fake_ports::{Mic, speech};
@@ -92,4 +93,37 @@ async fn a_muted_answer_is_not_synthesized() {
     harness.change(json!({"speaking": {"muted": true}})).await;
     let record = harness.speak().await;
     assert_eq!((record.error, record.answer_audio, record.spoken.as_str()), (None, None, ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_voice_is_as_fast_and_as_loud_as_the_settings_say() {
+    let mut harness = Harness::new().await;
+    let mut spoken = async |changes| {
+        harness.change(changes).await;
+        let record = harness.speak().await;
+        assert_eq!((record.error, record.notices), (None, vec![]));
+        let output = &harness.ports.speaker.output;
+        (record.spoken, output.played() as f64, output.loudest() as f64)
+    };
+    let (words, length, loudness) = spoken(json!({})).await;
+    assert!(length > 0.0 && loudness > 0.0);
+    let (fast, short, quiet) = spoken(json!({"speaking": {"speed_percent": 200, "volume_percent": 50}})).await;
+    assert_eq!(fast, words);
+    assert!((short / length - 0.5).abs() < 0.05, "{short} samples instead of {length}");
+    assert!((quiet / loudness - 0.5).abs() < 0.1, "{quiet} instead of {loudness}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_spoken_answer_is_repeated() {
+    let mut harness = Harness::new().await;
+    assert_eq!(api::repeat(&harness.assistant, Nothing {}).await.unwrap_err().code, ErrorCode::NotFound);
+    assert_eq!(harness.speak().await.error, None);
+    let length = harness.ports.speaker.output.played();
+    // A later question that was answered in writing alone is not what is repeated.
+    harness.change(json!({"speaking": {"muted": true}})).await;
+    assert_eq!(harness.ask("What time is it?").await.answer_audio, None);
+    harness.ports.speaker.output.begin();
+    api::repeat(&harness.assistant, Nothing {}).await.unwrap();
+    let again = harness.ports.speaker.output.played();
+    assert!(again.abs_diff(length) < 48_000 / 10, "{again} samples instead of {length}");
 }
