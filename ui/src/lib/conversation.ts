@@ -206,7 +206,7 @@ export function withHistory(state: Conversation, records: TurnRecord[]): Convers
 }
 
 /** Notice kinds that persist from turn to turn: shown once per conversation. */
-const lasting = new Set(['model_replaced', 'no_speaker', 'no_screen'])
+const lasting = new Set(['model_replaced', 'no_speaker', 'no_screen', 'other_microphone', 'other_speaker'])
 
 /** The notices to show under each turn, by turn id. */
 export function noticesByTurn(turns: Turn[]): Map<string, Notice[]> {

@@ -437,8 +437,9 @@ impl LocalModelStore for NoLocalModelStore {
 /// The system check of the computer.
 #[async_trait]
 pub trait Doctor: Send + Sync {
-    /// Checks everything that can be checked without a billed call.
-    async fn examine(&self) -> Vec<Diagnostic>;
+    /// Checks everything that can be checked without a billed call, with the microphone and the speaker of these IDs; `None`: the default
+    /// ones.
+    async fn examine(&self, microphone: Option<&str>, speaker: Option<&str>) -> Vec<Diagnostic>;
 }
 
 /// New versions of AURA, and newer lists of models and prices. Everything is signed by AURA's maintainers, and nothing is used unless its

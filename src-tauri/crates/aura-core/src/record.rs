@@ -159,8 +159,12 @@ pub enum NoticeKind {
     RecordingLimit,
     /// The microphone was disconnected; the recording up to then was used.
     MicrophoneLost,
+    /// The chosen microphone could not be used; the default one was used.
+    OtherMicrophone,
     /// The answer could not be played.
     NoSpeaker,
+    /// The chosen speaker could not be used; the default one was used.
+    OtherSpeaker,
     /// The screen could not be captured; the question was answered without a screenshot.
     NoScreen,
     /// The answer could not be synthesized; it can be read.

@@ -25,7 +25,7 @@ const TEST_RECORDING: Duration = Duration::from_millis(400);
 pub struct SystemDoctor {
     /// Records for about half a second.
     pub microphone: Arc<dyn Microphone>,
-    /// Opens the default output.
+    /// Opens the output.
     pub speaker: Arc<dyn Speaker>,
     /// Takes a screenshot.
     pub screen: Arc<dyn Screen>,
@@ -138,11 +138,11 @@ fn failed(area: DiagnosticArea, error: &Error, default: &str) -> Diagnostic {
 
 #[async_trait]
 impl Doctor for SystemDoctor {
-    async fn examine(&self) -> Vec<Diagnostic> {
+    async fn examine(&self, chosen_microphone: Option<&str>, chosen_speaker: Option<&str>) -> Vec<Diagnostic> {
         // At the same time, because each may take seconds when something is wrong.
         let (microphone, speaker, screen, keyring, history, models, model) = tokio::join!(
-            microphone(&*self.microphone),
-            speaker(&*self.speaker),
+            microphone(&*self.microphone, chosen_microphone),
+            speaker(&*self.speaker, chosen_speaker),
             screen(&*self.screen),
             keyring(&*self.secrets),
             history(&*self.history),
@@ -168,11 +168,11 @@ impl Doctor for SystemDoctor {
     }
 }
 
-async fn microphone(microphone: &dyn Microphone) -> Diagnostic {
+async fn microphone(microphone: &dyn Microphone, device: Option<&str>) -> Diagnostic {
     const AREA: DiagnosticArea = DiagnosticArea::Microphone;
     const REMEDY: &str = "Check your computer's sound settings.";
     let begun = std::time::Instant::now();
-    let mut recording = match microphone.record(None).await {
+    let mut recording = match microphone.record(device).await {
         Ok(recording) => recording,
         Err(error) => return failed(AREA, &error, REMEDY),
     };
@@ -205,8 +205,8 @@ fn whole_ms(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
-async fn speaker(speaker: &dyn Speaker) -> Diagnostic {
-    match speaker.open(None).await {
+async fn speaker(speaker: &dyn Speaker, device: Option<&str>) -> Diagnostic {
+    match speaker.open(device).await {
         Ok(output) => {
             let rate = output.rate();
             let message = format!("Works: open at {rate} Hz.");

@@ -8,12 +8,13 @@ use aura_tests::keyring::Bus;
 use aura_tests::process::in_own_process;
 use aura_tests::sound::Sound;
 
-fn examine() -> Vec<Diagnostic> {
+/// The results with a chosen microphone and speaker, or the default ones.
+fn examine(device: Option<&str>) -> Vec<Diagnostic> {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::at(folder.path().join("config"), folder.path().join("data")).unwrap();
     let ports = ports(&paths, None).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let results = runtime.block_on(ports.doctor.examine());
+    let results = runtime.block_on(ports.doctor.examine(device, device));
     for result in &results {
         eprintln!("{result:?}");
     }
@@ -36,7 +37,7 @@ fn a_complete_computer_passes() {
         ((sound, display, bus), environment)
     };
     in_own_process("a_complete_computer_passes", prepare, || {
-        let results = examine();
+        let results = examine(None);
         for area in ["speaker", "screen", "keyring", "shortcut", "history"] {
             let result = result_for(&results, area);
             assert!(result.ok && result.remedy.is_none(), "{result:?}");
@@ -44,6 +45,12 @@ fn a_complete_computer_passes() {
         // Nothing is played into the microphone.
         let microphone = result_for(&results, "microphone");
         assert!(!microphone.ok && microphone.message.contains("only silence"), "{microphone:?}");
+        // The chosen devices are checked, not the default ones.
+        let results = examine(Some("a-device-that-is-gone"));
+        for area in ["microphone", "speaker"] {
+            let result = result_for(&results, area);
+            assert!(!result.ok && !result.message.contains("only silence"), "{result:?}");
+        }
     });
 }
 
@@ -58,7 +65,7 @@ fn every_problem_of_a_bare_computer_has_a_remedy() {
         ((bus, folder), environment)
     };
     in_own_process("every_problem_of_a_bare_computer_has_a_remedy", prepare, || {
-        let results = examine();
+        let results = examine(None);
         for area in AREAS.into_iter().chain(["whisper-cli", "tesseract", "piper"]) {
             let result = result_for(&results, area);
             assert!(!result.ok && result.remedy.as_ref().is_some_and(|remedy| remedy.len() > 10), "{result:?}");

@@ -15,6 +15,9 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+/// The ID of a microphone and a loudspeaker that are not connected.
+pub const GONE: &str = "gone";
+
 /// What a [`FakeMicrophone`] does when a recording starts.
 #[derive(Debug, Clone)]
 pub enum Mic {
@@ -40,7 +43,10 @@ pub struct FakeMicrophone(pub Mutex<Mic>);
 
 #[async_trait]
 impl Microphone for FakeMicrophone {
-    async fn record(&self, _: Option<&str>) -> Result<Recording> {
+    async fn record(&self, device: Option<&str>) -> Result<Recording> {
+        if device == Some(GONE) {
+            return Err(Error::new(ErrorCode::NoMicrophone, "There is no such microphone."));
+        }
         let mic = self.0.lock().unwrap().clone();
         let (samples, lost) = match mic {
             Mic::None => return Err(Error::new(ErrorCode::NoMicrophone, "There is no microphone.")),
@@ -120,7 +126,10 @@ impl FakeOutput {
 
 #[async_trait]
 impl Speaker for FakeSpeaker {
-    async fn open(&self, _: Option<&str>) -> Result<Arc<dyn Output>> {
+    async fn open(&self, device: Option<&str>) -> Result<Arc<dyn Output>> {
+        if device == Some(GONE) {
+            return Err(Error::new(ErrorCode::NoSpeaker, "There is no such loudspeaker."));
+        }
         while self.asleep.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -402,7 +411,7 @@ pub struct NoDoctor;
 
 #[async_trait]
 impl Doctor for NoDoctor {
-    async fn examine(&self) -> Vec<Diagnostic> {
+    async fn examine(&self, _: Option<&str>, _: Option<&str>) -> Vec<Diagnostic> {
         Vec::new()
     }
 }

@@ -52,6 +52,8 @@ export const notices: Notices = {
     `Keine Stimme, die AURA verwenden darf, spricht ${language}. Wähle unter „Anbieter“ eine andere.`,
   fixed: {
     microphone_lost: 'Das Mikrofon wurde getrennt. AURA beantwortet das Gehörte.',
+    other_microphone: 'Das gewählte Mikrofon ließ sich nicht verwenden. AURA hat mit dem Standardmikrofon zugehört.',
+    other_speaker: 'Der gewählte Lautsprecher ließ sich nicht verwenden. AURA hat über den Standardlautsprecher gesprochen.',
     no_speaker: 'Die Antwort konnte nicht abgespielt werden. Prüfe den Lautsprecher unter „Einstellungen“.',
     no_screen: 'Der Bildschirm konnte nicht aufgenommen werden. Die Frage wurde ohne ihn beantwortet.',
     not_spoken: 'Die Antwort konnte nicht vorgelesen werden. Du kannst sie lesen.',

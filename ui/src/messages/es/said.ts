@@ -50,6 +50,8 @@ export const notices: Notices = {
   voiceLanguage: (language: string) => `Ninguna voz que AURA pueda usar habla ${language}. Elige otra en Proveedores.`,
   fixed: {
     microphone_lost: 'El micrófono se desconectó. AURA responde a lo que oyó.',
+    other_microphone: 'No se pudo usar el micrófono elegido. AURA escuchó con el predeterminado.',
+    other_speaker: 'No se pudo usar el altavoz elegido. AURA habló por el predeterminado.',
     no_speaker: 'No se pudo reproducir la respuesta. Revisa el altavoz en Ajustes.',
     no_screen: 'No se pudo capturar la pantalla. La pregunta se respondió sin ella.',
     not_spoken: 'No se pudo leer la respuesta en voz alta. Puedes leerla.',

@@ -538,7 +538,9 @@ pub async fn stop_using_model(assistant: &Assistant, request: StopUsingModel) ->
 
 /// Checks devices, keyring, settings, providers and routes, and says what to do about each problem. Costs nothing.
 pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>> {
-    let mut diagnostics = assistant.ports().doctor.examine().await;
+    let settings = assistant.config().settings.clone();
+    let (microphone, speaker) = (settings.listening.microphone.as_deref(), settings.speaking.speaker.as_deref());
+    let mut diagnostics = assistant.ports().doctor.examine(microphone, speaker).await;
     let snapshot = assistant.snapshot();
     let remedy = "Correct the value in the settings file or under Settings.";
     let settings = snapshot.settings_problems.into_iter();

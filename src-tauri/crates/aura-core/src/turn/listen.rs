@@ -10,8 +10,9 @@ use super::prepare::Prepared;
 use super::recorded_speech::{RecordedSpeech, speech_duration};
 use super::recorder::RecordingFile;
 use super::turn::Turn;
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::event::Event;
+use crate::ports::Recording;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
 /// The least time between two level events: 30 per second.
@@ -27,9 +28,8 @@ impl Turn {
     pub(super) async fn listen(&self, prepared: &Prepared) -> Result<RecordedSpeech> {
         let _stage = self.time(Stage::Listening);
         let settings = &self.config.settings.listening;
-        let microphone = self.context.ports.microphone.record(settings.microphone.as_deref());
         // The user is shown that AURA listens once the turn is in the history. The microphone opens meanwhile.
-        let (recording, ()) = tokio::join!(microphone, async {
+        let (recording, ()) = tokio::join!(self.open_microphone(), async {
             self.begun().await;
             self.show(Stage::Listening);
         });
@@ -89,6 +89,21 @@ impl Turn {
         }
         self.stopped_listening();
         RecordedSpeech::new(samples, file)
+    }
+
+    /// Opens the chosen microphone, or the default one with a notice when that is gone.
+    async fn open_microphone(&self) -> Result<Recording> {
+        let microphone = &self.context.ports.microphone;
+        let chosen = self.config.settings.listening.microphone.as_deref();
+        match microphone.record(chosen).await {
+            Err(error) if chosen.is_some() && error.code == ErrorCode::NoMicrophone => {
+                let recording = microphone.record(None).await.map_err(|_| error)?;
+                let message = "The microphone that you chose could not be used, so AURA listened with the default one.";
+                self.notify(Notice::new(NoticeKind::OtherMicrophone, message));
+                Ok(recording)
+            }
+            opened => opened,
+        }
     }
 
     /// The path of a recording of this turn; `None` when recordings are not saved.

@@ -10,7 +10,7 @@ use aura_router::{Route, RoutePlan, Sink};
 use tokio::sync::mpsc;
 
 use super::language;
-use super::prepare::OpeningOutput;
+use super::prepare::{Opened, OpeningOutput};
 use super::recorder::RecordingFile;
 use super::request::Speech;
 use super::sentences::split_to;
@@ -81,7 +81,14 @@ impl Turn {
         }
         let output = match opening {
             Some(opening) => match opening.output().await {
-                Ok(output) => Some(output),
+                Ok(Opened { output, is_other }) => {
+                    if is_other {
+                        let message =
+                            "The speaker that you chose could not be used, so AURA spoke through the default one.";
+                        self.notify(Notice::new(NoticeKind::OtherSpeaker, message));
+                    }
+                    Some(output)
+                }
                 Err(error) => {
                     self.notify_error(NoticeKind::NoSpeaker, &error);
                     None

@@ -7,7 +7,7 @@ use aura_core::error::ErrorCode;
 use aura_core::ports::Output;
 use aura_core::record::NoticeKind;
 use aura_sandbox::{Rule, RuleCondition, Script, Service as SandboxService};
-use aura_testkit::fake_ports::{Mic, speech};
+use aura_testkit::fake_ports::{GONE, Mic, speech};
 use aura_testkit::harness::Harness;
 use serde_json::json;
 
@@ -126,4 +126,18 @@ async fn the_last_spoken_answer_is_repeated() {
     api::repeat(&harness.assistant, Nothing {}).await.unwrap();
     let again = harness.ports.speaker.output.played();
     assert!(again.abs_diff(length) < 48_000 / 10, "{again} samples instead of {length}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_devices_replace_chosen_ones_that_are_gone() {
+    let mut harness = Harness::new().await;
+    harness.change(json!({"listening": {"microphone": GONE}, "speaking": {"speaker": GONE}})).await;
+    let record = harness.speak().await;
+    assert_eq!(record.error, None);
+    assert_eq!(notice_kinds(&record), [NoticeKind::OtherMicrophone, NoticeKind::OtherSpeaker]);
+    assert!(!record.spoken.is_empty());
+    // Without any, the error is that of the chosen one.
+    *harness.ports.microphone.0.lock().unwrap() = Mic::None;
+    harness.press().await;
+    assert_eq!(harness.done().await.error.unwrap().message, "There is no such microphone.");
 }
