@@ -91,10 +91,15 @@ export class Aura {
       this.connected = true
       this.#applySnapshot(await this.backend.call('snapshot', {}))
       void this.local.load()
-      this.updates = await this.backend.call('updates', {})
+      void this.#loadUpdates()
     } catch (thrown) {
       this.unreachable = asFailure(thrown)
     }
+  }
+
+  /** What is known of updates is of use to the settings alone, so that a failure is no failure to start. */
+  async #loadUpdates(): Promise<void> {
+    this.updates = await this.backend.call('updates', {}).catch(() => null)
   }
 
   #applyUpdates(view: UpdatesView): void {

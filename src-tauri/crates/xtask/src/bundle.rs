@@ -79,7 +79,7 @@ impl Bundle {
         if !cfg!(target_os = "linux") {
             return Err("This makes the packages of Linux. On this system, run: npx @tauri-apps/cli build".into());
         }
-        system::prepare(if self.check { Purpose::Packages } else { Purpose::Run })?;
+        system::prepare(Purpose::Packages)?;
         ui::build()?;
         let packager = sdk::environment(&program::root().join("packaging/requirements.txt"), "packager")?;
         let nfpm = packager.with_file_name("nfpm");
@@ -104,18 +104,14 @@ impl Bundle {
     fn build(&self, package: Package) -> Result<PathBuf> {
         let mut cargo = program::cargo("build");
         cargo.args(["--profile", &self.profile, "--package", package.name()]);
-        match package {
-            Package::Aura => cargo.args(["--package", "aura-engine"]),
+        if package == Package::AuraServer {
             // Built alone, so that no other package turns its features on.
-            Package::AuraServer => cargo.args(["--no-default-features", "--features", "sandbox"]),
-        };
-        program::run(&mut cargo)?;
-        let folder = if self.profile == "dev" { "debug" } else { &self.profile };
-        let programs = program::target().join(folder);
-        if package == Package::AuraServer && !programs.join("aura-engine").is_file() {
-            program::run(program::cargo("build").args(["--profile", &self.profile, "--package", "aura-engine"]))?;
+            cargo.args(["--no-default-features", "--features", "sandbox"]);
         }
-        Ok(programs)
+        program::run(&mut cargo)?;
+        program::run(program::cargo("build").args(["--profile", &self.profile, "--package", "aura-engine"]))?;
+        let folder = if self.profile == "dev" { "debug" } else { &self.profile };
+        Ok(program::target().join(folder))
     }
 }
 

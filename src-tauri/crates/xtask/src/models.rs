@@ -88,8 +88,8 @@ fn chosen() -> Option<PathBuf> {
 /// # Errors
 /// When a model is neither at its usual place nor in the packages.
 pub(crate) fn fill(folder: &Path, programs: &Path, only_packages: bool) -> Result {
-    let data: Value = serde_json::from_str(DATA).map_err(|cause| format!("data/models.json: {cause}"))?;
-    let catalog: Value = serde_json::from_str(CATALOG).map_err(|cause| format!("the catalog of models: {cause}"))?;
+    let data = data()?;
+    let catalog = catalog()?;
     let ids = || data["models"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let is_missing = |id: &&str| !record::is_complete(&folder.join(id));
     let missing: Vec<&str> = ids().filter(is_missing).collect();
@@ -114,8 +114,8 @@ pub(crate) fn fill(folder: &Path, programs: &Path, only_packages: bool) -> Resul
 /// # Errors
 /// When its Python package cannot be had.
 pub(crate) fn runtime(folder: &Path) -> Result {
-    let data: Value = serde_json::from_str(DATA).map_err(|cause| format!("data/models.json: {cause}"))?;
-    let catalog: Value = serde_json::from_str(CATALOG).map_err(|cause| format!("the catalog of models: {cause}"))?;
+    let data = data()?;
+    let catalog = catalog()?;
     packages::install(&data, &catalog, folder, Path::new(""), "onnxruntime")
 }
 
@@ -124,9 +124,17 @@ pub(crate) fn runtime(folder: &Path) -> Result {
 /// # Errors
 /// When a package cannot be had.
 pub(crate) fn unpack_source(id: &str, to: &Path) -> Result {
-    let data: Value = serde_json::from_str(DATA).map_err(|cause| format!("data/models.json: {cause}"))?;
+    let data = data()?;
     let _ = std::fs::remove_dir_all(to);
     packages::unpack_source(&data["converted"][id], to)
+}
+
+fn data() -> Result<Value> {
+    serde_json::from_str(DATA).map_err(|cause| format!("data/models.json: {cause}"))
+}
+
+fn catalog() -> Result<Value> {
+    serde_json::from_str(CATALOG).map_err(|cause| format!("the catalog of models: {cause}"))
 }
 
 /// Downloads models as users do. ONNX Runtime comes with the speech models.

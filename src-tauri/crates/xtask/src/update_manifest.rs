@@ -43,10 +43,11 @@ impl UpdateManifest {
             return Err(format!("{} has no packages of the app", self.folder.display()));
         }
         let crates = program::root().join("src-tauri/crates");
-        let providers = self.list(&crates.join("aura-providers/src/catalog/data.json"), "catalog.json")?;
+        let data = crates.join("aura-providers/src/catalog/data.json");
+        let providers = self.list(&data, "catalog.json")?;
         let local = self.list(&crates.join("aura-local/data/models.json"), "models.json")?;
-        let catalog: Value = serde_json::from_str(&read(&crates.join("aura-providers/src/catalog/data.json"))?)
-            .map_err(|cause| format!("data.json: {cause}"))?;
+        let catalog: Value =
+            serde_json::from_str(&read(&data)?).map_err(|cause| format!("{}: {cause}", data.display()))?;
         let published = program::output(program::command("git").args(["log", "-1", "--format=%cs"]))?;
         let manifest = json!({
             "version": env!("CARGO_PKG_VERSION"),
