@@ -46,6 +46,20 @@ pub trait Microphone: Send + Sync {
     /// When there is no such device, or access to it is denied.
     async fn record(&self, device: Option<&str>) -> Result<Recording>;
 
+    /// Records from the device with this ID or, when that cannot be used, from the default one. Returns whether the default one replaced
+    /// it.
+    ///
+    /// # Errors
+    /// That of the chosen device, when the default one cannot be used either.
+    async fn record_or_default(&self, device: Option<&str>) -> Result<(Recording, bool)> {
+        match self.record(device).await {
+            Err(error) if device.is_some() && error.code == ErrorCode::NoMicrophone => {
+                Ok((self.record(None).await.map_err(|_| error)?, true))
+            }
+            opened => opened.map(|recording| (recording, false)),
+        }
+    }
+
     /// Lists the microphones.
     ///
     /// # Errors
@@ -95,6 +109,19 @@ pub trait Speaker: Send + Sync {
     /// # Errors
     /// When there is no such device, or it cannot be opened.
     async fn open(&self, device: Option<&str>) -> Result<Arc<dyn Output>>;
+
+    /// Opens the output with this ID or, when that cannot be used, the default one. Returns whether the default one replaced it.
+    ///
+    /// # Errors
+    /// That of the chosen output, when the default one cannot be used either.
+    async fn open_or_default(&self, device: Option<&str>) -> Result<(Arc<dyn Output>, bool)> {
+        match self.open(device).await {
+            Err(error) if device.is_some() && error.code == ErrorCode::NoSpeaker => {
+                Ok((self.open(None).await.map_err(|_| error)?, true))
+            }
+            opened => opened.map(|output| (output, false)),
+        }
+    }
 
     /// Lists the outputs.
     ///

@@ -80,8 +80,9 @@ pub(super) async fn replay(assistant: &Assistant, id: &str) -> Result<Nothing> {
     let file = file.ok_or_else(|| not_found("The audio of this answer was not saved."))?;
     let speaker = assistant.ports().speaker.clone();
     let pcm = tokio::task::spawn_blocking(move || aura_audio::decode(file.into())).await.map_err(Error::internal)??;
-    let speaking = assistant.config().settings.speaking.clone();
-    let output = speaker.open(speaking.speaker.as_deref()).await?;
+    let config = assistant.config();
+    let speaking = &config.settings.speaking;
+    let (output, _) = speaker.open_or_default(speaking.speaker.as_deref()).await?;
     let mut samples = aura_audio::resample(&pcm.samples, pcm.rate, output.rate());
     samples.iter_mut().for_each(|sample| *sample *= speaking.volume());
     if stop.is_cancelled() {

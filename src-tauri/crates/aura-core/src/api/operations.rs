@@ -538,9 +538,10 @@ pub async fn stop_using_model(assistant: &Assistant, request: StopUsingModel) ->
 
 /// Checks devices, keyring, settings, providers and routes, and says what to do about each problem. Costs nothing.
 pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>> {
-    let settings = assistant.config().settings.clone();
-    let (microphone, speaker) = (settings.listening.microphone.as_deref(), settings.speaking.speaker.as_deref());
-    let mut diagnostics = assistant.ports().doctor.examine(microphone, speaker).await;
+    let config = assistant.config();
+    let (listening, speaking) = (&config.settings.listening, &config.settings.speaking);
+    let examined = assistant.ports().doctor.examine(listening.microphone.as_deref(), speaking.speaker.as_deref());
+    let mut diagnostics = examined.await;
     let snapshot = assistant.snapshot();
     let remedy = "Correct the value in the settings file or under Settings.";
     let settings = snapshot.settings_problems.into_iter();

@@ -177,7 +177,7 @@ fn to_wav(sound: &[Pcm]) -> Bytes {
 
 async fn play(assistant: &Assistant, sound: &[Pcm]) -> Result<()> {
     let device = assistant.config().settings.speaking.speaker.clone();
-    let output = assistant.ports().speaker.open(device.as_deref()).await?;
+    let (output, _) = assistant.ports().speaker.open_or_default(device.as_deref()).await?;
     output.begin();
     let samples: Vec<f32> = at_rate(sound, output.rate()).into_iter().map(aura_audio::from_i16).collect();
     output.write(&samples).await?;

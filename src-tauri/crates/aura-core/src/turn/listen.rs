@@ -10,7 +10,7 @@ use super::prepare::Prepared;
 use super::recorded_speech::{RecordedSpeech, speech_duration};
 use super::recorder::RecordingFile;
 use super::turn::Turn;
-use crate::error::{ErrorCode, Result};
+use crate::error::Result;
 use crate::event::Event;
 use crate::ports::Recording;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
@@ -95,15 +95,12 @@ impl Turn {
     async fn open_microphone(&self) -> Result<Recording> {
         let microphone = &self.context.ports.microphone;
         let chosen = self.config.settings.listening.microphone.as_deref();
-        match microphone.record(chosen).await {
-            Err(error) if chosen.is_some() && error.code == ErrorCode::NoMicrophone => {
-                let recording = microphone.record(None).await.map_err(|_| error)?;
-                let message = "The microphone that you chose could not be used, so AURA listened with the default one.";
-                self.notify(Notice::new(NoticeKind::OtherMicrophone, message));
-                Ok(recording)
-            }
-            opened => opened,
+        let (recording, is_other) = microphone.record_or_default(chosen).await?;
+        if is_other {
+            let message = "The microphone that you chose could not be used, so AURA listened with the default one.";
+            self.notify(Notice::new(NoticeKind::OtherMicrophone, message));
         }
+        Ok(recording)
     }
 
     /// The path of a recording of this turn; `None` when recordings are not saved.

@@ -12,7 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::request::Speech;
 use super::turn::Turn;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::ports::{Output, Screenshot, Speaker};
 
 /// The start tone is left out if the speaker opens later than this after the recording began: the user would not connect it
@@ -26,6 +26,9 @@ pub(super) struct Prepared {
     _background: Vec<AbortOnDropHandle<()>>,
 }
 
+/// An open output, and whether the default one replaced the chosen one.
+type Opened = (Arc<dyn Output>, bool);
+
 /// A speaker output that is being opened.
 #[derive(Clone)]
 pub(super) struct OpeningOutput {
@@ -34,33 +37,13 @@ pub(super) struct OpeningOutput {
     cell: Arc<OnceCell<Result<Opened>>>,
 }
 
-/// An output that was opened.
-#[derive(Clone)]
-pub(super) struct Opened {
-    /// The output.
-    pub(super) output: Arc<dyn Output>,
-    /// Whether it is the default one because the chosen one is gone.
-    pub(super) is_other: bool,
-}
-
 impl OpeningOutput {
-    /// Waits until the chosen output is open, or the default one when that is gone.
+    /// Waits until the output is open. Returns whether the default one replaced the chosen one.
     ///
     /// # Errors
     /// When the speaker cannot be opened.
     pub(super) async fn output(&self) -> Result<Opened> {
-        self.cell.get_or_init(|| self.open()).await.clone()
-    }
-
-    async fn open(&self) -> Result<Opened> {
-        match self.speaker.open(self.device.as_deref()).await {
-            Ok(output) => Ok(Opened { output, is_other: false }),
-            Err(error) if self.device.is_some() && error.code == ErrorCode::NoSpeaker => {
-                let output = self.speaker.open(None).await.map_err(|_| error)?;
-                Ok(Opened { output, is_other: true })
-            }
-            Err(error) => Err(error),
-        }
+        self.cell.get_or_init(|| self.speaker.open_or_default(self.device.as_deref())).await.clone()
     }
 }
 
@@ -75,7 +58,7 @@ impl Prepared {
                 () = released.cancelled() => return,
                 opened = timeout(LATEST_TONE, opening.output()) => opened,
             };
-            let Ok(Ok(Opened { output, .. })) = opened else { return };
+            let Ok(Ok((output, _))) = opened else { return };
             output.begin();
             // Short and quiet, so that the microphone does not record the tone as speech: 50 ms, faded, at -24 dB.
             let _ = output.write(&tone(output.rate())).await;

@@ -10,12 +10,12 @@ use aura_router::{Route, RoutePlan, Sink};
 use tokio::sync::mpsc;
 
 use super::language;
-use super::prepare::{Opened, OpeningOutput};
+use super::prepare::OpeningOutput;
 use super::recorder::RecordingFile;
 use super::request::Speech;
 use super::sentences::split_to;
 use super::turn::Turn;
-use super::voice::{Delivery, Voice};
+use super::voice::{Prosody, Voice};
 use crate::error::Result;
 use crate::event::Event;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
@@ -64,10 +64,9 @@ impl Turn {
         let Some(first) = sentences.recv().await else { return Ok(()) };
         let stage = self.time(Stage::Speaking);
         // A caller that gets the sound decides about both itself.
-        let delivery =
-            if self.is_detached() { Delivery::default() } else { Delivery::of(&self.config.settings.speaking) };
+        let prosody = if self.is_detached() { Prosody::default() } else { Prosody::of(&self.config.settings.speaking) };
         let mut plan = self.plan(Service::Tts)?;
-        if let Some(speed) = delivery.changed_speed() {
+        if let Some(speed) = prosody.changed_speed() {
             plan = plan.with_speech_options(SpeechOptions::default().with_speed(speed));
         }
         if let Some(code) = self.language()
@@ -81,7 +80,7 @@ impl Turn {
         }
         let output = match opening {
             Some(opening) => match opening.output().await {
-                Ok(Opened { output, is_other }) => {
+                Ok((output, is_other)) => {
                     if is_other {
                         let message =
                             "The speaker that you chose could not be used, so AURA spoke through the default one.";
@@ -99,7 +98,7 @@ impl Turn {
         if let Some(output) = &output {
             output.begin();
         }
-        let voice = Arc::new(Voice::new(output, delivery));
+        let voice = Arc::new(Voice::new(output, prosody));
         self.set_voice(voice.clone());
 
         let (to_play, sounds) = mpsc::channel(SOUND_QUEUE);

@@ -16,18 +16,18 @@ const CHARS_PER_SECOND: f64 = 15.0;
 
 /// How an answer is spoken, as factors of the voice's own speed and loudness.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Delivery {
+pub(super) struct Prosody {
     speed: f32,
     volume: f32,
 }
 
-impl Default for Delivery {
+impl Default for Prosody {
     fn default() -> Self {
         Self { speed: 1.0, volume: 1.0 }
     }
 }
 
-impl Delivery {
+impl Prosody {
     /// What the settings say.
     pub(super) fn of(speaking: &Speaking) -> Self {
         Self { speed: speaking.speed_percent as f32 / 100.0, volume: speaking.volume() }
@@ -42,7 +42,7 @@ impl Delivery {
 /// A spoken answer while it plays.
 pub(crate) struct Voice {
     output: Option<Arc<dyn Output>>,
-    delivery: Delivery,
+    prosody: Prosody,
     state: Mutex<VoiceState>,
     /// Notified when a sentence was added.
     changed: Notify,
@@ -70,8 +70,8 @@ struct SpokenSpan {
 }
 
 impl Voice {
-    pub(super) fn new(output: Option<Arc<dyn Output>>, delivery: Delivery) -> Self {
-        Self { output, delivery, state: Mutex::default(), changed: Notify::new(), done: CancellationToken::new() }
+    pub(super) fn new(output: Option<Arc<dyn Output>>, prosody: Prosody) -> Self {
+        Self { output, prosody, state: Mutex::default(), changed: Notify::new(), done: CancellationToken::new() }
     }
 
     pub(super) fn output(&self) -> Option<&Arc<dyn Output>> {
@@ -96,7 +96,7 @@ impl Voice {
         let Some(output) = &self.output else { return String::new() };
         let state = self.state.lock();
         let played = state.stopped_at.unwrap_or_else(|| output.played());
-        let rate = f64::from(output.rate()) / f64::from(self.delivery.speed);
+        let rate = f64::from(output.rate()) / f64::from(self.prosody.speed);
         let heard: Vec<String> =
             state.spans.iter().map(|span| span.heard(played, rate)).filter(|text| !text.is_empty()).collect();
         heard.join(" ")
@@ -137,7 +137,7 @@ impl Voice {
     /// Writes samples to the output, if there is one, and waits while it is full.
     pub(super) async fn write(&self, samples: &[f32]) -> Result<()> {
         let Some(output) = &self.output else { return Ok(()) };
-        let volume = self.delivery.volume;
+        let volume = self.prosody.volume;
         if volume == 1.0 {
             output.write(samples).await?;
         } else {

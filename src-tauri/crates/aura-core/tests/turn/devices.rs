@@ -136,6 +136,8 @@ async fn the_default_devices_replace_chosen_ones_that_are_gone() {
     assert_eq!(record.error, None);
     assert_eq!(notice_kinds(&record), [NoticeKind::OtherMicrophone, NoticeKind::OtherSpeaker]);
     assert!(!record.spoken.is_empty());
+    // So it is when an answer is repeated.
+    api::repeat(&harness.assistant, Nothing {}).await.unwrap();
     // Without any, the error is that of the chosen one.
     *harness.ports.microphone.0.lock().unwrap() = Mic::None;
     harness.press().await;
