@@ -83,10 +83,12 @@ async fn calls_that_are_rejected_with_a_key_that_is_valid_shut_their_own_service
     let harness = harness().await;
     harness.sandbox.add_fault(Fault::status(401).provider(Provider::Groq).service(LLM));
     let before = listings(&harness).await;
-    for call in 1..=2 {
+    for _ in 0..2 {
         assert_eq!(ask(&harness).await, [rejected(), by("gemini")]);
-        until_listed(&harness, before, call).await;
+        // The second rejection asks for another list only if the first check has ended by then.
+        until_listed(&harness, before, 1).await;
     }
+    harness.assistant.refresh_model_lists().await;
     assert_eq!(ask(&harness).await, [by("gemini")], "two failures in a row open the circuit");
     assert_eq!(problem(&harness), None, "the key is not what is wrong");
     for health in services(&harness) {
