@@ -1,6 +1,7 @@
 //! The command line: exit codes and output.
 
 mod answers;
+mod conversations;
 mod failures;
 mod models;
 mod providers;

@@ -57,6 +57,20 @@ pub(super) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// List conversations, the one with the latest question first.
+    ///
+    /// `aura ask --conversation ID` goes on with one of them.
+    Conversations {
+        /// Only conversations whose title or text contains these words.
+        #[arg(long, value_name = "WORDS")]
+        search: Option<String>,
+        /// How many to list at most.
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Save, remove and list API keys.
     Keys {
         #[command(subcommand)]
@@ -258,6 +272,8 @@ pub(super) struct Ask {
     #[arg(long)]
     pub(super) speak: bool,
     #[command(flatten)]
+    pub(super) conversation: Conversation,
+    #[command(flatten)]
     pub(super) routes: Routes,
     /// Print the whole turn as JSON, and save the spoken answer to a file.
     #[arg(long)]
@@ -279,10 +295,23 @@ pub(super) struct Listen {
     #[arg(long)]
     pub(super) quiet: bool,
     #[command(flatten)]
+    pub(super) conversation: Conversation,
+    #[command(flatten)]
     pub(super) routes: Routes,
     /// Print the whole turn as JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// The conversation that a question belongs to; without an option, a new one.
+#[derive(Debug, Args)]
+pub(super) struct Conversation {
+    /// Go on with the conversation that had the latest question, if there is one.
+    #[arg(long = "continue", conflicts_with = "conversation")]
+    pub(super) newest: bool,
+    /// Go on with this conversation.
+    #[arg(long, value_name = "ID")]
+    pub(super) conversation: Option<String>,
 }
 
 /// Route overrides for one turn: PROVIDER or PROVIDER/MODEL.

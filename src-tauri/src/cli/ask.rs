@@ -6,12 +6,13 @@ use aura_core::api::{self, Speech};
 use aura_core::error::Result;
 
 use super::stopped::until_stopped;
-use super::{args, output};
+use super::{args, conversations, output};
 use crate::bootstrap::bootstrap;
 
 pub(super) async fn run(sandbox: bool, ask: args::Ask) -> Result<ExitCode> {
     let bootstrap = bootstrap(sandbox).await?;
     bootstrap.assistant.start_background().await;
+    conversations::enter(&bootstrap.assistant, &ask.conversation).await?;
     let speech = match (ask.speak, ask.json) {
         (true, _) => Speech::Aloud,
         (false, true) => Speech::File,

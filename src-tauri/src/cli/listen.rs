@@ -12,12 +12,13 @@ use serde_json::json;
 use tokio::sync::broadcast;
 
 use super::stopped::until_stopped;
-use super::{args, output};
+use super::{args, conversations, output};
 use crate::bootstrap::bootstrap;
 
 pub(super) async fn run(sandbox: bool, listen: args::Listen) -> Result<ExitCode> {
     let bootstrap = bootstrap(sandbox).await?;
     bootstrap.assistant.start_background().await;
+    conversations::enter(&bootstrap.assistant, &listen.conversation).await?;
     let speech = if listen.quiet { Speech::File } else { Speech::Aloud };
     let record = match listen.audio {
         Some(audio) => {

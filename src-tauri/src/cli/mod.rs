@@ -1,8 +1,9 @@
-//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `models`, `history`, `doctor`,
-//! `update` or `completions`.
+//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `models`, `history`,
+//! `conversations`, `doctor`, `update` or `completions`.
 
 mod args;
 mod ask;
+mod conversations;
 mod doctor;
 mod history;
 mod keys;
@@ -55,6 +56,9 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Ptt { action }) => runtime.block_on(ptt(action)),
         Some(Command::Providers { what, json }) => runtime.block_on(providers::run(sandbox, what, json)),
         Some(Command::History { what, json }) => runtime.block_on(history::run(sandbox, what, json)),
+        Some(Command::Conversations { search, limit, json }) => {
+            runtime.block_on(conversations::run(sandbox, search, limit, json))
+        }
         Some(Command::Models { what, json }) => runtime.block_on(models::run(sandbox, what, json)),
         Some(Command::Keys { what, json }) => runtime.block_on(keys::run(sandbox, what, json)),
         Some(Command::Doctor { json }) => runtime.block_on(doctor::run(sandbox, json)),
