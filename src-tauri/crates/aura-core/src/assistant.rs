@@ -21,7 +21,7 @@ use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::ports::Ports;
 use crate::turn::{
-    DetachedTurn, Owner, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings, end_unfinished,
+    DetachedTurn, Owner, Summaries, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings, end_unfinished,
     run_detached,
 };
 use crate::update_checks;
@@ -147,6 +147,7 @@ impl Assistant {
             recordings: Some(recordings.clone()),
             owner,
             unsaved,
+            summaries: Summaries::default(),
             closing: CancellationToken::new(),
             running: TaskTracker::new(),
         });

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::history_problem::HistoryProblem;
 use crate::local_models::LocalModelsView;
 use crate::record::TurnRecord;
-use crate::session::SessionView;
+use crate::session::{SessionSummary, SessionView};
 use crate::updates::UpdatesView;
 
 /// A microphone or loudspeaker that can be chosen in the settings.
@@ -291,6 +291,18 @@ pub trait History: Send + Sync {
     /// # Errors
     /// When the database fails.
     async fn rename_session(&self, id: &str, title: &str) -> Result<bool>;
+    /// Reads the summary of one session, or those of all.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn summaries(&self, session: Option<&str>) -> Result<Vec<SessionSummary>>;
+    /// Saves a summary in the place of `replaced`, the last turn that the session's present summary covers. Returns false and saves
+    /// nothing when that is no longer so, or when a turn of `of` is gone: what is deleted meanwhile must not come back in other words.
+    /// A summary is deleted with any turn of its session.
+    ///
+    /// # Errors
+    /// When the database fails.
+    async fn save_summary(&self, summary: &SessionSummary, replaced: Option<&str>, of: &[String]) -> Result<bool>;
     /// Reads the turn with this ID; `None` when there is none.
     ///
     /// # Errors

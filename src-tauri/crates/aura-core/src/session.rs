@@ -1,4 +1,4 @@
-//! Sessions of the history, as a list shows them.
+//! Sessions of the history, as a list shows them, and the summaries of long ones.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,4 +20,17 @@ pub struct SessionView {
     pub latest_at: jiff::Timestamp,
     /// The number of its turns.
     pub turns: u32,
+}
+
+/// A summary of the older turns of a session, which stands for them when not all fit into a model's context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSummary {
+    /// The session's ID.
+    pub session: String,
+    /// The number of turns that it covers: the first ones of the session.
+    pub turns: u32,
+    /// ID of the last turn that it covers.
+    pub through: String,
+    /// The summary.
+    pub text: String,
 }

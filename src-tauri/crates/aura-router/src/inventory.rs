@@ -174,6 +174,14 @@ impl RoutingTable {
         (!listed.services.is_empty()).then(|| listed.services.clone())
     }
 
+    /// The context window of a model in tokens, by the provider's own list, else by the catalog; `None` when neither tells.
+    pub(crate) fn context_of(&self, name: &str, model: &str) -> Option<u32> {
+        let provider = self.provider(name)?;
+        let listed = self.listed(provider).unwrap_or_default().iter().find(|listed| listed.id == model);
+        let context = listed.and_then(|listed| listed.context);
+        context.or_else(|| self.catalog.find(&provider.catalog_id, model).and_then(|known| known.context))
+    }
+
     /// Why a model cannot be used, when the provider refused it.
     fn missing_problem(&self, provider: &str, model: &str) -> Option<String> {
         let reason = self.known.missing_reason(provider, model)?;

@@ -462,6 +462,11 @@ impl Router {
         self.0.table.load().services_of(provider, model)
     }
 
+    /// The context window of a provider's model, in tokens; `None` when it is not known.
+    pub fn context_of(&self, provider: &str, model: &str) -> Option<u32> {
+        self.0.table.load().context_of(provider, model)
+    }
+
     /// The voices of a provider, or of all when it is `None`: the catalog's, and those that servers list. A server that does not
     /// respond within 5 s is left out.
     pub async fn voices(&self, provider: Option<&str>) -> Vec<VoiceInfo> {

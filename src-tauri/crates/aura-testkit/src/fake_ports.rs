@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::*;
 use aura_core::record::TurnRecord;
-use aura_core::session::SessionView;
+use aura_core::session::{SessionSummary, SessionView};
 use bytes::Bytes;
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -267,6 +267,8 @@ pub struct FakeHistory {
     pub turns: Mutex<Vec<TurnRecord>>,
     /// The titles of sessions, by ID.
     pub titles: Mutex<std::collections::BTreeMap<String, String>>,
+    /// The summaries of sessions.
+    pub summaries: Mutex<Vec<SessionSummary>>,
     /// Whether `save` blocks until this is reset.
     pub is_blocked: AtomicBool,
     /// Whether `save` fails.
@@ -330,6 +332,23 @@ impl History for FakeHistory {
         Ok(is_known)
     }
 
+    async fn summaries(&self, session: Option<&str>) -> Result<Vec<SessionSummary>> {
+        let summaries = self.summaries.lock().unwrap();
+        Ok(summaries.iter().filter(|one| session.is_none_or(|session| one.session == session)).cloned().collect())
+    }
+
+    async fn save_summary(&self, summary: &SessionSummary, replaced: Option<&str>, of: &[String]) -> Result<bool> {
+        let (turns, mut summaries) = (self.turns.lock().unwrap(), self.summaries.lock().unwrap());
+        let known = summaries.iter().position(|known| known.session == summary.session);
+        let is_current = known.map(|at| summaries[at].through.as_str()) == replaced;
+        if !is_current || !of.iter().all(|id| turns.iter().any(|turn| turn.id == *id)) {
+            return Ok(false);
+        }
+        known.map(|at| summaries.remove(at));
+        summaries.push(summary.clone());
+        Ok(true)
+    }
+
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {
         Ok(self.turns.lock().unwrap().iter().find(|turn| turn.id == id).cloned())
     }
@@ -364,6 +383,7 @@ impl History for FakeHistory {
             Selection::All => true,
         };
         let removed: Vec<TurnRecord> = self.turns.lock().unwrap().extract_if(.., is_selected).collect();
+        self.summaries.lock().unwrap().retain(|one| removed.iter().all(|turn| turn.session != one.session));
         let own = |turn: &TurnRecord, path: &std::path::PathBuf| {
             path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&turn.id))
         };

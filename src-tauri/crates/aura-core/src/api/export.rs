@@ -1,8 +1,11 @@
 //! Export of the history to a file.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::{ExportFormat, Exported};
 use crate::assistant::Assistant;
@@ -27,9 +30,11 @@ pub(super) async fn export(assistant: &Assistant, format: ExportFormat) -> Resul
     }
     // The history lists the newest turn first; the exported file begins with the oldest.
     turns.reverse();
+    let found = assistant.ports().history.summaries(None).await?;
+    let summaries: Summaries = found.into_iter().map(|summary| (summary.through, summary.text)).collect();
     let (text, extension) = match format {
-        ExportFormat::Json => (serde_json::to_string_pretty(&turns).map_err(Error::internal)?, "json"),
-        ExportFormat::Markdown => (to_markdown(&turns), "md"),
+        ExportFormat::Json => (to_json(&turns, &summaries)?, "json"),
+        ExportFormat::Markdown => (to_markdown(&turns, &summaries), "md"),
     };
     let time = jiff::Zoned::now().strftime("%Y-%m-%d-%H%M%S").to_string();
     let base = assistant.exports().join(format!("aura-history-{time}"));
@@ -64,7 +69,23 @@ fn write_new(base: &Path, extension: &str, content: &[u8]) -> std::io::Result<Pa
     written.map(|()| path)
 }
 
-fn to_markdown(turns: &[TurnRecord]) -> String {
+/// The summaries of long conversations, by the ID of the last turn that each covers.
+type Summaries = HashMap<String, String>;
+
+/// The records. One with which a summary ends has it as `summary`.
+fn to_json(turns: &[TurnRecord], summaries: &Summaries) -> Result<String> {
+    #[derive(Serialize)]
+    struct Exported<'a> {
+        #[serde(flatten)]
+        turn: &'a TurnRecord,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        summary: Option<&'a String>,
+    }
+    let turns: Vec<_> = turns.iter().map(|turn| Exported { turn, summary: summaries.get(&turn.id) }).collect();
+    serde_json::to_string_pretty(&turns).map_err(Error::internal)
+}
+
+fn to_markdown(turns: &[TurnRecord], summaries: &Summaries) -> String {
     let mut text = String::from("# AURA\n");
     for turn in turns {
         let time = turn.started_at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
@@ -74,6 +95,10 @@ fn to_markdown(turns: &[TurnRecord]) -> String {
         };
         // Writing to a string cannot fail.
         let _ = write!(text, "\n## {time}\n\n**{}**\n\n{answer}\n", turn.transcript.trim());
+        if let Some(summary) = summaries.get(&turn.id) {
+            let quoted = summary.trim().replace('\n', "\n> ");
+            let _ = write!(text, "\n> *The conversation so far:* {quoted}\n");
+        }
     }
     text
 }
@@ -84,8 +109,20 @@ mod tests {
 
     #[test]
     fn an_empty_history_exports_a_title_alone_and_json_is_the_default_format() {
-        assert_eq!(to_markdown(&[]), "# AURA\n");
+        assert_eq!(to_markdown(&[], &Summaries::new()), "# AURA\n");
         assert_eq!(ExportFormat::default(), ExportFormat::Json);
+    }
+
+    #[test]
+    fn a_summary_follows_the_turn_with_which_it_ends() {
+        let turn = |id: &str| TurnRecord::begun(id.into(), "x".into(), jiff::Timestamp::UNIX_EPOCH);
+        let (turns, summaries) = ([turn("a"), turn("b")], Summaries::from([("b".into(), "Lamps.\nAll of them.".into())]));
+        let json: serde_json::Value = serde_json::from_str(&to_json(&turns, &summaries).unwrap()).unwrap();
+        assert_eq!((json[0].get("summary"), &json[1]["summary"]), (None, &"Lamps.\nAll of them.".into()));
+        assert_eq!(serde_json::from_value::<TurnRecord>(json[1].clone()).unwrap(), turns[1]);
+        let text = to_markdown(&turns, &summaries);
+        assert!(text.ends_with("\n> *The conversation so far:* Lamps.\n> All of them.\n"), "{text}");
+        assert_eq!(text.matches("so far").count(), 1);
     }
 
     #[test]

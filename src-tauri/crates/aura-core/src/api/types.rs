@@ -192,7 +192,7 @@ pub struct Meter {
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ExportFormat {
-    /// A JSON array of complete turn records.
+    /// A JSON array of complete turn records. A record with which the summary of a long conversation ends has it as `summary`.
     #[default]
     Json,
     /// Questions and answers alone, to read.

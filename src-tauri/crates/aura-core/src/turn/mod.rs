@@ -7,6 +7,7 @@ mod detached;
 mod language;
 mod listen;
 mod look;
+mod memory;
 mod owner;
 mod prepare;
 mod push_to_talk;
@@ -18,6 +19,7 @@ mod saving;
 mod sentences;
 mod speak;
 mod speech_file;
+mod summary;
 mod think;
 mod transcribe;
 #[expect(clippy::module_inception, reason = "the file of `struct Turn`")]
@@ -45,6 +47,7 @@ pub use request::Speech;
 pub(crate) use request::{Attachment, Question, TurnContext, TurnRequest};
 pub(crate) use sentences::split_to;
 pub(crate) use speech_file::decode_to_speech_rate;
+pub(crate) use summary::Summaries;
 use turn::{Phase, Turn};
 pub(crate) use unsaved::UnsavedTurns;
 
@@ -244,6 +247,7 @@ async fn run_for_caller(turn: &Turn, mut done: oneshot::Sender<TurnRecord>) {
 impl Turn {
     /// Runs the turn until its record is saved. Cancelling drops the work at its current await point. A panic ends this turn alone.
     async fn run(&self) -> TurnRecord {
+        self.context.summaries.give_way();
         let mut dropped = self.save_when_dropped();
         let result = tokio::select! {
             biased;
@@ -266,6 +270,7 @@ impl Turn {
         dropped.disarm();
         self.show(Stage::Idle);
         self.context.events.send(Event::Done { record: Box::new(record.clone()) });
+        self.summarise_later(&record);
         record
     }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::owner::Owner;
+use super::summary::Summaries;
 use super::unsaved::UnsavedTurns;
 use crate::config::SettingsStore;
 use crate::error::{Error, Result};
@@ -32,6 +33,8 @@ pub(crate) struct TurnContext {
     pub(crate) owner: Arc<Owner>,
     /// Turns that could not be saved.
     pub(crate) unsaved: UnsavedTurns,
+    /// The summaries that are being made.
+    pub(crate) summaries: Summaries,
     /// Cancelled when AURA ends: every turn stops then.
     pub(crate) closing: CancellationToken,
     /// Every turn that has not ended.

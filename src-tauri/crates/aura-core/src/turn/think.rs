@@ -11,11 +11,8 @@ use super::turn::Turn;
 use crate::error::Result;
 use crate::event::Event;
 use crate::intent;
-use crate::ports::TurnFilter;
 use crate::record::{Notice, NoticeKind, Stage};
 
-/// Earlier turns of the session that are sent with a question.
-const MEMORY: u32 = 8;
 /// The longest answer in tokens: about four minutes of speech. Reasoning models spend a part of it on text that is not spoken.
 pub(super) const MAX_ANSWER_TOKENS: u32 = 2_048;
 
@@ -51,7 +48,7 @@ impl Turn {
             Some(context) => format!("{question}\n\nWhere the question was asked:\n{context}"),
             None => question.to_owned(),
         };
-        let mut messages = self.memory().await;
+        let mut messages = self.memory(&plan, &[&system, &question], picture.is_some()).await;
         messages.push(Message::new(Role::User, question).with_image(picture));
         let tools = if self.request.plans { vec![intent::tool()] } else { Vec::new() };
         let request = ChatRequest {
@@ -87,26 +84,6 @@ impl Turn {
             self.notify(Notice::new(NoticeKind::AnswerTruncated, message));
         }
         Ok(())
-    }
-
-    /// The earlier turns of the session as messages. An interrupted answer holds only what was played.
-    async fn memory(&self) -> Vec<Message> {
-        let session = Some(self.request.session.clone());
-        let filter = TurnFilter { session, limit: MEMORY, ..TurnFilter::default() };
-        let turns = self.context.ports.history.find(&filter).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "could not read the earlier turns of the session");
-            Vec::new()
-        });
-        let mut messages = Vec::new();
-        for turn in turns.into_iter().rev().filter(|turn| !turn.transcript.is_empty()) {
-            let answer = if turn.interrupted { format!("{} [interrupted]", turn.spoken) } else { turn.answer };
-            if answer.trim().is_empty() {
-                continue;
-            }
-            messages.push(Message::new(Role::User, turn.transcript));
-            messages.push(Message::new(Role::Assistant, answer));
-        }
-        messages
     }
 }
 

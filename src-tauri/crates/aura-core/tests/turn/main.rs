@@ -7,6 +7,7 @@ mod conversations;
 mod detached;
 mod devices;
 mod keys;
+mod memory;
 mod press;
 mod routes;
 mod stage;

@@ -88,6 +88,9 @@ fn delete_rows(db: &Connection, condition: &Condition, whole: bool) -> rusqlite:
     if ids.is_empty() {
         return Ok((ids, oldest));
     }
+    // A summary tells what its turns said, in other words.
+    let summaries_of = format!("DELETE FROM summaries WHERE session IN (SELECT session FROM turns WHERE {sql})");
+    transaction.execute(&summaries_of, params![id, from, to])?;
     if whole {
         // One statement per word would take minutes.
         let trigger: String =

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::files::Files;
-use super::{row, salvage, schema, sessions};
+use super::{row, salvage, schema, sessions, summaries};
 
 /// Turns of the file that are shown meanwhile.
 const SHOWN: usize = 2_000;
@@ -17,7 +17,8 @@ const COPIES: &str = "
     END;
 ";
 
-/// A database in memory with the newest turns of the file, as far as they can be read, and without the titles of sessions.
+/// A database in memory with the newest turns of the file, as far as they can be read, and without the titles and
+/// summaries of sessions.
 pub(super) fn open(files: &Files) -> rusqlite::Result<Connection> {
     let mut db = schema::in_memory()?;
     let transaction = db.transaction()?;
@@ -60,5 +61,6 @@ pub(super) fn save_to(memory: &Connection, disk: &mut Connection) -> rusqlite::R
         let values: [String; 2] = [row.get(0)?, row.get(1)?];
         transaction.prepare_cached(sessions::SAVE_TITLE)?.execute(values)?;
     }
+    summaries::copy(memory, &transaction)?;
     transaction.commit()
 }

@@ -17,6 +17,7 @@ mod row;
 mod salvage;
 mod schema;
 mod sessions;
+mod summaries;
 #[cfg(test)]
 mod tests;
 
@@ -28,7 +29,7 @@ use aura_core::error::{Error, Result};
 use aura_core::history_problem::HistoryProblem;
 use aura_core::ports::{Deleted, History, Selection, SessionFilter, TurnChange, TurnFilter};
 use aura_core::record::TurnRecord;
-use aura_core::session::SessionView;
+use aura_core::session::{SessionSummary, SessionView};
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -223,6 +224,19 @@ impl History for SqliteHistory {
     async fn rename_session(&self, id: &str, title: &str) -> Result<bool> {
         let (id, title) = (id.to_owned(), title.to_owned());
         self.write("rename the conversation", move |db| sessions::rename(db, &id, &title)).await
+    }
+
+    async fn summaries(&self, session: Option<&str>) -> Result<Vec<SessionSummary>> {
+        let session = session.map(str::to_owned);
+        self.run("read the history", move |db| summaries::find(db, session.as_deref())).await
+    }
+
+    async fn save_summary(&self, summary: &SessionSummary, replaced: Option<&str>, of: &[String]) -> Result<bool> {
+        let (summary, replaced, of) = (summary.clone(), replaced.map(str::to_owned), of.to_vec());
+        self.write("save the summary of a conversation", move |db| {
+            summaries::save(db, &summary, replaced.as_deref(), &of)
+        })
+        .await
     }
 
     async fn get(&self, id: &str) -> Result<Option<TurnRecord>> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::files::{Files, beside, identity, remove_database};
 use super::pages::{Pages, Record, Value};
-use super::{row, schema, sessions};
+use super::{row, schema, sessions, summaries};
 
 const ACTION: &str = "repair the history";
 
@@ -125,10 +125,13 @@ fn copy_readable(new: &mut Connection, damaged: &Path, log: &Path) -> Result<Sal
                 transaction
                     .prepare_cached("INSERT OR IGNORE INTO titles (session, title) VALUES (?1, ?2)")?
                     .execute([session, title])?;
+            } else if let Some(summary) = summaries::recover(&record) {
+                summaries::add(&transaction, &summary)?;
             }
             Ok::<_, rusqlite::Error>(())
         })?;
         transaction.execute(sessions::FORGET_TITLES, [])?;
+        transaction.execute(summaries::FORGET, [])?;
         salvaged.turns = count(&transaction)?;
         transaction.commit()
     })();
@@ -169,7 +172,9 @@ fn copy_from_backup(new: &Connection, files: &Files, salvaged: &mut Salvaged) {
             let _ = new.execute_batch(
                 "INSERT OR IGNORE INTO main.titles (session, title) SELECT session, title FROM backup.titles;",
             );
+            let _ = new.execute_batch(summaries::ADD_FROM_BACKUP);
             new.execute_batch("DETACH backup")?;
+            new.execute(summaries::FORGET, [])?;
             copied?;
             count(new)
         })();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 /// Migrations in order. `user_version` counts those that have run. Add new ones at the end; never change one.
-const MIGRATIONS: &[&str] = &[TURNS, LEDGER, SECURE_DELETE, TITLES];
+const MIGRATIONS: &[&str] = &[TURNS, LEDGER, SECURE_DELETE, TITLES, SUMMARIES];
 
 const TURNS: &str = "
     CREATE TABLE turns (
@@ -64,6 +64,17 @@ const SECURE_DELETE: &str = r#"
 
 /// The titles that the user gave sessions. Nothing else stored has rows of two texts, by which they are found in a damaged file.
 const TITLES: &str = "CREATE TABLE titles (session TEXT PRIMARY KEY NOT NULL, title TEXT NOT NULL);";
+
+/// The summaries of long sessions. The order of the columns differs from that of every other table, by which they are found in a
+/// damaged file.
+const SUMMARIES: &str = "
+    CREATE TABLE summaries (
+        session TEXT PRIMARY KEY NOT NULL,
+        turns   INTEGER NOT NULL, -- how many turns it covers
+        through TEXT NOT NULL,    -- the last of them
+        summary TEXT NOT NULL
+    );
+";
 
 /// Builds the search index anew from the turns.
 pub(super) const REBUILD_INDEX: &str = "INSERT INTO words (words) VALUES ('rebuild')";

@@ -9,4 +9,5 @@ mod deletion;
 mod disk_faults;
 mod old_versions;
 mod sessions;
+mod summaries;
 mod vfs;
