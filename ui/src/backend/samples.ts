@@ -24,7 +24,7 @@ export const sampleSettings = (): Settings => ({
   choose: 'order',
   routes: { stt: {}, llm: {}, vlm: {}, tts: {} },
   providers: {},
-  listening: { mode: 'auto', longest_seconds: 120 },
+  listening: { mode: 'auto', longest_seconds: 120, vocabulary: [] },
   speaking: { muted: false, speed_percent: 100, volume_percent: 100 },
   screen: { share: 'when_asked', target: { kind: 'monitor' } },
   history: { keep_recordings_days: 30, keep_turns_days: 0, max_gigabytes: 5 },

@@ -20,4 +20,8 @@ longest_seconds: number,
 /**
  * ISO 639-1 code of the language that the user speaks; absent: detected.
  */
-language?: string, };
+language?: string, 
+/**
+ * Names and terms that every transcription expects: at most 200, each of 1 to 80 characters.
+ */
+vocabulary: Array<string>, };

@@ -33,7 +33,7 @@ export interface Command extends Option {
 const settings = () => {
   const s = t.settings
   return [
-    ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.speaker, s.aloud, s.speed, s.volume, s.share, s.target],
+    ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.vocabulary, s.speaker, s.aloud, s.speed, s.volume, s.share, s.target],
     ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, s.dailyLimit, ...Object.values(s.startups)],
     ...[s.hedge, s.blocked, s.timeouts, s.localApiOpen, s.port, s.systemCheck],
   ]

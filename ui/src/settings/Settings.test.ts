@@ -124,6 +124,18 @@ describe('settings', () => {
     )
   })
 
+  it('take names and terms, one per line', async () => {
+    const { backend } = await open('settings')
+    const field = screen.getByRole<HTMLTextAreaElement>('textbox', { name: 'Names and terms' })
+    await fireEvent.change(field, { target: { value: ' Tauri\n\nJürgen Groß \nTauri\n' } })
+    await settle()
+    expect(field.value).toBe('Tauri\nJürgen Groß')
+    await fireEvent.change(field, { target: { value: 'x'.repeat(81) } })
+    await settle()
+    expect(screen.getByRole('alert').textContent).toContain('At most 200 lines of 80 characters')
+    expect(backend.requests('change_settings')).toEqual([{ changes: { listening: { vocabulary: ['Tauri', 'Jürgen Groß'] } } }])
+  })
+
   it('set when AURA runs', async () => {
     const { backend } = await open('settings')
     await fireEvent.click(screen.getByRole('switch', { name: 'Start when you log in' }))

@@ -76,4 +76,4 @@ pub use programs::{Job, JobOutput, NoPrograms, ProgramError, Programs, inherited
 pub use provider::{Connection, Provider, Services};
 pub use registry::{PROVIDERS, find};
 pub use types::*;
-pub use wire::transcription::language_code;
+pub use wire::transcription::{language_code, prompt as transcription_prompt};

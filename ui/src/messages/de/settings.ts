@@ -44,6 +44,10 @@ export const settings: typeof english = {
   longestBad: 'Zwischen 5 und 600 Sekunden.',
   language: 'Gesprochene Sprache',
   languageAuto: 'Automatisch erkennen',
+  vocabulary: 'Namen und Begriffe',
+  vocabularyHint: 'Je Zeile einer. AURA schreibt sie so, wenn sie gesagt werden. Sie gehen mit jeder Aufnahme an den Anbieter.',
+  vocabularyBad: (terms: number, characters: number) =>
+    `Höchstens ${terms} Zeilen mit je ${characters} Zeichen. Kürze die Liste.`,
   speaking: 'Sprechen',
   speed: 'Sprechtempo',
   speedHint: 'Kann eine Stimme nicht schneller oder langsamer sprechen, ändert AURA ihren Ton, ohne die Tonhöhe zu ändern.',

@@ -39,6 +39,10 @@ export const settings = {
   longestBad: 'Between 5 and 600 seconds.',
   language: 'Spoken language',
   languageAuto: 'Detect automatically',
+  vocabulary: 'Names and terms',
+  vocabularyHint: 'One per line. AURA spells them like this when it hears them. They are sent with each recording.',
+  vocabularyBad: (terms: number, characters: number) =>
+    `At most ${terms} lines of ${characters} characters each. Shorten the list.`,
   speaking: 'Speaking',
   speed: 'Speed',
   speedHint: 'Where a voice cannot speak faster or slower, AURA changes its sound without changing the pitch.',

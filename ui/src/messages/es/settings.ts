@@ -44,6 +44,10 @@ export const settings: typeof english = {
   longestBad: 'Entre 5 y 600 segundos.',
   language: 'Idioma en que hablas',
   languageAuto: 'Detectar automáticamente',
+  vocabulary: 'Nombres y términos',
+  vocabularyHint: 'Uno por línea. AURA los escribe así cuando los oye. Se envían con cada grabación.',
+  vocabularyBad: (terms: number, characters: number) =>
+    `Como máximo ${terms} líneas de ${characters} caracteres cada una. Acorta la lista.`,
   speaking: 'Hablar',
   speed: 'Velocidad',
   speedHint: 'Si una voz no puede hablar más rápido o más despacio, AURA cambia su sonido sin cambiar el tono.',

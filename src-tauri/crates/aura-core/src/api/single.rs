@@ -12,17 +12,19 @@ use crate::error::{Error, Result};
 use crate::turn::{decode_to_speech_rate, holds_words, speech_duration, split_to};
 
 impl Assistant {
-    /// Makes a transcription request from an audio file (WAV, MP3, Ogg Vorbis or FLAC). The flag is true when the recording
+    /// Makes a transcription request from an audio file (WAV, MP3, Ogg Vorbis or FLAC), with the user's vocabulary. The flag is true when the recording
     /// holds so much speech that an empty transcript is a failure of the route rather than a result.
     ///
     /// # Errors
     /// When the file cannot be decoded, or is longer than [`aura_audio::MAX_DURATION`].
     pub async fn transcription_request(&self, file: Bytes) -> Result<(TranscriptionRequest, bool)> {
         let samples = decode_to_speech_rate(file).await?;
+        let vocabulary = self.config().settings.listening.vocabulary.clone();
         let build = move || {
             let duration = Duration::from_secs_f64(samples.len() as f64 / f64::from(SPEECH_RATE));
             let has_words = holds_words(speech_duration(&samples));
-            (TranscriptionRequest { wav: speech_wav(&samples), duration, ..TranscriptionRequest::default() }, has_words)
+            let wav = speech_wav(&samples);
+            (TranscriptionRequest { wav, duration, vocabulary, ..TranscriptionRequest::default() }, has_words)
         };
         tokio::task::spawn_blocking(build).await.map_err(Error::internal)
     }

@@ -159,8 +159,14 @@ async fn synthesize_request(assistant: &Assistant) -> Result<TranscriptionReques
 
 fn to_request(samples: &[i16], assistant: &Assistant) -> TranscriptionRequest {
     let duration = Duration::from_secs_f64(samples.len() as f64 / f64::from(SPEECH_RATE));
-    let language = assistant.config().settings.listening.language.clone();
-    TranscriptionRequest { wav: speech_wav(samples), duration, language, ..TranscriptionRequest::default() }
+    let listening = assistant.config().settings.listening.clone();
+    TranscriptionRequest {
+        wav: speech_wav(samples),
+        duration,
+        language: listening.language,
+        vocabulary: listening.vocabulary,
+        ..TranscriptionRequest::default()
+    }
 }
 
 fn at_rate(sound: &[Pcm], rate: u32) -> Vec<i16> {

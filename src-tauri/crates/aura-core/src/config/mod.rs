@@ -9,6 +9,7 @@ mod settings_document;
 mod settings_file;
 mod start_values;
 mod store;
+mod vocabulary;
 
 pub use environment::{Environment, key_variable};
 pub use keys::{KeyPlace, KeyView, Keys};

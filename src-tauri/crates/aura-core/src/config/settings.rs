@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::merge_patch::merge;
+use super::vocabulary;
 use crate::error::{Error, Result};
 use crate::ports::CaptureTarget;
 
@@ -98,6 +99,7 @@ impl Settings {
         if !(5..=600).contains(&self.listening.longest_seconds) {
             return Err(Error::invalid("The recording limit must be between 5 and 600 seconds."));
         }
+        vocabulary::check(&self.listening.vocabulary)?;
         if !(50..=300).contains(&self.speaking.speed_percent) {
             return Err(Error::invalid("The speed of the voice must be between 50 and 300 percent."));
         }
@@ -276,11 +278,13 @@ pub struct Listening {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub language: Option<String>,
+    /// Names and terms that every transcription expects: at most 200, each of 1 to 80 characters.
+    pub vocabulary: Vec<String>,
 }
 
 impl Default for Listening {
     fn default() -> Self {
-        Self { microphone: None, mode: TalkKeyMode::Auto, longest_seconds: 120, language: None }
+        Self { microphone: None, mode: TalkKeyMode::Auto, longest_seconds: 120, language: None, vocabulary: Vec::new() }
     }
 }
 

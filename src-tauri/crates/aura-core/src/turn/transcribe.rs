@@ -40,6 +40,7 @@ impl Turn {
             wav: speech_wav(&recorded.samples),
             duration: Duration::from_secs_f64(seconds),
             language: self.config.settings.listening.language.clone(),
+            vocabulary: self.config.settings.listening.vocabulary.clone(),
             ..TranscriptionRequest::default()
         };
         let has_words = holds_words(recorded.speech_duration);

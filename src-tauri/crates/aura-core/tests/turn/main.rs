@@ -12,6 +12,7 @@ mod press;
 mod routes;
 mod stage;
 mod unfinished;
+mod vocabulary;
 
 use std::time::Duration;
 

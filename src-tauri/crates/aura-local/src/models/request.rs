@@ -3,7 +3,7 @@
 use aura_audio::{read_wav, speech_wav};
 use aura_providers::{
     ChatRequest, Failure, FailureKind, Message as ChatMessage, ResponseFormat, Role, SpeechRequest, ToolChoice,
-    TranscriptionRequest, language_code,
+    TranscriptionRequest, language_code, transcription_prompt,
 };
 use bytes::Bytes;
 use serde_json::json;
@@ -36,12 +36,10 @@ pub(super) async fn samples(wav: &Bytes) -> Result<Bytes, Failure> {
 }
 
 pub(super) fn transcribe(id: u64, request: &TranscriptionRequest) -> Request {
-    let vocabulary = (!request.vocabulary.is_empty()).then(|| request.vocabulary.join(", "));
-    let parts: Vec<String> = vocabulary.into_iter().chain(request.prompt.clone()).collect();
     Request::Transcribe {
         id,
         language: language_code(request.language.as_deref()),
-        prompt: (!parts.is_empty()).then(|| parts.join(". ")),
+        prompt: transcription_prompt(request, true),
         translate: request.translate,
         words: request.words,
     }

@@ -41,15 +41,26 @@ const MIN_ECHO: usize = 20;
 /// The smallest token limit for a transcript: three minutes of fast speech.
 const MIN_MAX_TOKENS: u32 = 2_048;
 
-/// The prompt, preceded by the vocabulary if the server has no field for it. If it is too long, its end is kept, because Whisper reads
-/// only the end.
-pub(crate) fn prompt(request: &TranscriptionRequest, with_vocabulary: bool) -> Option<String> {
-    let vocabulary = if with_vocabulary { request.vocabulary.join(", ") } else { String::new() };
-    let parts = [vocabulary.as_str(), request.prompt.as_deref().unwrap_or_default()];
-    let whole = parts.into_iter().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(". ");
-    let start = whole.chars().count().saturating_sub(MAX_PROMPT);
-    let kept: String = whole.chars().skip(start).collect();
-    (!kept.is_empty()).then_some(kept)
+/// The prompt, preceded by the vocabulary if the server has no field for it. Whisper reads only the end of a long prompt, so that this
+/// is kept; of the vocabulary, the first terms are, as many as fit before it.
+pub fn prompt(request: &TranscriptionRequest, with_vocabulary: bool) -> Option<String> {
+    const SEPARATOR: &str = ". ";
+    let asked = request.prompt.as_deref().unwrap_or_default().trim();
+    let start = asked.chars().count().saturating_sub(MAX_PROMPT);
+    let asked: String = asked.chars().skip(start).collect();
+    let mut room = MAX_PROMPT.saturating_sub(asked.chars().count() + SEPARATOR.len());
+    let terms = request.vocabulary.iter().map(|term| term.trim()).filter(|term| with_vocabulary && !term.is_empty());
+    let fitting = terms.take_while(|term| {
+        // With the comma and the space after it.
+        let needed = term.chars().count() + 2;
+        let fits = needed <= room;
+        room = room.saturating_sub(needed);
+        fits
+    });
+    let vocabulary = fitting.collect::<Vec<_>>().join(", ");
+    let parts = [vocabulary.as_str(), asked.as_str()];
+    let whole = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(SEPARATOR);
+    (!whole.is_empty()).then_some(whole)
 }
 
 /// The instruction for a chat model, with the language, the vocabulary and the prompt of the request.
@@ -91,9 +102,15 @@ pub(crate) fn without_echo(text: &str, request: &TranscriptionRequest) -> String
     let instructed = || {
         [INSTRUCTION, TRANSLATION, &instruction(request)].into_iter().any(|text| plain(text).starts_with(&normalised))
     };
-    let prompts = || [prompt(request, true), request.prompt.clone()];
+    // Terms in the order of the vocabulary, and nothing else. One or two may really have been said.
+    let listed = || {
+        let terms = || request.vocabulary.iter().map(|term| plain(term));
+        terms().filter(|term| !term.is_empty() && normalised.contains(term)).count() > 2
+            && terms().collect::<String>().contains(&normalised)
+    };
+    let prompts = || [prompt(request, true).filter(|_| request.prompt.is_some()), request.prompt.clone()];
     let prompted = || prompts().into_iter().flatten().any(|prompt| plain(&prompt) == normalised);
-    let echoed = normalised.len() >= MIN_ECHO && (instructed() || prompted());
+    let echoed = normalised.len() >= MIN_ECHO && (instructed() || prompted() || listed());
     if echoed { String::new() } else { text.trim().to_owned() }
 }
 
@@ -134,6 +151,35 @@ pub(crate) mod tests {
         }
         let spoken = "We are going to speak of windows.";
         assert_eq!(without_echo(spoken, &plain), spoken, "without a prompt it is speech");
+    }
+
+    #[test]
+    fn terms_of_the_vocabulary_are_an_echo_only_in_its_order_and_together() {
+        let terms = ["Bundesverfassungsgericht Karlsruhe", "Tauri", "Orpheus", "Groq", "Kokoro"];
+        let request = sample_request(None, &terms);
+        for echo in ["Tauri, Orpheus, Groq, Kokoro.", "Bundesverfassungsgericht Karlsruhe, Tauri, Orpheus"] {
+            assert_eq!(without_echo(echo, &request), "", "{echo}");
+        }
+        for spoken in [
+            "Bundesverfassungsgericht Karlsruhe.",
+            "Bundesverfassungsgericht Karlsruhe, Tauri",
+            "Kokoro, Groq, Orpheus and Tauri",
+            "What are Tauri, Orpheus, Groq, Kokoro?",
+        ] {
+            assert_eq!(without_echo(spoken, &request), spoken);
+        }
+    }
+
+    #[test]
+    fn a_vocabulary_that_is_too_long_keeps_its_first_whole_terms_and_the_prompt() {
+        let terms: Vec<String> = (0..200).map(|number| format!("Term number {number:03}")).collect();
+        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+        let alone = prompt(&sample_request(None, &terms), true).unwrap();
+        assert!(alone.starts_with("Term number 000, Term number 001, "), "{alone}");
+        assert!(alone.ends_with("Term number 045") && alone.chars().count() <= MAX_PROMPT, "{alone}");
+        let both = prompt(&sample_request(Some("We spoke of windows."), &terms), true).unwrap();
+        assert!(both.ends_with(", Term number 044. We spoke of windows."), "{both}");
+        assert_eq!(prompt(&sample_request(None, &terms), false), None, "the server has a field for it");
     }
 
     #[test]
