@@ -47,6 +47,23 @@ fn the_tray_switches_and_shows_the_window() {
         tray.click("AURA may see the screen");
         assert!(wait_until(Duration::from_secs(30), || setting("/screen/share") == Some(json!("when_asked"))));
 
+        // A conversation can be left and continued.
+        let session = || app.call("snapshot", json!({}))["session"].as_str().unwrap_or_default().to_owned();
+        app.call("ask", json!({"text": "My name is Ada.", "speech": "none"}));
+        let first = session();
+        tray.click("New conversation");
+        assert!(wait_until(Duration::from_secs(30), || session() != first));
+        tray.click("My name is Ada.");
+        assert!(wait_until(Duration::from_secs(30), || session() == first));
+
+        // Personas, once there are any.
+        assert!(!tray.items().iter().any(|item| item.label.starts_with("Persona")), "{:#?}", tray.items());
+        app.call("change_settings", json!({"changes": {"personas": [{"name": "Pirate"}]}}));
+        tray.wait_for("Persona: none");
+        tray.click("Pirate");
+        tray.wait_for("Persona: Pirate");
+        assert_eq!(setting("/persona"), Some(json!("Pirate")));
+
         // In German, if that is the language of the settings.
         app.call("change_settings", json!({"changes": {"appearance": {"language": "de"}}}));
         tray.wait_for("Antworten: Google Gemini");

@@ -273,6 +273,9 @@ pub(super) struct Ask {
     pub(super) speak: bool,
     #[command(flatten)]
     pub(super) conversation: Conversation,
+    /// Let this persona of the settings answer; "" for none [default: the chosen one].
+    #[arg(long, value_name = "NAME")]
+    pub(super) persona: Option<String>,
     #[command(flatten)]
     pub(super) routes: Routes,
     /// Print the whole turn as JSON, and save the spoken answer to a file.
@@ -355,6 +358,8 @@ pub(super) enum PttAction {
     Cancel,
     /// Say the last answer again, until its end.
     Repeat,
+    /// Begin a new conversation.
+    New,
 }
 
 /// A time of the command line: a date, which means its first moment in this computer's time zone, or a whole timestamp.

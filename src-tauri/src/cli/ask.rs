@@ -25,6 +25,7 @@ pub(super) async fn run(sandbox: bool, ask: args::Ask) -> Result<ExitCode> {
         picture: None,
         // The screen setting applies to the app; here only --screen counts.
         screen: Some(ask.screen),
+        persona: ask.persona,
         speech,
         overrides: ask.routes.into(),
     };

@@ -82,6 +82,7 @@ async fn ptt(action: PttAction) -> Result<ExitCode> {
         PttAction::Release => "release",
         PttAction::Cancel => "cancel",
         PttAction::Repeat => "repeat",
+        PttAction::New => "new_session",
     };
     instance_socket::call(&bootstrap::paths()?.data, operation, serde_json::json!({})).await?;
     Ok(ExitCode::SUCCESS)

@@ -30,6 +30,11 @@ pub(super) struct Labels {
     /// Shown for a service that no provider offers.
     #[serde(rename = "nobody")]
     pub(super) not_set_up: String,
+    pub(super) new_conversation: String,
+    pub(super) earlier_conversations: String,
+    pub(super) persona: String,
+    /// Shown when no persona is chosen.
+    pub(super) no_persona: String,
     pub(super) mute: String,
     pub(super) screen: String,
     pub(super) show: String,

@@ -3,7 +3,7 @@
 mod labels;
 
 use aura_core::Assistant;
-use aura_core::api::{self, ChangeSettings, ProviderView, Snapshot, Switch};
+use aura_core::api::{self, ChangeSettings, Nothing, ProviderView, SessionId, SessionsQuery, Snapshot, Switch};
 use aura_core::config::{Language, ScreenPolicy};
 use aura_core::error::{Error, Result};
 use aura_core::event::Event;
@@ -26,6 +26,15 @@ const SCREEN: &str = "screen";
 const SHOW: &str = "show";
 const QUIT: &str = "quit";
 const SWITCH: &str = "switch";
+const NEW: &str = "new";
+/// A conversation's item is `continue:ID`.
+const CONTINUE: &str = "continue";
+/// A persona's item is `persona:NAME`; without a name, it stands for none.
+const PERSONA: &str = "persona";
+/// The earlier conversations in the menu.
+const RECENT: u32 = 3;
+/// Characters of a conversation's title in the menu.
+const MAX_TITLE_CHARS: usize = 40;
 /// Longest wait for the desktop. One that does not answer is treated as having no tray.
 #[cfg(target_os = "linux")]
 const DESKTOP_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(500);
@@ -38,6 +47,11 @@ struct MenuState {
     /// Whether AURA may take screenshots.
     may_see_screen: bool,
     services: Vec<ServiceMenu>,
+    /// ID and title of the newest conversations, without the current one.
+    recent: Vec<(String, String)>,
+    personas: Vec<String>,
+    /// The name of the chosen persona; empty: none.
+    persona: String,
 }
 
 /// The provider of one service, and the providers to choose from.
@@ -51,7 +65,7 @@ struct ServiceMenu {
 }
 
 impl MenuState {
-    fn of(snapshot: &Snapshot) -> Self {
+    fn of(snapshot: &Snapshot, recent: Vec<(String, String)>) -> Self {
         let ready = |service: Service| {
             let is_ready =
                 |provider: &&ProviderView| provider.problem.is_none() && provider.services.contains(&service);
@@ -67,7 +81,28 @@ impl MenuState {
             is_muted: snapshot.settings.speaking.muted,
             may_see_screen: snapshot.settings.screen.share != ScreenPolicy::Never,
             services: Service::ALL.into_iter().map(menu).collect(),
+            recent,
+            personas: snapshot.settings.personas.iter().map(|persona| persona.name.clone()).collect(),
+            persona: snapshot.settings.find_persona(None).map(|persona| persona.name.clone()).unwrap_or_default(),
         }
+    }
+}
+
+/// ID and title of the newest conversations, without the current one. None when the history cannot be read.
+async fn recent(assistant: &Assistant) -> Vec<(String, String)> {
+    let query = SessionsQuery { limit: RECENT + 1, ..SessionsQuery::default() };
+    let found = api::sessions(assistant, query).await.unwrap_or_default();
+    let current = assistant.session();
+    let earlier = found.into_iter().filter(|one| one.id != current && !one.title.is_empty());
+    earlier.take(RECENT as usize).map(|one| (one.id, shorten(&one.title))).collect()
+}
+
+/// The beginning of a title, in one line. In a menu, an underscore and an ampersand mark a mnemonic.
+fn shorten(title: &str) -> String {
+    let line = title.split_whitespace().collect::<Vec<_>>().join(" ").replace('_', " ").replace('&', "＆");
+    match line.char_indices().nth(MAX_TITLE_CHARS) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
     }
 }
 
@@ -90,7 +125,7 @@ pub(crate) fn is_visible<R: Runtime>(app: &AppHandle<R>) -> bool {
 }
 
 fn build<R: Runtime>(app: &AppHandle<R>, assistant: &Assistant) -> tauri::Result<()> {
-    let (menu, _) = menu(app, &MenuState::of(&assistant.snapshot()), Stage::Idle)?;
+    let (menu, _) = menu(app, &MenuState::of(&assistant.snapshot(), Vec::new()), Stage::Idle)?;
     let assistant = assistant.clone();
     let mut tray = TrayIconBuilder::with_id(TRAY).menu(&menu).tooltip("AURA").on_menu_event(move |app, event| {
         let (app, assistant, id) = (app.clone(), assistant.clone(), event.id().0.clone());
@@ -113,11 +148,12 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, assistant: Assistant) 
     let (mut shown, mut stage, mut stage_item) = (None, Stage::Idle, None::<MenuItem<R>>);
     // Set when the menu may have changed.
     let mut changed = Some(Box::new(assistant.snapshot()));
+    let mut conversations = recent(&assistant).await;
     loop {
         if let Some(snapshot) = &changed {
             stage = snapshot.stage;
         }
-        let fresh = changed.take().map(|snapshot| MenuState::of(&snapshot));
+        let fresh = changed.take().map(|snapshot| MenuState::of(&snapshot, conversations.clone()));
         if let Some(fresh) = fresh.filter(|fresh| shown.as_ref() != Some(fresh)) {
             match menu(&app, &fresh, stage) {
                 Ok((menu, first)) => {
@@ -142,8 +178,14 @@ pub(crate) async fn follow<R: Runtime>(app: AppHandle<R>, assistant: Assistant) 
         loop {
             match events.recv().await {
                 Ok(Event::Stage { stage: now, .. }) => stage = now,
-                Ok(Event::Changed { snapshot }) => changed = Some(snapshot),
-                Err(RecvError::Lagged(_)) => changed = Some(Box::new(assistant.snapshot())),
+                Ok(Event::Changed { snapshot }) => {
+                    conversations = recent(&assistant).await;
+                    changed = Some(snapshot);
+                }
+                Ok(Event::Done { .. } | Event::History) | Err(RecvError::Lagged(_)) => {
+                    conversations = recent(&assistant).await;
+                    changed = Some(Box::new(assistant.snapshot()));
+                }
                 Ok(_) => continue,
                 Err(RecvError::Closed) => return,
             }
@@ -168,6 +210,25 @@ fn menu<R: Runtime>(app: &AppHandle<R>, state: &MenuState, stage: Stage) -> taur
         }
         menu = menu.item(&providers.enabled(!service_menu.ready.is_empty()).build()?);
     }
+    if !state.personas.is_empty() {
+        let shown = if state.persona.is_empty() { labels.no_persona.as_str() } else { &state.persona };
+        let mut personas = SubmenuBuilder::new(app, format!("{}: {shown}", labels.persona));
+        let none = std::iter::once((String::new(), labels.no_persona.clone()));
+        for (name, label) in none.chain(state.personas.iter().map(|name| (name.clone(), name.clone()))) {
+            let is_chosen = name == state.persona;
+            let item = CheckMenuItemBuilder::with_id(format!("{PERSONA}:{name}"), label).checked(is_chosen);
+            personas = personas.item(&item.build(app)?);
+        }
+        menu = menu.item(&personas.build()?);
+    }
+    menu = menu.separator().text(NEW, &labels.new_conversation);
+    if !state.recent.is_empty() {
+        let mut earlier = SubmenuBuilder::new(app, &labels.earlier_conversations);
+        for (id, title) in &state.recent {
+            earlier = earlier.text(format!("{CONTINUE}:{id}"), title);
+        }
+        menu = menu.item(&earlier.build()?);
+    }
     let mute = CheckMenuItemBuilder::with_id(MUTE, &labels.mute).checked(state.is_muted).build(app)?;
     let screen = CheckMenuItemBuilder::with_id(SCREEN, &labels.screen).checked(state.may_see_screen).build(app)?;
     let menu = menu.separator().item(&mute).item(&screen).separator();
@@ -182,19 +243,24 @@ async fn handle<R: Runtime>(app: &AppHandle<R>, assistant: &Assistant, id: &str)
     match id {
         SHOW => windows::show_main(app),
         QUIT => app.exit(0),
+        NEW => api::new_session(assistant, Nothing {}).await.map(drop)?,
         MUTE => set(json!({"speaking": {"muted": !settings.speaking.muted}})).await?,
         // Back to the default: share the screen when a question is about it.
         SCREEN if settings.screen.share == ScreenPolicy::Never => set(json!({"screen": {"share": null}})).await?,
         SCREEN => set(json!({"screen": {"share": "never"}})).await?,
-        _ => {
-            if let Some((SWITCH, rest)) = id.split_once(':')
-                && let Some((service, provider)) = rest.split_once(':')
-            {
+        _ => match id.split_once(':') {
+            Some((SWITCH, rest)) => {
+                let Some((service, provider)) = rest.split_once(':') else { return Ok(()) };
                 let service = service.parse().map_err(|_| Error::internal(format!("no service `{service}`")))?;
                 api::switch(assistant, Switch { service, provider: provider.to_owned(), model: None, voice: None })
                     .await?;
             }
-        }
+            Some((CONTINUE, session)) => {
+                api::continue_session(assistant, SessionId { id: session.to_owned() }).await?;
+            }
+            Some((PERSONA, name)) => set(json!({ "persona": name })).await?,
+            _ => {}
+        },
     }
     Ok(())
 }
@@ -231,4 +297,16 @@ fn is_shown_by_desktop() -> bool {
 #[cfg(not(target_os = "linux"))]
 fn is_shown_by_desktop() -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_one_short_line_without_mnemonics() {
+        assert_eq!(shorten("Salt & pepper\nin snake_case"), "Salt ＆ pepper in snake case");
+        let long = shorten(&"long ".repeat(20));
+        assert_eq!((long.chars().count(), long.ends_with('…')), (MAX_TITLE_CHARS + 1, true));
+    }
 }

@@ -44,6 +44,8 @@ export const sampleSettings = (): Settings => ({
   budget: { daily_usd: 0, stop: false },
   local_api: { open: false, port: 8000 },
   instructions: '',
+  persona: '',
+  personas: [],
 })
 
 export const sampleProvider = (name: string, label: string, more: Partial<ProviderView> = {}): ProviderView => ({

@@ -28,6 +28,10 @@ picture?: string,
  */
 screen?: boolean, 
 /**
+ * Name of the persona that answers; empty: none; absent: the chosen one.
+ */
+persona?: string, 
+/**
  * Whether the answer is spoken, and whether it is played.
  */
 speech?: Speech, 

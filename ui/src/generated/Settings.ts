@@ -4,6 +4,7 @@ import type { Budget } from "./Budget";
 import type { HistorySettings } from "./HistorySettings";
 import type { Listening } from "./Listening";
 import type { LocalApi } from "./LocalApi";
+import type { Persona } from "./Persona";
 import type { ProviderSettings } from "./ProviderSettings";
 import type { RoutePreference } from "./RoutePreference";
 import type { Routes } from "./Routes";
@@ -93,4 +94,12 @@ local_api: LocalApi,
 /**
  * The user's own instructions for the model, added to the system prompt.
  */
-instructions: string, };
+instructions: string, 
+/**
+ * Name of the chosen persona; empty: none.
+ */
+persona: string, 
+/**
+ * The personas to choose from: at most 50, with different names.
+ */
+personas: Array<Persona>, };

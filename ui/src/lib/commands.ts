@@ -2,6 +2,7 @@
 import type { LocalModelView } from '../generated/LocalModelView'
 import type { ScreenPolicy } from '../generated/ScreenPolicy'
 import type { Service } from '../generated/Service'
+import type { Snapshot } from '../generated/Snapshot'
 import type { Theme } from '../generated/Theme'
 import type { Aura, Changes } from './aura.svelte'
 import type { Option } from './option'
@@ -33,8 +34,21 @@ export interface Command extends Option {
 const settings = () => {
   const s = t.settings
   return [
-    ...[s.shortcut, s.mode, s.microphone, s.longest, s.language, s.vocabulary, s.speaker, s.aloud, s.speed, s.volume, s.share, s.target],
-    ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, s.dailyLimit, ...Object.values(s.startups)],
+    ...[
+      s.shortcut,
+      s.mode,
+      s.microphone,
+      s.longest,
+      s.language,
+      s.vocabulary,
+      s.speaker,
+      s.aloud,
+      s.speed,
+      s.volume,
+      s.share,
+      s.target,
+    ],
+    ...[s.theme, s.contrast, s.windowLanguage, s.overlay, s.instructions, s.persona, s.dailyLimit, ...Object.values(s.startups)],
     ...[s.hedge, s.blocked, s.timeouts, s.localApiOpen, s.port, s.systemCheck],
   ]
 }
@@ -80,6 +94,24 @@ function modelCommands(aura: Aura, window: Window): Command[] {
       }))
     }),
   ]
+}
+
+/** Who answers, once there are personas. `change` makes a change that can be undone. */
+function personaCommands(
+  { settings: { personas, persona } }: Snapshot,
+  change: (changes: Changes, label: string, back: Changes) => () => unknown,
+): Command[] {
+  const names = personas.length === 0 ? [] : ['', ...personas.map((one) => one.name)]
+  return names.map((name) => {
+    const label = t.palette.answerAs(name || t.settings.personaNone)
+    return {
+      id: `persona ${name}`,
+      group: t.palette.answers,
+      label,
+      current: name === persona,
+      run: change({ persona: name }, label, { persona }),
+    }
+  })
 }
 
 export function commands(aura: Aura, panels: readonly Panel[], window: Window): Command[] {
@@ -155,6 +187,7 @@ export function commands(aura: Aura, panels: readonly Panel[], window: Window): 
       current: llm.provider === provider.name,
       run: answerWith(provider.name),
     })),
+    ...personaCommands(snapshot, change),
     ...modelCommands(aura, window),
     ...Object.entries(t.settings.shares).map(([policy, label]): Command => ({
       id: `screen ${policy}`,

@@ -21,8 +21,8 @@ use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::ports::Ports;
 use crate::turn::{
-    DetachedTurn, Owner, Summaries, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings, end_unfinished,
-    run_detached,
+    CurrentSession, DetachedTurn, Owner, SummarySlot, TurnContext, TurnOutcome, Turns, UnsavedTurns,
+    add_unknown_recordings, end_unfinished, run_detached,
 };
 use crate::update_checks;
 use crate::upkeep::Upkeep;
@@ -72,7 +72,6 @@ struct Inner {
     router: Router,
     events: Events,
     turns: Turns,
-    session: Mutex<String>,
     sandbox: bool,
     shortcut_problem: ArcSwapOption<String>,
     server_problem: ArcSwapOption<String>,
@@ -87,6 +86,8 @@ struct Inner {
     settings_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that sends a snapshot when the history's problem changes.
     history_watch: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that sends a snapshot when a turn began a session.
+    session_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that tells what changes in the store of models.
     models_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that compresses recordings and deletes old ones.
@@ -147,7 +148,8 @@ impl Assistant {
             recordings: Some(recordings.clone()),
             owner,
             unsaved,
-            summaries: Summaries::default(),
+            session: CurrentSession::new(),
+            summary_slot: SummarySlot::default(),
             closing: CancellationToken::new(),
             running: TaskTracker::new(),
         });
@@ -158,7 +160,6 @@ impl Assistant {
             router,
             events,
             turns,
-            session: Mutex::new(new_session()),
             sandbox,
             shortcut_problem: ArcSwapOption::empty(),
             server_problem: ArcSwapOption::empty(),
@@ -168,6 +169,7 @@ impl Assistant {
             background: OnceLock::new(),
             settings_watch: OnceLock::new(),
             history_watch: OnceLock::new(),
+            session_watch: OnceLock::new(),
             models_watch: OnceLock::new(),
             upkeep: OnceLock::new(),
             updates: OnceLock::new(),
@@ -177,6 +179,7 @@ impl Assistant {
         }));
         assistant.watch_history();
         assistant.watch_models();
+        assistant.watch_session();
         assistant.recover(false).await;
         Ok(assistant)
     }
@@ -330,17 +333,18 @@ impl Assistant {
 
     /// ID of the current session. Turns of one session share memory.
     pub fn session(&self) -> String {
-        self.0.session.lock().clone()
+        self.0.turns.context().session.id()
     }
 
     /// Starts a new session: the next turn remembers nothing of the earlier ones.
     pub(crate) fn begin_session(&self) -> Snapshot {
-        self.enter_session(new_session())
+        self.0.turns.context().session.begin();
+        self.announce()
     }
 
     /// Makes a session the current one.
     pub(crate) fn enter_session(&self, id: String) -> Snapshot {
-        *self.0.session.lock() = id;
+        self.0.turns.context().session.enter(id);
         self.announce()
     }
 
@@ -458,6 +462,19 @@ impl Assistant {
         })));
     }
 
+    /// Sends a snapshot whenever a turn began a session.
+    fn watch_session(&self) {
+        let session = self.0.turns.context().session.clone();
+        let assistant = Arc::downgrade(&self.0);
+        let _ = self.0.session_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                session.begun_by_turn().await;
+                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                assistant.announce();
+            }
+        })));
+    }
+
     /// The models that can run on this computer. Suggestions are for the language that the user speaks, else that of the windows.
     pub(crate) async fn local_models(&self) -> LocalModelsView {
         let settings = self.config().settings.clone();
@@ -542,8 +559,4 @@ fn log_problems(config: &Config) {
     for overruled in config.overruled.iter().filter(|overruled| overruled.in_effect) {
         tracing::warn!("{}", overruled.message());
     }
-}
-
-fn new_session() -> String {
-    uuid::Uuid::now_v7().to_string()
 }

@@ -344,7 +344,9 @@ impl History for FakeHistory {
         if !is_current || !of.iter().all(|id| turns.iter().any(|turn| turn.id == *id)) {
             return Ok(false);
         }
-        known.map(|at| summaries.remove(at));
+        if let Some(at) = known {
+            summaries.remove(at);
+        }
         summaries.push(summary.clone());
         Ok(true)
     }

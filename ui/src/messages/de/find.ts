@@ -46,6 +46,7 @@ export const palette: typeof english.palette = {
   unmute: 'Antworten vorlesen',
   attachScreen: 'Bildschirm mit der nächsten Frage senden',
   answerWith: (provider: string) => `Mit ${provider} antworten`,
+  answerAs: (persona: string) => `Persona: ${persona}`,
   theme: (theme: string) => `Design: ${theme}`,
   screen: (policy: string) => `Bildschirm teilen: ${policy}`,
   showOverlay: 'Overlay einblenden',

@@ -45,6 +45,7 @@ export const palette = {
   unmute: 'Speak answers aloud',
   attachScreen: 'Send the screen with the next question',
   answerWith: (provider: string) => `Answer with ${provider}`,
+  answerAs: (persona: string) => `Persona: ${persona}`,
   theme: (theme: string) => `Theme: ${theme}`,
   screen: (policy: string) => `Share my screen: ${policy}`,
   showOverlay: 'Show the overlay',

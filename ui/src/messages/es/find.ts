@@ -46,6 +46,7 @@ export const palette: typeof english.palette = {
   unmute: 'Leer las respuestas en voz alta',
   attachScreen: 'Enviar la pantalla con la próxima pregunta',
   answerWith: (provider: string) => `Responder con ${provider}`,
+  answerAs: (persona: string) => `Personaje: ${persona}`,
   theme: (theme: string) => `Tema: ${theme}`,
   screen: (policy: string) => `Compartir mi pantalla: ${policy}`,
   showOverlay: 'Mostrar la ventana flotante',

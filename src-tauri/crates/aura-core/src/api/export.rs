@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn a_summary_follows_the_turn_with_which_it_ends() {
         let turn = |id: &str| TurnRecord::begun(id.into(), "x".into(), jiff::Timestamp::UNIX_EPOCH);
-        let (turns, summaries) = ([turn("a"), turn("b")], Summaries::from([("b".into(), "Lamps.\nAll of them.".into())]));
+        let (turns, summaries) =
+            ([turn("a"), turn("b")], Summaries::from([("b".into(), "Lamps.\nAll of them.".into())]));
         let json: serde_json::Value = serde_json::from_str(&to_json(&turns, &summaries).unwrap()).unwrap();
         assert_eq!((json[0].get("summary"), &json[1]["summary"]), (None, &"Lamps.\nAll of them.".into()));
         assert_eq!(serde_json::from_value::<TurnRecord>(json[1].clone()).unwrap(), turns[1]);

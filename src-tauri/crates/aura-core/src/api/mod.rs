@@ -4,6 +4,7 @@ mod catalog_types;
 mod devices;
 mod export;
 mod operations;
+mod personas;
 mod sessions;
 mod single;
 mod test;

@@ -12,7 +12,7 @@ use super::trends::{Trends, TrendsQuery};
 use super::types::*;
 pub use super::updates::{check_for_updates, download_update, install_update, stop_update, updates};
 use crate::assistant::Assistant;
-use crate::config::ScreenPolicy;
+use crate::config::{ScreenPolicy, check_chosen_persona};
 use crate::error::{Error, ErrorCode, Result};
 use crate::local_models::*;
 use crate::ports::{Diagnostic, DiagnosticArea, Finding, Selection, TurnFilter};
@@ -140,12 +140,13 @@ pub async fn cancel(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
 /// Answers a typed question. Returns once the answer was written and played; the record of a failed turn holds its error.
 ///
 /// # Errors
-/// When the question is empty, the picture is not one, or AURA ends meanwhile.
+/// When the question is empty, the picture is not one, there is no such persona, or AURA ends meanwhile.
 pub async fn ask(assistant: &Assistant, request: Ask) -> Result<TurnRecord> {
     let text = request.text.trim();
     if text.is_empty() {
         return Err(Error::invalid("The question is empty. Write what you want to know."));
     }
+    check_chosen_persona(request.persona.as_deref().unwrap_or_default(), &assistant.config().settings.personas)?;
     let session = request.session.unwrap_or_else(|| assistant.session());
     let image = match (request.image, request.picture) {
         (Some(_), Some(_)) => return Err(Error::invalid("Set either `image` or `picture`.")),
@@ -155,6 +156,7 @@ pub async fn ask(assistant: &Assistant, request: Ask) -> Result<TurnRecord> {
     let request = TurnRequest {
         screen: request.screen,
         image,
+        persona: request.persona,
         speech: request.speech,
         overrides: request.overrides,
         ..TurnRequest::new(Question::Text(text.to_owned()), session)
@@ -393,6 +395,7 @@ pub async fn change_settings(assistant: &Assistant, request: ChangeSettings) -> 
     if !request.changes.is_object() {
         return Err(Error::invalid("`changes` must be an object in the shape of the settings."));
     }
+    super::personas::check(assistant, &request.changes)?;
     let providers_changed = request.changes.get("providers").is_some();
     let snapshot = assistant.change(request.changes).await?;
     if providers_changed {

@@ -51,6 +51,9 @@ pub struct Ask {
     /// Whether a screenshot is sent with the question; absent: as the settings say.
     #[cfg_attr(feature = "ts", ts(optional))]
     pub screen: Option<bool>,
+    /// Name of the persona that answers; empty: none; absent: the chosen one.
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub persona: Option<String>,
     /// Whether the answer is spoken, and whether it is played.
     #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub speech: Speech,

@@ -4,6 +4,7 @@
 mod environment;
 mod keys;
 mod merge_patch;
+mod personas;
 mod settings;
 mod settings_document;
 mod settings_file;
@@ -13,6 +14,8 @@ mod vocabulary;
 
 pub use environment::{Environment, key_variable};
 pub use keys::{KeyPlace, KeyView, Keys};
+pub use personas::Persona;
+pub(crate) use personas::check_chosen as check_chosen_persona;
 pub use settings::{
     Appearance, Budget, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings,
     Speaking, Startup, TalkKeyMode, Theme, UpdateSettings,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::merge_patch::merge;
+use super::personas::{self, Persona};
 use super::vocabulary;
 use crate::error::{Error, Result};
 use crate::ports::CaptureTarget;
@@ -59,6 +60,10 @@ pub struct Settings {
     pub local_api: LocalApi,
     /// The user's own instructions for the model, added to the system prompt.
     pub instructions: String,
+    /// Name of the chosen persona; empty: none.
+    pub persona: String,
+    /// The personas to choose from: at most 50, with different names.
+    pub personas: Vec<Persona>,
 }
 
 impl Settings {
@@ -74,6 +79,12 @@ impl Settings {
         routing.timeouts = self.timeouts;
         routing.daily_limit = (self.budget.stop && self.budget.daily_usd > 0.0).then_some(self.budget.daily_usd);
         routing
+    }
+
+    /// The persona of a turn: the one that the turn names, where an empty name means none, else the chosen one. `None` as well for a name
+    /// that no persona has.
+    pub fn find_persona(&self, named: Option<&str>) -> Option<&Persona> {
+        personas::find(named.unwrap_or(&self.persona), &self.personas)
     }
 
     /// Applies differences, a JSON merge patch, to the defaults.
@@ -100,6 +111,7 @@ impl Settings {
             return Err(Error::invalid("The recording limit must be between 5 and 600 seconds."));
         }
         vocabulary::check(&self.listening.vocabulary)?;
+        personas::check(&self.personas)?;
         if !(50..=300).contains(&self.speaking.speed_percent) {
             return Err(Error::invalid("The speed of the voice must be between 50 and 300 percent."));
         }
@@ -177,6 +189,8 @@ impl Default for Settings {
             budget: Budget::default(),
             local_api: LocalApi::default(),
             instructions: String::new(),
+            persona: String::new(),
+            personas: Vec::new(),
         }
     }
 }

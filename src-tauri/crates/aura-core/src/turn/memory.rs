@@ -100,9 +100,15 @@ pub(super) fn budget(window: u32, sent: usize) -> usize {
 /// estimated to fit does.
 pub(super) fn tokens(text: &str) -> usize {
     let sixths = text.chars().map(|c| match u32::from(c) {
-        0..0x250 => 2,
+        0..0x250 => 2_usize,
         // CJK symbols, kana, bopomofo, hangul and ideographs; full-width forms; emoji and rarer ideographs.
-        0x1100..0x1200 | 0x2e80..0xa4d0 | 0xac00..0xd7b0 | 0xf900..0xfb00 | 0xfe30..0xfe50 | 0xff00..0xfff0 | 0x1_f000.. => 6,
+        0x1100..0x1200
+        | 0x2e80..0xa4d0
+        | 0xac00..0xd7b0
+        | 0xf900..0xfb00
+        | 0xfe30..0xfe50
+        | 0xff00..0xfff0
+        | 0x1_f000.. => 6,
         _ => 3,
     });
     sixths.sum::<usize>().div_ceil(6)
@@ -111,7 +117,8 @@ pub(super) fn tokens(text: &str) -> usize {
 /// How many of the newest turns have at most `room` tokens.
 pub(super) fn fitting(newest_first: &[TurnRecord], mut room: usize) -> usize {
     let fits = |turn: &&TurnRecord| {
-        let needed = spoken(turn).map_or(0, |(question, answer)| tokens(question) + tokens(&answer) + 2 * MESSAGE_TOKENS);
+        let needed =
+            spoken(turn).map_or(0, |(question, answer)| tokens(question) + tokens(&answer) + 2 * MESSAGE_TOKENS);
         let fits = needed <= room;
         room = room.saturating_sub(needed);
         fits

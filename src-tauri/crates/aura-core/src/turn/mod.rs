@@ -3,6 +3,7 @@
 //! A turn goes listen → transcribe → look → think → speak, each step in its own file. [`Turns`] starts and stops turns: at most one
 //! runs on the stage, a press always wins, and one cancellation token stops a whole turn.
 
+mod current_session;
 mod detached;
 mod language;
 mod listen;
@@ -19,7 +20,9 @@ mod saving;
 mod sentences;
 mod speak;
 mod speech_file;
+mod spoken_command;
 mod summary;
+mod summary_slot;
 mod think;
 mod transcribe;
 #[expect(clippy::module_inception, reason = "the file of `struct Turn`")]
@@ -36,6 +39,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub(crate) use current_session::CurrentSession;
 pub(crate) use detached::run as run_detached;
 pub use detached::{ANSWER_RATE, DetachedTurn, TurnOutcome};
 pub(crate) use owner::Owner;
@@ -47,7 +51,7 @@ pub use request::Speech;
 pub(crate) use request::{Attachment, Question, TurnContext, TurnRequest};
 pub(crate) use sentences::split_to;
 pub(crate) use speech_file::decode_to_speech_rate;
-pub(crate) use summary::Summaries;
+pub(crate) use summary_slot::SummarySlot;
 use turn::{Phase, Turn};
 pub(crate) use unsaved::UnsavedTurns;
 
@@ -247,7 +251,7 @@ async fn run_for_caller(turn: &Turn, mut done: oneshot::Sender<TurnRecord>) {
 impl Turn {
     /// Runs the turn until its record is saved. Cancelling drops the work at its current await point. A panic ends this turn alone.
     async fn run(&self) -> TurnRecord {
-        self.context.summaries.give_way();
+        self.context.summary_slot.give_way();
         let mut dropped = self.save_when_dropped();
         let result = tokio::select! {
             biased;
@@ -287,6 +291,9 @@ impl Turn {
             Question::Text(text) => text.clone(),
         };
         self.set_transcript(&question);
+        if let Some(command) = self.spoken_command(&question) {
+            return self.obey(command, prepared).await;
+        }
         let picture = self.look(&prepared, &question).await?;
         self.answer(prepared, &question, picture).await
     }

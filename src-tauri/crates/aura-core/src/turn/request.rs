@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::current_session::CurrentSession;
 use super::owner::Owner;
-use super::summary::Summaries;
+use super::summary_slot::SummarySlot;
 use super::unsaved::UnsavedTurns;
 use crate::config::SettingsStore;
 use crate::error::{Error, Result};
@@ -33,8 +34,10 @@ pub(crate) struct TurnContext {
     pub(crate) owner: Arc<Owner>,
     /// Turns that could not be saved.
     pub(crate) unsaved: UnsavedTurns,
-    /// The summaries that are being made.
-    pub(crate) summaries: Summaries,
+    /// The session that the next question belongs to.
+    pub(crate) session: CurrentSession,
+    /// The slot for a summary.
+    pub(crate) summary_slot: SummarySlot,
     /// Cancelled when AURA ends: every turn stops then.
     pub(crate) closing: CancellationToken,
     /// Every turn that has not ended.
@@ -125,6 +128,8 @@ pub(crate) struct TurnRequest {
     pub(crate) context: Option<String>,
     /// Whether the model may answer with an action plan.
     pub(crate) plans: bool,
+    /// Name of the persona that answers; empty: none; `None`: the chosen one.
+    pub(crate) persona: Option<String>,
     pub(crate) speech: Speech,
     pub(crate) overrides: RouteOverrides,
 }
@@ -139,6 +144,7 @@ impl TurnRequest {
             image: None,
             context: None,
             plans: false,
+            persona: None,
             speech: Speech::default(),
             overrides: RouteOverrides::default(),
         }

@@ -39,7 +39,8 @@ impl Turn {
         let own = self.config.settings.instructions.trim();
         let planning = if self.request.plans { intent::INSTRUCTIONS } else { "" };
         let spoken = language::instruction(self.recognised().as_deref());
-        let system = [INSTRUCTIONS, &spoken, planning, own]
+        let persona = self.persona.as_ref().map_or("", |persona| persona.instructions.trim());
+        let system = [INSTRUCTIONS, &spoken, planning, own, persona]
             .into_iter()
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use super::language;
 use super::request::{Attachment, Question, TurnContext, TurnRequest};
 use super::voice::Voice;
-use crate::config::Config;
+use crate::config::{Config, Persona};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::record::{Notice, NoticeKind, Running, SentPicture, Stage, StageTrace, TurnRecord};
@@ -25,6 +25,8 @@ pub(crate) struct Turn {
     /// The settings when the turn began. A later change applies to the next turn.
     pub(crate) config: Arc<Config>,
     pub(crate) request: TurnRequest,
+    /// The persona that answers. Its voice and route are among the overrides of the request.
+    pub(super) persona: Option<Persona>,
     pub(crate) id: String,
     /// Cancelled to stop the turn.
     pub(crate) cancel: CancellationToken,
@@ -74,10 +76,16 @@ impl Turn {
     pub(crate) fn new(
         context: TurnContext,
         config: Arc<Config>,
-        request: TurnRequest,
+        mut request: TurnRequest,
         stage: Arc<watch::Sender<Stage>>,
         cancel: CancellationToken,
     ) -> Self {
+        let persona = config.settings.find_persona(request.persona.as_deref()).cloned();
+        if let Some(persona) = &persona {
+            let known = context.router.provider_names();
+            let is_provider = |name: &str| aura_providers::find(name).is_some() || known.iter().any(|it| it == name);
+            persona.apply(&mut request.overrides, config.settings.fallback, is_provider);
+        }
         let id = uuid::Uuid::now_v7().to_string();
         let mut record = TurnRecord::begun(id.clone(), request.session.clone(), jiff::Timestamp::now());
         if let Some(Attachment::File(path)) = &request.image {
@@ -108,6 +116,7 @@ impl Turn {
             context,
             config,
             request,
+            persona,
             id,
             release: cancel.child_token(),
             discard: CancellationToken::new(),

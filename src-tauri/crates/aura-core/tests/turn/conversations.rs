@@ -3,8 +3,8 @@
 use aura_core::api::{self, Ask, Nothing, RenameSession, Retry, SessionId, SessionsQuery, Speech, TurnId};
 use aura_core::error::ErrorCode;
 use aura_core::event::Event;
-use aura_sandbox::Service;
-use aura_testkit::harness::Harness;
+use aura_sandbox::{FixedAnswers, FixedAudio, Service, TestSignal};
+use aura_testkit::harness::{Harness, LIMIT};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -94,4 +94,38 @@ async fn a_picture_without_a_file_is_kept_with_its_question() {
         let error = api::ask(&harness.assistant, Ask { picture: Some(bad), ..ask.clone() }).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidRequest);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spoken_command_begins_a_new_conversation_without_a_model() {
+    let mut harness = Harness::new().await;
+    let first = harness.ask_for(typed("My name is Ada.")).await.session;
+    harness.sandbox.set_fixed(FixedAnswers {
+        transcript: Some("Neues Gespräch.".into()),
+        audio: Some(FixedAudio { sound: TestSignal::Tone, ms: 400 }),
+    });
+    let mut events = harness.assistant.subscribe();
+    let record = harness.speak().await;
+    assert_eq!((record.error.as_ref(), record.answer.as_str()), (None, "Das ist ein neues Gespräch."));
+    assert_eq!((record.spoken.as_str(), record.session.as_str()), ("Das ist ein neues Gespräch.", first.as_str()));
+    let now = harness.assistant.session();
+    assert_ne!(now, first);
+    let told = async {
+        loop {
+            if matches!(events.recv().await.unwrap(), Event::Changed { snapshot } if snapshot.session == now) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, told).await.expect("the interfaces are told");
+    let asked = |requests: &[aura_sandbox::RequestRecord]| {
+        requests.iter().filter(|request| request.service == Service::Llm).count()
+    };
+    assert_eq!(asked(&harness.sandbox.requests().await), 1, "no model was asked about the command");
+    assert_eq!(harness.ask_for(typed("Who am I?")).await.session, now);
+    assert!(!last_request(&harness).await.contains("Ada"));
+
+    // The same words typed are a question.
+    harness.ask_for(typed("Neues Gespräch.")).await;
+    assert_eq!((harness.assistant.session(), asked(&harness.sandbox.requests().await)), (now, 3));
 }

@@ -8,6 +8,7 @@ mod detached;
 mod devices;
 mod keys;
 mod memory;
+mod personas;
 mod press;
 mod routes;
 mod stage;
