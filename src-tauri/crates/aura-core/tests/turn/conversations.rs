@@ -100,6 +100,7 @@ async fn a_picture_without_a_file_is_kept_with_its_question() {
 async fn a_spoken_command_begins_a_new_conversation_without_a_model() {
     let mut harness = Harness::new().await;
     let first = harness.ask_for(typed("My name is Ada.")).await.session;
+    harness.done().await;
     harness.sandbox.set_fixed(FixedAnswers {
         transcript: Some("Neues Gespräch.".into()),
         audio: Some(FixedAudio { sound: TestSignal::Tone, ms: 400 }),
