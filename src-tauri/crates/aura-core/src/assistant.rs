@@ -21,8 +21,8 @@ use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::ports::Ports;
 use crate::turn::{
-    DetachedTurn, Owner, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings, end_unfinished,
-    run_detached,
+    DetachedTurn, LastPicture, Owner, TurnContext, TurnOutcome, Turns, UnsavedTurns, add_unknown_recordings,
+    end_unfinished, run_detached,
 };
 use crate::update_checks;
 use crate::upkeep::Upkeep;
@@ -147,6 +147,7 @@ impl Assistant {
             recordings: Some(recordings.clone()),
             owner,
             unsaved,
+            last_picture: LastPicture::default(),
             closing: CancellationToken::new(),
             running: TaskTracker::new(),
         });
@@ -339,8 +340,16 @@ impl Assistant {
 
     /// Makes a session the current one.
     pub(crate) fn enter_session(&self, id: String) -> Snapshot {
-        *self.0.session.lock() = id;
+        let earlier = std::mem::replace(&mut *self.0.session.lock(), id.clone());
+        if earlier != id {
+            self.forget_picture();
+        }
         self.announce()
+    }
+
+    /// Forgets the last picture that was sent.
+    pub(crate) fn forget_picture(&self) {
+        self.0.turns.context().last_picture.forget();
     }
 
     /// Claims the microphone or the speaker for use outside a turn, and ends the previous claim. The token is cancelled when

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::last_picture::LastPicture;
 use super::owner::Owner;
 use super::unsaved::UnsavedTurns;
 use crate::config::SettingsStore;
@@ -32,6 +33,8 @@ pub(crate) struct TurnContext {
     pub(crate) owner: Arc<Owner>,
     /// Turns that could not be saved.
     pub(crate) unsaved: UnsavedTurns,
+    /// The last picture that was sent. Detached turns neither use nor replace it.
+    pub(crate) last_picture: LastPicture,
     /// Cancelled when AURA ends: every turn stops then.
     pub(crate) closing: CancellationToken,
     /// Every turn that has not ended.

@@ -6,10 +6,12 @@ mod budget;
 mod conversations;
 mod detached;
 mod devices;
+mod follow_ups;
 mod keys;
 mod press;
 mod routes;
 mod stage;
+mod tools;
 mod unfinished;
 
 use std::time::Duration;
