@@ -5,6 +5,7 @@ import type { RecordingsDeleted } from "./RecordingsDeleted";
 import type { Running } from "./Running";
 import type { Seen } from "./Seen";
 import type { StageTrace } from "./StageTrace";
+import type { ToolTrace } from "./ToolTrace";
 
 /**
  * One turn: a question and its answer.
@@ -47,6 +48,10 @@ error?: Error,
  */
 stages: Array<StageTrace>, 
 /**
+ * The tools that the model called, in order.
+ */
+tools?: Array<ToolTrace>, 
+/**
  * Notices to show to the user, in order.
  */
 notices: Array<Notice>, 
@@ -63,7 +68,7 @@ answer_audio?: string,
  */
 recordings_deleted?: RecordingsDeleted, 
 /**
- * The picture that was sent with the question.
+ * The picture that was sent with the question, or that the model looked at to answer it.
  */
 seen?: Seen, 
 /**

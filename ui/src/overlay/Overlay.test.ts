@@ -101,6 +101,25 @@ describe('the overlay', () => {
     expect(screen.getByRole('status').textContent).toBe('Thinking · Gemini')
   })
 
+  it('says that the model looks at the screen, and who answers from the picture', async () => {
+    const { backend, view } = await overlay()
+    backend.emit({ type: 'changed', snapshot: readySnapshot() }, { type: 'stage', turn: 'a', stage: 'thinking' })
+    await settle()
+    expect(view.container.textContent).not.toContain('Screen attached')
+    backend.emit(
+      { type: 'stage', turn: 'a', stage: 'looking' },
+      { type: 'seen', turn: 'a', seen: { width: 1568, height: 882, bytes: 182_000 } },
+    )
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Looking at your screen')
+    backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' })
+    await settle()
+    const sees = readySnapshot().routes.find((view) => view.service === 'vlm')?.routes[0]?.provider
+    const label = readySnapshot().providers.find((provider) => provider.name === sees)?.label
+    expect(screen.getByRole('status').textContent).toBe(`Thinking · ${label}`)
+    expect(view.container.textContent).toContain('Screen attached')
+  })
+
   it('follows the theme of the settings', async () => {
     const { backend } = await overlay()
     for (const theme of ['dark', 'light'] as const) {

@@ -21,7 +21,7 @@ use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::ports::Ports;
 use crate::turn::{
-    CurrentSession, DetachedTurn, Owner, SummarySlot, TurnContext, TurnOutcome, Turns, UnsavedTurns,
+    CurrentSession, DetachedTurn, LastPicture, Owner, SummarySlot, TurnContext, TurnOutcome, Turns, UnsavedTurns,
     add_unknown_recordings, end_unfinished, run_detached,
 };
 use crate::update_checks;
@@ -150,6 +150,7 @@ impl Assistant {
             unsaved,
             session: CurrentSession::new(),
             summary_slot: SummarySlot::default(),
+            last_picture: LastPicture::default(),
             closing: CancellationToken::new(),
             running: TaskTracker::new(),
         });
@@ -344,8 +345,17 @@ impl Assistant {
 
     /// Makes a session the current one.
     pub(crate) fn enter_session(&self, id: String) -> Snapshot {
-        self.0.turns.context().session.enter(id);
+        let session = &self.0.turns.context().session;
+        if session.id() != id {
+            session.enter(id);
+            self.forget_picture();
+        }
         self.announce()
+    }
+
+    /// Forgets the last picture that was sent.
+    pub(crate) fn forget_picture(&self) {
+        self.0.turns.context().last_picture.forget();
     }
 
     /// Claims the microphone or the speaker for use outside a turn, and ends the previous claim. The token is cancelled when

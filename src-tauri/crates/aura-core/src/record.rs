@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode};
 
-/// The stage of a turn: idle → listening → transcribing → (looking) → thinking → speaking → idle.
+/// The stage of a turn: idle → listening → transcribing → (looking) → thinking → speaking → idle. A turn whose model asks to see the
+/// screen looks while it thinks: thinking → looking → thinking.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -20,7 +21,7 @@ pub enum Stage {
     Listening,
     /// The recording is transcribed.
     Transcribing,
-    /// The turn waits for its screenshot or picture.
+    /// The turn waits for its screenshot or picture. In the record, it may lie within [`Stage::Thinking`].
     Looking,
     /// The answer is written.
     Thinking,
@@ -60,6 +61,42 @@ pub struct StageTrace {
     /// Every call to a provider, in order.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+}
+
+/// A tool that the model called during a turn. It is in the record before the tool runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+pub struct ToolTrace {
+    /// The name that the model called, at most 64 characters.
+    pub name: String,
+    /// The arguments as the model wrote them: a JSON object, cut after 300 characters.
+    pub arguments: String,
+    /// When the tool began, in milliseconds since the turn began.
+    pub start_ms: u32,
+    /// How long it took, in milliseconds; 0 while it runs.
+    pub ms: u32,
+    /// What came of it.
+    pub outcome: ToolOutcome,
+}
+
+/// What came of a tool call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum ToolOutcome {
+    /// It has begun. In a turn that has ended: AURA ended before the tool did.
+    Running,
+    /// It gave the model a result.
+    Done,
+    /// It could not do its work. The model was told why.
+    Failed,
+    /// It was not carried out: there is no such tool, or its arguments are wrong. The model was told so.
+    Refused,
+    /// The turn was stopped meanwhile.
+    Stopped,
+    /// An outcome that a later version of AURA wrote.
+    #[serde(other)]
+    Unknown,
 }
 
 /// A message to the user about something that did not end the turn.
@@ -284,6 +321,10 @@ pub struct TurnRecord {
     pub error: Option<Error>,
     /// The stages of the turn, in the order in which they began.
     pub stages: Vec<StageTrace>,
+    /// The tools that the model called, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub tools: Vec<ToolTrace>,
     /// Notices to show to the user, in order.
     pub notices: Vec<Notice>,
     /// The audio file of the question: AURA's recording, or the file that the user passed in.
@@ -298,7 +339,7 @@ pub struct TurnRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub recordings_deleted: Option<RecordingsDeleted>,
-    /// The picture that was sent with the question.
+    /// The picture that was sent with the question, or that the model looked at to answer it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub seen: Option<SentPicture>,
@@ -331,6 +372,7 @@ impl TurnRecord {
             interrupted: false,
             error: None,
             stages: Vec::new(),
+            tools: Vec::new(),
             notices: Vec::new(),
             question_audio: None,
             answer_audio: None,

@@ -141,8 +141,8 @@ async fn start(call: Call, request: ChatRequest, answer: String) -> Result<Start
     };
     let factor = if call.raise_max_tokens { RAISED_TOKENS_FACTOR } else { 1 };
     let max_tokens = request.max_tokens.map(|limit| limit.saturating_mul(factor));
-    let tools = if call.without_optional_tools { Vec::new() } else { request.tools };
-    let request = continue_from(ChatRequest { model: call.route.model.clone(), max_tokens, tools, ..request }, &answer);
+    let request = if call.without_optional_tools { request.without_tools() } else { request };
+    let request = continue_from(ChatRequest { model: call.route.model.clone(), max_tokens, ..request }, &answer);
     let mut due = call.due();
     let last = (Instant::now() + call.first_token_timeout * REASONING_FACTOR).min(call.deadline);
     let mut stream = timeout_at(due, chat.chat(&request)).await.unwrap_or_else(|_| Err(timed_out("answer")))?;

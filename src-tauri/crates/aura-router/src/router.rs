@@ -307,6 +307,28 @@ impl Router {
         futures::future::join_all(calls).await;
     }
 
+    /// Whether the route that is called first can call tools: false only where that is known to be impossible. Without such a route, a
+    /// request whose tools are optional is answered as if there were none.
+    pub async fn calls_tools(&self, plan: &RoutePlan) -> bool {
+        let Some(first) = self.in_order(plan).next() else { return false };
+        match &first.services.chat {
+            Some(chat) => chat.calls_tools(&first.route.model).await,
+            None => false,
+        }
+    }
+
+    /// Whether a route of the plan can answer a question with an image: false only where that is known to be impossible.
+    pub async fn sees(&self, plan: &RoutePlan) -> bool {
+        for candidate in self.in_order(plan) {
+            if let Some(chat) = &candidate.services.chat
+                && chat.sees(&candidate.route.model).await
+            {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Refreshes the model lists of providers. The call is free, and also shows whether the API key is valid. A provider that does
     /// not respond within 5 s keeps its last list. True when a list changed, or a key turned out to be rejected or accepted.
     pub async fn refresh_model_lists(&self, which: ModelListRefresh) -> bool {

@@ -97,7 +97,10 @@ fn read_message(request: &mut ChatRequest, index: usize, message: &Value) -> Res
     request.prompt.ends_with_assistant = role == "assistant";
     if role == "user" {
         request.prompt.user_text = text;
+        request.prompt.called.clear();
     }
+    let calls = message["tool_calls"].as_array().into_iter().flatten();
+    request.prompt.called.extend(calls.filter_map(|call| call["function"]["name"].as_str().map(str::to_owned)));
     Ok(())
 }
 
@@ -141,6 +144,9 @@ fn read_tools(prompt: &mut Prompt, body: &Value) -> Result<(), String> {
             name: name.ok_or(format!("'tools.{index}.function' : property 'name' is missing"))?.to_owned(),
             parameters: function.get("parameters").cloned().unwrap_or_default(),
         });
+    }
+    if body["tool_choice"] == "none" {
+        prompt.tools.clear();
     }
     prompt.required_tool = match body.get("tool_choice") {
         Some(Value::String(choice)) if choice == "required" => Some(String::new()),

@@ -10,7 +10,7 @@ use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::{FaultKind, FilterForm};
 use crate::request::RequestContext;
 use crate::request_image::RequestImage;
-use crate::script::{ScriptedReply, ToolCall, Usage};
+use crate::script::{ScriptedReply, ScriptedRequest, ToolCall, Usage};
 use crate::text::split_into_chunks;
 
 /// A prompt, independent of the provider's format.
@@ -32,6 +32,16 @@ pub(crate) struct Prompt {
     pub(crate) wants_reasoning: bool,
     /// Whether the last message is the assistant's, so that the model continues it (prefill).
     pub(crate) ends_with_assistant: bool,
+    /// Names of the tools that were called since the user's last message.
+    pub(crate) called: Vec<String>,
+}
+
+impl Prompt {
+    /// Names of the offered tools that were not called since the user's last message.
+    pub(crate) fn callable(&self) -> Vec<&str> {
+        let names = self.tools.iter().map(|tool| tool.name.as_str());
+        names.filter(|name| !self.called.iter().any(|called| called == name)).collect()
+    }
 }
 
 /// A function that the model may call.
@@ -107,15 +117,21 @@ pub(crate) async fn complete(context: &RequestContext, prompt: &Prompt) -> Resul
             "This model does not support assistant message prefill. The conversation must end with a user message.",
         ));
     }
-    let scripted =
-        context.state.script().reply(context.dialect.provider(), context.service, &context.model, &prompt.user_text);
+    let scripted = context.state.script().reply(ScriptedRequest {
+        provider: context.dialect.provider(),
+        service: context.service,
+        model: &context.model,
+        user_text: &prompt.user_text,
+        tools: &prompt.callable(),
+    });
     let reply = match scripted {
         Some(reply) => reply,
         None => default_reply(context, prompt),
     };
     let text = fill_placeholders(context, prompt, &reply.text).await?;
-    let offered = |context: &&ToolCall| prompt.tools.iter().any(|tool| tool.name == context.name);
-    let mut tool_calls: Vec<ToolCall> = reply.tool_calls.iter().filter(offered).cloned().collect();
+    let is_sent =
+        |call: &&ToolCall| reply.calls_unknown_tools || prompt.tools.iter().any(|tool| tool.name == call.name);
+    let mut tool_calls: Vec<ToolCall> = reply.tool_calls.iter().filter(is_sent).cloned().collect();
     if tool_calls.is_empty() {
         tool_calls.extend(required_tool_call(prompt));
     }
@@ -151,7 +167,20 @@ pub(crate) async fn complete(context: &RequestContext, prompt: &Prompt) -> Resul
     Ok(completion)
 }
 
+/// The tool with which a model looks at the screen.
+const LOOK: &str = "look_at_screen";
+/// Words by which a question refers to the screen.
+const SCREEN_WORDS: [&str; 3] = ["screen", "bildschirm", "pantalla"];
+
 fn default_reply(context: &RequestContext, prompt: &Prompt) -> ScriptedReply {
+    let asked = prompt.user_text.to_lowercase();
+    if prompt.images.is_empty()
+        && prompt.callable().contains(&LOOK)
+        && SCREEN_WORDS.iter().any(|word| asked.contains(word))
+    {
+        let look = ToolCall { name: LOOK.to_owned(), arguments: json!({}) };
+        return ScriptedReply { tool_calls: vec![look], ..ScriptedReply::default() };
+    }
     let text = if prompt.images.is_empty() {
         "This is the sandbox. You said: {heard}"
     } else if context.state.programs.tesseract.is_some() {

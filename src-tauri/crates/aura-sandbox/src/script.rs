@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::ids::{Provider, Service};
 
 /// Ordered rules for replies. The first rule that matches a request provides its reply. Without a match, the sandbox
-/// quotes the user's message or the text in the image.
+/// quotes the user's message or the text in the image; a question about the screen calls the tool `look_at_screen` first, where
+/// the request offers it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
@@ -40,6 +41,20 @@ impl Rule {
         Self { reply: ScriptedReply { text: text.into(), ..ScriptedReply::default() }, ..Self::default() }
     }
 
+    /// A rule that replies with a call of this tool, once for each question that contains `question`, if the tool is offered.
+    pub fn calling_when_asked(question: impl Into<String>, tool: impl Into<String>) -> Self {
+        let tool = tool.into();
+        let may_call = Some(tool.clone());
+        Self {
+            when: RuleCondition { contains: Some(question.into()), may_call, ..RuleCondition::default() },
+            reply: ScriptedReply {
+                tool_calls: vec![ToolCall { name: tool, arguments: no_arguments() }],
+                ..ScriptedReply::default()
+            },
+            times: None,
+        }
+    }
+
     /// A rule that replies to one text request with these tool calls. Later requests fall to the next rule.
     pub fn calling(calls: Vec<ToolCall>) -> Self {
         Self {
@@ -67,10 +82,25 @@ pub struct RuleCondition {
     /// The user's last message contains this text. Case is ignored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
+    /// The request offers this tool, and its result is not among the messages after the user's last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_call: Option<String>,
+}
+
+/// What a [`RuleCondition`] is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ScriptedRequest<'a> {
+    pub(crate) provider: Provider,
+    pub(crate) service: Service,
+    pub(crate) model: &'a str,
+    pub(crate) user_text: &'a str,
+    /// The tools that the request offers and whose results are not there yet.
+    pub(crate) tools: &'a [&'a str],
 }
 
 impl RuleCondition {
-    fn matches(&self, provider: Provider, service: Service, model: &str, user_text: &str) -> bool {
+    fn matches(&self, request: ScriptedRequest<'_>) -> bool {
+        let ScriptedRequest { provider, service, model, user_text, tools } = request;
         let service_holds = match self.service {
             Some(wanted) => wanted == service,
             None => matches!(service, Service::Llm | Service::Vlm),
@@ -79,6 +109,7 @@ impl RuleCondition {
             && self.provider.is_none_or(|wanted| wanted == provider)
             && self.model.as_deref().is_none_or(|wanted| wanted == model)
             && self.contains.as_deref().is_none_or(|text| user_text.to_lowercase().contains(&text.to_lowercase()))
+            && self.may_call.as_deref().is_none_or(|tool| tools.contains(&tool))
     }
 }
 
@@ -96,6 +127,8 @@ pub struct ScriptedReply {
     /// Tool calls, sent after the text. Calls to tools that the request does not offer are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
+    /// Whether calls to tools that the request does not offer are sent too, as some models do.
+    pub calls_unknown_tools: bool,
     /// Milliseconds until the first content. Replaces the configured delay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_ms: Option<u64>,
@@ -153,18 +186,9 @@ impl ScriptState {
     }
 
     /// Reply of the first rule that matches the request. Takes one off the rule's `times`.
-    pub(crate) fn reply(
-        &mut self,
-        provider: Provider,
-        service: Service,
-        model: &str,
-        user_text: &str,
-    ) -> Option<ScriptedReply> {
-        let rule = self
-            .0
-            .rules
-            .iter_mut()
-            .find(|rule| rule.times != Some(0) && rule.when.matches(provider, service, model, user_text))?;
+    pub(crate) fn reply(&mut self, request: ScriptedRequest<'_>) -> Option<ScriptedReply> {
+        let mut rules = self.0.rules.iter_mut();
+        let rule = rules.find(|rule| rule.times != Some(0) && rule.when.matches(request))?;
         if let Some(left) = &mut rule.times {
             *left -= 1;
         }
@@ -181,15 +205,20 @@ mod tests {
         let text = r#"{"rules": [
             {"when": {"contains": "WEATHER"}, "reply": {"text": "Rain."}, "times": 1},
             {"when": {"service": "stt"}, "reply": {"text": "heard"}},
+            {"when": {"contains": "time", "may_call": "clock"}, "reply": {"text": "Let me see."}},
+            {"when": {"may_call": "calendar"}, "reply": {"text": "Not offered."}},
             {"when": {"provider": "gemini"}, "reply": {"text": "Gemini."}}
         ]}"#;
         let mut state = ScriptState::new(serde_json::from_str(text).unwrap());
-        let mut next =
-            |provider, service, user_text| state.reply(provider, service, "m", user_text).map(|reply| reply.text);
+        let mut next = |provider, service, user_text| {
+            let reply = state.reply(ScriptedRequest { provider, service, model: "m", user_text, tools: &["clock"] });
+            reply.map(|reply| reply.text)
+        };
         let weather = "what is the weather";
         assert_eq!(next(Provider::Gemini, Service::Llm, weather).as_deref(), Some("Rain."));
         assert_eq!(next(Provider::Gemini, Service::Llm, weather).as_deref(), Some("Gemini."));
         assert_eq!(next(Provider::Groq, Service::Llm, weather), None);
+        assert_eq!(next(Provider::Groq, Service::Llm, "what time is it").as_deref(), Some("Let me see."));
         assert_eq!(next(Provider::Groq, Service::Stt, "").as_deref(), Some("heard"));
         assert_eq!(next(Provider::Groq, Service::Tts, ""), None);
     }

@@ -6,6 +6,7 @@ use crate::faults::FaultKind;
 use crate::ids::Service;
 use crate::programs::ProgramError;
 use crate::request::RequestContext;
+use crate::script::ScriptedRequest;
 use crate::speech::recogniser::{SILENCE, Transcript, decode_audio_file, recognise};
 use crate::wav::Pcm;
 
@@ -25,7 +26,13 @@ pub(crate) async fn transcribe(context: &RequestContext, pcm: &Pcm) -> Result<Tr
     if let Some(text) = context.state.fixed().transcript {
         return Ok(known(text));
     }
-    let rule = context.state.script().reply(context.dialect.provider(), Service::Stt, &context.model, "");
+    let rule = context.state.script().reply(ScriptedRequest {
+        provider: context.dialect.provider(),
+        service: Service::Stt,
+        model: &context.model,
+        user_text: "",
+        tools: &[],
+    });
     match rule {
         Some(rule) if !rule.text.contains("{heard}") => Ok(known(rule.text)),
         Some(rule) => {

@@ -200,6 +200,8 @@ impl Output for FakeOutput {
 pub struct FakeScreen {
     /// Whether a capture fails because the system refuses it.
     pub refused: AtomicBool,
+    /// Whether a capture never ends, as when nobody answers the system's question.
+    pub waits: AtomicBool,
     /// The number of captures so far, failed ones included.
     pub captures: AtomicU64,
 }
@@ -208,6 +210,9 @@ pub struct FakeScreen {
 impl Screen for FakeScreen {
     async fn capture(&self, _: &CaptureTarget) -> Result<Screenshot> {
         self.captures.fetch_add(1, Ordering::SeqCst);
+        if self.waits.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         if self.refused.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorCode::CaptureRefused, "The screen cannot be captured here."));
         }

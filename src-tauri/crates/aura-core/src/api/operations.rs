@@ -284,6 +284,7 @@ pub async fn history(assistant: &Assistant, request: HistoryQuery) -> Result<Vec
 /// # Errors
 /// When the history cannot be changed.
 pub async fn delete_turn(assistant: &Assistant, request: TurnId) -> Result<Nothing> {
+    assistant.forget_picture();
     assistant.ports().history.delete(&Selection::Turn(request.id)).await?;
     Ok(Nothing {})
 }
@@ -299,6 +300,7 @@ pub async fn delete_turns(assistant: &Assistant, request: DeleteTurns) -> Result
         (false, Some(from), before) => Selection::Between(from, before.unwrap_or(jiff::Timestamp::MAX)),
         _ => return Err(Error::invalid("Set either `all`, or `from` or `before` or both.")),
     };
+    assistant.forget_picture();
     Ok(assistant.ports().history.delete(&selection).await?.into())
 }
 

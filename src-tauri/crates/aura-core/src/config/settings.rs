@@ -364,7 +364,7 @@ pub struct ScreenSharing {
 pub enum ScreenPolicy {
     /// Never, unless the user attaches it to a question.
     Never,
-    /// When the question refers to the screen, or the user attaches a screenshot.
+    /// When the answer needs it: the model asks to see the screen, or the user attaches a screenshot.
     #[default]
     WhenAsked,
     /// With every question.

@@ -1,89 +1,55 @@
-//! Look: chooses the picture that is sent with the question. A screenshot was taken at press; this step decides whether it is sent.
+//! Look: the picture for a question. It is attached, or of the screen.
+//!
+//! The screen is captured at press when it is sent with every question, and with this one because the user said so. When it is sent only
+//! if the question is about it, the model decides: it is offered the tool [`LookAtScreen`], and nothing is captured before it calls that.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use aura_providers::MediaType;
+use async_trait::async_trait;
+use aura_providers::{MediaType, Service};
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::prepare::Prepared;
-use super::request::{Attachment, Question, check_picture, check_picture_size};
+use super::request::{Attachment, check_picture, check_picture_size};
+use super::tools::{Tool, ToolResult};
 use super::turn::Turn;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, Result};
+use crate::ports::Screenshot;
 use crate::private_file::private_file;
 use crate::record::{NoticeKind, SentPicture, Stage};
 
-/// Phrases that refer to the screen, in the languages of the interface. A question that contains one of them is sent with a
-/// screenshot. Phrases match whole words in this order. Ambiguous words such as "window", "page" or "see" count only where they
-/// point at something: "open the window" must not send a screenshot.
-const SCREEN_PHRASES: &[&str] = &[
+/// Phrases that refer to the screen, in the languages of the interface, for the one case in which no model can be asked: the question
+/// goes to a model on this computer, or to the built-in answer, which cannot call tools. Without these, nobody who keeps everything on
+/// the computer could ask about the screen by voice. They match whole words, and only what can mean nothing else.
+const SCREEN_PHRASES: [&str; 9] = [
     "screenshot",
     "my screen",
     "the screen",
     "this screen",
     "on screen",
-    "onscreen",
-    "my desktop",
-    "my display",
-    "the display",
-    "my monitor",
-    "this window",
-    "that window",
-    "the active window",
-    "the current window",
-    "this page",
-    "this website",
-    "this tab",
-    "this picture",
-    "this image",
-    "this dialog",
-    "this document",
-    "this error",
-    "what do you see",
-    "what can you see",
-    "what am i looking at",
-    "i am looking at",
-    "i m looking at",
-    "shown here",
     "bildschirm",
-    "bildschirmfoto",
-    "meinem monitor",
-    "dem monitor",
-    "dieses fenster",
-    "diesem fenster",
-    "dieser seite",
-    "diese seite",
-    "dieses bild",
-    "diesem bild",
-    "dieser dialog",
-    "diesem dialog",
-    "dieses dokument",
-    "diesem dokument",
-    "dieser fehler",
-    "diese fehlermeldung",
-    "was siehst du",
-    "was sehe ich",
-    "hier angezeigt",
-    "hier zu sehen",
+    "mi pantalla",
+    "la pantalla",
+    "esta pantalla",
 ];
 
 impl Turn {
-    /// Whether this turn may need a screenshot.
-    pub(super) fn may_look(&self) -> bool {
-        match (self.request.screen, self.config.settings.screen.share) {
-            _ if self.request.image.is_some() => false,
-            (Some(wanted), _) => wanted,
-            (None, ScreenPolicy::Never) => false,
-            (None, ScreenPolicy::Always) => true,
-            // A typed question is known now; a spoken one is not.
-            (None, ScreenPolicy::WhenAsked) => match &self.request.question {
-                Question::Text(text) => mentions_screen(text),
-                _ => true,
-            },
-        }
+    /// Whether the screen is captured at press: it is sent with this question, whatever it is.
+    pub(super) fn looks_at_press(&self) -> bool {
+        let always = self.config.settings.screen.share == ScreenPolicy::Always;
+        self.request.image.is_none() && self.request.screen.unwrap_or(always)
     }
 
-    /// Chooses the picture to send with the question; `None` for a question without one.
+    /// Whether the screen may be captured once the question turns out to be about it.
+    pub(super) fn may_look_when_asked(&self) -> bool {
+        let when_asked = self.config.settings.screen.share == ScreenPolicy::WhenAsked;
+        when_asked && self.request.image.is_none() && self.request.screen.is_none()
+    }
+
+    /// The picture to send with the question, where that is known before the model is asked; `None` for a question without one.
     ///
     /// # Errors
     /// When an attached picture cannot be read, is too large, or is neither JPEG nor PNG.
@@ -97,29 +63,55 @@ impl Turn {
                     picture.clone()
                 }
             };
-            self.set_sent_picture(SentPicture::attached(picture.len()));
+            self.send_picture(&picture, SentPicture::attached(picture.len()));
             return Ok(Some(picture));
         }
-        let share = self.config.settings.screen.share;
-        let is_wanted = self.request.screen == Some(true) || share == ScreenPolicy::Always || mentions_screen(question);
-        if !is_wanted || !self.may_look() {
-            return Ok(None);
+        if self.looks_at_press() {
+            let _stage = self.enter(Stage::Looking);
+            let screenshot = prepared.screenshot().await;
+            return Ok(screenshot.and_then(|screenshot| self.send_screenshot(screenshot).ok()));
         }
-        let _stage = self.enter(Stage::Looking);
-        match prepared.screenshot().await {
-            Ok(screenshot) => {
-                self.set_sent_picture(SentPicture {
-                    width: screenshot.width,
-                    height: screenshot.height,
-                    bytes: u32::try_from(screenshot.jpeg.len()).unwrap_or(u32::MAX),
-                });
-                Ok(Some(screenshot.jpeg))
-            }
-            Err(error) => {
-                self.notify_error(NoticeKind::NoScreen, &error);
-                Ok(None)
-            }
+        if self.may_look_when_asked() && mentions_screen(question) && self.has_only_phrases().await {
+            let _stage = self.enter(Stage::Looking);
+            return Ok(self.capture().await.ok());
         }
+        Ok(None)
+    }
+
+    /// Whether only [`SCREEN_PHRASES`] can tell that a question is about the screen: there is a model that sees, but the one that is asked
+    /// first cannot call tools.
+    async fn has_only_phrases(&self) -> bool {
+        match self.plan(Service::Llm) {
+            Ok(plan) => !self.context.router.calls_tools(&plan).await && self.can_see().await,
+            Err(_) => false,
+        }
+    }
+
+    /// Whether there is a route that can answer a question with a picture, as far as is known.
+    pub(super) async fn can_see(&self) -> bool {
+        match self.plan(Service::Vlm) {
+            Ok(plan) => self.context.router.sees(&plan).await,
+            Err(_) => false,
+        }
+    }
+
+    /// Captures the screen, and records, reports and returns the picture.
+    ///
+    /// # Errors
+    /// When the screen cannot be captured; this is reported, too.
+    async fn capture(&self) -> Result<Bytes> {
+        self.send_screenshot(self.context.ports.screen.capture(&self.config.settings.screen.target).await)
+    }
+
+    fn send_screenshot(&self, captured: Result<Screenshot>) -> Result<Bytes> {
+        let screenshot = captured.inspect_err(|error| self.notify_error(NoticeKind::NoScreen, error))?;
+        let sent = SentPicture {
+            width: screenshot.width,
+            height: screenshot.height,
+            bytes: u32::try_from(screenshot.jpeg.len()).unwrap_or(u32::MAX),
+        };
+        self.send_picture(&screenshot.jpeg, sent);
+        Ok(screenshot.jpeg)
     }
 
     /// Saves a picture that came without a file beside the recordings, so that the question can be asked again with it. A turn that
@@ -134,6 +126,43 @@ impl Turn {
             Ok(()) => self.edit(|record| record.picture = Some(path.clone())),
             Err(error) => self.notify_error(NoticeKind::RecordingNotSaved, &error),
         }
+    }
+}
+
+/// The tool with which the model looks at the screen. It is captured once in a turn at most, whether that succeeds or not: on some
+/// systems, every capture asks the user.
+#[derive(Default)]
+pub(super) struct LookAtScreen {
+    has_tried: AtomicBool,
+}
+
+#[async_trait]
+impl Tool for LookAtScreen {
+    fn name(&self) -> &'static str {
+        "look_at_screen"
+    }
+
+    fn description(&self) -> String {
+        "Takes a picture of the person's screen as it is now and shows it to you. You cannot see the screen otherwise. Call it when the \
+         answer depends on what is on the screen: when the person mentions it, or points at something that is not part of the \
+         conversation, such as \"this error\", \"this page\", \"this window\" or \"here\". Never guess what is on the screen. Do not \
+         call it for any other question."
+            .into()
+    }
+
+    async fn run(&self, turn: &Turn, _: Map<String, Value>) -> Result<ToolResult> {
+        if self.has_tried.swap(true, Ordering::Relaxed) {
+            let text = match turn.has_sent_picture() {
+                true => "You have looked already: the picture is attached to the person's question.",
+                false => "The screen cannot be captured. Answer without it.",
+            };
+            return Ok(ToolResult { text: text.into(), picture: None });
+        }
+        let _stage = turn.enter(Stage::Looking);
+        let picture = turn.capture().await?;
+        let text =
+            "The picture that is attached to the person's question now shows their screen as it is at this moment.";
+        Ok(ToolResult { text: text.into(), picture: Some(picture) })
     }
 }
 
@@ -167,36 +196,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_question_that_points_at_the_screen_is_recognised() {
+    fn only_a_question_that_names_the_screen_is_recognised_without_a_model() {
         for question in [
             "What does the error on my screen mean?",
             "Take a screenshot and tell me what is wrong.",
-            "What does this window say?",
-            "Summarise this page, please.",
-            "What do you see here?",
-            "I'm looking at a table. What is its sum?",
             "Was steht auf dem Bildschirm?",
-            "Worum geht es auf dieser Seite?",
-            "Was siehst du?",
+            "¿Qué pone en la pantalla?",
         ] {
             assert!(mentions_screen(question), "{question}");
         }
-    }
-
-    #[test]
-    fn a_question_about_something_else_sends_no_screenshot() {
-        for question in [
-            "Who wrote the screenplay of Alien?",
-            "Please open the window.",
-            "I see. And what about tomorrow?",
-            "How many pages does a page-turner have, and what is a front page?",
-            "I am looking for a good book.",
-            "Which monitor should I buy?",
-            "Draw me a picture in words.",
-            "Mach bitte das Fenster auf.",
-            "Auf welcher Seite steht der FC Bayern?",
-            "Ich sehe das Bild an der Wand nicht.",
-        ] {
+        for question in ["Who wrote the screenplay of Alien?", "Which screens are good?", "Please open the window."] {
             assert!(!mentions_screen(question), "{question}");
         }
     }

@@ -1,11 +1,13 @@
 //! Turns: from a question to a spoken answer, and the one task that starts and stops them.
 //!
-//! A turn goes listen → transcribe → look → think → speak, each step in its own file. [`Turns`] starts and stops turns: at most one
-//! runs on the stage, a press always wins, and one cancellation token stops a whole turn.
+//! A turn goes listen → transcribe → look → think → speak, each step in its own file. While it thinks, the model may call tools.
+//! [`Turns`] starts and stops turns: at most one runs on the stage, a press always wins, and one cancellation token stops a whole turn.
 
 mod current_session;
 mod detached;
+mod earlier_picture;
 mod language;
+mod last_picture;
 mod listen;
 mod look;
 mod memory;
@@ -24,6 +26,8 @@ mod spoken_command;
 mod summary;
 mod summary_slot;
 mod think;
+mod tool_loop;
+mod tools;
 mod transcribe;
 #[expect(clippy::module_inception, reason = "the file of `struct Turn`")]
 mod turn;
@@ -42,6 +46,7 @@ use tokio::time::Instant;
 pub(crate) use current_session::CurrentSession;
 pub(crate) use detached::run as run_detached;
 pub use detached::{ANSWER_RATE, DetachedTurn, TurnOutcome};
+pub(crate) use last_picture::LastPicture;
 pub(crate) use owner::Owner;
 use prepare::Prepared;
 use push_to_talk::{OnPress, OnRelease};
@@ -98,6 +103,7 @@ impl Turns {
     /// Stops every turn, begins no further one, and waits until all are written down.
     pub(crate) async fn close(&self) {
         self.context.closing.cancel();
+        self.context.last_picture.forget();
         self.cancel();
         self.context.running.close();
         self.context.running.wait().await;

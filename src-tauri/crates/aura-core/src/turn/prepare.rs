@@ -1,5 +1,5 @@
-//! Work that starts when the key is pressed, so that it is done when the key is released: opening the speaker, taking the
-//! screenshot, and connecting to providers.
+//! Work that starts when the key is pressed, so that it is done when the key is released: opening the speaker, connecting to
+//! providers, and taking the screenshot of a question that is always sent with one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,15 +65,10 @@ impl Prepared {
         });
     }
 
-    /// Waits for the screenshot that was started at press.
-    ///
-    /// # Errors
-    /// When the screen cannot be captured.
-    pub(super) async fn screenshot(&self) -> Result<Screenshot> {
-        match self.screenshot.lock().await.take() {
-            Some(task) => task.await.map_err(Error::internal)?,
-            None => Err(Error::internal("no screenshot was taken at press")),
-        }
+    /// Waits for the screenshot that was started at press; `None` when there was none, or it was taken already.
+    pub(super) async fn screenshot(&self) -> Option<Result<Screenshot>> {
+        let task = self.screenshot.lock().await.take()?;
+        Some(task.await.unwrap_or_else(|cause| Err(Error::internal(cause))))
     }
 
     /// The output that is being opened; `None` when the answer is not played.
@@ -121,11 +116,12 @@ impl Turn {
         if let Some(opening) = output.clone() {
             background.push(spawn(async move { drop(opening.output().await) }));
         }
-        let may_look = self.may_look();
-        let screenshot = may_look.then(|| {
+        let looks = self.looks_at_press();
+        let screenshot = looks.then(|| {
             let (screen, target) = (ports.screen.clone(), self.config.settings.screen.target.clone());
             AbortOnDropHandle::new(tokio::spawn(async move { screen.capture(&target).await }))
         });
+        let may_look = looks || self.may_look_when_asked();
         // A detached turn knows its question already, so its first call opens the connection just as soon.
         if !self.is_detached() {
             let (router, overrides) = (self.context.router.clone(), self.request.overrides.clone());

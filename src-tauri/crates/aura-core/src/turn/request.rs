@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::current_session::CurrentSession;
+use super::last_picture::LastPicture;
 use super::owner::Owner;
 use super::summary_slot::SummarySlot;
 use super::unsaved::UnsavedTurns;
@@ -38,6 +39,8 @@ pub(crate) struct TurnContext {
     pub(crate) session: CurrentSession,
     /// The slot for a summary.
     pub(crate) summary_slot: SummarySlot,
+    /// The last picture that was sent. Detached turns neither use nor replace it.
+    pub(crate) last_picture: LastPicture,
     /// Cancelled when AURA ends: every turn stops then.
     pub(crate) closing: CancellationToken,
     /// Every turn that has not ended.

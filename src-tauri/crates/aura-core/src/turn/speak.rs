@@ -234,6 +234,8 @@ impl Turn {
             if output.played() <= from {
                 return;
             }
+            // Between two sentences, the model may have looked at the screen.
+            self.show_speaking_again();
             self.context.events.send(Event::Speaking { turn: self.id.clone(), sentence });
             next += 1;
         }

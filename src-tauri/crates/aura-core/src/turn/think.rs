@@ -1,6 +1,6 @@
 //! Think: writes the answer from the question, the earlier turns of the session, and the picture.
 
-use aura_providers::{ChatRequest, Message, Role, Service, ToolCall};
+use aura_providers::{ChatRequest, Message, Role, Service};
 use aura_router::Sink;
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -51,11 +51,12 @@ impl Turn {
         };
         let mut messages = self.memory(&plan, &[&system, &question], picture.is_some()).await;
         messages.push(Message::new(Role::User, question).with_image(picture));
-        let tools = if self.request.plans { vec![intent::tool()] } else { Vec::new() };
+        let tools = self.offered_tools(&plan).await;
+        let planning = self.request.plans.then(intent::tool);
         let request = ChatRequest {
             system,
             messages,
-            tools,
+            tools: tools.definitions().chain(planning).collect(),
             tools_optional: true,
             max_tokens: Some(MAX_ANSWER_TOKENS),
             language: self.language(),
@@ -65,10 +66,9 @@ impl Turn {
             turn: self,
             sentences: SentenceSplitter::new(self.language().as_deref().unwrap_or("en")),
             to_speak,
+            is_paused: false,
         };
-        // Without text, only a plan that can be parsed counts as an answer.
-        let accept = |calls: &[ToolCall]| intent::plan(calls).is_some();
-        let routed = self.context.router.chat_accepting(&plan, &request, &accept, self, &mut sink).await;
+        let routed = self.answer_with_tools(plan, request, &tools, &mut sink).await;
         // An answer that is a plan without text is put into words.
         if let Ok(routed) = &routed
             && routed.value.text.trim().is_empty()
@@ -89,14 +89,19 @@ impl Turn {
 }
 
 /// Records and sends the answer as it arrives, and splits it into sentences to be spoken.
-struct AnswerSink<'a> {
+pub(super) struct AnswerSink<'a> {
     turn: &'a Turn,
     sentences: SentenceSplitter,
     to_speak: mpsc::Sender<String>,
+    /// Whether the model did something else since the last text.
+    is_paused: bool,
 }
 
 impl Sink<String> for AnswerSink<'_> {
-    async fn send(&mut self, text: String) {
+    async fn send(&mut self, mut text: String) {
+        if std::mem::take(&mut self.is_paused) && self.turn.has_answer() {
+            text.insert_str(0, "\n\n");
+        }
         self.turn.edit(|record| record.answer.push_str(&text));
         let sentences = self.sentences.push(&text);
         if !sentences.is_empty() {
@@ -111,9 +116,15 @@ impl Sink<String> for AnswerSink<'_> {
 }
 
 impl AnswerSink<'_> {
-    async fn finish(mut self) {
+    /// Sends the text so far to be spoken. What follows is a paragraph of its own.
+    pub(super) async fn pause(&mut self) {
+        self.is_paused = true;
         for sentence in self.sentences.finish() {
             let _ = self.to_speak.send(sentence).await;
         }
+    }
+
+    async fn finish(mut self) {
+        self.pause().await;
     }
 }

@@ -207,11 +207,18 @@ impl Turn {
     /// Times a stage until the guard is dropped, without showing it: another stage is still shown.
     pub(crate) fn time(&self, stage: Stage) -> StageTimer<'_> {
         let began = Instant::now();
-        let start_ms = whole_ms(began - self.began);
+        let start_ms = self.ms_since_begun();
         self.edit(|record| {
             record.stages.push(StageTrace { stage, start_ms, ms: 0, route: None, attempts: Vec::new() })
         });
         StageTimer { turn: self, stage, began }
+    }
+
+    /// Shows that the answer is spoken, after another stage was shown.
+    pub(super) fn show_speaking_again(&self) {
+        if *self.stage.borrow() != Stage::Speaking {
+            self.show(Stage::Speaking);
+        }
     }
 
     /// Shows a stage, unless the next turn superseded this one.
@@ -245,6 +252,11 @@ impl Turn {
         }
     }
 
+    /// Milliseconds since the turn began.
+    pub(super) fn ms_since_begun(&self) -> u32 {
+        whole_ms(self.began.elapsed())
+    }
+
     /// Milliseconds since the key was released, or the question was typed.
     pub(crate) fn ms_since_asked(&self) -> u32 {
         whole_ms(self.state.lock().asked_at.elapsed())
@@ -268,6 +280,21 @@ impl Turn {
         self.edit(|record| record.transcript = question.to_owned());
         self.changed.notify_one();
         self.context.events.send(Event::Transcript { turn: self.id.clone(), text: question.to_owned() });
+    }
+
+    /// The question as far as it is known.
+    pub(super) fn transcript(&self) -> String {
+        self.state.lock().record.transcript.clone()
+    }
+
+    /// Whether a part of the answer is written.
+    pub(super) fn has_answer(&self) -> bool {
+        !self.state.lock().record.answer.is_empty()
+    }
+
+    /// Whether a picture was sent with the question.
+    pub(super) fn has_sent_picture(&self) -> bool {
+        self.state.lock().record.seen.is_some()
     }
 
     /// Records and reports the picture that is sent with the question.

@@ -1,12 +1,12 @@
-//! Microphone, speaker and screen: missing, lost, silent, muted, and private.
+//! Microphone and speaker: missing, lost, silent, and muted.
 
 use std::sync::atomic::Ordering;
 
-use aura_core::api::{self, Ask, Nothing, Speech};
+use aura_core::api::{self, Nothing};
 use aura_core::error::ErrorCode;
 use aura_core::ports::Output;
 use aura_core::record::NoticeKind;
-use aura_sandbox::{Rule, RuleCondition, Script, Service as SandboxService};
+use aura_sandbox::Service as SandboxService;
 use aura_testkit::fake_ports::{GONE, Mic, speech};
 use aura_testkit::harness::Harness;
 use serde_json::json;
@@ -50,41 +50,6 @@ async fn without_a_speaker_the_answer_is_written_and_saved() {
     assert!(record.answer.contains("three"));
     assert_eq!(record.spoken, "");
     assert!(record.answer_audio.is_some(), "the speech is saved");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_question_is_answered_with_a_notice_when_the_screen_cannot_be_captured() {
-    let harness = Harness::new().await;
-    harness.ports.screen.refused.store(true, Ordering::SeqCst);
-    let record = harness.ask("What is on my screen?").await;
-    assert_eq!((record.error.clone(), notice_kinds(&record)), (None, vec![NoticeKind::NoScreen]));
-    assert_eq!(record.seen, None);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_screenshot_is_sent_only_with_a_question_about_the_screen() {
-    let mut harness = Harness::new().await;
-    harness.sandbox.set_script(Script {
-        rules: vec![
-            Rule {
-                when: RuleCondition { service: Some(SandboxService::Vlm), ..RuleCondition::default() },
-                ..Rule::reply("I see a picture of {image_size} pixels.")
-            },
-            Rule::reply("I see nothing at all."),
-        ],
-    });
-    let record = harness.speak().await;
-    assert_eq!((record.answer.as_str(), record.seen), ("I see nothing at all.", None));
-    assert_eq!(harness.ports.screen.captures.load(Ordering::SeqCst), 1, "the screenshot is taken at press and dropped");
-    let record = harness.ask("What does the window on my screen say?").await;
-    assert!(record.answer.contains("320"), "{}", record.answer);
-    assert_eq!(record.seen.map(|seen| (seen.width, seen.height)), Some((320, 80)));
-    harness.change(json!({"screen": {"share": "never"}})).await;
-    assert_eq!(harness.ask("What does the window on my screen say?").await.seen, None);
-    let record = harness
-        .ask_for(Ask { text: "And now?".into(), screen: Some(true), speech: Speech::None, ..Ask::default() })
-        .await;
-    assert!(record.seen.is_some(), "the user attached it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,12 +6,14 @@ mod budget;
 mod conversations;
 mod detached;
 mod devices;
+mod follow_ups;
 mod keys;
 mod memory;
 mod personas;
 mod press;
 mod routes;
 mod stage;
+mod tools;
 mod unfinished;
 mod vocabulary;
 

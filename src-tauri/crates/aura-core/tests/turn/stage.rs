@@ -7,6 +7,7 @@ use aura_core::error::ErrorCode;
 use aura_core::event::Event;
 use aura_core::ports::Output;
 use aura_core::record::Stage;
+use aura_sandbox::{Rule, Script};
 use aura_testkit::fake_ports::{Mic, speech};
 use aura_testkit::harness::{Harness, LIMIT};
 use serde_json::json;
@@ -186,6 +187,9 @@ async fn a_retry_sends_the_attached_picture_again_and_never_a_screenshot_instead
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_takes_a_new_screenshot_unless_the_settings_forbid_it() {
     let harness = Harness::new().await;
+    harness.sandbox.set_script(Script {
+        rules: vec![Rule::calling_when_asked("screen", "look_at_screen"), Rule::reply("A clock.")],
+    });
     let first = harness.ask("What is on my screen?").await;
     assert!(first.seen.is_some());
     let retry = || Retry { id: first.id.clone(), ..Retry::default() };

@@ -16,6 +16,7 @@ fn turn(id: &str, session: &str, second: i64, transcript: &str, answer: &str) ->
         interrupted: false,
         error: None,
         stages: vec![],
+        tools: vec![],
         notices: vec![],
         question_audio: None,
         answer_audio: None,

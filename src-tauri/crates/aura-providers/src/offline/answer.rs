@@ -35,8 +35,13 @@ pub(super) struct Running {
 
 impl Running {
     /// The model with this id, if the server has it.
-    fn has(&self, id: &str) -> bool {
+    pub(super) fn has(&self, id: &str) -> bool {
         self.models.iter().any(|model| model.id == id)
+    }
+
+    /// Whether it has a model for this service.
+    pub(super) fn serves(&self, service: Service) -> bool {
+        best(&self.models, service).is_some()
     }
 }
 
@@ -79,7 +84,7 @@ pub(super) async fn models(offline: &Offline) -> Vec<ListedModel> {
 }
 
 /// The local model servers that list models.
-async fn running(offline: &Offline) -> Vec<Running> {
+pub(super) async fn running(offline: &Offline) -> Vec<Running> {
     if offline.config.no_model {
         return Vec::new();
     }

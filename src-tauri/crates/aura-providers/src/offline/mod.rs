@@ -208,6 +208,22 @@ impl Chat for Offline {
                 .map_err(|failure| refused.unwrap_or(failure)),
         }
     }
+
+    /// Installed models and the built-in answer cannot; of the models of a server it is not known.
+    async fn calls_tools(&self, model: &str) -> bool {
+        let is_named = !model.is_empty() && self.catalog.default_model(PROVIDER.id, Service::Llm) != Some(model);
+        match installed_model(&*self.local, model, Service::Llm, None) {
+            Some(installed) => {
+                is_named && installed.id != model && answer::running(self).await.iter().any(|server| server.has(model))
+            }
+            None => !answer::running(self).await.is_empty(),
+        }
+    }
+
+    /// With an installed model, a program or a server that reads images.
+    async fn sees(&self, _model: &str) -> bool {
+        self.offers(Service::Vlm) || answer::running(self).await.iter().any(|server| server.serves(Service::Vlm))
+    }
 }
 
 #[async_trait]

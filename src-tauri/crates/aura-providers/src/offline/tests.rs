@@ -346,3 +346,11 @@ async fn a_program_takes_over_only_where_a_model_does_not_fit() {
     let mind = Host { fails: Some(FailureKind::Unsupported), ..Host::default() }.with("mind", Service::Llm, &[]);
     assert_eq!(mind.offline(vec![]).chat(&question("hi")).await.err().unwrap().message, "It does not fit.");
 }
+
+#[tokio::test]
+async fn without_a_model_or_a_server_nothing_calls_tools_and_only_tesseract_sees() {
+    let (_, offline) = offline(vec![], without_model());
+    assert!(!offline.calls_tools("").await && !offline.calls_tools("qwen3").await && !offline.sees("").await);
+    let (_, offline) = self::offline(vec![("tesseract", ok("Save"))], without_model());
+    assert!(offline.sees("").await);
+}

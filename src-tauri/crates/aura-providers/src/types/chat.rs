@@ -342,6 +342,24 @@ impl ChatRequest {
         None
     }
 
+    /// The same request for a model that has no tool support: without tools, and with earlier calls and their results as plain text.
+    #[must_use]
+    pub fn without_tools(mut self) -> Self {
+        self.tools.clear();
+        self.tool_choice = ToolChoice::default();
+        for message in &mut self.messages {
+            let calls = std::mem::take(&mut message.tool_calls).into_iter();
+            message
+                .parts
+                .extend(calls.map(|call| ContentPart::Text(format!("[called {} with {}]", call.name, call.arguments))));
+            if message.tool_call_id.take().is_some() || message.role == Role::Tool {
+                message.role = Role::User;
+                message.parts.insert(0, ContentPart::Text("[result of the call]".into()));
+            }
+        }
+        self
+    }
+
     /// Whether only a model that can call tools or write JSON can answer this.
     pub(crate) fn needs_structured_output(&self) -> bool {
         matches!(self.tool_choice, ToolChoice::Required | ToolChoice::Named(_)) || self.format != ResponseFormat::Text
@@ -469,5 +487,26 @@ mod tests {
         assert_eq!(message.text(), "What is this?\nAnd that?");
         message.parts.clear();
         assert_eq!(message.text(), "");
+    }
+
+    #[test]
+    fn a_request_without_tools_tells_what_was_called() {
+        let call = ToolCall { id: "1".into(), name: "look".into(), arguments: "{}".into(), signature: None };
+        let request = ChatRequest::new("m")
+            .with_message(Message::user("What is this?").with_image(Bytes::from_static(b"\x89PNG")))
+            .with_message(Message { tool_calls: vec![call], ..Message::assistant("Let me look.") })
+            .with_message(Message::tool_result("1", "Done."))
+            .with_tools([Tool::new("look")])
+            .without_tools();
+        assert!(request.tools.is_empty());
+        let said: Vec<_> = request.messages.iter().map(|message| (message.role, message.text().into_owned())).collect();
+        let expected = [
+            (Role::User, "What is this?"),
+            (Role::Assistant, "Let me look.\n[called look with {}]"),
+            (Role::User, "[result of the call]\nDone."),
+        ];
+        assert_eq!(said, expected.map(|(role, text)| (role, text.to_owned())));
+        assert!(request.messages.iter().all(|message| message.tool_calls.is_empty() && message.tool_call_id.is_none()));
+        assert_eq!(request.images().count(), 1);
     }
 }

@@ -28,6 +28,17 @@ pub trait Chat: Send + Sync {
     /// # Errors
     /// When the call fails before the first event. Later failures are items of the stream.
     async fn chat(&self, request: &ChatRequest) -> Result<ChatStream, Failure>;
+
+    /// Whether the model can call tools: false only where that is known to be impossible. A model of which it is not known is asked, and
+    /// its refusal is [`FailureKind::Unsupported`](super::FailureKind::Unsupported).
+    async fn calls_tools(&self, _model: &str) -> bool {
+        true
+    }
+
+    /// Whether a question with an image can be answered when this model is named: false only where that is known to be impossible.
+    async fn sees(&self, _model: &str) -> bool {
+        true
+    }
 }
 
 /// Text to speech.

@@ -84,6 +84,7 @@ fn read_content(request: &mut GenerateRequest, index: usize, content: &Value) ->
     let mut text = String::new();
     for part in parts {
         text.push_str(part["text"].as_str().unwrap_or_default());
+        request.prompt.called.extend(part["functionCall"]["name"].as_str().map(str::to_owned));
         let data = &part["inlineData"];
         if data.is_null() {
             continue;
@@ -106,6 +107,7 @@ fn read_content(request: &mut GenerateRequest, index: usize, content: &Value) ->
     // A function result has the role `user`, but is not the user's message.
     if role == "user" && parts.iter().any(|part| part["functionResponse"].is_null()) {
         request.prompt.user_text = text;
+        request.prompt.called.clear();
     }
     Ok(())
 }
@@ -121,6 +123,9 @@ fn read_tools(prompt: &mut Prompt, body: &Value) {
         }
     }
     let calling = &body["toolConfig"]["functionCallingConfig"];
+    if calling["mode"] == "NONE" {
+        prompt.tools.clear();
+    }
     if calling["mode"] == "ANY" {
         prompt.required_tool = Some(calling["allowedFunctionNames"][0].as_str().unwrap_or_default().to_owned());
     }

@@ -14,3 +14,5 @@ mod harness;
 mod request_log;
 #[cfg(test)]
 mod speech;
+#[cfg(test)]
+mod tools;
