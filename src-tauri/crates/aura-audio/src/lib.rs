@@ -1,4 +1,4 @@
-//! Mono PCM audio: sample rate conversion, WAV files, decoding of compressed files, and loudness.
+//! Mono PCM audio: sample rate conversion, WAV files, decoding of compressed files, loudness, and voice activity.
 //!
 //! Everything works on mono samples: `f32` from -1 to 1 for playback, `i16` at [`SPEECH_RATE`] for speech recognition. The WAV decoder
 //! accepts streamed files whose headers have no valid sizes.
@@ -18,26 +18,33 @@
 //! ```
 //!
 //! # Features
+//! - `echo`: removes the echo of a loudspeaker from a recording.
 //! - `encode`: writes MP3, AAC and Opus files.
 
 #![forbid(unsafe_code)]
 
 mod decode;
+#[cfg(feature = "echo")]
+mod echo;
 #[cfg(feature = "encode")]
 mod encode;
 mod error;
 mod flac;
 mod resample;
 mod stretch;
+mod voice_activity;
 mod wav;
 
 pub use decode::decode;
+#[cfg(feature = "echo")]
+pub use echo::EchoCanceller;
 #[cfg(feature = "encode")]
 pub use encode::{aac, mp3, opus};
 pub use error::{Error, Result};
 pub use flac::flac;
 pub use resample::{Mixdown, RateConverter, Resampler, resample};
 pub use stretch::TimeStretch;
+pub use voice_activity::VoiceActivity;
 pub use wav::{WavDecoder, WavFile, read_wav, restore_wav, speech_wav, wav};
 
 /// The sample rate for speech recognition, in hertz. Every common recogniser works at 16 kHz.

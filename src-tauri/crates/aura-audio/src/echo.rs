@@ -1,0 +1,131 @@
+//! Echo cancellation: what a microphone records, without what the loudspeaker plays.
+
+use sonora::config::EchoCanceller as Canceller;
+use sonora::{AudioProcessing, Config, StreamConfig};
+
+use crate::{SPEECH_RATE, from_i16, to_i16};
+
+/// Samples per frame: 10 ms.
+const FRAME: usize = SPEECH_RATE as usize / 100;
+
+/// Removes the echo of a loudspeaker from a recording: WebRTC's AEC3, on mono samples at [`SPEECH_RATE`].
+///
+/// It finds out by itself how much later than [played](EchoCanceller::played) the echo is recorded, up to half a second, as long as that
+/// stays the same. A second of sound takes about 10 ms.
+pub struct EchoCanceller {
+    processing: AudioProcessing,
+    /// Played samples of a frame that is not complete.
+    played: Vec<f32>,
+    /// Recorded samples of a frame that is not complete.
+    recorded: Vec<f32>,
+}
+
+impl Default for EchoCanceller {
+    fn default() -> Self {
+        let config = Config { echo_canceller: Some(Canceller::default()), ..Config::default() };
+        let stream = StreamConfig::new(SPEECH_RATE, 1);
+        let processing = AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build();
+        Self { processing, played: Vec::new(), recorded: Vec::new() }
+    }
+}
+
+impl EchoCanceller {
+    /// Adds what the loudspeaker played, silence included: as much as is recorded in the same time.
+    pub fn played(&mut self, samples: impl IntoIterator<Item = f32>) {
+        self.played.extend(samples);
+        let mut ignored = [0.0; FRAME];
+        for frame in self.played.chunks_exact(FRAME) {
+            // It fails only for frames of another length.
+            let _ = self.processing.process_render_f32(&[frame], &mut [&mut ignored]);
+        }
+        self.played.drain(..self.played.len() / FRAME * FRAME);
+    }
+
+    /// Adds what was recorded. Returns the complete frames without the echo.
+    pub fn recorded(&mut self, samples: &[i16]) -> Vec<i16> {
+        self.recorded.extend(samples.iter().copied().map(from_i16));
+        let mut clean = Vec::with_capacity(self.recorded.len());
+        let mut cleaned = [0.0; FRAME];
+        for frame in self.recorded.chunks_exact(FRAME) {
+            match self.processing.process_capture_f32(&[frame], &mut [&mut cleaned]) {
+                Ok(()) => clean.extend(cleaned.iter().copied().map(to_i16)),
+                Err(_) => clean.extend(frame.iter().copied().map(to_i16)),
+            }
+        }
+        self.recorded.drain(..self.recorded.len() / FRAME * FRAME);
+        clean
+    }
+}
+
+impl std::fmt::Debug for EchoCanceller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EchoCanceller")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{VoiceActivity, decode, rms};
+
+    /// People who read, at [`SPEECH_RATE`].
+    fn human(file: &str) -> Vec<i16> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/fixtures/speech/");
+        decode(std::fs::read(format!("{folder}{file}.wav")).unwrap().into()).unwrap().to_speech()
+    }
+
+    /// What a microphone records of this sound `delay` samples later, in a room with some reflections.
+    fn echo(sound: &[i16], delay: usize) -> Vec<i16> {
+        let room = [(0, 0.5), (37, 0.3), (90, -0.2), (211, 0.15), (800, 0.08), (1_600, 0.05)];
+        let mut echo = vec![0.0; sound.len()];
+        for (tap, gain) in room {
+            for (at, sample) in sound.iter().enumerate().take(sound.len().saturating_sub(delay + tap)) {
+                echo[at + delay + tap] += f32::from(*sample) * gain;
+            }
+        }
+        echo.into_iter().map(|sample| sample as i16).collect()
+    }
+
+    /// What remains of the recording while this sound is played, in pieces as devices deliver them.
+    fn cancelled(played: &[i16], recorded: &[i16]) -> Vec<i16> {
+        let mut canceller = EchoCanceller::default();
+        let mut clean = Vec::new();
+        for (played, recorded) in played.chunks(320).zip(recorded.chunks(320)) {
+            canceller.played(played.iter().copied().map(from_i16));
+            clean.extend(canceller.recorded(recorded));
+        }
+        clean
+    }
+
+    #[test]
+    fn an_echo_is_removed_whatever_its_delay() {
+        let answer = human("two_cities")[..16_000 * 12].to_vec();
+        for delay_ms in [20, 100, 300] {
+            let recorded = echo(&answer, delay_ms * 16);
+            let clean = cancelled(&answer, &recorded);
+            // Of the time after the first two seconds, in which it adapts.
+            let before = rms(&recorded[32_000..]);
+            let after = rms(&clean[32_000..]).max(1.0e-5);
+            let removed = 20.0 * (before / after).log10();
+            assert!(removed > 25.0, "{removed:.0} dB of an echo after {delay_ms} ms are removed");
+            let mut activity = VoiceActivity::default();
+            activity.push(&clean);
+            assert_eq!(activity.speech(), None, "an echo after {delay_ms} ms is taken for a person");
+        }
+    }
+
+    #[test]
+    fn a_person_is_heard_while_the_answer_is_played() {
+        let answer = human("two_cities")[..16_000 * 12].to_vec();
+        let mut recorded = echo(&answer, 1_600);
+        let begin = 16_000 * 6;
+        for (at, sample) in human("jfk").into_iter().enumerate().take(16_000 * 4) {
+            recorded[begin + at] = recorded[begin + at].saturating_add(sample / 2);
+        }
+        let mut activity = VoiceActivity::default();
+        activity.push(&cancelled(&answer, &recorded));
+        let speech = activity.speech().expect("nobody is heard");
+        // The person begins after a third of a second.
+        assert!((begin..begin + 16_000).contains(&speech.start), "heard from {} on, spoken from {begin}", speech.start);
+    }
+}
