@@ -6,6 +6,7 @@
 mod answers;
 mod command_line;
 mod errors;
+mod hands_free;
 mod local_models;
 mod push_to_talk;
 mod recogniser;

@@ -356,6 +356,8 @@ pub(super) enum PttAction {
     Release,
     /// Cancel the current turn.
     Cancel,
+    /// Begin hands-free use, or end it: AURA listens again after each answer.
+    HandsFree,
     /// Say the last answer again, until its end.
     Repeat,
     /// Begin a new conversation.

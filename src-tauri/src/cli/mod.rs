@@ -81,6 +81,7 @@ async fn ptt(action: PttAction) -> Result<ExitCode> {
         PttAction::Press => "press",
         PttAction::Release => "release",
         PttAction::Cancel => "cancel",
+        PttAction::HandsFree => "hands_free",
         PttAction::Repeat => "repeat",
         PttAction::New => "new_session",
     };

@@ -27,6 +27,7 @@ import type { ServerView } from './ServerView'
 import type { SessionId } from './SessionId'
 import type { SessionView } from './SessionView'
 import type { SessionsQuery } from './SessionsQuery'
+import type { SetHandsFree } from './SetHandsFree'
 import type { Snapshot } from './Snapshot'
 import type { StopUsingModel } from './StopUsingModel'
 import type { Switch } from './Switch'
@@ -47,6 +48,7 @@ export type Operations = {
   release: { request: Nothing; response: Nothing }
   finish: { request: Nothing; response: Nothing }
   cancel: { request: Nothing; response: Nothing }
+  hands_free: { request: SetHandsFree; response: Nothing }
   ask: { request: Ask; response: TurnRecord }
   listen: { request: Listen; response: TurnRecord }
   retry: { request: Retry; response: TurnRecord }

@@ -26,6 +26,10 @@ stage: Stage,
  */
 session: string, 
 /**
+ * Whether hands-free use is on: AURA listens again after each answer.
+ */
+hands_free: boolean, 
+/**
  * The settings in effect: the settings file, and over it the environment variables that nobody has changed since the start.
  */
 settings: Settings, 

@@ -158,6 +158,9 @@ export class Aura {
   /** Ends the recording and answers it, whatever the mode of the key. */
   finish = () => this.#call('finish', {})
 
+  /** Begins or ends hands-free use: AURA listens again after each answer. */
+  toggleHandsFree = () => this.#call('hands_free', {})
+
   cancel = () => {
     this.problem = null
     this.backend.cancel().catch((thrown: unknown) => (this.problem = asFailure(thrown)))
@@ -282,7 +285,10 @@ export class Aura {
     return this.snapshot?.settings.speaking.muted ? ('none' as const) : ('aloud' as const)
   }
 
-  #call<Name extends Extract<OperationName, 'press' | 'release' | 'finish'>>(operation: Name, request: Request<Name>): void {
+  #call<Name extends Extract<OperationName, 'press' | 'release' | 'finish' | 'hands_free'>>(
+    operation: Name,
+    request: Request<Name>,
+  ): void {
     this.backend.call(operation, request).catch((thrown: unknown) => (this.problem = asFailure(thrown)))
   }
 

@@ -155,6 +155,12 @@ export function commands(aura: Aura, panels: readonly Panel[], window: Window): 
       run: () => window.showConversations(),
     },
     {
+      id: 'hands-free',
+      group: t.palette.talk,
+      label: snapshot.hands_free ? t.palette.handsFreeEnd : t.palette.handsFree,
+      run: () => aura.toggleHandsFree(),
+    },
+    {
       id: 'repeat',
       group: t.palette.talk,
       label: t.palette.repeat,

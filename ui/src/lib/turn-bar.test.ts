@@ -101,6 +101,7 @@ describe('what ends the recording', () => {
     ['toggle', false, 'tap'],
     ['toggle', true, 'tap'],
   ])('in the mode %s, latched: %s, is %s', (mode, latched, expected) => {
-    expect(sendHint(mode, latched)).toBe(expected)
+    expect(sendHint(mode, latched, false)).toBe(expected)
+    expect(sendHint(mode, latched, true)).toBe('pause')
   })
 })

@@ -45,6 +45,7 @@ describe('settings', () => {
     ['Shortcut mode', 'toggle', { listening: { mode: 'toggle' } }],
     ['Microphone', 'built-in', { listening: { microphone: 'built-in' } }],
     ['Microphone', '', { listening: { microphone: null } }],
+    ['Microphone between questions', 'always', { listening: { standby: 'always' } }],
     ['Speaker', 'headset', { speaking: { speaker: 'headset' } }],
     ['Spoken language', 'de', { listening: { language: 'de' } }],
     ['Share my screen', 'never', { screen: { share: 'never' } }],

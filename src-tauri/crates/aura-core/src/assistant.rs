@@ -1,7 +1,7 @@
 //! The assistant: ports, settings, API keys, router and turns.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -65,6 +65,16 @@ pub struct Setup {
 #[derive(Clone)]
 pub struct Assistant(Arc<Inner>);
 
+/// A reference that does not keep the assistant alive.
+pub(crate) struct WeakAssistant(Weak<Inner>);
+
+impl WeakAssistant {
+    /// The assistant, unless it has ended.
+    pub(crate) fn upgrade(&self) -> Option<Assistant> {
+        self.0.upgrade().map(Assistant)
+    }
+}
+
 struct Inner {
     ports: Ports,
     store: Arc<SettingsStore>,
@@ -97,6 +107,8 @@ struct Inner {
     /// The task that forwards availability changes as events.
     _forwarding: AbortOnDropHandle<()>,
     exports: PathBuf,
+    /// The task of hands-free use, while it is on.
+    hands_free: Mutex<Option<AbortOnDropHandle<()>>>,
     /// Cancelled to end a replay or a microphone test, which use devices outside a turn.
     devices: Mutex<CancellationToken>,
 }
@@ -176,6 +188,7 @@ impl Assistant {
             updates: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
             exports: exports.unwrap_or(data),
+            hands_free: Mutex::default(),
             devices: Mutex::default(),
         }));
         assistant.watch_history();
@@ -206,10 +219,10 @@ impl Assistant {
             self.0.store.clone(),
             self.0.events.clone(),
         ));
-        let assistant = Arc::downgrade(&self.0);
+        let assistant = self.downgrade();
         let _ = self.0.background.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
-                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                let Some(assistant) = assistant.upgrade() else { return };
                 if assistant.0.router.refresh_model_lists(ModelListRefresh::Stale).await {
                     assistant.announce();
                 }
@@ -288,6 +301,7 @@ impl Assistant {
             sandbox: self.0.sandbox,
             stage: self.0.turns.stage(),
             session: self.session(),
+            hands_free: self.is_hands_free(),
             settings: config.settings.clone(),
             from_environment: config.from_environment.clone(),
             overruled: config.overruled.clone(),
@@ -372,6 +386,16 @@ impl Assistant {
         self.0.devices.lock().cancel();
     }
 
+    /// The task of hands-free use, while it is on.
+    pub(crate) fn hands_free_task(&self) -> &Mutex<Option<AbortOnDropHandle<()>>> {
+        &self.0.hands_free
+    }
+
+    /// A reference that does not keep the assistant alive.
+    pub(crate) fn downgrade(&self) -> WeakAssistant {
+        WeakAssistant(Arc::downgrade(&self.0))
+    }
+
     /// Sends an event to all subscribers.
     pub(crate) fn send(&self, event: Event) {
         self.0.events.send(event);
@@ -427,11 +451,11 @@ impl Assistant {
 
     /// Watches the settings file for changes by other programs: the command line, the server, the desktop app, or an editor.
     fn watch_settings(&self) {
-        let assistant = Arc::downgrade(&self.0);
+        let assistant = self.downgrade();
         let _ = self.0.settings_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
                 tokio::time::sleep(SETTINGS_CHECK).await;
-                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                let Some(assistant) = assistant.upgrade() else { return };
                 let store = assistant.0.store.clone();
                 if tokio::task::spawn_blocking(move || store.refresh()).await.is_ok_and(|has_changed| has_changed) {
                     log_problems(&assistant.config());
@@ -462,11 +486,11 @@ impl Assistant {
     /// Sends a snapshot whenever the history's problem changes: a repair, a full disk, or the end of it.
     fn watch_history(&self) {
         let mut problem = self.0.ports.history.problem();
-        let assistant = Arc::downgrade(&self.0);
+        let assistant = self.downgrade();
         let _ = self.0.history_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
             // Ends with the history.
             while problem.changed().await.is_ok() {
-                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                let Some(assistant) = assistant.upgrade() else { return };
                 assistant.announce();
             }
         })));
@@ -507,12 +531,12 @@ impl Assistant {
     /// Sends an event whenever something changes in the store of models.
     fn watch_models(&self) {
         let mut changes = self.0.ports.local_model_store.changes();
-        let assistant = Arc::downgrade(&self.0);
+        let assistant = self.downgrade();
         let _ = self.0.models_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
             // Ends with the store.
             let mut routes = Vec::new();
             while changes.changed().await.is_ok() {
-                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                let Some(assistant) = assistant.upgrade() else { return };
                 let view = assistant.local_models().await;
                 // A model that was downloaded or deleted may be one that the next question uses.
                 let now = assistant.routes();
@@ -544,7 +568,7 @@ impl Assistant {
     }
 
     /// Sends a new snapshot to all subscribers.
-    fn announce(&self) -> Snapshot {
+    pub(crate) fn announce(&self) -> Snapshot {
         let snapshot = self.snapshot();
         self.0.events.send(Event::Changed { snapshot: Box::new(snapshot.clone()) });
         snapshot

@@ -21,6 +21,7 @@ mod private_file;
 pub mod record;
 pub mod recordings;
 pub mod session;
+mod standby;
 mod turn;
 mod update_checks;
 pub mod updates;

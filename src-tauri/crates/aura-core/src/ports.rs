@@ -36,6 +36,20 @@ pub struct Device {
     pub default: bool,
 }
 
+/// When the microphone is open, apart from recordings. A microphone that is open already records from the first moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Standby {
+    /// Never.
+    Off,
+    /// For half a minute after each recording.
+    #[default]
+    AfterUse,
+    /// Always. The last half second is kept in memory, and a recording begins with it: with what was said just before the press.
+    Always,
+}
+
 /// The microphones of the computer.
 #[async_trait]
 pub trait Microphone: Send + Sync {
@@ -59,6 +73,10 @@ pub trait Microphone: Send + Sync {
             opened => opened.map(|recording| (recording, false)),
         }
     }
+
+    /// Sets when the microphone with this ID, or the default one, is open apart from recordings, from now on. Returns at once. A microphone
+    /// that cannot be opened is tried again at the next recording.
+    fn stand_by(&self, _device: Option<&str>, _standby: Standby) {}
 
     /// Lists the microphones.
     ///

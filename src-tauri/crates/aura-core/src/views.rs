@@ -19,6 +19,8 @@ pub struct Snapshot {
     pub stage: Stage,
     /// ID of the current session. Turns of one session share memory.
     pub session: String,
+    /// Whether hands-free use is on: AURA listens again after each answer.
+    pub hands_free: bool,
     /// The settings in effect: the settings file, and over it the environment variables that nobody has changed since the start.
     pub settings: Settings,
     /// Paths of the settings that environment variables decide now, such as `routes.llm.provider`.

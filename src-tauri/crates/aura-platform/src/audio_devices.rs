@@ -146,6 +146,11 @@ impl AudioHost {
         listed.is_ok_and(|mut devices| !devices.any(|device| id(&device).is_some_and(|id| id == device_id)))
     }
 
+    /// The ID of the current default microphone. Blocks.
+    pub(crate) fn default_input(&self) -> Option<String> {
+        self.host()?.default_input_device().as_ref().and_then(id)
+    }
+
     /// The id of the current default output. Blocks.
     pub(crate) fn default_output(&self) -> Option<String> {
         self.host()?.default_output_device().as_ref().and_then(id)

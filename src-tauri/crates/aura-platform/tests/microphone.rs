@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use aura_audio::{SPEECH_RATE, rms};
 use aura_core::error::ErrorCode;
-use aura_core::ports::{Microphone, Recording};
+use aura_core::ports::{Microphone, Recording, Standby};
 use aura_platform::CpalMicrophone;
 use aura_tests::process::{in_own_process, wait_until};
 use aura_tests::sound::{self, with_sound};
@@ -186,6 +186,49 @@ fn dropping_the_recording_closes_the_device() {
             recording.next().await.unwrap().unwrap();
             drop(recording);
             wait_until_closed();
+        });
+    });
+}
+
+#[test]
+fn a_microphone_that_stands_by_records_at_once_and_is_closed_on_request() {
+    with_sound("a_microphone_that_stands_by_records_at_once_and_is_closed_on_request", || {
+        run(async {
+            let folder = tempfile::tempdir().unwrap();
+            let tone = folder.path().join("tone.wav");
+            sound::make_file(&tone, 44_100, 1, "synth 250 sine 440 gain -6");
+            let _playing = sound::play_into_microphone(&tone);
+
+            let microphone = CpalMicrophone::default();
+            microphone.stand_by(None, Standby::Always);
+            let is_open = || sound::pactl(&["list", "source-outputs"]).contains("cpal");
+            assert!(wait_until(Duration::from_secs(30), is_open), "the microphone is not opened");
+            // The sound before the press comes at once, and is the tone that was played.
+            let heard = async || {
+                let mut recording = microphone.record(None).await.unwrap();
+                recording.stop();
+                let mut samples = Vec::new();
+                while let Some(block) = recording.next().await {
+                    samples.extend(block.unwrap());
+                }
+                samples.len() >= 7_800 && amplitude(&samples, 440.0) > 0.15
+            };
+            let until = Instant::now() + Duration::from_secs(30);
+            while !heard().await {
+                assert!(Instant::now() < until, "no sound from before the press");
+                // As long as the sound that is kept, and a little more.
+                tokio::time::sleep(Duration::from_millis(700)).await;
+            }
+            // Two recordings at once: the second one opens a stream of its own.
+            let mut first = microphone.record(None).await.unwrap();
+            let mut second = microphone.record(None).await.unwrap();
+            assert!(first.next().await.unwrap().is_ok() && second.next().await.unwrap().is_ok());
+            drop((first, second));
+
+            microphone.stand_by(None, Standby::Off);
+            wait_until_closed();
+            let mut recording = microphone.record(None).await.unwrap();
+            recording.next().await.unwrap().unwrap();
         });
     });
 }

@@ -12,7 +12,7 @@ use aura_core::record::TurnRecord;
 use aura_core::session::{SessionSummary, SessionView};
 use bytes::Bytes;
 use secrecy::SecretString;
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// The ID of a microphone and a loudspeaker that are not connected.
@@ -27,8 +27,61 @@ pub enum Mic {
     Hears(Vec<i16>),
     /// Records these samples, then is disconnected.
     Lost(Vec<i16>),
+    /// A room that every recording hears.
+    Room(Room),
     /// Panics, as a defect in AURA would.
     Broken,
+}
+
+/// A room in which it is silent unless somebody speaks. Time passes in it ten times as fast as outside.
+#[derive(Debug, Clone)]
+pub struct Room {
+    speak: mpsc::UnboundedSender<Vec<i16>>,
+    heard: broadcast::Sender<Vec<i16>>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        let (speak, mut said) = mpsc::unbounded_channel::<Vec<i16>>();
+        let heard = broadcast::Sender::new(4_096);
+        let ears = heard.clone();
+        tokio::spawn(async move {
+            loop {
+                let sound = match said.try_recv() {
+                    Ok(sound) => sound,
+                    Err(mpsc::error::TryRecvError::Empty) => vec![0; 320],
+                    Err(mpsc::error::TryRecvError::Disconnected) => return,
+                };
+                for block in sound.chunks(320) {
+                    // Nobody may be listening.
+                    let _ = ears.send(block.to_vec());
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            }
+        });
+        Self { speak, heard }
+    }
+}
+
+impl Room {
+    /// Somebody speaks: mono samples at 16 kHz.
+    pub fn speak(&self, samples: Vec<i16>) {
+        self.speak.send(samples).unwrap();
+    }
+
+    fn record(&self) -> Recording {
+        let (blocks, inbox) = mpsc::channel(64);
+        let (stop, mut heard) = (CancellationToken::new(), self.heard.subscribe());
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            while let Some(Ok(block)) = stopped.run_until_cancelled(heard.recv()).await {
+                if blocks.send(Ok(block)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Recording::new(inbox, stop)
+    }
 }
 
 /// A signal as loud as speech for `seconds`, after 0.2 s and before 0.1 s of silence; 16 kHz mono.
@@ -52,6 +105,7 @@ impl Microphone for FakeMicrophone {
             Mic::None => return Err(Error::new(ErrorCode::NoMicrophone, "There is no microphone.")),
             Mic::Hears(samples) => (samples, false),
             Mic::Lost(samples) => (samples, true),
+            Mic::Room(room) => return Ok(room.record()),
             Mic::Broken => panic!("a defect"),
         };
         let (blocks, inbox) = mpsc::channel(64);

@@ -36,6 +36,8 @@ export const palette: typeof english.palette = {
   settings: 'Einstellungen',
   help: 'Hilfe',
   repeat: 'Letzte Antwort noch einmal vorlesen',
+  handsFree: 'Freihändig sprechen',
+  handsFreeEnd: 'Freihändiges Sprechen beenden',
   newConversation: 'Neues Gespräch',
   conversations: 'Gespräche',
   write: 'Frage schreiben',

@@ -18,9 +18,11 @@ export const overlay: typeof english = {
   send: {
     release: 'Zum Senden loslassen',
     tap: 'Zum Senden noch einmal tippen',
+    pause: 'Eine Pause sendet. „Stopp“ beendet.',
   },
   cancel: 'Esc bricht ab',
   interrupt: 'Noch einmal drücken zum Unterbrechen',
+  speakToInterrupt: 'Sprich, um zu unterbrechen',
   outcomes: { done: 'Fertig', stopped: 'Gestoppt', failed: 'Das hat nicht geklappt' },
   kept: 'Öffne AURA für einen neuen Versuch.',
   withScreen: 'Mit Bildschirm',

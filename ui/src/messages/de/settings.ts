@@ -32,6 +32,13 @@ export const settings: typeof english = {
     toggle: 'Tippen zum Starten, tippen zum Stoppen',
   },
   microphone: 'Mikrofon',
+  standby: 'Mikrofon zwischen Fragen',
+  standbys: { off: 'Geschlossen', after_use: 'Eine halbe Minute offen', always: 'Immer bereit' },
+  standbyHints: {
+    off: 'Während sich das Mikrofon öffnet, kann die erste Silbe verloren gehen.',
+    after_use: 'Rückfragen werden ab der ersten Silbe gehört. Nichts davon wird behalten.',
+    always: 'Jede Frage wird ab der ersten Silbe gehört. Nur die letzte halbe Sekunde bleibt im Arbeitsspeicher.',
+  },
   speaker: 'Lautsprecher',
   systemDefault: 'Systemstandard',
   systemDefaultNamed: (label: string) => `Systemstandard (${label})`,

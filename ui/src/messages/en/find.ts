@@ -35,6 +35,8 @@ export const palette = {
   settings: 'Settings',
   help: 'Help',
   repeat: 'Say the last answer again',
+  handsFree: 'Talk hands-free',
+  handsFreeEnd: 'End hands-free talking',
   newConversation: 'New conversation',
   conversations: 'Conversations',
   write: 'Write a question',

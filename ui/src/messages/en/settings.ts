@@ -27,6 +27,13 @@ export const settings = {
   mode: 'Shortcut mode',
   modes: { auto: 'Hold to talk, tap to start and stop', hold: 'Hold to talk', toggle: 'Tap to start, tap to stop' },
   microphone: 'Microphone',
+  standby: 'Microphone between questions',
+  standbys: { off: 'Closed', after_use: 'Open for half a minute', always: 'Always ready' },
+  standbyHints: {
+    off: 'The first syllable may be lost while the microphone opens.',
+    after_use: 'Follow-up questions are heard from the first syllable. Nothing is kept.',
+    always: 'Every question is heard from the first syllable. The last half second stays in memory, nothing else.',
+  },
   speaker: 'Speaker',
   systemDefault: 'System default',
   systemDefaultNamed: (label: string) => `System default (${label})`,

@@ -36,6 +36,8 @@ export const palette: typeof english.palette = {
   settings: 'Ajustes',
   help: 'Ayuda',
   repeat: 'Repetir la última respuesta',
+  handsFree: 'Hablar sin manos',
+  handsFreeEnd: 'Dejar de hablar sin manos',
   newConversation: 'Nueva conversación',
   conversations: 'Conversaciones',
   write: 'Escribir una pregunta',

@@ -32,6 +32,13 @@ export const settings: typeof english = {
     toggle: 'Tocar para empezar, tocar para parar',
   },
   microphone: 'Micrófono',
+  standby: 'Micrófono entre preguntas',
+  standbys: { off: 'Cerrado', after_use: 'Abierto medio minuto', always: 'Siempre listo' },
+  standbyHints: {
+    off: 'Mientras se abre el micrófono puede perderse la primera sílaba.',
+    after_use: 'Las preguntas siguientes se oyen desde la primera sílaba. No se guarda nada.',
+    always: 'Cada pregunta se oye desde la primera sílaba. Solo el último medio segundo queda en memoria.',
+  },
   speaker: 'Altavoz',
   systemDefault: 'El del sistema',
   systemDefaultNamed: (label: string) => `El del sistema (${label})`,

@@ -3,6 +3,7 @@
 mod catalog_types;
 mod devices;
 mod export;
+mod hands_free;
 mod operations;
 mod personas;
 mod sessions;

@@ -33,6 +33,7 @@ macro_rules! with_operations {
             release: Nothing => Nothing,
             finish: Nothing => Nothing,
             cancel: Nothing => Nothing,
+            hands_free: SetHandsFree => Nothing,
             ask: Ask => TurnRecord,
             listen: Listen => TurnRecord,
             retry: Retry => TurnRecord,
@@ -130,8 +131,15 @@ pub async fn finish(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
     Ok(Nothing {})
 }
 
-/// Stops the turn, the replay and the microphone test that are running.
+/// Begins or ends hands-free use: AURA listens again after each answer, until somebody says “stop” or nobody speaks.
+pub async fn hands_free(assistant: &Assistant, request: SetHandsFree) -> Result<Nothing> {
+    super::hands_free::set(assistant, request.on);
+    Ok(Nothing {})
+}
+
+/// Stops the turn, hands-free use, the replay and the microphone test that are running.
 pub async fn cancel(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
+    assistant.end_hands_free();
     assistant.turns().cancel();
     assistant.release_devices();
     Ok(Nothing {})

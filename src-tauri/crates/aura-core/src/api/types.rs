@@ -31,6 +31,16 @@ pub struct Press {
     pub overrides: RouteOverrides,
 }
 
+/// Request of `hands_free`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct SetHandsFree {
+    /// Whether hands-free use is to be on; absent: the other one.
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub on: Option<bool>,
+}
+
 /// Request of `ask`: a typed question.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]

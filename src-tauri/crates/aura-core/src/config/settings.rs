@@ -10,7 +10,7 @@ use super::merge_patch::merge;
 use super::personas::{self, Persona};
 use super::vocabulary;
 use crate::error::{Error, Result};
-use crate::ports::CaptureTarget;
+use crate::ports::{CaptureTarget, Standby};
 
 /// The version of the settings file's layout. Version 2 renamed `clocks` to `timeouts` and `door` to `local_api`.
 pub(super) const SCHEMA: u32 = 2;
@@ -284,6 +284,8 @@ pub struct Listening {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub microphone: Option<String>,
+    /// When the microphone is open, apart from recordings. Applies to the desktop app alone.
+    pub standby: Standby,
     /// How the push-to-talk key works.
     pub mode: TalkKeyMode,
     /// The longest recording in seconds, from 5 to 600.
@@ -298,7 +300,14 @@ pub struct Listening {
 
 impl Default for Listening {
     fn default() -> Self {
-        Self { microphone: None, mode: TalkKeyMode::Auto, longest_seconds: 120, language: None, vocabulary: Vec::new() }
+        Self {
+            microphone: None,
+            standby: Standby::default(),
+            mode: TalkKeyMode::Auto,
+            longest_seconds: 120,
+            language: None,
+            vocabulary: Vec::new(),
+        }
     }
 }
 

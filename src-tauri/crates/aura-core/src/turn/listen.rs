@@ -3,20 +3,23 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aura_audio::{SPEECH_RATE, meter};
+use aura_audio::{SPEECH_RATE, VoiceActivity, meter};
 use tokio::time::Instant;
 
+use super::hands_free::{Interruption, has_ended};
 use super::prepare::Prepared;
-use super::recorded_speech::{RecordedSpeech, speech_duration};
+use super::recorded_speech::RecordedSpeech;
 use super::recorder::RecordingFile;
 use super::turn::Turn;
 use crate::error::Result;
 use crate::event::Event;
-use crate::ports::Recording;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
 /// The least time between two level events: 30 per second.
 const LEVEL_INTERVAL: Duration = Duration::from_millis(33);
+/// How long a microphone may deliver digital silence before it counts as ready. One that wakes up does so for a moment, one that removes
+/// noise itself does so in every pause.
+const MAX_ZEROS: Duration = Duration::from_millis(400);
 /// A recording with at least this much speech is answered although the microphone was disconnected.
 const MIN_SPEECH_OF_LOST_MICROPHONE: Duration = Duration::from_millis(500);
 
@@ -28,18 +31,24 @@ impl Turn {
     pub(super) async fn listen(&self, prepared: &Prepared) -> Result<RecordedSpeech> {
         let _stage = self.time(Stage::Listening);
         let settings = &self.config.settings.listening;
+        let hands_free = self.request.hands_free.as_deref();
         // The user is shown that AURA listens once the turn is in the history. The microphone opens meanwhile.
         let (recording, ()) = tokio::join!(self.open_microphone(), async {
             self.begun().await;
             self.show(Stage::Listening);
         });
-        let mut recording = recording?;
+        let Interruption { mut recording, mut samples } = recording?;
         // The file is created only now: without a microphone there is nothing to save.
         let path = self.recording_path("question");
         let file = path.clone().map(|path| RecordingFile::create(path, SPEECH_RATE, self));
         self.edit(|record| record.question_audio = path);
         let limit = settings.longest_seconds as usize * SPEECH_RATE as usize;
-        let mut samples: Vec<i16> = Vec::new();
+        let mut activity = VoiceActivity::default();
+        activity.push(&samples);
+        if let Some(file) = file.as_ref().filter(|_| !samples.is_empty()) {
+            file.write(samples.clone()).await;
+        }
+        let mut is_ready = false;
         let mut level_sent = Instant::now();
         let mut measured = 0;
         let mut released = false;
@@ -55,16 +64,18 @@ impl Turn {
             };
             match block {
                 Some(Ok(block)) => {
-                    if samples.is_empty() && !block.is_empty() {
+                    samples.extend_from_slice(&block);
+                    activity.push(&block);
+                    if !is_ready && (block.iter().any(|sample| *sample != 0) || length(&samples) >= MAX_ZEROS) {
+                        is_ready = true;
                         self.context.events.send(Event::Recording { turn: self.id.clone() });
                         prepared.play_start_tone(self.release.clone());
                     }
-                    samples.extend_from_slice(&block);
                     if let Some(file) = &file {
                         file.write(block).await;
                     }
                 }
-                Some(Err(error)) if speech_duration(&samples) >= MIN_SPEECH_OF_LOST_MICROPHONE => {
+                Some(Err(error)) if activity.duration() >= MIN_SPEECH_OF_LOST_MICROPHONE => {
                     self.notify_error(NoticeKind::MicrophoneLost, &error);
                     break;
                 }
@@ -72,10 +83,13 @@ impl Turn {
                 None => break,
             }
             if level_sent.elapsed() >= LEVEL_INTERVAL && !released {
-                let elapsed_ms =
-                    u32::try_from(samples.len() as u64 * 1_000 / u64::from(SPEECH_RATE)).unwrap_or(u32::MAX);
+                let elapsed_ms = u32::try_from(length(&samples).as_millis()).unwrap_or(u32::MAX);
                 self.context.events.send(Event::Level { level: meter(&samples[measured..]), elapsed_ms });
                 (level_sent, measured) = (Instant::now(), samples.len());
+            }
+            if !released && hands_free.is_some() && has_ended(&activity, length(&samples)) {
+                released = true;
+                recording.stop();
             }
             if samples.len() >= limit && !released {
                 let seconds = settings.longest_seconds;
@@ -88,11 +102,18 @@ impl Turn {
             }
         }
         self.stopped_listening();
-        RecordedSpeech::new(samples, file)
+        if let Some(hands_free) = hands_free.filter(|_| activity.speech().is_none()) {
+            self.end_hands_free(hands_free);
+        }
+        RecordedSpeech::new(samples, &activity, file)
     }
 
-    /// Opens the chosen microphone, or the default one with a notice when that is gone.
-    async fn open_microphone(&self) -> Result<Recording> {
+    /// Opens the chosen microphone, or the default one with a notice when that is gone. A question that interrupted the last answer is being
+    /// recorded already.
+    async fn open_microphone(&self) -> Result<Interruption> {
+        if let Some(interruption) = self.request.hands_free.as_ref().and_then(|hands_free| hands_free.take()) {
+            return Ok(interruption);
+        }
         let microphone = &self.context.ports.microphone;
         let chosen = self.config.settings.listening.microphone.as_deref();
         let (recording, is_other) = microphone.record_or_default(chosen).await?;
@@ -100,11 +121,16 @@ impl Turn {
             let message = "The microphone that you chose could not be used, so AURA listened with the default one.";
             self.notify(Notice::new(NoticeKind::OtherMicrophone, message));
         }
-        Ok(recording)
+        Ok(Interruption { recording, samples: Vec::new() })
     }
 
     /// The path of a recording of this turn; `None` when recordings are not saved.
     pub(super) fn recording_path(&self, part: &str) -> Option<PathBuf> {
         Some(self.context.recordings.as_ref()?.join(format!("{}-{part}.wav", self.id)))
     }
+}
+
+/// The duration of a recording.
+fn length(samples: &[i16]) -> Duration {
+    Duration::from_millis(samples.len() as u64 * 1_000 / u64::from(SPEECH_RATE))
 }

@@ -6,6 +6,8 @@
 mod current_session;
 mod detached;
 mod earlier_picture;
+mod hands_free;
+mod interrupt;
 mod language;
 mod last_picture;
 mod listen;
@@ -46,6 +48,7 @@ use tokio::time::Instant;
 pub(crate) use current_session::CurrentSession;
 pub(crate) use detached::run as run_detached;
 pub use detached::{ANSWER_RATE, DetachedTurn, TurnOutcome};
+pub(crate) use hands_free::HandsFree;
 pub(crate) use last_picture::LastPicture;
 pub(crate) use owner::Owner;
 use prepare::Prepared;
@@ -296,6 +299,9 @@ impl Turn {
             Question::Audio(file) => self.transcribe(self.decode_recording(file.clone()).await?).await?,
             Question::Text(text) => text.clone(),
         };
+        if self.is_end_of_hands_free(&question) {
+            return Ok(());
+        }
         self.set_transcript(&question);
         if let Some(command) = self.spoken_command(&question) {
             return self.obey(command, prepared).await;
@@ -310,8 +316,12 @@ impl Turn {
     /// When the answer could not be written.
     async fn answer(&self, prepared: Prepared, question: &str, picture: Option<Bytes>) -> Result<()> {
         let (sentences, to_speak) = mpsc::channel(SENTENCES);
-        let (written, spoken) =
-            tokio::join!(self.think(question, picture, sentences), self.speak(prepared.output(), to_speak));
+        let answer =
+            async { tokio::join!(self.think(question, picture, sentences), self.speak(prepared.output(), to_speak)) };
+        let (written, spoken) = tokio::select! {
+            answered = answer => answered,
+            () = self.stop_when_interrupted() => return Err(Error::cancelled()),
+        };
         if let Err(error) = spoken {
             self.notify_error(NoticeKind::NotSpoken, &error);
         }

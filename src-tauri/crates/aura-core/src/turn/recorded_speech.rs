@@ -1,8 +1,9 @@
 //! A recorded question, and how much of it is speech.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use aura_audio::{SPEECH_RATE, rms};
+use aura_audio::{SPEECH_RATE, VoiceActivity, rms};
 
 use super::recorder::RecordingFile;
 use crate::error::{Error, ErrorCode, Result};
@@ -12,35 +13,73 @@ const MIN_SPEECH: Duration = Duration::from_millis(100);
 /// A recording with at least this much speech holds words: an empty transcript of it is a failure of the route. With less
 /// speech, an empty transcript is a result.
 const MIN_SPEECH_WITH_WORDS: Duration = Duration::from_secs(1);
-/// The lowest level that counts as speech, in a quiet room: -48 dB full scale.
-const MIN_THRESHOLD: f32 = 0.004;
-/// The level that counts as speech in any room: -30 dB full scale. A noise floor near it is speech without a pause, not noise.
-const MAX_THRESHOLD: f32 = 0.03;
+/// The lowest level of a sound in a quiet room: -48 dB full scale.
+const AUDIBLE: f32 = 0.004;
+/// What is sent of the silence before the first speech: 0.4 s. In noise, speech is recognised up to 0.25 s late.
+const LEAD_IN: usize = SPEECH_RATE as usize * 2 / 5;
+/// What is sent of the silence after the last speech: 0.6 s. In noise, the end is recognised up to 0.4 s early; and Whisper leaves out a
+/// last word that no silence follows.
+const LEAD_OUT: usize = SPEECH_RATE as usize * 3 / 5;
 
 /// A recorded question: mono samples at [`SPEECH_RATE`].
+#[derive(Debug)]
 pub(super) struct RecordedSpeech {
+    /// The whole recording.
     pub(super) samples: Vec<i16>,
-    /// How much of it is speech, or something as loud as speech.
+    /// How much of it is speech.
     pub(super) speech_duration: Duration,
+    /// The samples from the first to the last speech, with a margin.
+    spoken: Range<usize>,
     /// The file that it is being written to.
     pub(super) file: Option<RecordingFile>,
 }
 
 impl RecordedSpeech {
-    /// Measures a complete recording.
+    /// A recording of the microphone, and the speech that was found in it.
     ///
     /// # Errors
     /// With [`ErrorCode::NothingHeard`] when it holds less speech than a word needs.
-    pub(super) fn new(samples: Vec<i16>, file: Option<RecordingFile>) -> Result<Self> {
-        let speech_duration = speech_duration(&samples);
-        if speech_duration < MIN_SPEECH {
-            return Err(Error::new(
-                ErrorCode::NothingHeard,
-                "I heard nothing. Hold the key, wait for the tone, then speak; or choose another microphone under Settings.",
-            ));
+    pub(super) fn new(samples: Vec<i16>, activity: &VoiceActivity, file: Option<RecordingFile>) -> Result<Self> {
+        if activity.duration() < MIN_SPEECH {
+            return Err(nothing_heard());
         }
-        Ok(Self { samples, speech_duration, file })
+        Ok(Self::with(samples, activity, file))
     }
+
+    /// A recording that somebody sends although AURA may find no speech in it: a file, or a question that is asked again.
+    ///
+    /// # Errors
+    /// With [`ErrorCode::NothingHeard`] when it is silent.
+    pub(super) fn of_file(samples: Vec<i16>) -> Result<Self> {
+        const FRAME: usize = SPEECH_RATE as usize / 50;
+        if !samples.chunks_exact(FRAME).any(|frame| rms(frame) > AUDIBLE) {
+            return Err(nothing_heard());
+        }
+        let activity = activity(&samples);
+        Ok(Self::with(samples, &activity, None))
+    }
+
+    fn with(samples: Vec<i16>, activity: &VoiceActivity, file: Option<RecordingFile>) -> Self {
+        let spoken = match activity.speech() {
+            Some(speech) if activity.duration() >= MIN_SPEECH => {
+                speech.start.saturating_sub(LEAD_IN)..(speech.end + LEAD_OUT).min(samples.len())
+            }
+            _ => 0..samples.len(),
+        };
+        Self { samples, speech_duration: activity.duration(), spoken, file }
+    }
+
+    /// The samples that are sent to be transcribed: without silence at the begin and the end.
+    pub(super) fn spoken(&self) -> &[i16] {
+        &self.samples[self.spoken.clone()]
+    }
+}
+
+fn nothing_heard() -> Error {
+    Error::new(
+        ErrorCode::NothingHeard,
+        "I heard nothing. Hold the key, wait for the tone, then speak; or choose another microphone under Settings.",
+    )
 }
 
 /// Whether a recording with this much speech holds words for certain.
@@ -48,35 +87,56 @@ pub(crate) fn holds_words(speech_duration: Duration) -> bool {
     speech_duration >= MIN_SPEECH_WITH_WORDS
 }
 
-/// How much of a recording is louder than its own noise floor. The floor is the level below which a tenth of all 20 ms frames are.
+/// How much of a recording is speech.
 pub(crate) fn speech_duration(samples: &[i16]) -> Duration {
-    const FRAME: usize = SPEECH_RATE as usize / 50;
-    let levels: Vec<f32> = samples.chunks_exact(FRAME).map(rms).collect();
-    let mut sorted = levels.clone();
-    sorted.sort_by(f32::total_cmp);
-    let floor = sorted.get(sorted.len() / 10).copied().unwrap_or_default();
-    let threshold = (floor * 2.5).clamp(MIN_THRESHOLD, MAX_THRESHOLD);
-    let loud = levels.iter().filter(|level| **level > threshold).count();
-    Duration::from_millis(20) * u32::try_from(loud).unwrap_or(u32::MAX)
+    activity(samples).duration()
+}
+
+fn activity(samples: &[i16]) -> VoiceActivity {
+    let mut activity = VoiceActivity::default();
+    activity.push(samples);
+    activity
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn noise(level: f32, ms: usize) -> Vec<i16> {
-        (0..SPEECH_RATE as usize * ms / 1_000)
-            .map(|i| (((i * 7_919) % 2_000) as f32 / 1_000.0 - 1.0) * level * 32_767.0)
-            .map(|s| s as i16)
-            .collect()
+    /// A person who reads, 10 s at [`SPEECH_RATE`].
+    const HUMAN: &[u8] = include_bytes!("../../../../../tests/fixtures/speech/beckett.wav");
+
+    fn human() -> Vec<i16> {
+        aura_audio::decode(bytes::Bytes::from_static(HUMAN)).unwrap().to_speech()
+    }
+
+    fn silence(ms: usize) -> Vec<i16> {
+        vec![0; SPEECH_RATE as usize * ms / 1_000]
+    }
+
+    /// Keys that are typed: 25 ms of noise, three a second.
+    fn typing(seconds: usize) -> Vec<i16> {
+        let stroke = (0..400).map(|i: i32| ((i * 7_919 % 2_000 - 1_000) * (400 - i) / 20) as i16);
+        let key: Vec<i16> = stroke.chain(std::iter::repeat_n(0, 4_933)).collect();
+        key.repeat(3 * seconds)
     }
 
     #[test]
-    fn speech_is_told_from_silence_and_from_background_noise() {
-        assert_eq!(speech_duration(&noise(0.0, 2_000)), Duration::ZERO);
-        assert_eq!(speech_duration(&noise(0.003, 2_000)), Duration::ZERO);
-        let in_noise = [noise(0.01, 1_000), noise(0.2, 600), noise(0.01, 400)].concat();
-        assert!((580..=620).contains(&speech_duration(&in_noise).as_millis()), "{:?}", speech_duration(&in_noise));
-        assert_eq!(speech_duration(&noise(0.3, 1_000)), Duration::from_secs(1), "speech without a pause is speech");
+    fn silence_around_the_speech_is_not_sent() {
+        let all = [silence(3_000), human(), silence(4_000)].concat();
+        let speech = RecordedSpeech::new(all.clone(), &activity(&all), None).unwrap();
+        let sent = Duration::from_secs_f64(speech.spoken().len() as f64 / f64::from(SPEECH_RATE));
+        assert!((8.5..=11.0).contains(&sent.as_secs_f64()), "{sent:?} of 17 s are sent");
+        assert!(speech.speech_duration > Duration::from_secs(4), "{:?}", speech.speech_duration);
+        assert_eq!(speech.samples.len(), all.len(), "the whole recording is kept");
+    }
+
+    #[test]
+    fn keys_that_are_typed_are_no_question_but_can_be_sent_on_request() {
+        let keys = typing(4);
+        let error = RecordedSpeech::new(keys.clone(), &activity(&keys), None).unwrap_err();
+        assert_eq!(error.code, ErrorCode::NothingHeard);
+        let sent = RecordedSpeech::of_file(keys.clone()).unwrap();
+        assert_eq!(sent.spoken().len(), keys.len());
+        assert!(RecordedSpeech::of_file(silence(2_000)).is_err());
     }
 }

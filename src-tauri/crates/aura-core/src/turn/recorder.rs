@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 const QUEUE: usize = 4_096;
 
 /// A recording that is being written. Dropping it completes the file, too; the turn waits for that before it ends.
+#[derive(Debug)]
 pub(super) struct RecordingFile {
     samples: mpsc::Sender<Vec<i16>>,
     done: oneshot::Receiver<Result<()>>,

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::current_session::CurrentSession;
+use super::hands_free::HandsFree;
 use super::last_picture::LastPicture;
 use super::owner::Owner;
 use super::summary_slot::SummarySlot;
@@ -135,6 +136,8 @@ pub(crate) struct TurnRequest {
     pub(crate) persona: Option<String>,
     pub(crate) speech: Speech,
     pub(crate) overrides: RouteOverrides,
+    /// The hands-free use that this turn is a part of.
+    pub(crate) hands_free: Option<Arc<HandsFree>>,
 }
 
 impl TurnRequest {
@@ -150,6 +153,7 @@ impl TurnRequest {
             persona: None,
             speech: Speech::default(),
             overrides: RouteOverrides::default(),
+            hands_free: None,
         }
     }
 }

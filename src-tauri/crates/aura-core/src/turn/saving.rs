@@ -81,8 +81,12 @@ impl Turn {
         }
     }
 
-    /// Removes the turn from the history.
+    /// Removes the turn from the history, and its recording if that was complete before the turn was discarded.
     pub(super) async fn forget(&self) {
+        if let Some(path) = self.recording_path("question") {
+            // Usually it was deleted when it was complete.
+            let _ = tokio::fs::remove_file(path).await;
+        }
         if let Err(error) = self.context.ports.history.discard(&self.id).await {
             tracing::warn!(%error, "a turn that was not intended is still in the history");
         }

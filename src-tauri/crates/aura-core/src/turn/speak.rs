@@ -98,7 +98,8 @@ impl Turn {
         if let Some(output) = &output {
             output.begin();
         }
-        let voice = Arc::new(Voice::new(output, prosody));
+        let is_heard = self.request.hands_free.is_some();
+        let voice = Arc::new(Voice::new(output, prosody).heard_by_microphone(is_heard));
         self.set_voice(voice.clone());
 
         let (to_play, sounds) = mpsc::channel(SOUND_QUEUE);

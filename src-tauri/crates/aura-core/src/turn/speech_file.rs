@@ -54,7 +54,7 @@ async fn decode(file: Bytes, shown: &str) -> Result<RecordedSpeech> {
         return Err(Error::invalid(format!("{shown} is empty.")));
     }
     let samples = decode_to_speech_rate(file).await?;
-    RecordedSpeech::new(samples, None)
+    tokio::task::spawn_blocking(move || RecordedSpeech::of_file(samples)).await.map_err(Error::internal)?
 }
 
 /// Decodes an audio file to mono samples at [`aura_audio::SPEECH_RATE`].

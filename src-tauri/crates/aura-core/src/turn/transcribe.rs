@@ -35,9 +35,9 @@ impl Turn {
     pub(super) async fn transcribe(&self, recorded: RecordedSpeech) -> Result<String> {
         let stage = self.enter(Stage::Transcribing);
         let plan = self.plan(Service::Stt)?;
-        let seconds = recorded.samples.len() as f64 / f64::from(SPEECH_RATE);
+        let seconds = recorded.spoken().len() as f64 / f64::from(SPEECH_RATE);
         let request = TranscriptionRequest {
-            wav: speech_wav(&recorded.samples),
+            wav: speech_wav(recorded.spoken()),
             duration: Duration::from_secs_f64(seconds),
             language: self.config.settings.listening.language.clone(),
             vocabulary: self.config.settings.listening.vocabulary.clone(),

@@ -198,6 +198,11 @@ impl Turn {
         self.state.lock().voice = Some(voice);
     }
 
+    /// The voice that speaks the answer, once it does.
+    pub(super) fn voice(&self) -> Option<Arc<Voice>> {
+        self.state.lock().voice.clone()
+    }
+
     /// Shows a stage and times it until the guard is dropped.
     pub(crate) fn enter(&self, stage: Stage) -> StageTimer<'_> {
         self.show(stage);

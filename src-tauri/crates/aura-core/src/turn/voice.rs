@@ -1,5 +1,6 @@
 //! Playback of a spoken answer: which samples belong to which sentence, and how much was played.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ impl Prosody {
 pub(crate) struct Voice {
     output: Option<Arc<dyn Output>>,
     prosody: Prosody,
+    /// Whether the samples are kept until [`Voice::take`] takes them.
+    is_heard: bool,
     state: Mutex<VoiceState>,
     /// Notified when a sentence was added.
     changed: Notify,
@@ -57,6 +60,8 @@ struct VoiceState {
     written: u64,
     /// Sound synthesized so far, at any sample rate.
     synthesized: Duration,
+    /// Samples written and not taken.
+    kept: VecDeque<f32>,
     /// Samples played when playback was stopped: from then on, the output counts the samples of the next utterance.
     stopped_at: Option<u64>,
 }
@@ -71,7 +76,30 @@ struct SpokenSpan {
 
 impl Voice {
     pub(super) fn new(output: Option<Arc<dyn Output>>, prosody: Prosody) -> Self {
-        Self { output, prosody, state: Mutex::default(), changed: Notify::new(), done: CancellationToken::new() }
+        let (state, changed, done) = (Mutex::default(), Notify::new(), CancellationToken::new());
+        Self { output, prosody, is_heard: false, state, changed, done }
+    }
+
+    /// Keeps the samples until [`Voice::take`] takes them: as much as may be queued to be played.
+    pub(super) fn heard_by_microphone(self, is_heard: bool) -> Self {
+        Self { is_heard, ..self }
+    }
+
+    /// Whether anything was written.
+    pub(super) fn has_begun(&self) -> bool {
+        self.state.lock().written > 0
+    }
+
+    /// Samples of this answer that were handed to the device.
+    pub(super) fn played(&self) -> u64 {
+        self.output.as_ref().map_or(0, |output| output.played())
+    }
+
+    /// Takes at most `count` samples of those that were written, in order.
+    pub(super) fn take(&self, count: usize) -> Vec<f32> {
+        let kept = &mut self.state.lock().kept;
+        let count = count.min(kept.len());
+        kept.drain(..count).collect()
     }
 
     pub(super) fn output(&self) -> Option<&Arc<dyn Output>> {
@@ -138,11 +166,18 @@ impl Voice {
     pub(super) async fn write(&self, samples: &[f32]) -> Result<()> {
         let Some(output) = &self.output else { return Ok(()) };
         let volume = self.prosody.volume;
-        if volume == 1.0 {
-            output.write(samples).await?;
+        let quieter: Vec<f32>;
+        let samples = if volume == 1.0 {
+            samples
         } else {
-            output.write(&samples.iter().map(|sample| sample * volume).collect::<Vec<_>>()).await?;
+            quieter = samples.iter().map(|sample| sample * volume).collect();
+            &quieter
+        };
+        if self.is_heard {
+            // Before they are written: they may be played before `write` returns.
+            self.state.lock().kept.extend(samples);
         }
+        output.write(samples).await?;
         self.state.lock().written += samples.len() as u64;
         Ok(())
     }

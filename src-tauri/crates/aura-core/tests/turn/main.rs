@@ -7,6 +7,7 @@ mod conversations;
 mod detached;
 mod devices;
 mod follow_ups;
+mod hands_free;
 mod keys;
 mod memory;
 mod personas;

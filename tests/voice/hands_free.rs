@@ -1,0 +1,66 @@
+//! Hands-free use with a real microphone and a real loudspeaker that it hears.
+
+use std::time::{Duration, Instant};
+
+use aura_sandbox::{FixedAnswers, SandboxConfig, Script};
+use aura_tests::aura::Aura;
+use aura_tests::desktop::with_desktop;
+use aura_tests::process::wait_until;
+use aura_tests::providers::Providers;
+use aura_tests::sound::{SoundMonitor, pactl, play_into_microphone};
+use aura_tests::speech::say;
+use serde_json::json;
+
+/// A peak of speech.
+const LOUD: f32 = 0.1;
+
+/// The answer lasts longer than the test.
+const ANSWER: &str = "The house at the end of the road was built in the spring of that year. It has two floors and a small garden. \
+The people who live in it have a dog and two cats. In the evening they sit in front of the door and talk about the weather. \
+The children play in the street until it is dark. Then everybody goes to bed, and the next morning it begins again.";
+
+#[test]
+fn an_answer_is_interrupted_by_a_person_and_not_by_its_own_echo() {
+    with_desktop("hands_free::an_answer_is_interrupted_by_a_person_and_not_by_its_own_echo", || {
+        let fixed = FixedAnswers { transcript: Some("tell me about the house".into()), audio: None };
+        let script = Script::always(ANSWER);
+        let providers = Providers::of(SandboxConfig { fixed, script, ..SandboxConfig::default() });
+        let app = Aura::new().with_all(providers.groq()).start();
+        let question = app.aura().folder().join("question.wav");
+        say(&question, "tell me about the house");
+        // The microphone hears what the loudspeaker plays, a twentieth of a second later.
+        pactl(&["load-module", "module-loopback", "source=speaker.monitor", "sink=cable", "latency_msec=50"]);
+        let monitor = SoundMonitor::open();
+
+        app.call("hands_free", json!({"on": true}));
+        app.wait_for_recording();
+        let asked = Instant::now();
+        play_into_microphone(&question).wait();
+        monitor.onset(asked, LOUD, Duration::from_secs(60)).expect("the question is answered after a pause");
+        // The canceller has two seconds to learn the way from the loudspeaker to the microphone; then as long again to be wrong.
+        std::thread::sleep(Duration::from_secs(5));
+        assert_eq!(app.stage(), "speaking", "{:#?}", app.history());
+
+        let interrupted = Instant::now();
+        play_into_microphone(&question).wait();
+        let first = app.turn(1);
+        assert_eq!(first["interrupted"], true, "{first:#}");
+        let silent = || monitor.last(LOUD).is_none_or(|last| last.elapsed() > Duration::from_millis(300));
+        assert!(wait_until(Duration::from_secs(20), silent), "the answer goes on");
+        let last = monitor
+            .all()
+            .into_iter()
+            .rev()
+            .find(|(at, peak)| *at < interrupted + Duration::from_secs(3) && *peak > LOUD);
+        if let Some((last, _)) = last {
+            eprintln!("silent {} ms after the question began", last.saturating_duration_since(interrupted).as_millis());
+        }
+
+        // The question that interrupted is answered; `Esc` ends it all.
+        monitor.onset(Instant::now(), LOUD, Duration::from_secs(60)).expect("the second question is answered");
+        app.call("cancel", json!({}));
+        let second = app.turn(2);
+        assert!(second["error"].is_null(), "{second:#}");
+        assert_eq!(app.call("snapshot", json!({}))["hands_free"], false);
+    });
+}
