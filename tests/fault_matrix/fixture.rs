@@ -136,6 +136,7 @@ impl Fixture {
                 // A session of its own: earlier turns would become part of the prompt.
                 session: Some(began.elapsed().as_nanos().to_string()),
                 picture: None,
+                persona: None,
             };
             api::ask(&self.harness.assistant, request).await.unwrap()
         };
