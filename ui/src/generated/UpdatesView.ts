@@ -21,7 +21,7 @@ release?: ReleaseView,
 /**
  * The date of a newer list of models and prices, which is used from the next start on; absent when there is none.
  */
-new_lists?: string, 
+new_catalogs?: string, 
 /**
  * What is being done.
  */

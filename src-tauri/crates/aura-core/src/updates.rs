@@ -24,7 +24,7 @@ pub struct UpdatesView {
     /// The date of a newer list of models and prices, which is used from the next start on; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional, type = "string"))]
-    pub new_lists: Option<jiff::civil::Date>,
+    pub new_catalogs: Option<jiff::civil::Date>,
     /// What is being done.
     pub state: UpdateState,
 }

@@ -46,14 +46,14 @@ pub use programs::LocalPrograms;
 pub use screen::DesktopScreen;
 #[cfg(feature = "devices")]
 pub use speaker::CpalSpeaker;
-pub use updates::{NewerLists, SignedUpdates, newer_lists};
+pub use updates::{NewerCatalogs, SignedUpdates, newer_catalogs};
 
-/// The ports of this computer. `newer` are lists of models that replace this version's own. Opens the history, in memory if the disk fails; devices are opened when they are first used, and models are
+/// The ports of this computer. `newer` are catalogs of models that replace this version's own. Opens the history, in memory if the disk fails; devices are opened when they are first used, and models are
 /// loaded then.
 ///
 /// # Errors
 /// Not even a history in memory can be made, or the folder of the models cannot be used.
-pub fn ports(paths: &Paths, newer: Option<NewerLists>) -> Result<Ports> {
+pub fn ports(paths: &Paths, newer: Option<NewerCatalogs>) -> Result<Ports> {
     #[cfg(feature = "devices")]
     let (microphone, speaker, screen) =
         (Arc::new(CpalMicrophone::default()), Arc::new(CpalSpeaker::default()), Arc::new(DesktopScreen::default()));

@@ -14,7 +14,7 @@ use aura_local::store::{ModelStatus, ModelStore, RuntimeStatus, State, machine};
 use aura_providers::Service;
 use tokio::sync::watch;
 
-use crate::NewerLists;
+use crate::NewerCatalogs;
 
 /// The folder of the models: that of the variable `AURA_MODELS`, else `models` in AURA's data folder.
 pub fn models_folder(data: &Path) -> PathBuf {
@@ -28,7 +28,7 @@ pub fn models_folder(data: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When the file cannot be read or is no valid catalog.
-pub(crate) fn catalog(newer: Option<&NewerLists>) -> Result<Catalog> {
+pub(crate) fn catalog(newer: Option<&NewerCatalogs>) -> Result<Catalog> {
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let catalog = match variable("AURA_MODEL_CATALOG").map(PathBuf::from) {
         Some(file) => {

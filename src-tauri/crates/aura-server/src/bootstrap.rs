@@ -50,7 +50,7 @@ pub async fn bootstrap(sandbox: bool) -> Result<Bootstrap> {
     }
     let data = paths.data.clone();
     let newer =
-        tokio::task::spawn_blocking(move || aura_platform::newer_lists(&data)).await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(move || aura_platform::newer_catalogs(&data)).await.map_err(Error::internal)?;
     let catalog = newer.as_ref().map(|newer| newer.providers.clone());
     let ports = aura_platform::ports(&paths, newer)?;
     let setup = Setup {

@@ -19,7 +19,7 @@ pub(crate) struct UpdateManifest {
     /// What is new, in Markdown.
     #[arg(long, value_name = "FILE")]
     notes: PathBuf,
-    /// The folder of the packages. `latest.json` and both lists of models are written there.
+    /// The folder of the packages. `latest.json` and both catalogs are written there.
     folder: PathBuf,
 }
 
@@ -44,8 +44,8 @@ impl UpdateManifest {
         }
         let crates = program::root().join("src-tauri/crates");
         let data = crates.join("aura-providers/src/catalog/data.json");
-        let providers = self.list(&data, "catalog.json")?;
-        let local = self.list(&crates.join("aura-local/data/models.json"), "models.json")?;
+        let providers = self.catalog(&data, "catalog.json")?;
+        let local = self.catalog(&crates.join("aura-local/data/models.json"), "models.json")?;
         let catalog: Value =
             serde_json::from_str(&read(&data)?).map_err(|cause| format!("{}: {cause}", data.display()))?;
         let published = program::output(program::command("git").args(["log", "-1", "--format=%cs"]))?;
@@ -54,7 +54,7 @@ impl UpdateManifest {
             "published": published.trim(),
             "notes": notes.trim(),
             "packages": packages,
-            "lists": { "date": catalog["verified_on"], "providers": providers, "local": local },
+            "catalogs": { "date": catalog["verified_on"], "providers": providers, "local": local },
         });
         let to = self.folder.join("latest.json");
         std::fs::write(&to, format!("{manifest:#}\n")).map_err(|cause| format!("{}: {cause}", to.display()))?;
@@ -63,7 +63,7 @@ impl UpdateManifest {
     }
 
     /// Copies a list of models beside the packages, and describes it.
-    fn list(&self, from: &Path, name: &str) -> Result<Value> {
+    fn catalog(&self, from: &Path, name: &str) -> Result<Value> {
         let to = self.folder.join(name);
         std::fs::copy(from, &to).map_err(|cause| format!("{}: {cause}", from.display()))?;
         self.file(&to)

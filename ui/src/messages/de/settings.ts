@@ -126,7 +126,7 @@ export const settings: typeof english = {
   updateInstall: 'Installationsprogramm öffnen',
   updateReady: 'Heruntergeladen, die Signatur stimmt. So installierst du es im Terminal:',
   updateByHand: 'Aktualisiere AURA so, wie du es installiert hast.',
-  newLists: (date: string) => `Eine Liste der Modelle und Preise vom ${date} gilt ab dem nächsten Start.`,
+  newCatalogs: (date: string) => `Eine Liste der Modelle und Preise vom ${date} gilt ab dem nächsten Start.`,
   requests: 'Anfragen',
   hedge: 'Einen zweiten Anbieter parallel starten, wenn der erste langsam ist',
   hedgeHint: 'Braucht der erste Anbieter länger als üblich, ruft AURA auch den nächsten auf. Beide können etwas kosten.',

@@ -121,7 +121,7 @@ export const settings = {
   updateInstall: 'Open the installer',
   updateReady: 'Downloaded, and its signature is right. To install it in a terminal:',
   updateByHand: 'Update AURA in the way you installed it.',
-  newLists: (date: string) => `A list of models and prices of ${date} is used from the next start.`,
+  newCatalogs: (date: string) => `A list of models and prices of ${date} is used from the next start.`,
   requests: 'Requests',
   hedge: 'Race a second provider when the first is slow',
   hedgeHint: 'If the first provider takes longer than usual, AURA also calls the next one. Both may be billed.',

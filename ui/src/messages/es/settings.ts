@@ -126,7 +126,7 @@ export const settings: typeof english = {
   updateInstall: 'Abrir el instalador',
   updateReady: 'Descargada, y la firma es correcta. Para instalarla en un terminal:',
   updateByHand: 'Actualiza AURA de la misma forma en que la instalaste.',
-  newLists: (date: string) => `Desde el próximo inicio se usará una lista de modelos y precios del ${date}.`,
+  newCatalogs: (date: string) => `Desde el próximo inicio se usará una lista de modelos y precios del ${date}.`,
   requests: 'Solicitudes',
   hedge: 'Lanzar un segundo proveedor cuando el primero es lento',
   hedgeHint: 'Si el primer proveedor tarda más de lo normal, AURA llama también al siguiente. Ambos pueden cobrar.',

@@ -1,4 +1,4 @@
-//! What the update server says: the newest version with its packages, and newer lists of models, signed as a whole.
+//! What the update server says: the newest version with its packages, and newer catalogs of models, signed as a whole.
 
 use aura_local::download::{Downloader, Wanted};
 use jiff::civil::Date;
@@ -20,9 +20,9 @@ pub(super) struct Manifest {
     /// The packages of the version.
     #[serde(default)]
     pub(super) packages: Vec<Package>,
-    /// Lists of models and prices, which may be newer than the version.
+    /// Catalogs of models and prices, which may be newer than the version.
     #[serde(default)]
-    pub(super) lists: Option<Lists>,
+    pub(super) catalogs: Option<Catalogs>,
 }
 
 /// A package.
@@ -36,9 +36,9 @@ pub(super) struct Package {
     pub(super) file: RemoteFile,
 }
 
-/// The lists of models, for programs that understand their format.
+/// The catalogs of models, for programs that understand their format.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Lists {
+pub(super) struct Catalogs {
     /// The day on which they were last compared with the providers' documentation.
     pub(super) date: Date,
     /// The models, prices and voices of providers, in the format of `aura-providers/src/catalog/data.json`.

@@ -3,7 +3,7 @@
 //! The folder `updates` in AURA's data folder holds what the last check fetched, and the package. Nothing in it is trusted: signature and
 //! checksums are looked at again whenever it is used.
 
-mod lists;
+mod catalogs;
 mod manifest;
 mod source;
 #[cfg(test)]
@@ -31,7 +31,7 @@ use self::source::UpdateSource;
 use crate::open_with_system;
 use crate::paths::create_private;
 
-pub use lists::{NewerLists, newer_lists};
+pub use catalogs::{NewerCatalogs, newer_catalogs};
 
 /// The largest description, and the largest signature, in bytes.
 const LARGEST_MANIFEST: usize = 1 << 20;
@@ -98,8 +98,8 @@ impl SignedUpdates {
         limits: aura_local::store::Limits,
     ) -> Result<Self> {
         let folder = folder(data);
-        let saved = source.as_ref().and_then(|source| lists::saved(&folder, source));
-        let checked_at = std::fs::metadata(folder.join(lists::MANIFEST)).and_then(|file| file.modified()).ok();
+        let saved = source.as_ref().and_then(|source| catalogs::saved(&folder, source));
+        let checked_at = std::fs::metadata(folder.join(catalogs::MANIFEST)).and_then(|file| file.modified()).ok();
         let checked_at = checked_at.and_then(|time| Timestamp::try_from(time).ok()).filter(|_| saved.is_some());
         let updates = Self(Arc::new(Inner {
             source,
@@ -115,16 +115,20 @@ impl SignedUpdates {
         Ok(updates)
     }
 
-    /// The newer version, if there is one.
-    fn release(&self) -> Option<Manifest> {
-        let state = self.0.state.lock();
-        state.manifest.clone().filter(|manifest| manifest.version > self.0.version)
-    }
-
     /// The package of the newer version for this computer.
     fn package(&self) -> Option<Wanted> {
+        self.package_of(self.newer(&self.0.state.lock())?)
+    }
+
+    /// What the manifest says when its version is newer than this one.
+    fn newer<'a>(&self, state: &'a State) -> Option<&'a Manifest> {
+        state.manifest.as_ref().filter(|manifest| manifest.version > self.0.version)
+    }
+
+    /// The package of this version for this computer.
+    fn package_of(&self, release: &Manifest) -> Option<Wanted> {
         let (source, kind) = (self.0.source.as_ref()?, self.0.kind.as_ref()?);
-        self.release()?.package(kind)?.file.wanted(&source.url)
+        release.package(kind)?.file.wanted(&source.url)
     }
 
     fn place(&self, wanted: &Wanted) -> PathBuf {
@@ -141,7 +145,8 @@ impl SignedUpdates {
         let wanted = self.package().map(|package| package.name);
         for entry in std::fs::read_dir(&self.0.folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let is_kept = [lists::MANIFEST, lists::SIGNATURE, lists::PROVIDERS, lists::LOCAL].contains(&&*name)
+            let is_kept = [catalogs::MANIFEST, catalogs::SIGNATURE, catalogs::PROVIDERS, catalogs::LOCAL]
+                .contains(&&*name)
                 || wanted.as_ref().is_some_and(|wanted| name.starts_with(wanted));
             if !is_kept && let Err(cause) = std::fs::remove_file(entry.path()) {
                 tracing::warn!(%cause, name, "a file of an earlier update could not be removed");
@@ -161,13 +166,13 @@ impl SignedUpdates {
             )
             .because(cause),
         })?;
-        self.fetch_lists(&manifest, source).await?;
+        self.fetch_catalogs(&manifest, source).await?;
         let folder = self.0.folder.clone();
         let saved = tokio::task::spawn_blocking(move || {
             create_private(&folder)?;
-            // The lists that the manifest names are there by now.
-            write(&folder.join(lists::SIGNATURE), &signature)?;
-            write(&folder.join(lists::MANIFEST), &bytes)
+            // The catalogs that the manifest names are there by now.
+            write(&folder.join(catalogs::SIGNATURE), &signature)?;
+            write(&folder.join(catalogs::MANIFEST), &bytes)
         });
         saved
             .await
@@ -176,10 +181,12 @@ impl SignedUpdates {
         Ok(manifest)
     }
 
-    /// Fetches the lists that are newer than those of this version, unless they are there.
-    async fn fetch_lists(&self, manifest: &Manifest, source: &UpdateSource) -> Result<()> {
-        let Some(lists) = manifest.lists.as_ref().filter(|lists| lists.date > lists::own_date()) else { return Ok(()) };
-        for (name, file) in [(lists::PROVIDERS, &lists.providers), (lists::LOCAL, &lists.local)] {
+    /// Fetches the catalogs that are newer than those of this version, unless they are there.
+    async fn fetch_catalogs(&self, manifest: &Manifest, source: &UpdateSource) -> Result<()> {
+        let Some(catalogs) = manifest.catalogs.as_ref().filter(|catalogs| catalogs.date > catalogs::own_date()) else {
+            return Ok(());
+        };
+        for (name, file) in [(catalogs::PROVIDERS, &catalogs.providers), (catalogs::LOCAL, &catalogs.local)] {
             self.fetch_list(name, file, source).await?;
         }
         Ok(())
@@ -206,9 +213,9 @@ impl SignedUpdates {
 #[async_trait]
 impl Updates for SignedUpdates {
     fn view(&self) -> UpdatesView {
-        let release = self.release();
-        let package = self.package();
         let state = self.0.state.lock();
+        let release = self.newer(&state);
+        let package = release.and_then(|release| self.package_of(release));
         let activity = match &state.activity {
             Activity::Checking => UpdateState::Checking,
             Activity::Downloading { progress, .. } => {
@@ -223,17 +230,17 @@ impl Updates for SignedUpdates {
                 None => UpdateState::Idle,
             },
         };
-        let lists = state.manifest.as_ref().and_then(|manifest| manifest.lists.as_ref());
+        let catalogs = state.manifest.as_ref().and_then(|manifest| manifest.catalogs.as_ref());
         UpdatesView {
             server: self.0.source.as_ref().map(UpdateSource::server),
             checked_at: state.checked_at,
             release: release.map(|manifest| ReleaseView {
                 version: manifest.version.to_string(),
                 published: manifest.published,
-                notes: manifest.notes,
+                notes: manifest.notes.clone(),
                 package: package.map(|package| PackageView { name: package.name, size_bytes: package.size }),
             }),
-            new_lists: lists.map(|lists| lists.date).filter(|date| *date > lists::own_date()),
+            new_catalogs: catalogs.map(|catalogs| catalogs.date).filter(|date| *date > catalogs::own_date()),
             state: activity,
         }
     }
@@ -264,7 +271,7 @@ impl Updates for SignedUpdates {
 
     fn download(&self) -> Result<()> {
         let Some(package) = self.package() else {
-            let message = match self.release() {
+            let message = match self.newer(&self.0.state.lock()) {
                 Some(_) => {
                     "There is no package of the newest version for this computer. Update AURA in the way you installed it."
                 }
@@ -320,7 +327,8 @@ impl Updates for SignedUpdates {
 
 /// Writes a file that only the user can read. It is there as a whole or not at all.
 fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = file.with_added_extension("new");
+    // A second process may write at the same time.
+    let temporary = file.with_added_extension(format!("{}.new", std::process::id()));
     let mut out = aura_core::private_file().create(true).truncate(true).open(&temporary)?;
     out.write_all(bytes)?;
     out.sync_all()?;

@@ -245,14 +245,14 @@ async fn a_full_disk_is_told_and_the_old_state_stays() {
 }
 
 #[tokio::test]
-async fn newer_lists_of_models_are_fetched_once_and_used_only_unchanged() {
+async fn newer_catalogs_of_models_are_fetched_once_and_used_only_unchanged() {
     let (server, data) = (Server::start().await, tempfile::tempdir().unwrap());
     let providers = include_str!("../../../aura-providers/src/catalog/data.json");
     let local = include_str!("../../../aura-local/data/models.json");
     let publish = |date: &str| {
         let mut manifest = manifest("0.1.0", json!([]));
-        let lists = [remote("p.json", providers.as_bytes()), remote("m.json", local.as_bytes())];
-        manifest["lists"] = json!({ "date": date, "providers": lists[0], "local": lists[1] });
+        let catalogs = [remote("p.json", providers.as_bytes()), remote("m.json", local.as_bytes())];
+        manifest["catalogs"] = json!({ "date": date, "providers": catalogs[0], "local": catalogs[1] });
         server.publish(&manifest);
     };
     server.put("/p.json", providers.into(), None);
@@ -260,18 +260,18 @@ async fn newer_lists_of_models_are_fetched_once_and_used_only_unchanged() {
     publish("2001-01-01");
     let updates = server.aura(data.path());
     updates.check().await.unwrap();
-    assert_eq!((updates.view().new_lists, names(data.path()).len()), (None, 2), "older ones are not fetched");
+    assert_eq!((updates.view().new_catalogs, names(data.path()).len()), (None, 2), "older ones are not fetched");
     publish("2999-01-01");
     updates.check().await.unwrap();
-    assert_eq!(updates.view().new_lists.unwrap().year(), 2999);
+    assert_eq!(updates.view().new_catalogs.unwrap().year(), 2999);
     let folder = folder(data.path());
-    let lists = lists::saved(&folder, &server.source()).unwrap().lists.unwrap();
-    assert!(lists::read(&folder, &lists).is_ok());
+    let catalogs = catalogs::saved(&folder, &server.source()).unwrap().catalogs.unwrap();
+    assert!(catalogs::read(&folder, &catalogs).is_ok());
     // They are there: a server that no longer has them is not asked.
     server.files.lock().remove("/p.json");
     updates.check().await.unwrap();
     std::fs::write(folder.join("catalog.json"), "{}").unwrap();
-    assert!(lists::read(&folder, &lists).is_err());
+    assert!(catalogs::read(&folder, &catalogs).is_err());
 }
 
 #[tokio::test]
