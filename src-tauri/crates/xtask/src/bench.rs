@@ -18,6 +18,8 @@ const LITELLM: &str = "tests/bench/gateways/requirements.txt";
 pub(crate) enum Bench {
     /// Time from the release of the key to the first sound, with providers of fixed delay, and AURA's own part of it.
     Turn(Turn),
+    /// Voice activity and echo cancellation: speech in noise that is missed, noise that is taken for speech, and how much of an echo is removed.
+    Activity,
     /// Models on this computer: a spoken question to the first sound, and each engine beside other programs with the same weights.
     Local(Local),
     /// Time from the start of the program to the first paint of its main window.
@@ -109,6 +111,7 @@ impl Bench {
     pub(crate) fn start(&self) -> Result<ExitCode> {
         match self {
             Self::Turn(turn) => turn.start(),
+            Self::Activity => activity(),
             Self::Local(local) => local.start(),
             Self::Window(window) => window.start(),
             Self::Server(server) => server.start(),
@@ -117,6 +120,13 @@ impl Bench {
             Self::History(history) => history.start(),
         }
     }
+}
+
+/// The figures are the same in every build; the workspace's own is there already.
+fn activity() -> Result<ExitCode> {
+    program::run(program::cargo("build").args(["--workspace", "--bin", "bench-activity"]))?;
+    program::run(&mut program::command(program::target().join("debug/bench-activity")))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Providers {
