@@ -13,7 +13,7 @@ const FRAME: usize = SPEECH_RATE as usize / 100;
 /// It finds out by itself how much later than [played](EchoCanceller::played) the echo is recorded, up to half a second, as long as that
 /// stays the same. A second of sound takes about 10 ms.
 pub struct EchoCanceller {
-    processing: AudioProcessing,
+    processing: Box<AudioProcessing>,
     /// Played samples of a frame that is not complete.
     played: Vec<f32>,
     /// Recorded samples of a frame that is not complete.
@@ -25,7 +25,7 @@ impl Default for EchoCanceller {
         let config = Config { echo_canceller: Some(Canceller::default()), ..Config::default() };
         let stream = StreamConfig::new(SPEECH_RATE, 1);
         let processing = AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build();
-        Self { processing, played: Vec::new(), recorded: Vec::new() }
+        Self { processing: Box::new(processing), played: Vec::new(), recorded: Vec::new() }
     }
 }
 
