@@ -32,7 +32,7 @@ async fn a_summary_replaces_the_one_that_it_was_made_from() {
     history.close().await;
 
     let history = SqliteHistory::open(folder.path()).unwrap();
-    assert_eq!(history.summaries(Some("session-1")).await.unwrap(), [second.clone()]);
+    assert_eq!(history.summaries(Some("session-1")).await.unwrap(), std::slice::from_ref(&second));
     assert_eq!(history.summaries(Some("session-3")).await.unwrap(), []);
     assert_eq!(history.summaries(None).await.unwrap(), [second, other]);
 }
