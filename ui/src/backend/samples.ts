@@ -25,7 +25,12 @@ export const sampleSettings = (): Settings => ({
   routes: { stt: {}, llm: {}, vlm: {}, tts: {} },
   providers: {},
   listening: { standby: 'after_use', mode: 'auto', longest_seconds: 120, vocabulary: [] },
-  speaking: { muted: false, speed_percent: 100, volume_percent: 100 },
+  speaking: {
+    muted: false,
+    speed_percent: 100,
+    volume_percent: 100,
+    cues: { listening: true, heard: false, switched: false, failed: true },
+  },
   screen: { share: 'when_asked', target: { kind: 'monitor' } },
   history: { keep_recordings_days: 30, keep_turns_days: 0, max_gigabytes: 5 },
   shortcut: 'Ctrl+Shift+Space',

@@ -40,6 +40,13 @@ export const settings: typeof english = {
     always: 'Jede Frage wird ab der ersten Silbe gehört. Nur die letzte halbe Sekunde bleibt im Arbeitsspeicher.',
   },
   speaker: 'Lautsprecher',
+  cues: {
+    listening: 'Ton, wenn AURA bereit ist zuzuhören',
+    heard: 'Ton, wenn deine Frage verstanden wurde',
+    switched: 'Ton, wenn ein anderer Anbieter übernimmt',
+    failed: 'Ton, wenn eine Frage nicht beantwortet werden konnte',
+  },
+  cuesHint: 'Die Töne sind kurz und leise, und keiner stört eine gesprochene Antwort.',
   systemDefault: 'Systemstandard',
   systemDefaultNamed: (label: string) => `Systemstandard (${label})`,
   missing: (id: string) => `${id} (nicht angeschlossen)`,

@@ -35,6 +35,13 @@ export const settings = {
     always: 'Every question is heard from the first syllable. The last half second stays in memory, nothing else.',
   },
   speaker: 'Speaker',
+  cues: {
+    listening: 'Tone when AURA is ready to listen',
+    heard: 'Tone when your question was understood',
+    switched: 'Tone when another provider takes over',
+    failed: 'Tone when a question could not be answered',
+  },
+  cuesHint: 'Tones are short and quiet, and none is played while an answer is spoken.',
   systemDefault: 'System default',
   systemDefaultNamed: (label: string) => `System default (${label})`,
   missing: (id: string) => `${id} (not connected)`,

@@ -40,6 +40,13 @@ export const settings: typeof english = {
     always: 'Cada pregunta se oye desde la primera sílaba. Solo el último medio segundo queda en memoria.',
   },
   speaker: 'Altavoz',
+  cues: {
+    listening: 'Tono cuando AURA está lista para escuchar',
+    heard: 'Tono cuando se ha entendido tu pregunta',
+    switched: 'Tono cuando responde otro proveedor',
+    failed: 'Tono cuando no se pudo responder una pregunta',
+  },
+  cuesHint: 'Los tonos son breves y suaves, y ninguno suena mientras se lee una respuesta.',
   systemDefault: 'El del sistema',
   systemDefaultNamed: (label: string) => `El del sistema (${label})`,
   missing: (id: string) => `${id} (no conectado)`,

@@ -17,7 +17,7 @@ pub use keys::{KeyPlace, KeyView, Keys};
 pub use personas::Persona;
 pub(crate) use personas::check_chosen as check_chosen_persona;
 pub use settings::{
-    Appearance, Budget, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings,
+    Appearance, Budget, Cues, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings,
     Speaking, Startup, TalkKeyMode, Theme, UpdateSettings,
 };
 pub use start_values::Overruled;

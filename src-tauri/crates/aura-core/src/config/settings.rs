@@ -340,11 +340,34 @@ pub struct Speaking {
     pub speed_percent: u32,
     /// How loud answers are spoken, in percent of the voice's own loudness: 5 to 100.
     pub volume_percent: u32,
+    /// The tones that tell what a turn does.
+    pub cues: Cues,
+}
+
+/// Tones that tell by ear what a turn does, each by itself. None is played while an answer is spoken, or when answers are muted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct Cues {
+    /// The microphone is ready: speak.
+    pub listening: bool,
+    /// The question was understood.
+    pub heard: bool,
+    /// Another provider took over.
+    pub switched: bool,
+    /// The question could not be answered.
+    pub failed: bool,
+}
+
+impl Default for Cues {
+    fn default() -> Self {
+        Self { listening: true, heard: false, switched: false, failed: true }
+    }
 }
 
 impl Default for Speaking {
     fn default() -> Self {
-        Self { speaker: None, muted: false, speed_percent: 100, volume_percent: 100 }
+        Self { speaker: None, muted: false, speed_percent: 100, volume_percent: 100, cues: Cues::default() }
     }
 }
 

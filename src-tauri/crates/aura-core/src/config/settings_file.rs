@@ -357,8 +357,16 @@ mod tests {
         // The file above has every setting of its time, and each of them differs from its default.
         let defaults = Settings::default().to_json();
         let is_later = |path: &[String]| {
-            let later =
-                ["schema", "history", "budget", "updates", "persona", "listening/standby", "listening/vocabulary"];
+            let later = [
+                "schema",
+                "history",
+                "budget",
+                "updates",
+                "persona",
+                "listening/standby",
+                "listening/vocabulary",
+                "speaking/cues",
+            ];
             let later = [&later[..], &["speaking/speed_percent", "speaking/volume_percent"]].concat();
             later.iter().any(|name| path.join("/").starts_with(name))
         };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use aura_audio::{SPEECH_RATE, VoiceActivity, meter};
 use tokio::time::Instant;
 
+use super::cue::Cue;
 use super::hands_free::{Interruption, has_ended};
-use super::prepare::Prepared;
 use super::recorded_speech::RecordedSpeech;
 use super::recorder::RecordingFile;
 use super::turn::Turn;
@@ -28,7 +28,7 @@ impl Turn {
     ///
     /// # Errors
     /// When there is no microphone, it is disconnected before enough was recorded, or the recording holds no speech.
-    pub(super) async fn listen(&self, prepared: &Prepared) -> Result<RecordedSpeech> {
+    pub(super) async fn listen(&self) -> Result<RecordedSpeech> {
         let _stage = self.time(Stage::Listening);
         let settings = &self.config.settings.listening;
         let hands_free = self.request.hands_free.as_deref();
@@ -69,7 +69,8 @@ impl Turn {
                     if !is_ready && (block.iter().any(|sample| *sample != 0) || length(&samples) >= MAX_ZEROS) {
                         is_ready = true;
                         self.context.events.send(Event::Recording { turn: self.id.clone() });
-                        prepared.play_start_tone(self.release.clone());
+                        // From the release on, the speaker belongs to the answer.
+                        self.cue(Cue::Listening, self.release.clone());
                     }
                     if let Some(file) = &file {
                         file.write(block).await;

@@ -3,6 +3,7 @@
 //! A turn goes listen → transcribe → look → think → speak, each step in its own file. While it thinks, the model may call tools.
 //! [`Turns`] starts and stops turns: at most one runs on the stage, a press always wins, and one cancellation token stops a whole turn.
 
+mod cue;
 mod current_session;
 mod detached;
 mod earlier_picture;
@@ -13,6 +14,7 @@ mod last_picture;
 mod listen;
 mod look;
 mod memory;
+mod opening_output;
 mod owner;
 mod prepare;
 mod push_to_talk;
@@ -44,7 +46,9 @@ use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use cue::Cue;
 pub(crate) use current_session::CurrentSession;
 pub(crate) use detached::run as run_detached;
 pub use detached::{ANSWER_RATE, DetachedTurn, TurnOutcome};
@@ -64,7 +68,7 @@ use turn::{Phase, Turn};
 pub(crate) use unsaved::UnsavedTurns;
 
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::record::{NoticeKind, Stage, TurnRecord};
 
@@ -288,13 +292,21 @@ impl Turn {
     }
 
     async fn work(&self) -> Result<()> {
+        let result = self.steps().await;
+        if result.as_ref().is_err_and(|error| error.code != ErrorCode::Cancelled) {
+            self.cue_failure().await;
+        }
+        result
+    }
+
+    async fn steps(&self) -> Result<()> {
         let prepared = self.prepare();
         // The microphone opens meanwhile. A detached turn shows nothing that the history should know first.
         if !matches!(self.request.question, Question::Microphone) && !self.is_detached() {
             self.begun().await;
         }
         let question = match &self.request.question {
-            Question::Microphone => self.transcribe(self.listen(&prepared).await?).await?,
+            Question::Microphone => self.transcribe(self.listen().await?).await?,
             Question::File(path) => self.transcribe(self.open_recording(path).await?).await?,
             Question::Audio(file) => self.transcribe(self.decode_recording(file.clone()).await?).await?,
             Question::Text(text) => text.clone(),
@@ -303,6 +315,9 @@ impl Turn {
             return Ok(());
         }
         self.set_transcript(&question);
+        if !matches!(self.request.question, Question::Text(_)) {
+            self.cue(Cue::Heard, CancellationToken::new());
+        }
         if let Some(command) = self.spoken_command(&question) {
             return self.obey(command, prepared).await;
         }

@@ -10,7 +10,7 @@ use aura_router::{Route, RoutePlan, Sink};
 use tokio::sync::mpsc;
 
 use super::language;
-use super::prepare::OpeningOutput;
+use super::opening_output::OpeningOutput;
 use super::recorder::RecordingFile;
 use super::request::Speech;
 use super::sentences::split_to;

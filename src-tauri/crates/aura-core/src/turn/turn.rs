@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aura_providers::{Service, ToolCall};
-use aura_router::{Attempt, Observer, Route, RouteNotice, RoutePlan, RoutingSnapshot};
+use aura_router::{Attempt, Observer, Route, RouteNotice, RouteNoticeKind, RoutePlan, RoutingSnapshot};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::cue::{self, Cue};
 use super::language;
+use super::opening_output::OpeningOutput;
 use super::request::{Attachment, Question, TurnContext, TurnRequest};
 use super::voice::Voice;
 use crate::config::{Config, Persona};
@@ -63,6 +65,8 @@ struct TurnState {
     /// When the key was released, or the question was typed.
     asked_at: Instant,
     record: TurnRecord,
+    /// The speaker that is being opened; `None` when nothing is played.
+    output: Option<OpeningOutput>,
     voice: Option<Arc<Voice>>,
     /// The ISO 639-1 code of the language that was recognised in the recording.
     recognised: Option<String>,
@@ -107,6 +111,7 @@ impl Turn {
             on_stage: true,
             asked_at: now,
             record,
+            output: None,
             voice: None,
             recognised: None,
             routing: None,
@@ -191,6 +196,38 @@ impl Turn {
     /// Takes the tool calls of the answer.
     pub(crate) fn take_tool_calls(&self) -> Vec<ToolCall> {
         std::mem::take(&mut self.state.lock().tool_calls)
+    }
+
+    /// Sets the speaker that is being opened.
+    pub(super) fn set_output(&self, output: OpeningOutput) {
+        self.state.lock().output = Some(output);
+    }
+
+    /// Plays a cue, if the settings want it and no answer is spoken. Does not wait for it. It is left out once `obsolete` is cancelled
+    /// before the speaker is open.
+    pub(super) fn cue(&self, cue: Cue, obsolete: CancellationToken) {
+        let state = self.state.lock();
+        if let Some(output) = state.output.clone().filter(|_| state.voice.is_none() && self.wants(cue)) {
+            tokio::spawn(cue::play(cue, output, obsolete));
+        }
+    }
+
+    /// Plays the cue of a turn that failed, in place of what is left of an answer.
+    pub(super) async fn cue_failure(&self) {
+        let (output, voice) = {
+            let state = self.state.lock();
+            (state.output.clone(), state.voice.clone())
+        };
+        let Some(output) = output.filter(|_| self.wants(Cue::Failed)) else { return };
+        if let Some(voice) = voice {
+            voice.stop();
+        }
+        cue::play(Cue::Failed, output, self.cancel.clone()).await;
+    }
+
+    /// Whether a cue is played. The sound of a detached turn belongs to its caller.
+    fn wants(&self, cue: Cue) -> bool {
+        !self.is_detached() && cue.is_wanted(&self.config.settings.speaking.cues)
     }
 
     /// Sets the voice that speaks the answer, so that [`Turn::stop`] can stop it.
@@ -364,6 +401,9 @@ impl Observer for Turn {
     }
 
     fn notice(&self, notice: RouteNotice) {
+        if notice.kind == RouteNoticeKind::Fallback {
+            self.cue(Cue::Switched, CancellationToken::new());
+        }
         self.notify(notice.into());
     }
 }

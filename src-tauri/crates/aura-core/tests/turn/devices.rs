@@ -6,7 +6,7 @@ use aura_core::api::{self, Nothing};
 use aura_core::error::ErrorCode;
 use aura_core::ports::Output;
 use aura_core::record::NoticeKind;
-use aura_sandbox::Service as SandboxService;
+use aura_sandbox::{Fault, Service as SandboxService};
 use aura_testkit::fake_ports::{GONE, Mic, speech};
 use aura_testkit::harness::Harness;
 use serde_json::json;
@@ -107,4 +107,16 @@ async fn the_default_devices_replace_chosen_ones_that_are_gone() {
     *harness.ports.microphone.0.lock().unwrap() = Mic::None;
     harness.press().await;
     assert_eq!(harness.done().await.error.unwrap().message, "There is no such microphone.");
+}
+
+/// The tone of a failed turn lasts 300 ms, that of a microphone that is ready 50 ms.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_turn_is_told_by_a_tone_unless_it_is_switched_off() {
+    let mut harness = Harness::new().await;
+    harness.sandbox.add_fault(Fault::status(500).service(SandboxService::Stt));
+    assert!(harness.speak().await.error.is_some());
+    harness.until(|harness| harness.ports.speaker.output.played() == 48 * 300).await;
+    harness.change(json!({"speaking": {"cues": {"failed": false}}})).await;
+    assert!(harness.speak().await.error.is_some());
+    assert!(harness.ports.speaker.output.played() <= 48 * 50, "a tone is played");
 }
