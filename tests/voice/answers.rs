@@ -5,6 +5,7 @@ use aura_tests::aura::Aura;
 use aura_tests::desktop::with_desktop;
 use aura_tests::providers::Providers;
 
+use crate::PATIENT;
 use crate::push_to_talk::{ask_aloud, assert_all_by};
 
 const SENTENCE: &str = "is it going to be a good year?";
@@ -31,7 +32,7 @@ fn groq() {
     with_desktop("answers::groq", || {
         let providers =
             Providers::answering("There are many people in the world. There are many people looking for money.");
-        let app = Aura::new().with_all(providers.groq()).start();
+        let app = Aura::new().with_all(providers.groq()).settings(PATIENT).start();
         let heard = ask_aloud(&app, QUESTION);
         assert_all_by(&heard.record, "groq");
         heard.assert_understood(SENTENCE);
@@ -50,7 +51,7 @@ fn groq() {
 fn gemini() {
     with_desktop("answers::gemini", || {
         let providers = Providers::answering("I think you are looking at many people. You are looking at many people.");
-        let app = Aura::new().with_all(providers.gemini()).start();
+        let app = Aura::new().with_all(providers.gemini()).settings(PATIENT).start();
         let heard = ask_aloud(&app, QUESTION);
         assert_all_by(&heard.record, "gemini");
         heard.assert_understood(SENTENCE);
@@ -62,7 +63,7 @@ fn gemini() {
 fn the_command_line_can_press_the_push_to_talk_key() {
     with_desktop("answers::the_command_line_can_press_the_push_to_talk_key", || {
         let providers = Providers::answering("There are many people looking for money.");
-        let app = Aura::new().with_all(providers.groq()).start();
+        let app = Aura::new().with_all(providers.groq()).settings(PATIENT).start();
         let question = crate::push_to_talk::question(&app, QUESTION);
         assert_eq!(app.aura().run(&["ptt", "press"]).code, 0);
         app.wait_for_recording();

@@ -11,3 +11,6 @@ mod local_models;
 mod push_to_talk;
 mod recogniser;
 mod screen;
+
+/// Settings for questions to the sandbox's recogniser, which takes longer on a busy computer than AURA waits for a provider.
+pub(crate) const PATIENT: &str = "[timeouts]\ntranscript_ms = 60000\n";

@@ -11,6 +11,7 @@ use aura_tests::process::{Running, run};
 use aura_tests::providers::Providers;
 use aura_tests::speech::{assert_says_among, say};
 
+use crate::PATIENT;
 use crate::push_to_talk::{Heard, ask_aloud, routes};
 
 const QUESTION: &str = "what do you see here";
@@ -86,7 +87,10 @@ fn a_window_offline() {
 fn the_monitor_by_groq() {
     with_desktop("screen::the_monitor_by_groq", || {
         let providers = Providers::answering("{screen_text}");
-        let app = Aura::new().with_all(providers.groq()).settings("[screen]\nshare = \"always\"\n").start();
+        let app = Aura::new()
+            .with_all(providers.groq())
+            .settings(&format!("{PATIENT}[screen]\nshare = \"always\"\n"))
+            .start();
         // AURA's own window must not cover the text.
         with_window("^AURA$", &["windowminimize", "--sync"]);
         let _letter = write_on_screen(app.aura().folder());
@@ -101,9 +105,9 @@ fn a_region_by_gemini() {
     with_desktop("screen::a_region_by_gemini", || {
         let providers = Providers::answering("{screen_text}");
         // Within the window, because any other text would be read as well.
-        let settings =
+        let region =
             "[screen]\nshare = \"always\"\ntarget = { kind = \"region\", x = 20, y = 40, width = 860, height = 250 }\n";
-        let app = Aura::new().with_all(providers.gemini()).settings(settings).start();
+        let app = Aura::new().with_all(providers.gemini()).settings(&format!("{PATIENT}{region}")).start();
         let _letter = write_on_screen(app.aura().folder());
         let heard = ask_aloud(&app, QUESTION);
         assert_read(&heard, "gemini");
