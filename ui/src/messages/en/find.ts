@@ -35,7 +35,7 @@ export const palette = {
   settings: 'Settings',
   help: 'Help',
   repeat: 'Say the last answer again',
-  handsFree: 'Talk hands-free',
+  handsFree: 'Hands-free talking',
   handsFreeEnd: 'End hands-free talking',
   newConversation: 'New conversation',
   conversations: 'Conversations',
