@@ -168,17 +168,21 @@ pub fn make_file(path: &Path, rate: u32, channels: u8, effect: &str) {
     run(&mut command, "sox");
 }
 
-/// Creates a sound file of [`RATE`] with white noise, as loud as speech and nowhere like itself.
+/// Creates a sound file of [`RATE`] that voice activity takes for speech and that is nowhere like itself: a hum of 200 Hz with all its
+/// overtones, as a voice has, and white noise.
 pub fn make_noise(path: &Path, seconds: u32) {
     let spec =
         hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut wav = hound::WavWriter::create(path, spec).expect("the folder can be written");
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
-    for _ in 0..RATE * seconds {
+    let period = RATE / 200;
+    for i in 0..RATE * seconds {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        wav.write_sample((state >> 48) as i16 / 3).expect("the file can be written");
+        // From -8000 to 8000 within each period.
+        let hum = (i % period * 16_000 / period) as i16 - 8_000;
+        wav.write_sample((state >> 48) as i16 / 6 + hum).expect("the file can be written");
     }
     wav.finalize().expect("the file can be written");
 }
