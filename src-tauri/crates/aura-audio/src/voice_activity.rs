@@ -76,7 +76,7 @@ impl VoiceActivity {
         Self::time(self.voiced)
     }
 
-    /// The time since someone spoke louder than the noise of the room, or since the begin when nobody did. Zero while someone speaks.
+    /// The time since someone spoke louder than the noise of the room, or since the start when nobody did. Zero while someone speaks.
     pub fn silence(&self) -> Duration {
         Self::time(self.frames - self.last_loud)
     }

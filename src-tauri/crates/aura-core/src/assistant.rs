@@ -499,11 +499,11 @@ impl Assistant {
     /// Sends a snapshot whenever a turn began a session.
     fn watch_session(&self) {
         let session = self.0.turns.context().session.clone();
-        let assistant = Arc::downgrade(&self.0);
+        let assistant = self.downgrade();
         let _ = self.0.session_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
                 session.begun_by_turn().await;
-                let Some(assistant) = assistant.upgrade().map(Assistant) else { return };
+                let Some(assistant) = assistant.upgrade() else { return };
                 assistant.announce();
             }
         })));

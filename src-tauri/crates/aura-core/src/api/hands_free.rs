@@ -16,6 +16,8 @@ impl Assistant {
     pub(crate) fn begin_hands_free(&self) {
         self.release_devices();
         let assistant = self.downgrade();
+        // Locked until the task is there: it may end at once.
+        let mut current = self.hands_free_task().lock();
         let task = tokio::spawn(async move {
             let hands_free = Arc::new(HandsFree::default());
             let mut without_words = 0;
@@ -38,10 +40,19 @@ impl Assistant {
                 };
             }
             if let Some(this) = assistant.upgrade() {
-                this.set_hands_free(None);
+                // Unless it was ended meanwhile, and begun again.
+                let is_current =
+                    |task: &mut AbortOnDropHandle<()>| Some(task.abort_handle().id()) == tokio::task::try_id();
+                let ended = this.hands_free_task().lock().take_if(is_current);
+                if ended.is_some() {
+                    this.announce();
+                }
             }
         });
-        self.set_hands_free(Some(AbortOnDropHandle::new(task)));
+        let before = current.replace(AbortOnDropHandle::new(task));
+        drop(current);
+        drop(before);
+        self.announce();
     }
 
     /// Whether hands-free use is on.
@@ -49,17 +60,12 @@ impl Assistant {
         self.hands_free_task().lock().is_some()
     }
 
-    /// Sets the task, ends the one before, and sends a snapshot.
-    fn set_hands_free(&self, task: Option<AbortOnDropHandle<()>>) {
-        let before = std::mem::replace(&mut *self.hands_free_task().lock(), task);
-        drop(before);
-        self.announce();
-    }
-
     /// Ends hands-free use, and the turn that is a part of it.
     pub(crate) fn end_hands_free(&self) {
-        if self.is_hands_free() {
-            self.set_hands_free(None);
+        let ended = self.hands_free_task().lock().take();
+        if ended.is_some() {
+            drop(ended);
+            self.announce();
         }
     }
 }

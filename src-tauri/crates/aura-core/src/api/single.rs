@@ -12,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::turn::{decode_to_speech_rate, holds_words, speech_duration, split_to};
 
 impl Assistant {
-    /// Makes a transcription request from an audio file (WAV, MP3, Ogg Vorbis or FLAC), with the user's vocabulary. The flag is true when the recording
-    /// holds so much speech that an empty transcript is a failure of the route rather than a result.
+    /// Makes a transcription request from an audio file (WAV, MP3, Ogg Vorbis or FLAC), with the user's vocabulary. The flag is true when
+    /// the recording holds so much speech that an empty transcript is a failure of the route rather than a result.
     ///
     /// # Errors
     /// When the file cannot be decoded, or is longer than [`aura_audio::MAX_DURATION`].

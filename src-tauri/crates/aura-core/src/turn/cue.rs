@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +69,14 @@ pub(super) async fn play(cue: Cue, opening: OpeningOutput, obsolete: Cancellatio
     let Ok(Ok((output, _))) = opened else { return };
     output.begin();
     let _ = output.write(&cue.samples(output.rate())).await;
+}
+
+/// Plays a cue at once, if the speaker is open. One that waited for it could come into the answer, which waits for it, too.
+pub(super) fn play_now(cue: Cue, opening: &OpeningOutput) {
+    let Some(output) = opening.opened() else { return };
+    output.begin();
+    // The queue of an output is empty now, and holds more than a cue: nothing is waited for.
+    let _ = output.write(&cue.samples(output.rate())).now_or_never();
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aura_audio::VoiceActivity;
 use parking_lot::Mutex;
 
+use super::words::plain_words;
 use crate::ports::Recording;
 
 /// The silence that ends a question.
@@ -35,14 +36,14 @@ const STOP: &[&str] = &[
 /// What the turns of hands-free use share.
 #[derive(Debug, Default)]
 pub(crate) struct HandsFree {
-    interruption: Mutex<Option<Interruption>>,
+    interruption: Mutex<Option<StartedRecording>>,
     /// Nobody spoke, or a person said so.
     is_over: AtomicBool,
 }
 
-/// The beginning of a question that interrupted an answer.
+/// A recording that goes on, and what was recorded so far: the beginning of a question that interrupted an answer.
 #[derive(Debug)]
-pub(super) struct Interruption {
+pub(super) struct StartedRecording {
     /// The recording that goes on.
     pub(super) recording: Recording,
     /// What was recorded so far, at [`aura_audio::SPEECH_RATE`].
@@ -66,12 +67,12 @@ impl HandsFree {
     }
 
     /// Notes that a question has begun.
-    pub(super) fn interrupt(&self, interruption: Interruption) {
-        *self.interruption.lock() = Some(interruption);
+    pub(super) fn interrupt(&self, question: StartedRecording) {
+        *self.interruption.lock() = Some(question);
     }
 
     /// Takes the question that has begun.
-    pub(super) fn take(&self) -> Option<Interruption> {
+    pub(super) fn take(&self) -> Option<StartedRecording> {
         self.interruption.lock().take()
     }
 }
@@ -86,8 +87,7 @@ pub(super) fn has_ended(activity: &VoiceActivity, length: Duration) -> bool {
 
 /// Whether these words are nothing but a request to stop.
 pub(super) fn is_stop(question: &str) -> bool {
-    let words: Vec<&str> = question.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    STOP.contains(&words.join(" ").to_lowercase().as_str())
+    STOP.contains(&plain_words(question).as_str())
 }
 
 #[cfg(test)]

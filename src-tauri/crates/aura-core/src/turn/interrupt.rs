@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aura_audio::{EchoCanceller, Mixdown, SPEECH_RATE, VoiceActivity, from_i16, rms};
 
-use super::hands_free::{HandsFree, Interruption, is_stop};
+use super::hands_free::{HandsFree, StartedRecording, is_stop};
 use super::turn::Turn;
 use super::voice::Voice;
 use crate::error::Result;
@@ -41,8 +41,8 @@ impl Turn {
     pub(super) async fn stop_when_interrupted(&self) {
         if let Some(hands_free) = &self.request.hands_free {
             match self.wait_for_interruption().await {
-                Ok(interruption) => {
-                    hands_free.interrupt(interruption);
+                Ok(question) => {
+                    hands_free.interrupt(question);
                     self.stop();
                 }
                 Err(error) => tracing::warn!(%error, "an answer cannot be interrupted by speech"),
@@ -51,7 +51,7 @@ impl Turn {
         std::future::pending().await
     }
 
-    async fn wait_for_interruption(&self) -> Result<Interruption> {
+    async fn wait_for_interruption(&self) -> Result<StartedRecording> {
         let chosen = self.config.settings.listening.microphone.as_deref();
         let (mut recording, _) = self.context.ports.microphone.record_or_default(chosen).await?;
         let (mut echo, mut activity) = (EchoCanceller::default(), VoiceActivity::default());
@@ -74,7 +74,7 @@ impl Turn {
             // Until the first sound, the person may still be finishing the question.
             let is_speech = playback.is_some() && activity.run() >= INTERRUPTION;
             if is_speech && rms(&kept[kept.len().saturating_sub(SPEECH_RATE as usize / 8)..]) > MIN_LEVEL {
-                return Ok(Interruption { recording, samples: kept });
+                return Ok(StartedRecording { recording, samples: kept });
             }
         }
     }

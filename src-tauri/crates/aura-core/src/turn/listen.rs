@@ -6,8 +6,7 @@ use std::time::Duration;
 use aura_audio::{SPEECH_RATE, VoiceActivity, meter};
 use tokio::time::Instant;
 
-use super::cue::Cue;
-use super::hands_free::{Interruption, has_ended};
+use super::hands_free::{StartedRecording, has_ended};
 use super::recorded_speech::RecordedSpeech;
 use super::recorder::RecordingFile;
 use super::turn::Turn;
@@ -37,7 +36,7 @@ impl Turn {
             self.begun().await;
             self.show(Stage::Listening);
         });
-        let Interruption { mut recording, mut samples } = recording?;
+        let StartedRecording { mut recording, mut samples } = recording?;
         // The file is created only now: without a microphone there is nothing to save.
         let path = self.recording_path("question");
         let file = path.clone().map(|path| RecordingFile::create(path, SPEECH_RATE, self));
@@ -69,8 +68,7 @@ impl Turn {
                     if !is_ready && (block.iter().any(|sample| *sample != 0) || length(&samples) >= MAX_ZEROS) {
                         is_ready = true;
                         self.context.events.send(Event::Recording { turn: self.id.clone() });
-                        // From the release on, the speaker belongs to the answer.
-                        self.cue(Cue::Listening, self.release.clone());
+                        self.cue_listening();
                     }
                     if let Some(file) = &file {
                         file.write(block).await;
@@ -111,9 +109,9 @@ impl Turn {
 
     /// Opens the chosen microphone, or the default one with a notice when that is gone. A question that interrupted the last answer is being
     /// recorded already.
-    async fn open_microphone(&self) -> Result<Interruption> {
-        if let Some(interruption) = self.request.hands_free.as_ref().and_then(|hands_free| hands_free.take()) {
-            return Ok(interruption);
+    async fn open_microphone(&self) -> Result<StartedRecording> {
+        if let Some(started) = self.request.hands_free.as_ref().and_then(|hands_free| hands_free.take()) {
+            return Ok(started);
         }
         let microphone = &self.context.ports.microphone;
         let chosen = self.config.settings.listening.microphone.as_deref();
@@ -122,7 +120,7 @@ impl Turn {
             let message = "The microphone that you chose could not be used, so AURA listened with the default one.";
             self.notify(Notice::new(NoticeKind::OtherMicrophone, message));
         }
-        Ok(Interruption { recording, samples: Vec::new() })
+        Ok(StartedRecording { recording, samples: Vec::new() })
     }
 
     /// The path of a recording of this turn; `None` when recordings are not saved.

@@ -15,6 +15,7 @@ use super::prepare::Prepared;
 use super::request::{Attachment, check_picture, check_picture_size};
 use super::tools::{Tool, ToolResult};
 use super::turn::Turn;
+use super::words::plain_words;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, Result};
 use crate::ports::Screenshot;
@@ -168,9 +169,7 @@ impl Tool for LookAtScreen {
 
 /// Whether the question contains one of the [`SCREEN_PHRASES`].
 fn mentions_screen(question: &str) -> bool {
-    let words: Vec<String> =
-        question.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
-    let text = format!(" {} ", words.join(" "));
+    let text = format!(" {} ", plain_words(question));
     SCREEN_PHRASES.iter().any(|phrase| text.contains(&format!(" {phrase} ")))
 }
 

@@ -37,6 +37,7 @@ mod transcribe;
 mod turn;
 mod unsaved;
 mod voice;
+mod words;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -46,7 +47,6 @@ use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use cue::Cue;
 pub(crate) use current_session::CurrentSession;
@@ -316,7 +316,7 @@ impl Turn {
         }
         self.set_transcript(&question);
         if !matches!(self.request.question, Question::Text(_)) {
-            self.cue(Cue::Heard, CancellationToken::new());
+            self.cue(Cue::Heard);
         }
         if let Some(command) = self.spoken_command(&question) {
             return self.obey(command, prepared).await;

@@ -31,4 +31,9 @@ impl OpeningOutput {
     pub(super) async fn output(&self) -> Result<Opened> {
         self.cell.get_or_init(|| self.speaker.open_or_default(self.device.as_deref())).await.clone()
     }
+
+    /// The output, if it is open already.
+    pub(super) fn opened(&self) -> Option<Arc<dyn Output>> {
+        self.cell.get()?.as_ref().ok().map(|(output, _)| output.clone())
+    }
 }

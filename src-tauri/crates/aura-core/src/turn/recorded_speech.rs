@@ -69,7 +69,7 @@ impl RecordedSpeech {
         Self { samples, speech_duration: activity.duration(), spoken, file }
     }
 
-    /// The samples that are sent to be transcribed: without silence at the begin and the end.
+    /// The samples that are sent to be transcribed: without the silence before and after.
     pub(super) fn spoken(&self) -> &[i16] {
         &self.samples[self.spoken.clone()]
     }

@@ -98,8 +98,7 @@ impl Turn {
         if let Some(output) = &output {
             output.begin();
         }
-        let is_heard = self.request.hands_free.is_some();
-        let voice = Arc::new(Voice::new(output, prosody).heard_by_microphone(is_heard));
+        let voice = Arc::new(Voice::new(output, prosody).keeping_samples(self.request.hands_free.is_some()));
         self.set_voice(voice.clone());
 
         let (to_play, sounds) = mpsc::channel(SOUND_QUEUE);

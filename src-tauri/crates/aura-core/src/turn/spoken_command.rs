@@ -5,6 +5,7 @@ use tokio::sync::mpsc;
 use super::prepare::Prepared;
 use super::request::Question;
 use super::turn::Turn;
+use super::words::plain_words;
 use crate::error::Result;
 use crate::event::Event;
 use crate::record::NoticeKind;
@@ -66,8 +67,7 @@ impl Turn {
 }
 
 fn command(transcript: &str) -> Option<&'static NewConversation> {
-    let words = transcript.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let said = words.map(str::to_lowercase).collect::<Vec<_>>().join(" ");
+    let said = plain_words(transcript);
     NEW_CONVERSATION.iter().find(|one| one.said.contains(&said.as_str()))
 }
 

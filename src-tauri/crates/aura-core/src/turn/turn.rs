@@ -203,12 +203,20 @@ impl Turn {
         self.state.lock().output = Some(output);
     }
 
-    /// Plays a cue, if the settings want it and no answer is spoken. Does not wait for it. It is left out once `obsolete` is cancelled
-    /// before the speaker is open.
-    pub(super) fn cue(&self, cue: Cue, obsolete: CancellationToken) {
+    /// Plays the cue that AURA listens, as soon as the speaker is open, without waiting for it. It is left out once the key is released: from
+    /// then on the speaker belongs to the answer.
+    pub(super) fn cue_listening(&self) {
+        let output = self.state.lock().output.clone();
+        if let Some(output) = output.filter(|_| self.wants(Cue::Listening)) {
+            tokio::spawn(cue::play(Cue::Listening, output, self.release.clone()));
+        }
+    }
+
+    /// Plays a cue at once, if the settings want it, the speaker is open and no answer is spoken.
+    pub(super) fn cue(&self, cue: Cue) {
         let state = self.state.lock();
-        if let Some(output) = state.output.clone().filter(|_| state.voice.is_none() && self.wants(cue)) {
-            tokio::spawn(cue::play(cue, output, obsolete));
+        if let Some(output) = state.output.as_ref().filter(|_| state.voice.is_none() && self.wants(cue)) {
+            cue::play_now(cue, output);
         }
     }
 
@@ -402,7 +410,7 @@ impl Observer for Turn {
 
     fn notice(&self, notice: RouteNotice) {
         if notice.kind == RouteNoticeKind::Fallback {
-            self.cue(Cue::Switched, CancellationToken::new());
+            self.cue(Cue::Switched);
         }
         self.notify(notice.into());
     }

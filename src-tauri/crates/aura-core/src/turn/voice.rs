@@ -45,7 +45,7 @@ pub(crate) struct Voice {
     output: Option<Arc<dyn Output>>,
     prosody: Prosody,
     /// Whether the samples are kept until [`Voice::take`] takes them.
-    is_heard: bool,
+    keeps_samples: bool,
     state: Mutex<VoiceState>,
     /// Notified when a sentence was added.
     changed: Notify,
@@ -77,12 +77,12 @@ struct SpokenSpan {
 impl Voice {
     pub(super) fn new(output: Option<Arc<dyn Output>>, prosody: Prosody) -> Self {
         let (state, changed, done) = (Mutex::default(), Notify::new(), CancellationToken::new());
-        Self { output, prosody, is_heard: false, state, changed, done }
+        Self { output, prosody, keeps_samples: false, state, changed, done }
     }
 
     /// Keeps the samples until [`Voice::take`] takes them: as much as may be queued to be played.
-    pub(super) fn heard_by_microphone(self, is_heard: bool) -> Self {
-        Self { is_heard, ..self }
+    pub(super) fn keeping_samples(self, keeps_samples: bool) -> Self {
+        Self { keeps_samples, ..self }
     }
 
     /// Whether anything was written.
@@ -173,7 +173,7 @@ impl Voice {
             quieter = samples.iter().map(|sample| sample * volume).collect();
             &quieter
         };
-        if self.is_heard {
+        if self.keeps_samples {
             // Before they are written: they may be played before `write` returns.
             self.state.lock().kept.extend(samples);
         }

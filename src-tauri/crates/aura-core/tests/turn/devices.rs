@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use aura_core::api::{self, Nothing};
 use aura_core::error::ErrorCode;
+use aura_core::event::Event;
 use aura_core::ports::Output;
 use aura_core::record::NoticeKind;
 use aura_sandbox::{Fault, Service as SandboxService};
@@ -119,4 +120,18 @@ async fn a_failed_turn_is_told_by_a_tone_unless_it_is_switched_off() {
     harness.change(json!({"speaking": {"cues": {"failed": false}}})).await;
     assert!(harness.speak().await.error.is_some());
     assert!(harness.ports.speaker.output.played() <= 48 * 50, "a tone is played");
+}
+
+/// A tone that waited for the speaker would come into the answer, which waits for it, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_tone_comes_into_an_answer_of_a_speaker_that_opens_late() {
+    let mut harness = Harness::new().await;
+    harness.change(json!({"speaking": {"cues": {"heard": true, "switched": true}}})).await;
+    harness.ports.speaker.asleep.store(true, Ordering::SeqCst);
+    harness.press().await;
+    harness.release_when_heard().await;
+    harness.next(|event| matches!(event, Event::Text { .. }).then_some(())).await;
+    harness.ports.speaker.asleep.store(false, Ordering::SeqCst);
+    let record = harness.done().await;
+    assert_eq!(record.spoken, "It is three o'clock in the afternoon. Time for a cup of tea, I would say.");
 }
