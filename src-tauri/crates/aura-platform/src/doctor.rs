@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aura_core::error::Error;
+#[cfg(feature = "devices")]
+use aura_core::error::ErrorCode;
+use aura_core::error::{Error, Result};
 use aura_core::local_models::{LocalModelState, LocalModelView, LocalModelsView};
 use aura_core::ports::{
     CaptureTarget, Diagnostic, DiagnosticArea, Doctor, Finding, History, LocalModelStore, Microphone, ProgramTask,
@@ -12,6 +14,9 @@ use aura_core::ports::{
 };
 use aura_providers::Service;
 use tokio::net::TcpStream;
+
+#[cfg(feature = "devices")]
+use crate::blocking::run_blocking;
 
 /// The default port of Ollama.
 const OLLAMA_PORT: u16 = 11_434;
@@ -140,10 +145,11 @@ fn failed(area: DiagnosticArea, error: &Error, default: &str) -> Diagnostic {
 impl Doctor for SystemDoctor {
     async fn examine(&self, chosen_microphone: Option<&str>, chosen_speaker: Option<&str>) -> Vec<Diagnostic> {
         // At the same time, because each may take seconds when something is wrong.
-        let (microphone, speaker, screen, keyring, history, models, model) = tokio::join!(
+        let (microphone, speaker, screen, shortcut, keyring, history, models, model) = tokio::join!(
             microphone(&*self.microphone, chosen_microphone),
             speaker(&*self.speaker, chosen_speaker),
             screen(&*self.screen),
+            shortcut(),
             keyring(&*self.secrets),
             history(&*self.history),
             self.models.view(None),
@@ -152,7 +158,7 @@ impl Doctor for SystemDoctor {
         let mut results = vec![keyring, history];
         if cfg!(feature = "devices") {
             results.splice(0..0, [microphone, speaker, screen]);
-            results.push(shortcut());
+            results.push(shortcut);
         }
         let with_models: Vec<Diagnostic> = MODEL_CHECKS.iter().map(|check| installed(&models, check)).collect();
         let found = PROGRAM_CHECKS.iter().filter(|check| {
@@ -252,19 +258,58 @@ async fn history(history: &dyn History) -> Diagnostic {
 }
 
 /// Checks the desktop only. The shortcut itself is not tried, because a running AURA has grabbed it.
-fn shortcut() -> Diagnostic {
-    #[cfg(feature = "devices")]
-    let checked = crate::hotkey::check();
-    #[cfg(not(feature = "devices"))]
-    let checked = Ok(());
-    match checked {
+async fn shortcut() -> Diagnostic {
+    match check_shortcut().await {
         Ok(()) => Diagnostic::passed(
             DiagnosticArea::Shortcut,
             Finding::ShortcutWorks,
             "Works: this desktop supports a global shortcut.",
         ),
-        Err(error) => failed(DiagnosticArea::Shortcut, &error, "Use `aura ptt press` and `aura ptt release` instead."),
+        Err(error) => {
+            let desktop = std::env::var("XDG_CURRENT_DESKTOP").unwrap_or_default();
+            failed(DiagnosticArea::Shortcut, &error, own_shortcut(&desktop))
+        }
     }
+}
+
+/// How long the desktop may take to say whether it has shortcuts.
+#[cfg(feature = "devices")]
+const SHORTCUT_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(feature = "devices")]
+async fn check_shortcut() -> Result<()> {
+    let checked = run_blocking("aura-doctor", SHORTCUT_TIMEOUT, crate::hotkey::check).await;
+    checked
+        .unwrap_or_else(|_| Err(Error::new(ErrorCode::Shortcut, "The desktop does not say whether it has shortcuts.")))
+}
+
+#[cfg(not(feature = "devices"))]
+async fn check_shortcut() -> Result<()> {
+    Ok(())
+}
+
+/// How to set up a shortcut where the desktop offers programs none. `desktop` is the value of `XDG_CURRENT_DESKTOP`.
+fn own_shortcut(desktop: &str) -> &'static str {
+    const OTHER: &str =
+        "Bind a key to `aura ptt press`, and its release to `aura ptt release`. docs/wayland.md has the steps.";
+    const RECIPES: [(&str, &str); 5] = [
+        (
+            "gnome",
+            "Settings, Keyboard, Custom Shortcuts: add one with the command `aura ptt press`. A second press sends.",
+        ),
+        ("kde", "System Settings, Shortcuts: add a command, `aura ptt press`. A second press sends."),
+        (
+            "cosmic",
+            "Settings, Keyboard, Custom Shortcuts: add one with the command `aura ptt press`. A second press sends.",
+        ),
+        (
+            "sway",
+            "Add `bindsym --no-repeat` and `bindsym --release` to your configuration. docs/wayland.md has the lines.",
+        ),
+        ("hyprland", "Add `bind` and `bindr` to your configuration. docs/wayland.md has the lines."),
+    ];
+    let desktop = desktop.to_lowercase();
+    RECIPES.iter().find(|(name, _)| desktop.split(':').any(|part| part == *name)).map_or(OTHER, |(_, recipe)| recipe)
 }
 
 /// Whether the result for a program says something: it is there, or nothing else does its task.

@@ -46,6 +46,7 @@ const TEST: &[&str] = &[
     "webkit2gtk-driver",
     "x11-utils",
     "x11-xkb-utils",
+    "xdg-desktop-portal",
     "xdotool",
     "xvfb",
 ];

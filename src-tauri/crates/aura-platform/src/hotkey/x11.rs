@@ -10,8 +10,9 @@ use x11rb::connection::Connection;
 use x11rb::errors::{ReplyError, ReplyOrIdError};
 use x11rb::protocol::{ErrorKind, Event, xkb, xproto};
 use x11rb::rust_connection::RustConnection;
-use xkeysym::{Keysym, RawKeysym, key};
+use xkeysym::{RawKeysym, key};
 
+use super::keysyms::keysyms;
 use super::{Key, Shortcut, ShortcutEvent};
 use xkb::ConnectionExt as _;
 use xproto::ConnectionExt as _;
@@ -210,37 +211,6 @@ fn find_key(server: &RustConnection, shortcut: &Shortcut) -> Result<Option<Grab>
     }
     let (caps, num) = (xproto::ModMask::LOCK, mask_of(key::Num_Lock, xproto::ModMask::M2));
     Ok(Some(Grab { keycode, masks: [mask, mask | caps, mask | num, mask | caps | num] }))
-}
-
-/// The keysyms by which a keyboard layout may name a key. Some characters have an older keysym besides their Unicode one.
-fn keysyms(of: Key) -> [Option<RawKeysym>; 2] {
-    let keysym = match of {
-        Key::Char(char) => return [Some(Keysym::from_char(char).raw()), Some(0x0100_0000 | u32::from(char))],
-        Key::Function(number) => key::F1 + u32::from(number) - 1,
-        Key::Named(name) => match name {
-            "Space" => key::space,
-            "Tab" => key::Tab,
-            "Enter" => key::Return,
-            "Escape" => key::Escape,
-            "Backspace" => key::BackSpace,
-            "Insert" => key::Insert,
-            "Delete" => key::Delete,
-            "Home" => key::Home,
-            "End" => key::End,
-            "PageUp" => key::Page_Up,
-            "PageDown" => key::Page_Down,
-            "Up" => key::Up,
-            "Down" => key::Down,
-            "Left" => key::Left,
-            "Right" => key::Right,
-            "Pause" => key::Pause,
-            "ScrollLock" => key::Scroll_Lock,
-            "PrintScreen" => key::Print,
-            "Menu" => key::Menu,
-            _ => return [None, None],
-        },
-    };
-    [Some(keysym), None]
 }
 
 /// The thread that reads key events.
