@@ -360,6 +360,12 @@ pub(super) enum PttAction {
     HandsFree,
     /// Say the last answer again, until its end.
     Repeat,
+    /// Pause the answer that is read aloud, or go on with it.
+    Pause,
+    /// Go to the next sentence of the answer.
+    Next,
+    /// Go back to the last sentence of the answer, also after its end.
+    Previous,
     /// Begin a new conversation.
     New,
 }

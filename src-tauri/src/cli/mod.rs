@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use aura_core::error::{Error, Result};
 use clap::{CommandFactory, Parser};
+use serde_json::json;
 
 use crate::{bootstrap, desktop, instance_socket};
 use args::{Arguments, Command, PttAction};
@@ -77,14 +78,18 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn ptt(action: PttAction) -> Result<ExitCode> {
-    let operation = match action {
-        PttAction::Press => "press",
-        PttAction::Release => "release",
-        PttAction::Cancel => "cancel",
-        PttAction::HandsFree => "hands_free",
-        PttAction::Repeat => "repeat",
-        PttAction::New => "new_session",
+    let playback = |action: &str| ("playback", json!({ "action": action }));
+    let (operation, request) = match action {
+        PttAction::Press => ("press", json!({})),
+        PttAction::Release => ("release", json!({})),
+        PttAction::Cancel => ("cancel", json!({})),
+        PttAction::HandsFree => ("hands_free", json!({})),
+        PttAction::Repeat => ("repeat", json!({})),
+        PttAction::Pause => playback("toggle"),
+        PttAction::Next => playback("next"),
+        PttAction::Previous => playback("previous"),
+        PttAction::New => ("new_session", json!({})),
     };
-    instance_socket::call(&bootstrap::paths()?.data, operation, serde_json::json!({})).await?;
+    instance_socket::call(&bootstrap::paths()?.data, operation, request).await?;
     Ok(ExitCode::SUCCESS)
 }

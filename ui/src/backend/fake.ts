@@ -312,6 +312,7 @@ export class FakeBackend implements Backend {
       meter: () => new Promise(() => undefined),
       replay: () => ({}),
       repeat: () => ({}),
+      playback: () => ({}),
       hands_free: () => ({}),
       export: ({ format }) => ({
         path: `/home/me/aura-history.${format === 'markdown' ? 'md' : 'json'}`,

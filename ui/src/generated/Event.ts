@@ -2,6 +2,7 @@
 import type { Attempt } from "./Attempt";
 import type { LocalModelsView } from "./LocalModelsView";
 import type { Notice } from "./Notice";
+import type { Playback } from "./Playback";
 import type { Seen } from "./Seen";
 import type { Service } from "./Service";
 import type { Snapshot } from "./Snapshot";
@@ -69,7 +70,11 @@ turn: string,
 /**
  * The sentence.
  */
-sentence: string, } | { "type": "attempt", 
+sentence: string, } | { "type": "playback", 
+/**
+ * Whether an answer is being played.
+ */
+playback: Playback, } | { "type": "attempt", 
 /**
  * ID of the turn.
  */

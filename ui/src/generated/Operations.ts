@@ -1,6 +1,7 @@
 // This file was generated from the Rust list of operations. Do not edit it.
 import type { Ask } from './Ask'
 import type { ChangeSettings } from './ChangeSettings'
+import type { ControlPlayback } from './ControlPlayback'
 import type { DeleteTurns } from './DeleteTurns'
 import type { DeletedTurns } from './DeletedTurns'
 import type { Devices } from './Devices'
@@ -76,6 +77,7 @@ export type Operations = {
   meter: { request: Meter; response: Nothing }
   replay: { request: TurnId; response: Nothing }
   repeat: { request: Nothing; response: Nothing }
+  playback: { request: ControlPlayback; response: Nothing }
   export: { request: Export; response: Exported }
   local_models: { request: Nothing; response: LocalModelsView }
   download_model: { request: ModelId; response: LocalModelsView }

@@ -1,5 +1,7 @@
 /** The main window's state and actions. One per window; the panels get it as a property. */
 import { asFailure, type AuraEvent, type Backend, type Failure, type OperationName, type Request } from '../backend'
+import type { Playback } from '../generated/Playback'
+import type { PlaybackAction } from '../generated/PlaybackAction'
 import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Settings } from '../generated/Settings'
@@ -62,6 +64,8 @@ export class Aura {
   held = $state<boolean | null>(null)
   /** The routes that a retry in progress asked for. */
   #overrides = $state.raw<RouteOverrides | undefined>()
+  /** Whether an answer is being played. */
+  playback = $state<Playback>('idle')
   /** What is known about a newer version; null before it is asked for. */
   updates = $state.raw<UpdatesView | null>(null)
   /** Provider health and usage. */
@@ -120,6 +124,9 @@ export class Aura {
     this.local.onEvent(event)
     if (event.type === 'history') this.historyChanges += 1
     if (event.type === 'updates') this.#applyUpdates(event.view)
+    if (event.type === 'playback') this.playback = event.playback
+    // It ends with its turn.
+    else if (event.type === 'done' || (event.type === 'stage' && event.stage !== 'speaking')) this.playback = 'idle'
     if (event.type === 'changed') this.#applySnapshot(event.snapshot)
     else if (event.type === 'availability') {
       const { provider, service, status } = event
@@ -157,6 +164,10 @@ export class Aura {
   release = () => this.#call('release', {})
   /** Ends the recording and answers it, whatever the mode of the key. */
   finish = () => this.#call('finish', {})
+
+  /** Pauses the answer that is read aloud, goes on with it, or goes to another sentence. */
+  playAnswer = (action: PlaybackAction) =>
+    this.backend.call('playback', { action }).catch((thrown: unknown) => this.notifyError(thrown))
 
   /** Begins or ends hands-free use: AURA listens again after each answer. */
   toggleHandsFree = () => this.#call('hands_free', {})
@@ -309,6 +320,7 @@ export class Aura {
 
   #applySnapshot(snapshot: Snapshot): void {
     this.snapshot = snapshot
+    this.playback = snapshot.playback
     setLanguage(snapshot.settings.appearance.language)
     if (this.#missed && this.connected) {
       this.#missed = false

@@ -166,6 +166,25 @@ export function commands(aura: Aura, panels: readonly Panel[], window: Window): 
       label: t.palette.repeat,
       run: () => aura.backend.call('repeat', {}).catch((thrown: unknown) => aura.notifyError(thrown)),
     },
+    ...(aura.playback === 'idle'
+      ? []
+      : [
+          {
+            id: 'pause',
+            group: t.palette.talk,
+            label: t.playback.pauseOrResume,
+            keys: 'Ctrl+P',
+            run: () => aura.playAnswer('toggle'),
+          },
+          { id: 'next', group: t.palette.talk, label: t.playback.next, keys: 'Alt+→', run: () => aura.playAnswer('next') },
+        ]),
+    {
+      id: 'previous',
+      group: t.palette.talk,
+      label: t.playback.previous,
+      keys: 'Alt+←',
+      run: () => aura.playAnswer('previous'),
+    },
     { id: 'write', group: t.palette.talk, label: t.palette.write, keys: 'Ctrl+L', run: () => window.write() },
     { id: 'model', group: t.palette.talk, label: t.palette.model, keys: 'Ctrl+M', run: () => window.chooseModel() },
     { id: 'find', group: t.palette.talk, label: t.palette.find, keys: 'Ctrl+F', run: () => window.search() },

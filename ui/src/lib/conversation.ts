@@ -184,6 +184,7 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
     case 'history':
     case 'local_models':
     case 'updates':
+    case 'playback':
     case 'changed':
       return state
   }

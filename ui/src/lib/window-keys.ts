@@ -1,7 +1,8 @@
 /** The keys of the main window, besides those that talk. Pure. */
+import type { PlaybackAction } from '../generated/PlaybackAction'
 
 export type WindowKey =
-  'palette' | 'new' | 'conversations' | 'write' | 'model' | 'search' | 'settings' | 'help' | 1 | 2 | 3 | 4 | 5
+  'palette' | 'new' | 'conversations' | 'write' | 'model' | 'search' | 'settings' | 'help' | PlaybackAction | 1 | 2 | 3 | 4 | 5
 
 const letters: Record<string, WindowKey> = {
   k: 'palette',
@@ -11,14 +12,18 @@ const letters: Record<string, WindowKey> = {
   m: 'model',
   f: 'search',
   ',': 'settings',
+  p: 'toggle',
 }
+
+const sentences: Record<string, PlaybackAction> = { ArrowLeft: 'previous', ArrowRight: 'next' }
 
 const writes = (target: EventTarget | null) =>
   target instanceof Element && target.closest('input, textarea, select, [contenteditable="true"]') !== null
 
 /** What a key asks of the window; null: nothing. */
 export function windowKey(event: KeyboardEvent): WindowKey | null {
-  if (event.defaultPrevented || event.isComposing || event.altKey) return null
+  if (event.defaultPrevented || event.isComposing) return null
+  if (event.altKey) return event.ctrlKey || event.metaKey || event.shiftKey ? null : (sentences[event.key] ?? null)
   if (event.key === '?' && !event.ctrlKey && !event.metaKey) return writes(event.target) ? null : 'help'
   if (event.ctrlKey === event.metaKey || event.shiftKey) return null
   const digit = /^(?:Digit|Numpad)([1-5])$/.exec(event.code)?.[1]

@@ -107,6 +107,7 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
     case 'history':
     case 'local_models':
     case 'updates':
+    case 'playback':
       return state
   }
 }

@@ -21,8 +21,8 @@ use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::ports::Ports;
 use crate::turn::{
-    CurrentSession, DetachedTurn, LastPicture, Owner, SummarySlot, TurnContext, TurnOutcome, Turns, UnsavedTurns,
-    add_unknown_recordings, end_unfinished, run_detached,
+    CurrentSession, DetachedTurn, LastPicture, LastVoice, Owner, SummarySlot, TurnContext, TurnOutcome, Turns,
+    UnsavedTurns, add_unknown_recordings, end_unfinished, run_detached,
 };
 use crate::update_checks;
 use crate::upkeep::Upkeep;
@@ -163,6 +163,7 @@ impl Assistant {
             session: CurrentSession::new(),
             summary_slot: SummarySlot::default(),
             last_picture: LastPicture::default(),
+            last_voice: LastVoice::default(),
             closing: CancellationToken::new(),
             running: TaskTracker::new(),
         });
@@ -302,6 +303,7 @@ impl Assistant {
             stage: self.0.turns.stage(),
             session: self.session(),
             hands_free: self.is_hands_free(),
+            playback: self.0.turns.context().last_voice.playback(),
             settings: config.settings.clone(),
             from_environment: config.from_environment.clone(),
             overruled: config.overruled.clone(),
@@ -362,14 +364,16 @@ impl Assistant {
         let session = &self.0.turns.context().session;
         if session.id() != id {
             session.enter(id);
-            self.forget_picture();
+            self.forget_last();
         }
         self.announce()
     }
 
-    /// Forgets the last picture that was sent.
-    pub(crate) fn forget_picture(&self) {
-        self.0.turns.context().last_picture.forget();
+    /// Forgets the last picture that was sent, and the sound of the last answer.
+    pub(crate) fn forget_last(&self) {
+        let context = self.0.turns.context();
+        context.last_picture.forget();
+        context.last_voice.forget();
     }
 
     /// Claims the microphone or the speaker for use outside a turn, and ends the previous claim. The token is cancelled when

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::local_models::LocalModelsView;
-use crate::record::{Notice, SentPicture, Stage, TurnRecord};
+use crate::record::{Notice, Playback, SentPicture, Stage, TurnRecord};
 use crate::updates::UpdatesView;
 use crate::views::Snapshot;
 
@@ -68,6 +68,11 @@ pub enum Event {
         turn: String,
         /// The sentence.
         sentence: String,
+    },
+    /// Playback of an answer began, was paused or went on, or ended. It ends with its turn, too.
+    Playback {
+        /// Whether an answer is being played.
+        playback: Playback,
     },
     /// A call to a provider ended, with or without success.
     Attempt {

@@ -7,6 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode};
 
+/// Whether the sound of an answer is being played.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum Playback {
+    /// No.
+    #[default]
+    Idle,
+    /// Yes.
+    Playing,
+    /// It is paused.
+    Paused,
+}
+
 /// The stage of a turn: idle → listening → transcribing → (looking) → thinking → speaking → idle. A turn whose model asks to see the
 /// screen looks while it thinks: thinking → looking → thinking.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

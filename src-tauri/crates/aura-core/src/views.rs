@@ -5,7 +5,7 @@ use aura_router::{Consent, ModelInfo, ModelSource, PriceInfo, ProviderInfo, Rout
 use serde::{Deserialize, Serialize};
 
 use crate::config::{KeyView, Overruled, Settings};
-use crate::record::Stage;
+use crate::record::{Playback, Stage};
 
 /// The whole state that an interface shows while nothing happens. Sent with every change of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub session: String,
     /// Whether hands-free use is on: AURA listens again after each answer.
     pub hands_free: bool,
+    /// Whether an answer is being played.
+    pub playback: Playback,
     /// The settings in effect: the settings file, and over it the environment variables that nobody has changed since the start.
     pub settings: Settings,
     /// Paths of the settings that environment variables decide now, such as `routes.llm.provider`.

@@ -78,3 +78,13 @@ export const keyboard: typeof english.keyboard = {
   newLine: 'Neue Zeile',
   help: 'Diese Liste',
 }
+
+/** While an answer is read aloud. */
+export const playback = {
+  label: 'Vorlesen',
+  pause: 'Anhalten',
+  resume: 'Weiterlesen',
+  pauseOrResume: 'Vorlesen anhalten oder fortsetzen',
+  previous: 'Vorheriger Satz',
+  next: 'Nächster Satz',
+}

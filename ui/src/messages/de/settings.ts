@@ -47,6 +47,10 @@ export const settings: typeof english = {
     failed: 'Ton, wenn eine Frage nicht beantwortet werden konnte',
   },
   cuesHint: 'Die Töne sind kurz und leise, und keiner stört eine gesprochene Antwort.',
+  say: {
+    failures: 'Sagen, warum eine Frage nicht beantwortet werden konnte',
+    switches: 'Sagen, wenn ein anderer Anbieter übernimmt',
+  },
   systemDefault: 'Systemstandard',
   systemDefaultNamed: (label: string) => `Systemstandard (${label})`,
   missing: (id: string) => `${id} (nicht angeschlossen)`,

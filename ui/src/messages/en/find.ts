@@ -77,3 +77,13 @@ export const keyboard = {
   newLine: 'New line',
   help: 'This list',
 }
+
+/** While an answer is read aloud. */
+export const playback = {
+  label: 'Reading aloud',
+  pause: 'Pause',
+  resume: 'Resume',
+  pauseOrResume: 'Pause or resume reading aloud',
+  previous: 'Previous sentence',
+  next: 'Next sentence',
+}

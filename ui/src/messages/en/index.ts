@@ -2,7 +2,7 @@
 import * as common from './common'
 import { signIn } from './sign-in'
 import { onboarding } from './onboarding'
-import { find, keyboard, palette, picker } from './find'
+import { find, keyboard, palette, picker, playback } from './find'
 import { health } from './health'
 import { history } from './history'
 import { local } from './local'
@@ -33,6 +33,7 @@ export const en = {
   keyboard,
   palette,
   picker,
+  playback,
 }
 
 /** What a language has to say. */

@@ -42,6 +42,7 @@ export const settings = {
     failed: 'Tone when a question could not be answered',
   },
   cuesHint: 'Tones are short and quiet, and none is played while an answer is spoken.',
+  say: { failures: 'Say why a question could not be answered', switches: 'Say when another provider takes over' },
   systemDefault: 'System default',
   systemDefaultNamed: (label: string) => `System default (${label})`,
   missing: (id: string) => `${id} (not connected)`,

@@ -78,3 +78,13 @@ export const keyboard: typeof english.keyboard = {
   newLine: 'Nueva línea',
   help: 'Esta lista',
 }
+
+/** While an answer is read aloud. */
+export const playback = {
+  label: 'Lectura en voz alta',
+  pause: 'Pausar',
+  resume: 'Continuar',
+  pauseOrResume: 'Pausar o continuar la lectura',
+  previous: 'Frase anterior',
+  next: 'Frase siguiente',
+}

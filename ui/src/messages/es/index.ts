@@ -3,7 +3,7 @@ import type { Messages } from '../en'
 import * as common from './common'
 import { signIn } from './sign-in'
 import { onboarding } from './onboarding'
-import { find, keyboard, palette, picker } from './find'
+import { find, keyboard, palette, picker, playback } from './find'
 import { health } from './health'
 import { history } from './history'
 import { local } from './local'
@@ -34,4 +34,5 @@ export const es: Messages = {
   keyboard,
   palette,
   picker,
+  playback,
 }

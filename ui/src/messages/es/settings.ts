@@ -47,6 +47,7 @@ export const settings: typeof english = {
     failed: 'Tono cuando no se pudo responder una pregunta',
   },
   cuesHint: 'Los tonos son breves y suaves, y ninguno suena mientras se lee una respuesta.',
+  say: { failures: 'Decir por qué no se pudo responder una pregunta', switches: 'Decir cuándo responde otro proveedor' },
   systemDefault: 'El del sistema',
   systemDefaultNamed: (label: string) => `El del sistema (${label})`,
   missing: (id: string) => `${id} (no conectado)`,

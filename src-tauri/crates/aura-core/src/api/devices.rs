@@ -1,4 +1,4 @@
-//! Operations that use a device outside a turn: screenshot preview, microphone meter, and replay of an answer.
+//! Operations that use a device outside a turn: screenshot preview and microphone meter.
 
 use std::time::Duration;
 
@@ -8,9 +8,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{Look, Meter, Nothing, Preview};
 use crate::assistant::Assistant;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::ports::TurnFilter;
 
 /// The least time between two level events: about 30 per second.
 const LEVEL_INTERVAL: Duration = Duration::from_millis(34);
@@ -51,51 +50,6 @@ pub(super) async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothi
         ended = listen => ended?,
         () = tokio::time::sleep(Duration::from_secs(seconds.into())) => {}
         () = stop.cancelled() => {}
-    }
-    Ok(Nothing {})
-}
-
-/// The turns among which the last answer is looked for.
-const LAST_TURNS: u32 = 20;
-
-pub(super) async fn repeat(assistant: &Assistant) -> Result<Nothing> {
-    let filter = TurnFilter { session: None, words: None, before: None, limit: LAST_TURNS };
-    let turns = assistant.ports().history.find(&filter).await?;
-    let last = turns.iter().find(|turn| turn.answer_audio.is_some());
-    let last = last.ok_or_else(|| Error::new(ErrorCode::NotFound, "There is no spoken answer to repeat."))?;
-    replay(assistant, &last.id).await
-}
-
-pub(super) async fn replay(assistant: &Assistant, id: &str) -> Result<Nothing> {
-    let not_found = |message: &str| Error::new(ErrorCode::NotFound, message);
-    // Claimed before the file is read: a question asked meanwhile ends the replay too.
-    let stop = assistant.claim_devices();
-    let turn = assistant.ports().history.get(id).await?;
-    let turn = turn.ok_or_else(|| not_found("This turn is no longer in the history."))?;
-    let file = match (&turn.answer_audio, turn.recordings_deleted) {
-        (Some(path), _) => crate::recordings::read(path).await,
-        (None, Some(reason)) => return Err(not_found(&reason.message())),
-        (None, None) => None,
-    };
-    let file = file.ok_or_else(|| not_found("The audio of this answer was not saved."))?;
-    let speaker = assistant.ports().speaker.clone();
-    let pcm = tokio::task::spawn_blocking(move || aura_audio::decode(file.into())).await.map_err(Error::internal)??;
-    let config = assistant.config();
-    let speaking = &config.settings.speaking;
-    let (output, _) = speaker.open_or_default(speaking.speaker.as_deref()).await?;
-    let mut samples = aura_audio::resample(&pcm.samples, pcm.rate, output.rate());
-    samples.iter_mut().for_each(|sample| *sample *= speaking.volume());
-    if stop.is_cancelled() {
-        return Ok(Nothing {});
-    }
-    output.begin();
-    let play = async {
-        output.write(&samples).await?;
-        output.drained().await
-    };
-    tokio::select! {
-        played = play => played?,
-        () = stop.cancelled() => output.stop(),
     }
     Ok(Nothing {})
 }

@@ -6,6 +6,7 @@ mod export;
 mod hands_free;
 mod operations;
 mod personas;
+mod playback;
 mod sessions;
 mod single;
 mod test;

@@ -7,6 +7,7 @@ use aura_router::{ProviderInfo, Route, RouteOverrides, UsageReport};
 use serde_json::{Value, json};
 
 use super::catalog_types::*;
+pub use super::playback::{ControlPlayback, PlaybackAction, playback, repeat, replay};
 use super::sessions::{RenameSession, SessionId, SessionsQuery};
 use super::trends::{Trends, TrendsQuery};
 use super::types::*;
@@ -61,6 +62,7 @@ macro_rules! with_operations {
             meter: Meter => Nothing,
             replay: TurnId => Nothing,
             repeat: Nothing => Nothing,
+            playback: ControlPlayback => Nothing,
             export: Export => Exported,
             local_models: Nothing => LocalModelsView,
             download_model: ModelId => LocalModelsView,
@@ -209,22 +211,6 @@ pub async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothing> {
     super::devices::meter(assistant, request).await
 }
 
-/// Plays the spoken answer of the last turn that has one again, as [`replay`] does.
-///
-/// # Errors
-/// With [`ErrorCode::NotFound`] when there is none or its recording is gone, or when the speaker cannot be used.
-pub async fn repeat(assistant: &Assistant, _: Nothing) -> Result<Nothing> {
-    super::devices::repeat(assistant).await
-}
-
-/// Plays a turn's answer again. Returns once it was played or stopped.
-///
-/// # Errors
-/// When the turn has no saved audio, or the speaker fails.
-pub async fn replay(assistant: &Assistant, request: TurnId) -> Result<Nothing> {
-    super::devices::replay(assistant, &request.id).await
-}
-
 /// Writes the whole history to a file in the folder for exports.
 ///
 /// # Errors
@@ -292,7 +278,7 @@ pub async fn history(assistant: &Assistant, request: HistoryQuery) -> Result<Vec
 /// # Errors
 /// When the history cannot be changed.
 pub async fn delete_turn(assistant: &Assistant, request: TurnId) -> Result<Nothing> {
-    assistant.forget_picture();
+    assistant.forget_last();
     assistant.ports().history.delete(&Selection::Turn(request.id)).await?;
     Ok(Nothing {})
 }
@@ -308,7 +294,7 @@ pub async fn delete_turns(assistant: &Assistant, request: DeleteTurns) -> Result
         (false, Some(from), before) => Selection::Between(from, before.unwrap_or(jiff::Timestamp::MAX)),
         _ => return Err(Error::invalid("Set either `all`, or `from` or `before` or both.")),
     };
-    assistant.forget_picture();
+    assistant.forget_last();
     Ok(assistant.ports().history.delete(&selection).await?.into())
 }
 

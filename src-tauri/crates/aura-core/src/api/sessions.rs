@@ -73,7 +73,7 @@ pub(super) async fn rename(assistant: &Assistant, request: &RenameSession) -> Re
 }
 
 pub(super) async fn delete(assistant: &Assistant, id: String) -> Result<DeletedTurns> {
-    assistant.forget_picture();
+    assistant.forget_last();
     let deleted = assistant.ports().history.delete(&Selection::Session(id.clone())).await?;
     if assistant.session() == id {
         assistant.begin_session();

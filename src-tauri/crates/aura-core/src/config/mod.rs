@@ -17,8 +17,8 @@ pub use keys::{KeyPlace, KeyView, Keys};
 pub use personas::Persona;
 pub(crate) use personas::check_chosen as check_chosen_persona;
 pub use settings::{
-    Appearance, Budget, Cues, HistorySettings, Language, Listening, LocalApi, ScreenPolicy, ScreenSharing, Settings,
-    Speaking, Startup, TalkKeyMode, Theme, UpdateSettings,
+    Announcements, Appearance, Budget, Cues, HistorySettings, Language, Listening, LocalApi, ScreenPolicy,
+    ScreenSharing, Settings, Speaking, Startup, TalkKeyMode, Theme, UpdateSettings,
 };
 pub use start_values::Overruled;
 pub use store::{Config, SettingsStore};

@@ -342,6 +342,25 @@ pub struct Speaking {
     pub volume_percent: u32,
     /// The tones that tell what a turn does.
     pub cues: Cues,
+    /// What AURA says about a turn itself, in one short sentence.
+    pub say: Announcements,
+}
+
+/// What AURA says about a turn itself, in one short sentence. Nothing when answers are muted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct Announcements {
+    /// That the question could not be answered, and why.
+    pub failures: bool,
+    /// That another provider took over.
+    pub switches: bool,
+}
+
+impl Default for Announcements {
+    fn default() -> Self {
+        Self { failures: true, switches: false }
+    }
 }
 
 /// Tones that tell by ear what a turn does, each by itself. None is played while an answer is spoken, or when answers are muted.
@@ -367,7 +386,14 @@ impl Default for Cues {
 
 impl Default for Speaking {
     fn default() -> Self {
-        Self { speaker: None, muted: false, speed_percent: 100, volume_percent: 100, cues: Cues::default() }
+        Self {
+            speaker: None,
+            muted: false,
+            speed_percent: 100,
+            volume_percent: 100,
+            cues: Cues::default(),
+            say: Announcements::default(),
+        }
     }
 }
 

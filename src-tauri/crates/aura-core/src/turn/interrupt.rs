@@ -55,16 +55,16 @@ impl Turn {
         let chosen = self.config.settings.listening.microphone.as_deref();
         let (mut recording, _) = self.context.ports.microphone.record_or_default(chosen).await?;
         let (mut echo, mut activity) = (EchoCanceller::default(), VoiceActivity::default());
-        let mut playback: Option<Playback> = None;
+        let mut reference: Option<Reference> = None;
         let mut kept = Vec::new();
         loop {
             let Some(block) = recording.next().await else { std::future::pending().await };
             let block = block?;
-            if playback.is_none() {
-                playback = self.voice().filter(|voice| voice.has_begun()).map(Playback::new);
+            if reference.is_none() {
+                reference = self.voice().filter(|voice| voice.has_begun()).map(Reference::new);
             }
-            match &mut playback {
-                Some(playback) => echo.played(playback.next(block.len())),
+            match &mut reference {
+                Some(reference) => echo.played(reference.next(block.len())),
                 None => echo.played(std::iter::repeat_n(0.0, block.len())),
             }
             let clean = echo.recorded(&block);
@@ -72,7 +72,7 @@ impl Turn {
             kept.extend_from_slice(&clean);
             kept.drain(..kept.len().saturating_sub(KEPT));
             // Until the first sound, the person may still be finishing the question.
-            let is_speech = playback.is_some() && activity.run() >= INTERRUPTION;
+            let is_speech = reference.is_some() && activity.run() >= INTERRUPTION;
             if is_speech && rms(&kept[kept.len().saturating_sub(SPEECH_RATE as usize / 8)..]) > MIN_LEVEL {
                 return Ok(StartedRecording { recording, samples: kept });
             }
@@ -82,7 +82,7 @@ impl Turn {
 
 /// What the loudspeaker plays, at [`SPEECH_RATE`], in step with the recording. Both run on the clock of this computer, so the sound is taken as
 /// fast as the recording goes on, however late a busy computer reports it. Only when the two are far apart are they brought together.
-struct Playback {
+struct Reference {
     voice: Arc<Voice>,
     to_speech_rate: Mixdown,
     ready: VecDeque<f32>,
@@ -90,7 +90,7 @@ struct Playback {
     taken: u64,
 }
 
-impl Playback {
+impl Reference {
     fn new(voice: Arc<Voice>) -> Self {
         let to_speech_rate = Mixdown::new(1, voice.rate());
         Self { voice, to_speech_rate, ready: VecDeque::new(), taken: 0 }

@@ -3,6 +3,7 @@
 //! A turn goes listen → transcribe → look → think → speak, each step in its own file. While it thinks, the model may call tools.
 //! [`Turns`] starts and stops turns: at most one runs on the stage, a press always wins, and one cancellation token stops a whole turn.
 
+mod announce;
 mod cue;
 mod current_session;
 mod detached;
@@ -11,6 +12,7 @@ mod hands_free;
 mod interrupt;
 mod language;
 mod last_picture;
+mod last_voice;
 mod listen;
 mod look;
 mod memory;
@@ -27,6 +29,7 @@ mod sentences;
 mod speak;
 mod speech_file;
 mod spoken_command;
+mod spoken_sound;
 mod summary;
 mod summary_slot;
 mod think;
@@ -54,6 +57,7 @@ pub(crate) use detached::run as run_detached;
 pub use detached::{ANSWER_RATE, DetachedTurn, TurnOutcome};
 pub(crate) use hands_free::HandsFree;
 pub(crate) use last_picture::LastPicture;
+pub(crate) use last_voice::LastVoice;
 pub(crate) use owner::Owner;
 use prepare::Prepared;
 use push_to_talk::{OnPress, OnRelease};
@@ -63,9 +67,11 @@ pub use request::Speech;
 pub(crate) use request::{Attachment, Question, TurnContext, TurnRequest};
 pub(crate) use sentences::split_to;
 pub(crate) use speech_file::decode_to_speech_rate;
+pub(crate) use spoken_sound::SpokenSound;
 pub(crate) use summary_slot::SummarySlot;
 use turn::{Phase, Turn};
 pub(crate) use unsaved::UnsavedTurns;
+pub(crate) use voice::Voice;
 
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
@@ -111,6 +117,7 @@ impl Turns {
     pub(crate) async fn close(&self) {
         self.context.closing.cancel();
         self.context.last_picture.forget();
+        self.context.last_voice.forget();
         self.cancel();
         self.context.running.close();
         self.context.running.wait().await;
@@ -293,8 +300,11 @@ impl Turn {
 
     async fn work(&self) -> Result<()> {
         let result = self.steps().await;
-        if result.as_ref().is_err_and(|error| error.code != ErrorCode::Cancelled) {
+        if let Err(error) = &result
+            && error.code != ErrorCode::Cancelled
+        {
             self.cue_failure().await;
+            self.say_failure(error).await;
         }
         result
     }

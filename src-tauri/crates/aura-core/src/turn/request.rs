@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::current_session::CurrentSession;
 use super::hands_free::HandsFree;
 use super::last_picture::LastPicture;
+use super::last_voice::LastVoice;
 use super::owner::Owner;
 use super::summary_slot::SummarySlot;
 use super::unsaved::UnsavedTurns;
@@ -42,6 +43,8 @@ pub(crate) struct TurnContext {
     pub(crate) summary_slot: SummarySlot,
     /// The last picture that was sent. Detached turns neither use nor replace it.
     pub(crate) last_picture: LastPicture,
+    /// The answer that is being spoken, or was spoken last. Detached turns do not replace it.
+    pub(crate) last_voice: LastVoice,
     /// Cancelled when AURA ends: every turn stops then.
     pub(crate) closing: CancellationToken,
     /// Every turn that has not ended.

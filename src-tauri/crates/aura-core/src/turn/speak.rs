@@ -18,7 +18,7 @@ use super::turn::Turn;
 use super::voice::{Prosody, Voice};
 use crate::error::Result;
 use crate::event::Event;
-use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
+use crate::record::{Notice, NoticeFacts, NoticeKind, Playback, Stage};
 
 /// The longest sound that may be synthesized ahead of playback: enough to bridge a slow provider, and little to pay for in vain
 /// when the user interrupts.
@@ -96,6 +96,7 @@ impl Turn {
             None => None,
         };
         if let Some(output) = &output {
+            // Ends a tone.
             output.begin();
         }
         let voice = Arc::new(Voice::new(output, prosody).keeping_samples(self.request.hands_free.is_some()));
@@ -110,11 +111,12 @@ impl Turn {
             result
         };
         let play = async {
-            let result = self.play(sounds, &voice).await;
-            voice.done.cancel();
-            result
+            let ((), played) = tokio::join!(self.collect(sounds, &voice), voice.play());
+            played
         };
         let (synthesized, played, ()) = tokio::join!(synthesize, play, self.track_playback(&voice));
+        self.context.last_voice.ended();
+        self.show_playback(Playback::Idle);
         if let Err(error) = played {
             self.notify_error(NoticeKind::NoSpeaker, &error);
         }
@@ -132,11 +134,15 @@ impl Turn {
     ) -> Result<Option<Route>> {
         let max_chars = plan.max_speech_chars();
         let mut route = None;
-        let mut next = Some(first);
-        while let Some(sentence) = next {
+        // A preface is no part of the answer.
+        let mut waiting = Some(first);
+        let mut next = self.preface().map(|preface| (preface.to_owned(), false));
+        next = next.or_else(|| waiting.take().map(|first| (first, true)));
+        while let Some((sentence, is_answer)) = next {
             for part in split_to(&sentence, max_chars) {
                 voice.wait_until_within(AHEAD).await;
-                let _ = to_play.send(Sound::Sentence(part.clone())).await;
+                let shown = if is_answer { part.clone() } else { String::new() };
+                let _ = to_play.send(Sound::Sentence(shown)).await;
                 let mut sink = SoundSink { voice, to_play: &to_play };
                 let routed = self.context.router.speak(&plan, &part, self, &mut sink).await?;
                 // Later sentences skip a provider that just failed, so they do not wait for its timeout again, and the voice
@@ -144,25 +150,22 @@ impl Turn {
                 plan.pin(&routed.route);
                 route = Some(routed.route);
             }
-            next = sentences.recv().await;
+            let following = if waiting.is_some() { waiting.take() } else { sentences.recv().await };
+            next = following.map(|sentence| (sentence, true));
         }
         Ok(route)
     }
 
-    /// Plays the sound and saves it as a file. The file is completed even if the speaker fails.
-    async fn play(&self, mut sounds: mpsc::Receiver<Sound>, voice: &Voice) -> Result<()> {
+    /// Collects the sound to be played, and saves it as a file.
+    async fn collect(&self, mut sounds: mpsc::Receiver<Sound>, voice: &Voice) {
         let mut saved: Option<(Option<RecordingFile>, u32)> = None;
         let mut to_file = Resampler::new(0, 0);
         let mut to_output = Resampler::new(0, 0);
         let mut rate = 0;
-        let mut result = Ok(());
         while let Some(sound) = sounds.recv().await {
             let (samples, file_samples) = match sound {
                 Sound::Sentence(sentence) => {
-                    let rest = to_output.finish();
-                    if result.is_ok() {
-                        result = voice.write(&rest).await;
-                    }
+                    voice.write(&to_output.finish());
                     voice.begin_sentence(sentence);
                     continue;
                 }
@@ -181,16 +184,12 @@ impl Turn {
                     (to_output.push(&pcm.samples), to_file.push(&pcm.samples))
                 }
             };
+            voice.write(&samples);
             if let Some((Some(file), _)) = &saved {
                 file.write(file_samples.into_iter().map(to_i16).collect()).await;
             }
-            if result.is_ok() {
-                result = voice.write(&samples).await;
-            }
         }
-        if result.is_ok() {
-            result = voice.write(&to_output.finish()).await;
-        }
+        voice.write(&to_output.finish());
         voice.finish_sentences();
         if let Some((Some(file), _)) = saved {
             file.write(to_file.finish().into_iter().map(to_i16).collect()).await;
@@ -198,46 +197,26 @@ impl Turn {
                 self.notify_error(NoticeKind::RecordingNotSaved, &error);
             }
         }
-        result?;
-        match voice.output() {
-            Some(output) => output.drained().await,
-            None => Ok(()),
-        }
     }
 
     /// Reports the first sound, and each sentence when its playback begins.
     async fn track_playback(&self, voice: &Voice) {
-        let Some(output) = voice.output() else { return };
-        tokio::select! {
-            () = output.reached(1) => {}
-            () = voice.done.cancelled() => {}
-        }
-        if output.played() == 0 {
+        if voice.output().is_none() || !voice.reached(1).await {
             return;
         }
         let first_sound_ms = self.ms_since_asked();
         self.edit(|record| record.first_sound_ms = Some(first_sound_ms));
         self.show(Stage::Speaking);
-        let mut next = 0;
-        loop {
-            let Some((from, sentence)) = voice.sentence(next) else {
-                tokio::select! {
-                    () = voice.sentence_added() => continue,
-                    () = voice.done.cancelled() => return,
-                }
-            };
-            tokio::select! {
-                () = output.reached(from + 1) => {}
-                () = voice.done.cancelled() => {}
-            }
-            // Playback was stopped, or the sentence could not be spoken.
-            if output.played() <= from {
-                return;
-            }
+        self.show_playback(Playback::Playing);
+        let mut last = None;
+        while let Some((index, sentence)) = voice.next_sentence(last).await {
+            last = Some(index);
             // Between two sentences, the model may have looked at the screen.
             self.show_speaking_again();
+            if sentence.is_empty() {
+                continue; // a preface
+            }
             self.context.events.send(Event::Speaking { turn: self.id.clone(), sentence });
-            next += 1;
         }
     }
 }

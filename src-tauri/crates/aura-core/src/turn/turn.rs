@@ -19,7 +19,7 @@ use super::voice::Voice;
 use crate::config::{Config, Persona};
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
-use crate::record::{Notice, NoticeKind, Running, SentPicture, Stage, StageTrace, TurnRecord};
+use crate::record::{Notice, NoticeKind, Playback, Running, SentPicture, Stage, StageTrace, TurnRecord};
 
 /// One turn while it runs.
 pub(crate) struct Turn {
@@ -72,6 +72,10 @@ struct TurnState {
     recognised: Option<String>,
     /// The routing snapshot of the turn, taken at its first call.
     routing: Option<Arc<RoutingSnapshot>>,
+    /// The provider whose call for the question or the answer failed last.
+    failed: Option<String>,
+    /// Whether another provider took over.
+    has_switched: bool,
     /// The tool calls of the answer.
     tool_calls: Vec<ToolCall>,
 }
@@ -115,6 +119,8 @@ impl Turn {
             voice: None,
             recognised: None,
             routing: None,
+            failed: None,
+            has_switched: false,
             tool_calls: Vec::new(),
         };
         Self {
@@ -203,11 +209,20 @@ impl Turn {
         self.state.lock().output = Some(output);
     }
 
+    /// The speaker that is being opened; `None` when nothing is played.
+    pub(super) fn output(&self) -> Option<OpeningOutput> {
+        self.state.lock().output.clone()
+    }
+
+    /// Whether another provider took over.
+    pub(super) fn has_switched(&self) -> bool {
+        self.state.lock().has_switched
+    }
+
     /// Plays the cue that AURA listens, as soon as the speaker is open, without waiting for it. It is left out once the key is released: from
     /// then on the speaker belongs to the answer.
     pub(super) fn cue_listening(&self) {
-        let output = self.state.lock().output.clone();
-        if let Some(output) = output.filter(|_| self.wants(Cue::Listening)) {
+        if let Some(output) = self.output().filter(|_| self.wants(Cue::Listening)) {
             tokio::spawn(cue::play(Cue::Listening, output, self.release.clone()));
         }
     }
@@ -240,6 +255,9 @@ impl Turn {
 
     /// Sets the voice that speaks the answer, so that [`Turn::stop`] can stop it.
     pub(crate) fn set_voice(&self, voice: Arc<Voice>) {
+        if !self.is_detached() {
+            self.context.last_voice.set(voice.clone());
+        }
         self.state.lock().voice = Some(voice);
     }
 
@@ -268,6 +286,13 @@ impl Turn {
     pub(super) fn show_speaking_again(&self) {
         if *self.stage.borrow() != Stage::Speaking {
             self.show(Stage::Speaking);
+        }
+    }
+
+    /// Shows whether the answer is played. That of a detached turn is not played here.
+    pub(super) fn show_playback(&self, playback: Playback) {
+        if !self.is_detached() {
+            self.context.events.send(Event::Playback { playback });
         }
     }
 
@@ -393,6 +418,11 @@ impl Turn {
 }
 
 impl Observer for Turn {
+    fn first_content(&self, route: &Route) {
+        let mut state = self.state.lock();
+        state.has_switched |= state.failed.as_ref().is_some_and(|failed| *failed != route.provider);
+    }
+
     fn attempt(&self, attempt: &Attempt) {
         let stage = match attempt.service {
             Service::Stt => Stage::Transcribing,
@@ -404,6 +434,9 @@ impl Observer for Turn {
                 trace.attempts.push(attempt.clone());
             }
         });
+        if attempt.kind.is_some() && attempt.service != Service::Tts {
+            self.state.lock().failed = Some(attempt.route.provider.clone());
+        }
         self.save_soon();
         self.context.events.send(Event::Attempt { turn: self.id.clone(), attempt: Box::new(attempt.clone()) });
     }

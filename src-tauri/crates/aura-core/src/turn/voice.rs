@@ -1,19 +1,26 @@
-//! Playback of a spoken answer: which samples belong to which sentence, and how much was played.
+//! A spoken answer: its sound, which samples speak which sentence, and how much of it was heard.
+//!
+//! The whole sound is kept, so that one can pause, go back to a sentence, and hear it again after the end. [`Voice::play`] hands it to the
+//! output.
+
+mod controls;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aura_audio::{from_i16, to_i16};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::spoken_sound::{SentenceSpan, SpokenSound};
 use crate::config::Speaking;
 use crate::error::Result;
 use crate::ports::Output;
 
-/// Characters spoken per second: estimates the length of a sentence that is still being synthesized.
-const CHARS_PER_SECOND: f64 = 15.0;
+/// What one part of the sound that is handed to the output lasts: a tenth of a second.
+const PARTS_PER_SECOND: u32 = 10;
 
 /// How an answer is spoken, as factors of the voice's own speed and loudness.
 #[derive(Debug, Clone, Copy)]
@@ -40,44 +47,75 @@ impl Prosody {
     }
 }
 
-/// A spoken answer while it plays.
+/// A spoken answer.
 pub(crate) struct Voice {
     output: Option<Arc<dyn Output>>,
     prosody: Prosody,
-    /// Whether the samples are kept until [`Voice::take`] takes them.
+    /// Whether the samples that are handed to the output are also kept until [`Voice::take`] takes them.
     keeps_samples: bool,
     state: Mutex<VoiceState>,
-    /// Notified when a sentence was added.
-    changed: Notify,
-    /// Cancelled when everything was played.
+    /// Marked changed when sound is added, and when playback is paused, moved, stopped or completed.
+    changed: watch::Sender<()>,
+    /// Cancelled when everything was played, or playback was stopped or has failed.
     pub(super) done: CancellationToken,
 }
 
 #[derive(Default)]
 struct VoiceState {
-    spans: Vec<SpokenSpan>,
-    /// Samples written to the output.
-    written: u64,
+    spans: Vec<SentenceSpan>,
+    /// All samples so far, at the rate of the output. Those of an answer without an output are not kept.
+    sound: Vec<i16>,
+    /// Whether the sound is complete.
+    is_complete: bool,
     /// Sound synthesized so far, at any sample rate.
     synthesized: Duration,
-    /// Samples written and not taken.
+    /// The sample to hand to the output next.
+    next: usize,
+    /// The sample with which the output's present utterance began.
+    utterance_from: u64,
+    /// Where to go on, once the output is free.
+    seek: Option<u64>,
+    /// The position at which playback was paused or stopped, or ended. From then on, the output counts samples of something else.
+    halted_at: Option<u64>,
+    is_paused: bool,
+    /// The furthest position that was heard.
+    heard: u64,
+    /// Samples that were handed to the output and not taken.
     kept: VecDeque<f32>,
-    /// Samples played when playback was stopped: from then on, the output counts the samples of the next utterance.
-    stopped_at: Option<u64>,
+    /// Samples of earlier utterances of this answer that were played.
+    played_before: u64,
+    /// Samples that were taken or dropped from `kept`.
+    taken: u64,
 }
 
-/// A sentence, and the samples that speak it.
-struct SpokenSpan {
-    sentence: String,
-    from: u64,
-    /// `None` while more of it is to come.
-    to: Option<u64>,
+/// What [`Voice::play`] does next.
+enum Step {
+    Write(Vec<f32>),
+    Drain,
+    Wait,
+    End,
 }
 
 impl Voice {
     pub(super) fn new(output: Option<Arc<dyn Output>>, prosody: Prosody) -> Self {
-        let (state, changed, done) = (Mutex::default(), Notify::new(), CancellationToken::new());
+        let (changed, _) = watch::channel(());
+        let (state, done) = (Mutex::default(), CancellationToken::new());
         Self { output, prosody, keeps_samples: false, state, changed, done }
+    }
+
+    /// A voice that plays a sound again, which is at the rate of the output. With `from_last`, from its last sentence on.
+    pub(crate) fn again(output: Arc<dyn Output>, speaking: &Speaking, sound: SpokenSound, from_last: bool) -> Self {
+        let last = sound.sentences.iter().rfind(|span| span.to != Some(span.from));
+        let seek = last.filter(|_| from_last).map(|span| span.from);
+        let voice = Self::new(Some(output), Prosody { speed: 1.0, volume: speaking.volume() });
+        let state = VoiceState {
+            spans: sound.sentences,
+            sound: sound.samples,
+            is_complete: true,
+            seek,
+            ..VoiceState::default()
+        };
+        Self { state: Mutex::new(state), ..voice }
     }
 
     /// Keeps the samples until [`Voice::take`] takes them: as much as may be queued to be played.
@@ -85,21 +123,24 @@ impl Voice {
         Self { keeps_samples, ..self }
     }
 
-    /// Whether anything was written.
+    /// Whether anything was handed to the output.
     pub(super) fn has_begun(&self) -> bool {
-        self.state.lock().written > 0
+        self.state.lock().next > 0
     }
 
-    /// Samples of this answer that were handed to the device.
+    /// Samples of this answer that were handed to the device, those that were repeated included.
     pub(super) fn played(&self) -> u64 {
-        self.output.as_ref().map_or(0, |output| output.played())
+        let state = self.state.lock();
+        let present = if state.halted_at.is_some() { 0 } else { self.output_played() };
+        state.played_before + present
     }
 
-    /// Takes at most `count` samples of those that were written, in order.
+    /// Takes at most `count` samples of those that were handed to the output, in order.
     pub(super) fn take(&self, count: usize) -> Vec<f32> {
-        let kept = &mut self.state.lock().kept;
-        let count = count.min(kept.len());
-        kept.drain(..count).collect()
+        let mut state = self.state.lock();
+        let count = count.min(state.kept.len());
+        state.taken += count as u64;
+        state.kept.drain(..count).collect()
     }
 
     pub(super) fn output(&self) -> Option<&Arc<dyn Output>> {
@@ -111,20 +152,14 @@ impl Voice {
         self.output.as_ref().map_or(0, |output| output.rate())
     }
 
-    /// Stops playback at once.
-    pub(super) fn stop(&self) {
-        if let Some(output) = &self.output {
-            output.stop();
-            self.state.lock().stopped_at.get_or_insert_with(|| output.played());
-        }
-    }
-
-    /// The text that was played: whole sentences, and the words of a sentence that was cut short.
+    /// The text that was heard: whole sentences, and the words of a sentence that was cut short.
     pub(super) fn spoken(&self) -> String {
-        let Some(output) = &self.output else { return String::new() };
+        if self.output.is_none() {
+            return String::new();
+        }
         let state = self.state.lock();
-        let played = state.stopped_at.unwrap_or_else(|| output.played());
-        let rate = f64::from(output.rate()) / f64::from(self.prosody.speed);
+        let played = state.heard.max(self.position(&state));
+        let rate = f64::from(self.rate()) / f64::from(self.prosody.speed);
         let heard: Vec<String> =
             state.spans.iter().map(|span| span.heard(played, rate)).filter(|text| !text.is_empty()).collect();
         heard.join(" ")
@@ -132,54 +167,31 @@ impl Voice {
 
     /// Begins a sentence: samples written from now on belong to it.
     pub(super) fn begin_sentence(&self, sentence: String) {
-        {
-            let mut state = self.state.lock();
-            let at = state.written;
+        self.change(|state| {
+            let at = state.sound.len() as u64;
             if let Some(last) = state.spans.last_mut() {
                 last.to.get_or_insert(at);
             }
-            state.spans.push(SpokenSpan { sentence, from: at, to: None });
-        }
-        self.changed.notify_one();
+            state.spans.push(SentenceSpan { sentence, from: at, to: None });
+        });
     }
 
-    /// Ends the last sentence: all of its samples were written.
+    /// Completes the sound.
     pub(super) fn finish_sentences(&self) {
-        let mut state = self.state.lock();
-        let at = state.written;
-        if let Some(last) = state.spans.last_mut() {
-            last.to.get_or_insert(at);
+        self.change(|state| {
+            let at = state.sound.len() as u64;
+            if let Some(last) = state.spans.last_mut() {
+                last.to.get_or_insert(at);
+            }
+            state.is_complete = true;
+        });
+    }
+
+    /// Adds samples.
+    pub(super) fn write(&self, samples: &[f32]) {
+        if self.output.is_some() && !samples.is_empty() {
+            self.change(|state| state.sound.extend(samples.iter().copied().map(to_i16)));
         }
-    }
-
-    /// The first sample and the text of a sentence, by its index.
-    pub(super) fn sentence(&self, index: usize) -> Option<(u64, String)> {
-        self.state.lock().spans.get(index).map(|span| (span.from, span.sentence.clone()))
-    }
-
-    /// Waits until a sentence is added.
-    pub(super) async fn sentence_added(&self) {
-        self.changed.notified().await;
-    }
-
-    /// Writes samples to the output, if there is one, and waits while it is full.
-    pub(super) async fn write(&self, samples: &[f32]) -> Result<()> {
-        let Some(output) = &self.output else { return Ok(()) };
-        let volume = self.prosody.volume;
-        let quieter: Vec<f32>;
-        let samples = if volume == 1.0 {
-            samples
-        } else {
-            quieter = samples.iter().map(|sample| sample * volume).collect();
-            &quieter
-        };
-        if self.keeps_samples {
-            // Before they are written: they may be played before `write` returns.
-            self.state.lock().kept.extend(samples);
-        }
-        output.write(samples).await?;
-        self.state.lock().written += samples.len() as u64;
-        Ok(())
     }
 
     /// Adds to the duration of the synthesized sound.
@@ -189,29 +201,132 @@ impl Voice {
 
     /// Waits until at most `ahead` of the synthesized sound was not played yet.
     pub(super) async fn wait_until_within(&self, ahead: Duration) {
-        let Some(output) = &self.output else { return };
+        if self.output.is_none() {
+            return;
+        }
         let due = self.state.lock().synthesized.saturating_sub(ahead);
         if due > Duration::ZERO {
-            output.reached((due.as_secs_f64() * f64::from(output.rate())) as u64).await;
+            self.reached((due.as_secs_f64() * f64::from(self.rate())) as u64).await;
         }
     }
-}
 
-impl SpokenSpan {
-    /// The words of the sentence that were played. `played` counts samples of the utterance; `rate` is their number in a second at the
-    /// voice's own speed.
-    fn heard(&self, played: u64, rate: f64) -> String {
-        if self.to == Some(self.from) {
-            return String::new(); // the sentence could not be synthesized
+    /// Plays the sound until all of it was played, or playback was stopped. Without an output it returns at once.
+    ///
+    /// # Errors
+    /// When the device was disconnected.
+    pub(crate) async fn play(&self) -> Result<()> {
+        let _done = self.done.clone().drop_guard();
+        let Some(output) = &self.output else { return Ok(()) };
+        let mut changes = self.changed.subscribe();
+        let result = loop {
+            match self.step() {
+                Step::Write(samples) => tokio::select! {
+                    written = output.write(&samples) => if let Err(error) = written { break Err(error) },
+                    () = self.redirected(&mut changes) => {}
+                },
+                Step::Drain => tokio::select! {
+                    drained = output.drained() => {
+                        if let Err(error) = drained { break Err(error) }
+                        if !self.is_redirected() { break Ok(()) }
+                    },
+                    () = self.redirected(&mut changes) => {}
+                },
+                // The sender is a field of this voice.
+                Step::Wait => drop(changes.changed().await),
+                Step::End => break Ok(()),
+            }
+        };
+        self.halt(false);
+        result
+    }
+
+    /// What is to be done next. Begins an utterance where playback was moved.
+    fn step(&self) -> Step {
+        let mut state = self.state.lock();
+        let is_stopped = state.halted_at.is_some() && !state.is_paused;
+        if is_stopped {
+            return Step::End;
         }
-        if self.to.is_some_and(|to| played >= to) {
-            return self.sentence.clone();
+        if let Some(target) = state.seek.take() {
+            let target = target.min(state.sound.len() as u64);
+            self.leave_utterance(&mut state);
+            (state.utterance_from, state.next) = (target, usize::try_from(target).unwrap_or(usize::MAX));
+            (state.halted_at, state.is_paused) = (None, false);
+            if let Some(output) = &self.output {
+                output.begin();
+            }
         }
-        let heard = played.saturating_sub(self.from) as f64;
-        let expected = self.sentence.chars().count() as f64 / CHARS_PER_SECOND * rate;
-        let whole = self.to.map_or(expected, |to| (to - self.from) as f64).max(1.0);
-        let words: Vec<&str> = self.sentence.split_whitespace().collect();
-        let count = ((heard / whole).min(1.0) * words.len() as f64).floor() as usize;
-        words[..count].join(" ")
+        if state.is_paused {
+            return Step::Wait;
+        }
+        let part = (self.rate() / PARTS_PER_SECOND).max(1) as usize;
+        let until = state.sound.len().min(state.next + part);
+        if until == state.next {
+            return if state.is_complete { Step::Drain } else { Step::Wait };
+        }
+        let volume = self.prosody.volume;
+        let samples: Vec<f32> =
+            state.sound[state.next..until].iter().map(|&sample| from_i16(sample) * volume).collect();
+        state.next = until;
+        if self.keeps_samples {
+            // Before they are written: they may be played before `write` returns.
+            state.kept.extend(&samples);
+        }
+        Step::Write(samples)
+    }
+
+    /// Counts what was played of the present utterance, and drops the rest of it.
+    fn leave_utterance(&self, state: &mut VoiceState) {
+        if state.halted_at.is_none() {
+            state.heard = state.heard.max(self.position(state));
+            state.played_before += self.output_played();
+        }
+        let left = state.played_before.saturating_sub(state.taken);
+        state.kept.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+    }
+
+    fn output_played(&self) -> u64 {
+        self.output.as_ref().map_or(0, |output| output.played())
+    }
+
+    /// The sample that is played now.
+    fn position(&self, state: &VoiceState) -> u64 {
+        state.halted_at.unwrap_or_else(|| state.utterance_from + self.output_played())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut VoiceState)) {
+        change(&mut self.state.lock());
+        self.changed.send_replace(());
+    }
+
+    fn is_redirected(&self) -> bool {
+        let state = self.state.lock();
+        state.seek.is_some() || state.halted_at.is_some()
+    }
+
+    /// Waits until playback was moved, paused or stopped.
+    async fn redirected(&self, changes: &mut watch::Receiver<()>) {
+        while !self.is_redirected() && changes.changed().await.is_ok() {}
+    }
+
+    /// Stops the output, where it is playing, and holds the position. After a pause, [`Voice::play`] waits.
+    fn halt(&self, is_pause: bool) {
+        self.change(|state| {
+            if state.halted_at.is_none() {
+                self.leave_utterance(state);
+                state.halted_at = Some(self.position(state));
+            }
+            state.is_paused = is_pause;
+        });
+    }
+
+    /// Stops playback at once, for good.
+    pub(crate) fn stop(&self) {
+        let Some(output) = &self.output else { return };
+        if self.done.is_cancelled() {
+            return;
+        }
+        output.stop();
+        self.halt(false);
     }
 }

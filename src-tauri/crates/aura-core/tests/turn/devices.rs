@@ -7,7 +7,7 @@ use aura_core::error::ErrorCode;
 use aura_core::event::Event;
 use aura_core::ports::Output;
 use aura_core::record::NoticeKind;
-use aura_sandbox::{Fault, Service as SandboxService};
+use aura_sandbox::{Fault, Provider, Service as SandboxService};
 use aura_testkit::fake_ports::{GONE, Mic, speech};
 use aura_testkit::harness::Harness;
 use serde_json::json;
@@ -114,6 +114,7 @@ async fn the_default_devices_replace_chosen_ones_that_are_gone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_turn_is_told_by_a_tone_unless_it_is_switched_off() {
     let mut harness = Harness::new().await;
+    harness.change(json!({"speaking": {"say": {"failures": false}}})).await;
     harness.sandbox.add_fault(Fault::status(500).service(SandboxService::Stt));
     assert!(harness.speak().await.error.is_some());
     harness.until(|harness| harness.ports.speaker.output.played() == 48 * 300).await;
@@ -133,5 +134,39 @@ async fn no_tone_comes_into_an_answer_of_a_speaker_that_opens_late() {
     harness.next(|event| matches!(event, Event::Text { .. }).then_some(())).await;
     harness.ports.speaker.asleep.store(false, Ordering::SeqCst);
     let record = harness.done().await;
+    assert_eq!(record.spoken, "It is three o'clock in the afternoon. Time for a cup of tea, I would say.");
+}
+
+/// What was sent to be spoken, in order.
+async fn said(harness: &Harness) -> Vec<String> {
+    let sent = harness.sandbox.requests().await;
+    let spoken = sent.iter().filter(|request| request.service == SandboxService::Tts);
+    spoken.map(|request| request.text.clone().unwrap_or_default()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_said_in_one_sentence_in_the_language_of_the_windows() {
+    let mut harness = Harness::new().await;
+    harness.change(json!({"appearance": {"language": "de"}})).await;
+    *harness.ports.microphone.0.lock().unwrap() = Mic::Hears(vec![0; 32_000]);
+    let record = harness.speak().await;
+    assert_eq!(record.error.unwrap().code, ErrorCode::NothingHeard);
+    assert_eq!(said(&harness).await, ["Ich habe nichts gehört."]);
+    assert_eq!(harness.ports.speaker.output.played(), 48 * 400, "it is played to its end");
+    assert_eq!((record.spoken.as_str(), record.first_sound_ms), ("", None), "it is no answer");
+    harness.change(json!({"speaking": {"say": {"failures": false}}})).await;
+    harness.sandbox.clear_requests();
+    assert!(harness.speak().await.error.is_some());
+    assert_eq!(said(&harness).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_another_provider_took_over_is_said_before_the_answer_on_request() {
+    let mut harness = Harness::new().await;
+    harness.change(json!({"speaking": {"say": {"switches": true}}})).await;
+    harness.sandbox.add_fault(Fault::status(500).service(SandboxService::Llm).provider(Provider::Groq));
+    let record = harness.speak().await;
+    assert_eq!(record.error, None);
+    assert_eq!(said(&harness).await.first().map(String::as_str), Some("Another provider took over."));
     assert_eq!(record.spoken, "It is three o'clock in the afternoon. Time for a cup of tea, I would say.");
 }

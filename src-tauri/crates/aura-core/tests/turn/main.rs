@@ -11,6 +11,7 @@ mod hands_free;
 mod keys;
 mod memory;
 mod personas;
+mod playback;
 mod press;
 mod routes;
 mod stage;
