@@ -186,6 +186,14 @@ pub enum FaultKind {
     },
     /// The request's body exceeds the limit.
     BodyTooLarge,
+    /// A live transcription contains a message of a mebibyte.
+    OversizedMessage {
+        /// Content messages before it.
+        #[serde(default)]
+        after: usize,
+    },
+    /// The messages of a live transcription come in another order: the complete text first, then its parts, and what announces them last.
+    WrongOrder,
     /// The provider rejects a request whose last message is the assistant's (prefill). Other requests succeed.
     RefusePrefill,
 }
@@ -215,6 +223,8 @@ impl FaultKind {
             Self::ContextTooLong => "context_too_long",
             Self::ContentFilter { .. } => "content_filter",
             Self::BodyTooLarge => "body_too_large",
+            Self::OversizedMessage { .. } => "oversized_message",
+            Self::WrongOrder => "wrong_order",
             Self::RefusePrefill => "refuse_prefill",
         }
     }

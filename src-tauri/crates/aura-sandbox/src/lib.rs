@@ -29,6 +29,7 @@ mod headers;
 mod http_reply;
 mod ids;
 mod listener;
+mod live;
 mod openai;
 mod programs;
 mod request;

@@ -101,23 +101,7 @@ async fn handle_request(
         // Dropping the record marks the request as cancelled: the client disconnected or sent too much.
         return axum::http::StatusCode::BAD_REQUEST.into_response();
     };
-    record.body_complete(body.len());
-    let Parts { method, headers, uri, .. } = parts;
-    let mut context = RequestContext {
-        state,
-        dialect,
-        service,
-        model: String::new(),
-        headers,
-        method: method.to_string(),
-        path: uri.path().to_owned(),
-        query: uri.query().unwrap_or_default().to_owned(),
-        body,
-        ready: Instant::now(),
-        record,
-        connection,
-        fault: None,
-    };
+    let mut context = RequestContext::new(state, dialect, service, parts, body, record, connection);
     let reply = handler(&mut context).await;
     let RequestContext { dialect, ready, mut record, connection, fault, .. } = context;
     match reply {
@@ -150,6 +134,40 @@ async fn receive(body: Body) -> Option<Bytes> {
 }
 
 impl RequestContext {
+    /// The context of a request whose body has arrived.
+    pub(crate) fn new(
+        state: Arc<SandboxState>,
+        dialect: &'static dyn Dialect,
+        service: Service,
+        parts: Parts,
+        body: Bytes,
+        record: RecordHandle,
+        connection: ConnectionHandle,
+    ) -> Self {
+        record.body_complete(body.len());
+        let Parts { method, headers, uri, .. } = parts;
+        Self {
+            state,
+            dialect,
+            service,
+            model: String::new(),
+            headers,
+            method: method.to_string(),
+            path: uri.path().to_owned(),
+            query: uri.query().unwrap_or_default().to_owned(),
+            body,
+            ready: Instant::now(),
+            record,
+            connection,
+            fault: None,
+        }
+    }
+
+    /// Ends the connection with a TCP reset.
+    pub(crate) fn reset_connection(&self) {
+        self.connection.reset();
+    }
+
     /// The provider's error reply for `cause`.
     pub(crate) fn error(&self, cause: &ErrorCause) -> ErrorReply {
         self.dialect.error_reply(cause, &self.model)

@@ -168,6 +168,7 @@ fn router(state: Arc<SandboxState>) -> Router {
         .nest("/gemini/v1beta", gemini::routes())
         // The official client can also use v1, which has the same methods.
         .nest("/gemini/v1", gemini::routes())
+        .nest("/gemini/ws", gemini::live_routes())
         .nest("/openai/v1", openai::routes())
         .nest("/control", control::routes())
         // The handlers enforce each provider's own body limit and report it in the provider's format.

@@ -6,6 +6,7 @@ mod errors;
 mod fields;
 mod generate;
 mod generate_request;
+mod live_transcription;
 mod models;
 mod response;
 mod speech;
@@ -20,6 +21,7 @@ use crate::dialect::Dialect;
 use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::StreamErrorForm;
 use crate::ids::{Provider, Service};
+use crate::live;
 use crate::request::{serve, unknown_route};
 use crate::state::SandboxState;
 
@@ -44,6 +46,11 @@ impl Dialect for GeminiDialect {
     fn rejects_blocked_prompts(&self) -> bool {
         false
     }
+}
+
+/// Routes below `/gemini/ws`: the version is a part of the method's name.
+pub(crate) fn live_routes() -> Router<Arc<SandboxState>> {
+    Router::new().route("/{method}", get(live::serve(&GeminiDialect, auth::check_access, live_transcription::talk)))
 }
 
 /// Routes below `/gemini/v1beta`.

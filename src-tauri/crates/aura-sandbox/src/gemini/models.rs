@@ -83,6 +83,11 @@ pub(super) fn find(context: &RequestContext, id: &str) -> Result<&'static Gemini
         .ok_or_else(|| context.dialect.error_reply(&ErrorCause::ModelGone(GoneForm::NotFound), id))
 }
 
+/// Whether a model transcribes live speech.
+pub(super) fn transcribes_live(id: &str) -> bool {
+    id.contains("transcribe") && MODELS.served.iter().any(|model| model.id == id && model.kind == GeminiModelKind::Live)
+}
+
 /// Finds a model that supports embedContent. `Err` is Gemini's error for an unknown model.
 pub(super) fn find_embedding(context: &RequestContext, id: &str) -> Result<&'static GeminiModel, ErrorReply> {
     let mut embedding = MODELS.served.iter().filter(|model| model.kind == GeminiModelKind::Embedding);

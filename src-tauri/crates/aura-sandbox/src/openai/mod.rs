@@ -4,8 +4,10 @@ mod chat;
 mod embeddings;
 mod errors;
 mod models;
+mod realtime;
 mod speech;
 mod transcribe;
+mod vllm;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use crate::dialect::Dialect;
 use crate::error_reply::{ErrorCause, ErrorReply};
 use crate::faults::StreamErrorForm;
 use crate::ids::{Provider, Service};
+use crate::live;
 use crate::request::{RequestContext, serve, unknown_route};
 use crate::state::SandboxState;
 
@@ -58,6 +61,7 @@ pub(crate) fn routes() -> Router<Arc<SandboxState>> {
             "/audio/transcriptions",
             post(serve(&OpenAiDialect, Service::Stt, |context| Box::pin(transcribe::handle(context)))),
         )
+        .route("/realtime", get(live::serve(&OpenAiDialect, RequestContext::check_bearer, realtime::talk)))
         .route("/audio/speech", post(serve(&OpenAiDialect, Service::Tts, |context| Box::pin(speech::handle(context)))))
         .fallback(serve(&OpenAiDialect, Service::Models, |context| {
             Box::pin(unknown_route(context, RequestContext::check_bearer))

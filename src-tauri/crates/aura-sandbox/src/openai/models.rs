@@ -18,6 +18,8 @@ use crate::request::RequestContext;
 pub(super) enum OpenAiModelKind {
     Chat,
     Stt,
+    /// Transcribes live speech, and nothing else.
+    Live,
     Tts,
     Embedding,
 }
@@ -60,6 +62,11 @@ pub(super) fn find(
         return Err(context.invalid_request(format!("The model `{id}` is not supported at this address.")));
     }
     Ok(model)
+}
+
+/// Whether a model transcribes live speech.
+pub(super) fn is_live(id: &str) -> bool {
+    MODELS.served.iter().any(|model| model.id == id && model.kind == OpenAiModelKind::Live)
 }
 
 fn model_object(model: &OpenAiModel) -> Value {
