@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Request, RequestBuilder, Response, Url};
+use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use crate::http::{HttpPools, may_carry_key};
+use crate::http::{HttpError, HttpPools, may_carry_key};
 use crate::redact::{cause, redact, shorten, without_key};
 use crate::response_stream::{self, ResponseStream};
 use crate::types::{Failure, FailureKind, RateLimit};
+use crate::web_socket::{self, WebSocket};
 use crate::wire::decoder::Decoder;
 use crate::wire::{error_reply, json, rate_limit};
 
@@ -65,6 +66,18 @@ impl ApiClient {
         url
     }
 
+    /// The URL of a method that Google serves as a WebSocket: beside the version of the base URL, which becomes a part of its name, as in
+    /// `ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent`.
+    pub(crate) fn service_url(&self, package: &str, method: &str) -> Url {
+        let mut url = self.base.clone();
+        let segments = url.path_segments().into_iter().flatten().filter(|part| !part.is_empty());
+        let version = segments.last().unwrap_or_default().to_owned();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().pop().extend(["ws", &format!("{package}.{version}.{method}")]);
+        }
+        url
+    }
+
     /// Sends a GET request and returns when the headers of a success arrive.
     pub(crate) async fn get(&self, url: Url) -> Result<Reply, Failure> {
         self.send(self.request(Method::GET, url)).await
@@ -91,13 +104,29 @@ impl ApiClient {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Reply, Failure> {
+        let client = self.http.client(&self.base);
+        let response = self.execute(client, request.header(ACCEPT, "*/*")).await?;
+        Ok(Reply { response, key: self.key.clone() })
+    }
+
+    /// Opens a WebSocket with the API key in a header.
+    pub(crate) async fn web_socket(&self, url: Url) -> Result<WebSocket, Failure> {
+        let unusable = |error: HttpError| Failure::new(FailureKind::Unreachable, error.to_string());
+        let client = self.http.upgradable(&url).await.map_err(unusable)?;
+        let (key, request) = web_socket::handshake(client.get(url));
+        let response = self.execute(client, request).await?;
+        web_socket::open(response, &key).await.map_err(|failure| self.redact(failure))
+    }
+
+    /// Authorises and sends a request, and returns when the headers of a success arrive.
+    async fn execute(&self, client: &Client, request: RequestBuilder) -> Result<Response, Failure> {
         let failed = |error| self.redact(transport(error, &self.base));
-        let mut request = request.header(ACCEPT, "*/*").build().map_err(failed)?;
+        let mut request = request.build().map_err(failed)?;
         self.authorise(&mut request)?;
-        let response = self.http.client(request.url()).execute(request).await.map_err(failed)?;
+        let response = client.execute(request).await.map_err(failed)?;
         let status = response.status();
-        if status.is_success() {
-            return Ok(Reply { response, key: self.key.clone() });
+        if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(response);
         }
         let headers = response.headers().clone();
         let body = without_key(read_error_body(response, self.http.timeouts().error_body).await, self.key.as_ref());
@@ -129,7 +158,8 @@ impl ApiClient {
         Ok(())
     }
 
-    fn redact(&self, failure: Failure) -> Failure {
+    /// Removes the API key from the message of a failure.
+    pub(crate) fn redact(&self, failure: Failure) -> Failure {
         redact(failure, self.key.as_ref())
     }
 }

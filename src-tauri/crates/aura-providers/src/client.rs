@@ -13,7 +13,7 @@ use crate::presets::presets;
 use crate::programs::{NoPrograms, Programs};
 use crate::provider::{Connection, Provider, Services};
 use crate::registry;
-use crate::types::{Chat, Embed, ModelListing, Service, SpeechToText, TextToSpeech};
+use crate::types::{Chat, Embed, ModelListing, Service, SpeechToText, StreamingSpeechToText, TextToSpeech};
 
 /// The services of several providers, by name. Cheap to clone: clones share their connections.
 #[derive(Clone)]
@@ -42,6 +42,14 @@ impl Client {
     /// When no such provider was added, or it does not offer the service.
     pub fn speech_to_text(&self, name: &str) -> Result<Arc<dyn SpeechToText>, ClientError> {
         self.service(name, "speech to text", |services| services.stt.clone())
+    }
+
+    /// Speech to text while it is spoken, by the provider with this name.
+    ///
+    /// # Errors
+    /// When no such provider was added, or it does not offer the service.
+    pub fn streaming_speech_to_text(&self, name: &str) -> Result<Arc<dyn StreamingSpeechToText>, ClientError> {
+        self.service(name, "live transcription", |services| services.streaming_stt.clone())
     }
 
     /// Text to speech by the provider with this name.

@@ -11,11 +11,13 @@ use serde_json::{Map, Value, json};
 use crate::api_client::{ApiClient, KeyHeader, Reply};
 use crate::catalog::Catalog;
 use crate::provider::{Connection, Provider, Services};
+use crate::streaming;
 use crate::types::{
     Chat, ChatRequest, ChatStream, Embed, EmbeddingReply, EmbeddingRequest, Failure, FailureDetail, FailureKind,
-    ListedModel, ModelListing, ReasoningEffort, Service, SpeechRequest, SpeechStream, SpeechToText, TextToSpeech,
-    Transcript, TranscriptionRequest,
+    ListedModel, ModelListing, ReasoningEffort, Service, SpeechRequest, SpeechStream, SpeechToText, StreamingRequest,
+    StreamingSpeechToText, TextToSpeech, Transcript, TranscriptionRequest, TranscriptionSession,
 };
+use crate::wire::gemini_live::GeminiLive;
 use crate::wire::json;
 use crate::wire::json_events::JsonEvents;
 use crate::wire::{
@@ -57,6 +59,7 @@ fn connect(connection: Connection) -> Services {
     let gemini = Arc::new(Gemini { client, catalog: connection.catalog, not_minimal: Mutex::default() });
     Services {
         stt: Some(gemini.clone()),
+        streaming_stt: Some(gemini.clone()),
         chat: Some(gemini.clone()),
         tts: Some(gemini.clone()),
         embedding: Some(gemini.clone()),
@@ -131,6 +134,21 @@ impl SpeechToText for Gemini {
             })
             .await?;
         reply.read(|body| gemini_audio::transcript(&json::parse(body)?, request)).await
+    }
+}
+
+impl StreamingSpeechToText for Gemini {
+    fn streaming_model(&self, model: &str) -> Option<String> {
+        self.catalog.streaming_model(PROVIDER.id, model).map(str::to_owned)
+    }
+
+    fn stream(&self, request: StreamingRequest) -> TranscriptionSession {
+        let client = self.client().cloned();
+        TranscriptionSession::run(async move |audio, partial| {
+            let client = client?;
+            let url = client.service_url("google.ai.generativelanguage", "GenerativeService.BidiGenerateContent");
+            streaming::transcribe(client, url, GeminiLive::new(request), audio, partial).await
+        })
     }
 }
 

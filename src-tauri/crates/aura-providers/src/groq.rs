@@ -53,6 +53,7 @@ fn connect(connection: Connection) -> Services {
     });
     Services {
         stt: Some(groq.clone()),
+        streaming_stt: None,
         chat: Some(groq.clone()),
         tts: Some(groq.clone()),
         embedding: None,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Url, redirect};
+use tokio::sync::OnceCell;
 use url::Host;
 
 /// Whether `TCP_NODELAY` is set: small packets are sent at once.
@@ -51,6 +52,9 @@ struct Pools {
     remote: Client,
     /// For this computer, without the system's proxy.
     loopback: Client,
+    /// The same two for WebSockets: HTTP/2, which the others prefer, cannot be upgraded. Set up at the first use, because reading the root
+    /// certificates takes tens of milliseconds.
+    upgradable: [OnceCell<Client>; 2],
     timeouts: HttpTimeouts,
 }
 
@@ -63,7 +67,7 @@ impl HttpPools {
         let connect = timeouts.connect;
         let remote = client(|builder| builder.connect_timeout(connect))?;
         let loopback = client(|builder| builder.connect_timeout(connect).no_proxy())?;
-        Ok(Self(Arc::new(Pools { remote, loopback, timeouts })))
+        Ok(Self(Arc::new(Pools { remote, loopback, upgradable: Default::default(), timeouts })))
     }
 
     /// Whether `other` is a clone of this value, so that they share their connections.
@@ -81,11 +85,26 @@ impl HttpPools {
     pub(crate) fn http2() -> Result<Self, HttpError> {
         let remote = client(|builder| builder.no_proxy().http2_prior_knowledge())?;
         let (loopback, timeouts) = (remote.clone(), HttpTimeouts::default());
-        Ok(Self(Arc::new(Pools { remote, loopback, timeouts })))
+        Ok(Self(Arc::new(Pools { remote, loopback, upgradable: Default::default(), timeouts })))
     }
 
     pub(crate) fn client(&self, url: &Url) -> &Client {
         if is_loopback(url) { &self.0.loopback } else { &self.0.remote }
+    }
+
+    /// A client whose connections can become WebSockets.
+    pub(crate) async fn upgradable(&self, url: &Url) -> Result<&Client, HttpError> {
+        let (is_local, connect) = (is_loopback(url), self.timeouts().connect);
+        let set_up = async || {
+            let work = tokio::task::spawn_blocking(move || {
+                client(|builder| {
+                    let builder = builder.connect_timeout(connect).http1_only();
+                    if is_local { builder.no_proxy() } else { builder }
+                })
+            });
+            work.await.unwrap_or_else(|cause| Err(HttpError(cause.to_string())))
+        };
+        self.0.upgradable[usize::from(is_local)].get_or_try_init(set_up).await
     }
 }
 

@@ -1,8 +1,8 @@
 //! Speech, text and vision providers behind one set of traits: Groq, Gemini, any OpenAI-compatible server, and the programs on this
 //! computer.
 //!
-//! A [`Client`] connects to providers by name. Each provider has up to five services: [`SpeechToText`], [`Chat`] (text and vision),
-//! [`TextToSpeech`], [`Embed`] and [`ModelListing`]. A method makes one call and reports how it failed ([`Failure`], [`FailureKind`]).
+//! A [`Client`] connects to providers by name. Each provider has up to six services: [`SpeechToText`], [`StreamingSpeechToText`],
+//! [`Chat`] (text and vision), [`TextToSpeech`], [`Embed`] and [`ModelListing`]. A method makes one call and reports how it failed ([`Failure`], [`FailureKind`]).
 //! There are no retries, no failover and no timeouts beyond those for connecting ([`HttpTimeouts`]): the `aura-router` crate adds them,
 //! or your own code does. Dropping a future or a stream cancels its call.
 //!
@@ -23,6 +23,10 @@
 //! # Transcribe a file
 //! ```no_run
 #![doc = include_str!("../examples/transcribe.rs")]
+//! ```
+//! # Transcribe while somebody speaks
+//! ```no_run
+#![doc = include_str!("../examples/transcribe_live.rs")]
 //! ```
 //! # Speak a sentence
 //! ```no_run
@@ -57,8 +61,10 @@ mod provider;
 mod redact;
 mod registry;
 mod response_stream;
+mod streaming;
 #[cfg(test)]
 mod tests;
+mod web_socket;
 mod wire;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -71,7 +77,7 @@ pub use limits::{MAX_AUDIO_FILE_BYTES, MAX_IMAGE_BYTES, MAX_UPLOAD_BYTES};
 pub use local_models::{LocalModel, LocalModels, NoLocalModels};
 pub use media::MediaType;
 pub use offline::{installed_model, sweep_temp_files};
-pub use presets::{Preset, preset, presets};
+pub use presets::{Preset, Realtime, preset, presets};
 pub use programs::{Job, JobOutput, NoPrograms, ProgramError, Programs, inherited_variables};
 pub use provider::{Connection, Provider, Services};
 pub use registry::{PROVIDERS, find};

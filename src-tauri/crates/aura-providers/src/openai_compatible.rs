@@ -10,16 +10,19 @@ use serde_json::json;
 use crate::api_client::{ApiClient, KeyHeader};
 use crate::catalog::{self, Catalog};
 use crate::limits::MAX_UPLOAD_BYTES;
-use crate::presets::{ModelListFormat, Preset, TranscriptionEndpoint, preset};
+use crate::presets::{ModelListFormat, Preset, Realtime, TranscriptionEndpoint, preset};
 use crate::provider::{Connection, Provider, Services};
+use crate::streaming;
 use crate::types::{
     Chat, ChatRequest, ChatStream, Embed, EmbeddingReply, EmbeddingRequest, Failure, FailureKind, ListedModel,
-    ListedVoice, ModelListing, Service, SpeechRequest, SpeechStream, SpeechToText, TextToSpeech, Transcript,
-    TranscriptionRequest,
+    ListedVoice, ModelListing, Service, SpeechRequest, SpeechStream, SpeechToText, StreamingRequest,
+    StreamingSpeechToText, TextToSpeech, Transcript, TranscriptionRequest, TranscriptionSession,
 };
 use crate::wire::json;
 use crate::wire::json_events::JsonEvents;
+use crate::wire::openai_realtime::OpenaiRealtime;
 use crate::wire::speech_decoder::SpeechDecoder;
+use crate::wire::vllm_realtime::VllmRealtime;
 use crate::wire::{
     chat_transcription, effort, embeddings, openai_audio, openai_chat, openai_models, openai_request, transcription,
 };
@@ -48,6 +51,8 @@ pub(super) struct Server {
     /// The base URL without version and prefix, for endpoints that are not OpenAI's.
     root: ApiClient,
     preset: &'static Preset,
+    /// How the user says that it transcribes live speech.
+    realtime: Option<Realtime>,
     catalog: Arc<Catalog>,
 }
 
@@ -58,6 +63,7 @@ fn connect(connection: Connection) -> Services {
     let offers = |service: Service| preset.services.contains(&service).then(|| server.clone());
     Services {
         stt: offers(Service::Stt).map(|server| server as Arc<dyn SpeechToText>),
+        streaming_stt: offers(Service::Stt).map(|server| server as Arc<dyn StreamingSpeechToText>),
         chat: offers(Service::Llm).map(|server| server as Arc<dyn Chat>),
         tts: offers(Service::Tts).map(|server| server as Arc<dyn TextToSpeech>),
         embedding: preset.embeddings.then(|| server.clone() as Arc<dyn Embed>),
@@ -75,6 +81,7 @@ impl Server {
             client: client(base),
             root: client(root),
             preset,
+            realtime: connection.realtime,
             name: connection.name,
             catalog: connection.catalog,
         })
@@ -165,6 +172,38 @@ impl SpeechToText for Server {
         };
         transcript.usage.rate_limit = rate_limit;
         Ok(transcript)
+    }
+}
+
+impl StreamingSpeechToText for Server {
+    fn streaming_model(&self, model: &str) -> Option<String> {
+        let known = self.catalog.streaming_model(&self.preset.id, model).map(str::to_owned);
+        match self.realtime {
+            // The user says that the server does, and there is no other model to name.
+            Some(_) => known.or_else(|| Some(model.to_owned())),
+            None => known.filter(|_| self.preset.realtime.is_some()),
+        }
+    }
+
+    fn stream(&self, request: StreamingRequest) -> TranscriptionSession {
+        let client = self.client().cloned();
+        let format = self.realtime.or(self.preset.realtime);
+        let takes_keywords = self.catalog.takes_keywords(&self.preset.id, &request.model);
+        TranscriptionSession::run(async move |audio, partial| {
+            let client = client?;
+            let mut url = client.url(&["realtime"]);
+            match format {
+                Some(Realtime::Vllm) => {
+                    streaming::transcribe(client, url, VllmRealtime::new(request), audio, partial).await
+                }
+                Some(Realtime::Openai) => {
+                    url.set_query(Some("intent=transcription"));
+                    let format = OpenaiRealtime::new(request, takes_keywords);
+                    streaming::transcribe(client, url, format, audio, partial).await
+                }
+                None => Err(Failure::new(FailureKind::Unsupported, "This server does not transcribe live speech.")),
+            }
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use reqwest::Url;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Host;
 
 use crate::http::is_loopback;
@@ -58,6 +58,9 @@ pub struct Preset {
     /// Whether it translates into English, at `audio/translations`.
     #[serde(default)]
     pub(super) stt_translates: bool,
+    /// How it transcribes live speech, with the models for which the catalog names one that does; `None`: not at all.
+    #[serde(default)]
+    pub(super) realtime: Option<Realtime>,
     /// The speech options it accepts.
     #[serde(default)]
     pub(super) tts_takes: openai_audio::SpeechDialect,
@@ -98,6 +101,18 @@ pub(super) enum TranscriptionEndpoint {
     Whispercpp,
     /// A chat request with the recording in a message, as llama.cpp's server expects it.
     Chat,
+}
+
+/// How an OpenAI-compatible server transcribes live speech, at `realtime`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Realtime {
+    /// In OpenAI's format, as LocalAI does too.
+    Openai,
+    /// In vLLM's own format.
+    Vllm,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

@@ -9,8 +9,9 @@ use secrecy::SecretString;
 use crate::catalog::Catalog;
 use crate::http::HttpPools;
 use crate::local_models::{LocalModels, NoLocalModels};
+use crate::presets::Realtime;
 use crate::programs::{NoPrograms, Programs};
-use crate::types::{Chat, Embed, ModelListing, Service, SpeechToText, TextToSpeech};
+use crate::types::{Chat, Embed, ModelListing, Service, SpeechToText, StreamingSpeechToText, TextToSpeech};
 
 /// A provider kind: its name, its base URL, and what it offers.
 #[non_exhaustive]
@@ -53,6 +54,8 @@ pub struct Connection {
     pub local_models: Arc<dyn LocalModels>,
     /// The [`Preset::id`](crate::Preset::id) of an OpenAI-compatible server. `None` looks for a preset with the connection's name.
     pub preset: Option<String>,
+    /// How an OpenAI-compatible server transcribes live speech. `None` is as the preset says.
+    pub realtime: Option<Realtime>,
     /// Environment variables that configure local programs and models, for `offline`:
     /// `AURA_WHISPER_MODEL`, `AURA_PIPER_MODEL`, `AURA_OFFLINE_LLM`, `OLLAMA_HOST`.
     pub variables: BTreeMap<String, String>,
@@ -70,6 +73,7 @@ impl Connection {
             programs: Arc::new(NoPrograms),
             local_models: Arc::new(NoLocalModels),
             preset: None,
+            realtime: None,
             variables: BTreeMap::new(),
         }
     }
@@ -105,6 +109,13 @@ impl Connection {
         self
     }
 
+    /// Sets how an OpenAI-compatible server transcribes live speech.
+    #[must_use]
+    pub fn with_realtime(mut self, realtime: Realtime) -> Self {
+        self.realtime = Some(realtime);
+        self
+    }
+
     /// Runs local programs through `programs`.
     #[must_use]
     pub fn with_programs(mut self, programs: Arc<dyn Programs>) -> Self {
@@ -133,6 +144,8 @@ impl Connection {
 pub struct Services {
     /// Speech to text.
     pub stt: Option<Arc<dyn SpeechToText>>,
+    /// Speech to text while it is spoken, for some models.
+    pub streaming_stt: Option<Arc<dyn StreamingSpeechToText>>,
     /// Text and vision: both are chat, with or without images in the request.
     pub chat: Option<Arc<dyn Chat>>,
     /// Text to speech.

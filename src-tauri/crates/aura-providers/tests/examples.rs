@@ -38,6 +38,8 @@ async fn run_with_key(sandbox: &Sandbox, name: &str, args: &[&str], key: &str) -
         .args(args)
         .env("GROQ_BASE_URL", sandbox.groq_base_url())
         .env("GROQ_API_KEY", key)
+        .env("OPENAI_BASE_URL", sandbox.openai_base_url())
+        .env("OPENAI_API_KEY", key)
         .output()
         .await
         .unwrap_or_else(|error| panic!("{name}: {error}. Run: cargo build -p aura-providers --examples"))
@@ -73,6 +75,15 @@ async fn transcribe_prints_the_transcript() {
     std::fs::write(&recording, aura_audio::speech_wav(&[1_000; 16_000])).unwrap();
     let printed = run(&sandbox().await, "transcribe", &[recording.to_str().unwrap()]).await;
     assert!(printed.starts_with("Open the window.\n"), "{printed}");
+}
+
+#[tokio::test]
+async fn transcribe_live_prints_words_and_then_the_transcript() {
+    let folder = tempfile::tempdir().unwrap();
+    let recording = folder.path().join("recording.wav");
+    std::fs::write(&recording, aura_audio::speech_wav(&[1_000; 24_000])).unwrap();
+    let printed = run(&sandbox().await, "transcribe_live", &[recording.to_str().unwrap()]).await;
+    assert!(printed.contains("… Open[ the]\n") && printed.ends_with("]\nOpen the window.\n"), "{printed}");
 }
 
 #[tokio::test]

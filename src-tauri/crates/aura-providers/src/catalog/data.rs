@@ -91,6 +91,12 @@ pub struct Model {
     /// Whether it can translate speech into English.
     #[serde(default)]
     pub(super) translates: bool,
+    /// The model that transcribes live speech in its place.
+    #[serde(rename = "live")]
+    pub(super) streaming_model: Option<String>,
+    /// Whether it takes vocabulary and languages as the lists `keywords` and `languages`.
+    #[serde(default)]
+    pub(super) keywords: bool,
     /// A lighter model of the same provider, for when this one is overloaded.
     #[serde(rename = "when_busy")]
     pub(super) overload_fallback: Option<String>,

@@ -227,6 +227,16 @@ impl Catalog {
         self.data.thinking.iter().any(|part| id.contains(part.as_str()))
     }
 
+    /// The model that transcribes live speech in the place of this one.
+    pub fn streaming_model(&self, provider: &str, id: &str) -> Option<&str> {
+        self.model(provider, id)?.streaming_model.as_deref()
+    }
+
+    /// Whether a model for live speech takes vocabulary and languages as the lists `keywords` and `languages`.
+    pub fn takes_keywords(&self, provider: &str, id: &str) -> bool {
+        self.model(provider, id).is_some_and(|model| model.keywords)
+    }
+
     /// A lighter model of the same provider, for when this one is overloaded.
     pub fn overload_fallback(&self, provider: &str, id: &str) -> Option<&str> {
         self.model(provider, id)?.overload_fallback.as_deref()
@@ -276,7 +286,15 @@ mod tests {
                 assert!(model.shutdown_on.is_none_or(|on| on > today()), "{provider}: default {id} is shut down");
             }
             for model in &entry.models {
-                assert!(!model.services.is_empty(), "{}", model.id);
+                let is_live = entry.models.iter().any(|of| of.streaming_model.as_ref() == Some(&model.id));
+                assert!(!model.services.is_empty() || is_live, "{}", model.id);
+                if let Some(live) = &model.streaming_model {
+                    let known = catalog.model(provider, live).unwrap_or_else(|| panic!("{live} is not listed"));
+                    assert!(
+                        known.services.is_empty() && !known.price.is_empty(),
+                        "{live} is called in live sessions alone"
+                    );
+                }
                 if model.services.contains(&Service::Tts) {
                     assert!(
                         model.open_voices || model.voices.contains(model.default_voice.as_ref().unwrap()),

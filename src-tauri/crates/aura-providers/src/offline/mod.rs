@@ -108,6 +108,7 @@ fn connect(connection: Connection) -> Services {
 fn services(offline: Arc<Offline>) -> Services {
     Services {
         stt: Some(offline.clone()),
+        streaming_stt: None,
         chat: Some(offline.clone()),
         tts: Some(offline.clone()),
         embedding: None,

@@ -3,6 +3,7 @@
 mod bodies;
 mod calls;
 mod faults;
+mod live;
 mod sent_once;
 mod traps;
 

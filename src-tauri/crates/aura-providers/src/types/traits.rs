@@ -8,6 +8,7 @@ use super::failure::Failure;
 use super::models::{ListedModel, ListedVoice};
 use super::service::Service;
 use super::speech::{SpeechRequest, SpeechStream};
+use super::streaming::{StreamingRequest, TranscriptionSession};
 use super::transcription::{Transcript, TranscriptionRequest};
 
 /// Speech to text.
@@ -18,6 +19,16 @@ pub trait SpeechToText: Send + Sync {
     /// # Errors
     /// When the call fails, and [`InvalidRequest`](super::FailureKind::InvalidRequest) for a recording shorter than 10 ms.
     async fn transcribe(&self, request: &TranscriptionRequest) -> Result<Transcript, Failure>;
+}
+
+/// Speech to text while it is spoken.
+pub trait StreamingSpeechToText: Send + Sync {
+    /// The model that transcribes live speech in the place of `model`; `None` when there is none.
+    fn streaming_model(&self, model: &str) -> Option<String>;
+
+    /// Opens a session; returns at once. Must be called on a Tokio runtime. Failures, also those to connect, are the result of
+    /// [`TranscriptionSession::finish`].
+    fn stream(&self, request: StreamingRequest) -> TranscriptionSession;
 }
 
 /// Answers by a language model, with or without images in the question.

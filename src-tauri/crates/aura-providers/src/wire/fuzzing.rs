@@ -9,14 +9,19 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use super::decoder::{Decoder, decode_all};
+use super::gemini_live::GeminiLive;
 use super::json_events::JsonEvents;
+use super::live::LiveFormat;
+use super::openai_realtime::OpenaiRealtime;
+use super::vllm_realtime::VllmRealtime;
 use super::{
     chat_transcription, embeddings, error_reply, gemini_audio, gemini_generate, gemini_models, json, openai_audio,
     openai_chat, openai_models, retry_after, speech_decoder, sse,
 };
 use crate::catalog::Catalog;
 use crate::types::{
-    ChatEvent, EmbeddingRequest, Failure, FailureKind, ListedModel, Service, SpeechEvent, TranscriptionRequest,
+    ChatEvent, EmbeddingRequest, Failure, FailureKind, ListedModel, PartialTranscript, Service, SpeechEvent,
+    StreamingRequest, TranscriptionRequest,
 };
 use aura_audio::{Pcm, WavDecoder};
 
@@ -117,6 +122,31 @@ pub fn sound(bytes: &[u8], seed: u64) {
     assert!(decoder.missing() < Duration::from_secs(u64::from(u32::MAX)));
     samples += decoder.finish().ok().flatten().map_or(0, |pcm| pcm.samples.len());
     assert!(samples <= bytes.len(), "more samples than bytes");
+}
+
+/// Reads lines as the messages of a live transcription in every format; the seed says before which of them the audio ends.
+pub fn live(bytes: &[u8], seed: u64) {
+    let request = StreamingRequest::default();
+    session(OpenaiRealtime::new(request.clone(), true), bytes, seed);
+    session(VllmRealtime::new(request.clone()), bytes, seed);
+    session(GeminiLive::new(request), bytes, seed);
+}
+
+fn session(mut format: impl LiveFormat, bytes: &[u8], seed: u64) {
+    let text = String::from_utf8_lossy(bytes);
+    let end = seed % (text.lines().count() as u64 + 1);
+    for (at, message) in text.lines().enumerate() {
+        if at as u64 == end {
+            assert!(!format.end().is_empty());
+        }
+        if let Err(failure) = format.read(message) {
+            check_failure(&failure);
+            return;
+        }
+        let PartialTranscript { committed, tentative } = format.partial();
+        assert!(!committed.starts_with(char::is_whitespace), "{committed:?} {tentative:?}");
+        assert!(at as u64 >= end || format.transcript().is_none(), "a transcript before the end of the audio");
+    }
 }
 
 /// Parses error bodies under every status, and the delays in them.

@@ -12,14 +12,17 @@ pub(crate) mod error_body;
 pub(crate) mod error_reply;
 pub(crate) mod gemini_audio;
 pub(crate) mod gemini_generate;
+pub(crate) mod gemini_live;
 pub(crate) mod gemini_models;
 pub(crate) mod gemini_request;
 pub(crate) mod json;
 pub(crate) mod json_events;
+pub(crate) mod live;
 pub(crate) mod multipart;
 pub(crate) mod openai_audio;
 pub(crate) mod openai_chat;
 pub(crate) mod openai_models;
+pub(crate) mod openai_realtime;
 pub(crate) mod openai_request;
 pub(crate) mod openai_text_chunk;
 pub(crate) mod rate_limit;
@@ -28,6 +31,7 @@ pub(crate) mod retry_after;
 pub(crate) mod speech_decoder;
 pub(crate) mod sse;
 pub(crate) mod transcription;
+pub(crate) mod vllm_realtime;
 
 /// The largest size of all tool calls of one answer, in bytes: far more than any model writes.
 const MAX_TOOL_CALL_BYTES: usize = 256 * 1024;

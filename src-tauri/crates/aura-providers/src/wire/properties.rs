@@ -16,6 +16,7 @@ fn all(bytes: &[u8], seed: u64) {
     fuzzing::events(bytes, seed);
     fuzzing::replies(bytes, seed);
     fuzzing::sound(bytes, seed);
+    fuzzing::live(bytes, seed);
     fuzzing::error_bodies(bytes);
 }
 
@@ -33,9 +34,10 @@ fn fuzz_targets_and_fuzzing_functions_match() {
         })
         .collect();
     let seeded = |name: &str| format!("fuzzing::{name}(bytes, fuzzing::seed(bytes))");
-    let expected = [seeded("events"), seeded("replies"), seeded("sound"), "fuzzing::error_bodies(bytes)".into()];
-    assert_eq!(called, expected.into_iter().collect());
-    let _: [fn(&[u8], u64); 3] = [fuzzing::events, fuzzing::replies, fuzzing::sound];
+    let seeds = ["events", "replies", "sound", "live"].map(seeded);
+    let expected = seeds.into_iter().chain(["fuzzing::error_bodies(bytes)".into()]);
+    assert_eq!(called, expected.collect());
+    let _: [fn(&[u8], u64); 4] = [fuzzing::events, fuzzing::replies, fuzzing::sound, fuzzing::live];
     let _: fn(&[u8]) = fuzzing::error_bodies;
     let _: fn(&[u8]) -> u64 = fuzzing::seed;
 }
@@ -133,6 +135,44 @@ proptest! {
         let end = (at + drop).min(bytes.len());
         bytes.splice(at..end, put);
         all(&bytes, seed);
+    }
+}
+
+/// Messages of live transcriptions, whole and damaged.
+fn live_message() -> impl Strategy<Value = String> {
+    let item = || prop::sample::select(vec!["a", "b", "c"]);
+    let text = "[ a-zA-Z.é日]{0,12}";
+    let kind = "conversation.item.input_audio_transcription";
+    prop_oneof![
+        (item(), text)
+            .prop_map(move |(id, text)| format!(r#"{{"type":"{kind}.delta","item_id":"{id}","delta":"{text}"}}"#)),
+        (item(), text).prop_map(move |(id, text)| format!(
+            r#"{{"type":"{kind}.completed","item_id":"{id}","transcript":"{text}"}}"#
+        )),
+        (item(), item()).prop_map(|(id, previous)| {
+            format!(r#"{{"type":"input_audio_buffer.committed","item_id":"{id}","previous_item_id":"{previous}"}}"#)
+        }),
+        text.prop_map(|text| format!(r#"{{"type":"transcription.delta","delta":"{text}"}}"#)),
+        text.prop_map(|text| format!(r#"{{"type":"transcription.done","text":"{text}"}}"#)),
+        text.prop_map(|text| format!(r#"{{"serverContent":{{"interimInputTranscription":{{"text":"{text}"}}}}}}"#)),
+        text.prop_map(|text| format!(r#"{{"serverContent":{{"inputTranscription":{{"text":"{text}"}}}}}}"#)),
+        Just(r#"{"serverContent":{"turnComplete":true}}"#.to_owned()),
+        Just(r#"{"setupComplete":{}}"#.to_owned()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn live_transcriptions_end_only_after_their_audio(
+        messages in prop::collection::vec(live_message(), 0..30),
+        seed: u64,
+        cut in 0_usize..4_000,
+    ) {
+        let text = messages.join("\n");
+        fuzzing::live(text.as_bytes(), seed);
+        fuzzing::live(&text.as_bytes()[..cut.min(text.len())], seed);
     }
 }
 
