@@ -26,6 +26,7 @@ use crate::health::{self, HealthReport, ProviderHealth, ServiceHealth, Status};
 use crate::info::{ModelInfo, ProviderInfo, RouteInfo, ServerInfo, VoiceInfo};
 use crate::inventory;
 use crate::ledger::UsageTotals;
+use crate::live::LiveFailures;
 use crate::model_lists::{ModelList, ModelLists};
 use crate::monitor::{Availability, Monitor};
 use crate::plan::{Candidate, RoutePlan};
@@ -50,6 +51,7 @@ pub(crate) struct Inner {
     pub(crate) table: ArcSwap<RoutingTable>,
     pub(crate) lists: ModelLists,
     pub(crate) monitor: Monitor,
+    pub(crate) live_failures: LiveFailures,
 }
 
 /// The settings, keys and connections of one moment. Plan every service of one request from the same snapshot.
@@ -166,6 +168,7 @@ impl RouterBuilder {
             table: ArcSwap::from_pointee(table),
             lists,
             monitor: Monitor::new(self.usage.unwrap_or_else(|| UsageTracker::start(None))),
+            live_failures: LiveFailures::default(),
         })))
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use aura_providers::catalog::Catalog;
 use aura_providers::{
-    Connection, HttpPools, ListedModel, LocalModels, ModelListing, PROVIDERS, Programs, Provider, Service, Services,
-    SpeechOptions, find, preset,
+    Connection, HttpPools, ListedModel, LocalModels, ModelListing, PROVIDERS, Programs, Provider, Realtime, Service,
+    Services, SpeechOptions, find, preset,
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -67,6 +67,7 @@ pub(crate) struct ConnectedProvider {
     pub(crate) location: Option<Url>,
     key: Option<SecretString>,
     preset: Option<String>,
+    realtime: Option<Realtime>,
     http: HttpPools,
 }
 
@@ -82,6 +83,7 @@ impl ConnectedProvider {
         self.name == other.name
             && self.address == other.address
             && self.preset == other.preset
+            && self.realtime == other.realtime
             && self.http.is_same(&other.http)
             && key(self) == key(other)
     }
@@ -413,6 +415,7 @@ fn connect(
     connection.base_url = base_url;
     connection.key.clone_from(&key);
     connection.preset.clone_from(&own.preset);
+    connection.realtime = own.realtime;
     connection.variables.clone_from(&environment.variables);
     let services = (kind.connect)(connection);
     let consent = if kind.local { Consent::default() } else { own.may_receive };
@@ -428,6 +431,7 @@ fn connect(
         location,
         key,
         preset: own.preset,
+        realtime: own.realtime,
         http: http.clone(),
     }
 }

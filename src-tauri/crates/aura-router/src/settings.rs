@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use aura_providers::Service;
+use aura_providers::{Realtime, Service};
 
 /// Everything that decides how a request is routed, apart from the API keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,6 +147,10 @@ pub struct ProviderSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub base_url: Option<String>,
+    /// How an OpenAI-compatible server transcribes live speech. Absent: as its preset says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub realtime: Option<Realtime>,
     /// The kinds of data that it may receive.
     pub may_receive: Consent,
 }
