@@ -41,6 +41,16 @@ pub enum Event {
         /// Duration of the recording so far, in milliseconds.
         elapsed_ms: u32,
     },
+    /// Words were recognised while the question is still recorded; at most 20 times per second. The [transcript](Event::Transcript) that
+    /// follows may differ.
+    Partial {
+        /// ID of the turn.
+        turn: String,
+        /// Words that will not change before the transcript.
+        committed: String,
+        /// What follows them and may still change, with the space before it.
+        tentative: String,
+    },
     /// The question is known.
     Transcript {
         /// ID of the turn.

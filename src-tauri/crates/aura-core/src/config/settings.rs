@@ -296,6 +296,9 @@ pub struct Listening {
     pub language: Option<String>,
     /// Names and terms that every transcription expects: at most 200, each of 1 to 80 characters.
     pub vocabulary: Vec<String>,
+    /// Whether speech is sent while it is recorded, to a route that transcribes live speech: its words appear while they are spoken, and
+    /// the transcript comes sooner. What is cancelled has been sent too.
+    pub streaming: bool,
 }
 
 impl Default for Listening {
@@ -307,6 +310,7 @@ impl Default for Listening {
             longest_seconds: 120,
             language: None,
             vocabulary: Vec::new(),
+            streaming: true,
         }
     }
 }

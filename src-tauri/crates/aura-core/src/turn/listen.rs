@@ -47,6 +47,8 @@ impl Turn {
         if let Some(file) = file.as_ref().filter(|_| !samples.is_empty()) {
             file.write(samples.clone()).await;
         }
+        let mut live = self.live_words();
+        self.hear(&mut live, &samples, &activity);
         let mut is_ready = false;
         let mut level_sent = Instant::now();
         let mut measured = 0;
@@ -65,6 +67,7 @@ impl Turn {
                 Some(Ok(block)) => {
                     samples.extend_from_slice(&block);
                     activity.push(&block);
+                    self.hear(&mut live, &samples, &activity);
                     if !is_ready && (block.iter().any(|sample| *sample != 0) || length(&samples) >= MAX_ZEROS) {
                         is_ready = true;
                         self.context.events.send(Event::Recording { turn: self.id.clone() });
@@ -104,7 +107,7 @@ impl Turn {
         if let Some(hands_free) = hands_free.filter(|_| activity.speech().is_none()) {
             self.end_hands_free(hands_free);
         }
-        RecordedSpeech::new(samples, &activity, file)
+        Ok(RecordedSpeech::new(samples, &activity, file)?.with_live(live))
     }
 
     /// Opens the chosen microphone, or the default one with a notice when that is gone. A question that interrupted the last answer is being

@@ -14,6 +14,7 @@ mod language;
 mod last_picture;
 mod last_voice;
 mod listen;
+mod live_words;
 mod look;
 mod memory;
 mod opening_output;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aura_audio::{SPEECH_RATE, VoiceActivity, rms};
 
+use super::live_words::LiveWords;
 use super::recorder::RecordingFile;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -32,6 +33,8 @@ pub(super) struct RecordedSpeech {
     spoken: Range<usize>,
     /// The file that it is being written to.
     pub(super) file: Option<RecordingFile>,
+    /// The transcription that went on while it was recorded.
+    pub(super) live: LiveWords,
 }
 
 impl RecordedSpeech {
@@ -60,19 +63,28 @@ impl RecordedSpeech {
     }
 
     fn with(samples: Vec<i16>, activity: &VoiceActivity, file: Option<RecordingFile>) -> Self {
-        let spoken = match activity.speech() {
-            Some(speech) if activity.duration() >= MIN_SPEECH => {
-                speech.start.saturating_sub(LEAD_IN)..(speech.end + LEAD_OUT).min(samples.len())
-            }
+        let spoken = match (begin_of_speech(activity), activity.speech()) {
+            (Some(begin), Some(speech)) => begin..(speech.end + LEAD_OUT).min(samples.len()),
             _ => 0..samples.len(),
         };
-        Self { samples, speech_duration: activity.duration(), spoken, file }
+        Self { samples, speech_duration: activity.duration(), spoken, file, live: LiveWords::Off }
+    }
+
+    /// Adds the transcription that went on meanwhile.
+    pub(super) fn with_live(self, live: LiveWords) -> Self {
+        Self { live, ..self }
     }
 
     /// The samples that are sent to be transcribed: without the silence before and after.
     pub(super) fn spoken(&self) -> &[i16] {
         &self.samples[self.spoken.clone()]
     }
+}
+
+/// The first sample that is sent of a recording, once it holds enough speech to be sent at all.
+pub(super) fn begin_of_speech(activity: &VoiceActivity) -> Option<usize> {
+    let speech = activity.speech().filter(|_| activity.duration() >= MIN_SPEECH)?;
+    Some(speech.start.saturating_sub(LEAD_IN))
 }
 
 fn nothing_heard() -> Error {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aura_audio::{SPEECH_RATE, speech_wav};
 use aura_providers::{SegmentConfidence, Service, Transcript, TranscriptionRequest};
+use aura_router::Routed;
 
 use super::language;
 use super::recorded_speech::{RecordedSpeech, holds_words};
@@ -32,25 +33,22 @@ impl Turn {
     ///
     /// # Errors
     /// When every route failed, or with [`ErrorCode::NothingHeard`] when nobody spoke.
-    pub(super) async fn transcribe(&self, recorded: RecordedSpeech) -> Result<String> {
+    pub(super) async fn transcribe(&self, mut recorded: RecordedSpeech) -> Result<String> {
         let stage = self.enter(Stage::Transcribing);
-        let plan = self.plan(Service::Stt)?;
-        let seconds = recorded.spoken().len() as f64 / f64::from(SPEECH_RATE);
-        let request = TranscriptionRequest {
-            wav: speech_wav(recorded.spoken()),
-            duration: Duration::from_secs_f64(seconds),
-            language: self.config.settings.listening.language.clone(),
-            vocabulary: self.config.settings.listening.vocabulary.clone(),
-            ..TranscriptionRequest::default()
-        };
-        let has_words = holds_words(recorded.speech_duration);
+        let (live, file) = (std::mem::take(&mut recorded.live), recorded.file.take());
         let save = async {
-            match recorded.file {
+            match file {
                 Some(file) => file.close().await,
                 None => Ok(()),
             }
         };
-        let (routed, saved) = tokio::join!(self.context.router.transcribe(&plan, &request, has_words, self), save);
+        let transcribe = async {
+            match self.live_transcript(live).await {
+                Some(routed) => Ok(routed),
+                None => self.transcribe_whole(&recorded).await,
+            }
+        };
+        let (routed, saved) = tokio::join!(transcribe, save);
         if let Err(error) = saved {
             self.notify_error(NoticeKind::RecordingNotSaved, &error);
         }
@@ -65,6 +63,21 @@ impl Turn {
             ));
         }
         Ok(text.to_owned())
+    }
+
+    /// Sends the recording as a whole.
+    async fn transcribe_whole(&self, recorded: &RecordedSpeech) -> Result<Routed<Transcript>> {
+        let plan = self.plan(Service::Stt)?;
+        let seconds = recorded.spoken().len() as f64 / f64::from(SPEECH_RATE);
+        let request = TranscriptionRequest {
+            wav: speech_wav(recorded.spoken()),
+            duration: Duration::from_secs_f64(seconds),
+            language: self.config.settings.listening.language.clone(),
+            vocabulary: self.config.settings.listening.vocabulary.clone(),
+            ..TranscriptionRequest::default()
+        };
+        let has_words = holds_words(recorded.speech_duration);
+        Ok(self.context.router.transcribe(&plan, &request, has_words, self).await?)
     }
 }
 

@@ -9,6 +9,7 @@ mod devices;
 mod follow_ups;
 mod hands_free;
 mod keys;
+mod live;
 mod memory;
 mod personas;
 mod playback;

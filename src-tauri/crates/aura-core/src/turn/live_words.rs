@@ -1,0 +1,94 @@
+//! Live transcription: the question goes out while it is recorded, and its words are shown. The recording is complete all the same: when
+//! anything goes wrong, it is sent as a whole.
+
+use std::time::Duration;
+
+use aura_audio::VoiceActivity;
+use aura_providers::{Service, StreamingRequest, Transcript};
+use aura_router::{LiveTranscription, Routed};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::recorded_speech::begin_of_speech;
+use super::turn::Turn;
+use crate::event::Event;
+
+/// How long the transcript may take after the recording has ended. Then the recording is sent as a whole.
+const PATIENCE: Duration = Duration::from_millis(1_500);
+/// The least time between two changes that are shown: 20 per second.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// The live transcription of one recording.
+#[derive(Debug, Default)]
+pub(super) enum LiveWords {
+    /// Nothing is sent: nobody has spoken yet.
+    #[default]
+    Waiting,
+    /// The recording is sent from its first speech on.
+    Running(Box<Running>),
+    /// The route does not transcribe live speech.
+    Off,
+}
+
+/// A transcription that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    transcription: LiveTranscription,
+    /// Samples of the recording that were sent, or lie before the speech.
+    sent: usize,
+    /// Shows the words.
+    _shown: Option<AbortOnDropHandle<()>>,
+}
+
+impl Turn {
+    /// Live words for a recording that begins.
+    pub(super) fn live_words(&self) -> LiveWords {
+        if self.config.settings.listening.streaming { LiveWords::Waiting } else { LiveWords::Off }
+    }
+
+    /// Sends what was recorded since the last time, once somebody speaks. Silence before the first speech is never sent.
+    pub(super) fn hear(&self, live: &mut LiveWords, samples: &[i16], activity: &VoiceActivity) {
+        if matches!(live, LiveWords::Waiting)
+            && let Some(begin) = begin_of_speech(activity)
+        {
+            *live = self.begin_live(begin);
+        }
+        if let LiveWords::Running(running) = live {
+            running.transcription.push(&samples[running.sent..]);
+            running.sent = samples.len();
+        }
+    }
+
+    fn begin_live(&self, begin: usize) -> LiveWords {
+        let listening = &self.config.settings.listening;
+        let request = StreamingRequest {
+            language: listening.language.clone(),
+            vocabulary: listening.vocabulary.clone(),
+            ..StreamingRequest::default()
+        };
+        // Without a plan, the transcription says why.
+        let Ok(plan) = self.plan(Service::Stt) else { return LiveWords::Off };
+        let Some(transcription) = self.context.router.transcribe_live(&plan, request) else { return LiveWords::Off };
+        let _shown = transcription.partial().map(|mut partial| {
+            let (events, turn) = (self.context.events.clone(), self.id.clone());
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                while partial.changed().await.is_ok() {
+                    let next = Instant::now() + INTERVAL;
+                    let words = partial.borrow_and_update().clone();
+                    let (committed, tentative) = (words.committed, words.tentative);
+                    events.send(Event::Partial { turn: turn.clone(), committed, tentative });
+                    sleep_until(next).await;
+                }
+            }))
+        });
+        LiveWords::Running(Box::new(Running { transcription, sent: begin, _shown }))
+    }
+
+    /// The transcript of what was sent; `None` when the recording is to be sent as a whole.
+    pub(super) async fn live_transcript(&self, live: LiveWords) -> Option<Routed<Transcript>> {
+        let LiveWords::Running(running) = live else { return None };
+        let Running { transcription, _shown, .. } = *running;
+        // Something was spoken, else nothing would have been sent. The failure is in the attempts of the turn.
+        transcription.finish(PATIENCE, true, self).await.ok()
+    }
+}
