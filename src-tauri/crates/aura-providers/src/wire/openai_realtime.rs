@@ -138,7 +138,10 @@ impl LiveFormat for OpenaiRealtime {
             "input_audio_buffer.committed" => {
                 self.confirms = true;
                 self.confirmed_end |= self.has_ended;
-                self.item(id, text("previous_item_id"))?;
+                // Some servers do not say which.
+                if !id.is_empty() {
+                    self.item(id, text("previous_item_id"))?;
+                }
             }
             "conversation.item.input_audio_transcription.delta" => {
                 let item = self.item(id, None)?;
@@ -245,6 +248,17 @@ mod tests {
         assert_eq!(session.transcript(), None);
         session.read(&completed("b", "Second.")).unwrap();
         assert_eq!(session.transcript().unwrap().text, "First. Second. Third.");
+    }
+
+    #[test]
+    fn a_commit_that_names_no_stretch_is_confirmed_all_the_same() {
+        let mut session = session();
+        session.end();
+        session.read(r#"{"type":"input_audio_buffer.committed"}"#).unwrap();
+        session.read(&delta("a", "Hello")).unwrap();
+        assert_eq!(session.transcript(), None);
+        session.read(&completed("a", "Hello.")).unwrap();
+        assert_eq!(session.transcript().unwrap().text, "Hello.");
     }
 
     #[test]
