@@ -27,6 +27,7 @@ mod info;
 mod inventory;
 mod ledger;
 mod live;
+mod live_failures;
 mod model_lists;
 mod monitor;
 mod outcome;

@@ -1,14 +1,12 @@
 //! Live transcription: audio goes to the first route of a plan while it is recorded. No other route is tried: whoever records has the whole
 //! recording, and sends it by [`Router::transcribe`] when this fails.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aura_audio::SPEECH_RATE;
 use aura_providers::{
     Failure, FailureKind, PartialTranscript, Service, StreamingRequest, Transcript, TranscriptionSession, Usage,
 };
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
@@ -18,35 +16,6 @@ use crate::health::CircuitState;
 use crate::outcome::{Routed, char_count, timed_out};
 use crate::plan::{Candidate, RoutePlan};
 use crate::router::Router;
-
-/// Failures in a row after which a provider is left alone for [`PAUSE`]: a network that lets no WebSocket through does so for long, and
-/// each attempt costs time.
-const MAX_FAILURES: u32 = 2;
-/// How long no live transcription is tried with a provider that keeps failing at it.
-const PAUSE: Duration = Duration::from_secs(300);
-
-/// The live transcriptions that failed in a row, by provider, and when the last one did.
-#[derive(Default)]
-pub(crate) struct LiveFailures(Mutex<HashMap<String, (u32, Instant)>>);
-
-impl LiveFailures {
-    fn is_paused(&self, provider: &str) -> bool {
-        let failures = self.0.lock();
-        failures.get(provider).is_some_and(|(count, last)| *count >= MAX_FAILURES && last.elapsed() < PAUSE)
-    }
-
-    fn record(&self, provider: &str, failed: bool) {
-        let mut failures = self.0.lock();
-        match failed {
-            true => {
-                let (count, last) = failures.entry(provider.to_owned()).or_insert((0, Instant::now()));
-                // After a pause one more failure is enough.
-                (*count, *last) = (count.saturating_add(1), Instant::now());
-            }
-            false => drop(failures.remove(provider)),
-        }
-    }
-}
 
 /// A transcription of what is being recorded. Dropping it closes the connection, and records the call as cancelled.
 pub struct LiveTranscription {

@@ -26,7 +26,7 @@ use crate::health::{self, HealthReport, ProviderHealth, ServiceHealth, Status};
 use crate::info::{ModelInfo, ProviderInfo, RouteInfo, ServerInfo, VoiceInfo};
 use crate::inventory;
 use crate::ledger::UsageTotals;
-use crate::live::LiveFailures;
+use crate::live_failures::LiveFailures;
 use crate::model_lists::{ModelList, ModelLists};
 use crate::monitor::{Availability, Monitor};
 use crate::plan::{Candidate, RoutePlan};
