@@ -87,6 +87,7 @@ impl Feed {
             Event::Stage { turn, .. }
             | Event::Recording { turn }
             | Event::Latched { turn }
+            | Event::Partial { turn, .. }
             | Event::Transcript { turn, .. }
             | Event::Seen { turn, .. }
             | Event::Speaking { turn, .. } => turn,

@@ -7,6 +7,7 @@ use aura_audio::{SPEECH_RATE, VoiceActivity, meter};
 use tokio::time::Instant;
 
 use super::hands_free::{StartedRecording, has_ended};
+use super::live_words::LiveWords;
 use super::recorded_speech::RecordedSpeech;
 use super::recorder::RecordingFile;
 use super::turn::Turn;
@@ -23,11 +24,12 @@ const MAX_ZEROS: Duration = Duration::from_millis(400);
 const MIN_SPEECH_OF_LOST_MICROPHONE: Duration = Duration::from_millis(500);
 
 impl Turn {
-    /// Records until the key is released, the limit is reached, or the microphone is disconnected.
+    /// Records until the key is released, the limit is reached, or the microphone is disconnected. Returns the recording, and the
+    /// transcription that goes on meanwhile.
     ///
     /// # Errors
     /// When there is no microphone, it is disconnected before enough was recorded, or the recording holds no speech.
-    pub(super) async fn listen(&self) -> Result<RecordedSpeech> {
+    pub(super) async fn listen(&self) -> Result<(RecordedSpeech, LiveWords)> {
         let _stage = self.time(Stage::Listening);
         let settings = &self.config.settings.listening;
         let hands_free = self.request.hands_free.as_deref();
@@ -107,7 +109,7 @@ impl Turn {
         if let Some(hands_free) = hands_free.filter(|_| activity.speech().is_none()) {
             self.end_hands_free(hands_free);
         }
-        Ok(RecordedSpeech::new(samples, &activity, file)?.with_live(live))
+        Ok((RecordedSpeech::new(samples, &activity, file)?, live))
     }
 
     /// Opens the chosen microphone, or the default one with a notice when that is gone. A question that interrupted the last answer is being

@@ -19,14 +19,13 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The live transcription of one recording.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) enum LiveWords {
     /// Nothing is sent: nobody has spoken yet.
-    #[default]
     Waiting,
     /// The recording is sent from its first speech on.
     Running(Box<Running>),
-    /// The route does not transcribe live speech.
+    /// Nothing is sent before the recording has ended.
     Off,
 }
 

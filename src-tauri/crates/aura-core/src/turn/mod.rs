@@ -59,6 +59,7 @@ pub use detached::{ANSWER_RATE, DetachedTurn, TurnOutcome};
 pub(crate) use hands_free::HandsFree;
 pub(crate) use last_picture::LastPicture;
 pub(crate) use last_voice::LastVoice;
+use live_words::LiveWords;
 pub(crate) use owner::Owner;
 use prepare::Prepared;
 use push_to_talk::{OnPress, OnRelease};
@@ -317,9 +318,14 @@ impl Turn {
             self.begun().await;
         }
         let question = match &self.request.question {
-            Question::Microphone => self.transcribe(self.listen().await?).await?,
-            Question::File(path) => self.transcribe(self.open_recording(path).await?).await?,
-            Question::Audio(file) => self.transcribe(self.decode_recording(file.clone()).await?).await?,
+            Question::Microphone => {
+                let (recorded, live) = self.listen().await?;
+                self.transcribe(recorded, live).await?
+            }
+            Question::File(path) => self.transcribe(self.open_recording(path).await?, LiveWords::Off).await?,
+            Question::Audio(file) => {
+                self.transcribe(self.decode_recording(file.clone()).await?, LiveWords::Off).await?
+            }
             Question::Text(text) => text.clone(),
         };
         if self.is_end_of_hands_free(&question) {

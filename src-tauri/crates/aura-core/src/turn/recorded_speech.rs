@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use aura_audio::{SPEECH_RATE, VoiceActivity, rms};
 
-use super::live_words::LiveWords;
 use super::recorder::RecordingFile;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -33,8 +32,6 @@ pub(super) struct RecordedSpeech {
     spoken: Range<usize>,
     /// The file that it is being written to.
     pub(super) file: Option<RecordingFile>,
-    /// The transcription that went on while it was recorded.
-    pub(super) live: LiveWords,
 }
 
 impl RecordedSpeech {
@@ -67,12 +64,7 @@ impl RecordedSpeech {
             (Some(begin), Some(speech)) => begin..(speech.end + LEAD_OUT).min(samples.len()),
             _ => 0..samples.len(),
         };
-        Self { samples, speech_duration: activity.duration(), spoken, file, live: LiveWords::Off }
-    }
-
-    /// Adds the transcription that went on meanwhile.
-    pub(super) fn with_live(self, live: LiveWords) -> Self {
-        Self { live, ..self }
+        Self { samples, speech_duration: activity.duration(), spoken, file }
     }
 
     /// The samples that are sent to be transcribed: without the silence before and after.

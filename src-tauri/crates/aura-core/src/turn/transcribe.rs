@@ -7,6 +7,7 @@ use aura_providers::{SegmentConfidence, Service, Transcript, TranscriptionReques
 use aura_router::Routed;
 
 use super::language;
+use super::live_words::LiveWords;
 use super::recorded_speech::{RecordedSpeech, holds_words};
 use super::turn::Turn;
 use crate::error::{Error, ErrorCode, Result};
@@ -29,13 +30,13 @@ const HALLUCINATIONS: &[&str] = &[
 const MIN_SENTENCE: Duration = Duration::from_millis(500);
 
 impl Turn {
-    /// Transcribes the question.
+    /// Transcribes the question: by the transcription that went on while it was recorded, or as a whole.
     ///
     /// # Errors
     /// When every route failed, or with [`ErrorCode::NothingHeard`] when nobody spoke.
-    pub(super) async fn transcribe(&self, mut recorded: RecordedSpeech) -> Result<String> {
+    pub(super) async fn transcribe(&self, mut recorded: RecordedSpeech, live: LiveWords) -> Result<String> {
         let stage = self.enter(Stage::Transcribing);
-        let (live, file) = (std::mem::take(&mut recorded.live), recorded.file.take());
+        let file = recorded.file.take();
         let save = async {
             match file {
                 Some(file) => file.close().await,
