@@ -354,6 +354,9 @@ export class FakeBackend implements Backend {
       if (this.#playing !== turn || elapsed < 0) return clearInterval(timer)
       if (elapsed === 200) this.emit({ type: 'recording', turn })
       elapsed += 50
+      const words = 'What is the highest mountain in Europe'.split(' ').slice(0, Math.floor(elapsed / 400))
+      if (elapsed % 400 === 0 && words.length > 0)
+        this.emit({ type: 'partial', turn, committed: words.slice(0, -1).join(' '), tentative: ` ${words.at(-1) ?? ''}` })
       this.emit({ type: 'level', level: Math.abs(Math.sin(elapsed / 170)) * 0.6, elapsed_ms: elapsed })
     }, 50 * this.#pace)
   }

@@ -38,7 +38,19 @@ level: number,
 /**
  * Duration of the recording so far, in milliseconds.
  */
-elapsed_ms: number, } | { "type": "transcript", 
+elapsed_ms: number, } | { "type": "partial", 
+/**
+ * ID of the turn.
+ */
+turn: string, 
+/**
+ * Words that will not change before the transcript.
+ */
+committed: string, 
+/**
+ * What follows them and may still change, with the space before it.
+ */
+tentative: string, } | { "type": "transcript", 
 /**
  * ID of the turn.
  */

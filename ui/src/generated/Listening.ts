@@ -29,4 +29,9 @@ language?: string,
 /**
  * Names and terms that every transcription expects: at most 200, each of 1 to 80 characters.
  */
-vocabulary: Array<string>, };
+vocabulary: Array<string>, 
+/**
+ * Whether speech is sent while it is recorded, to a route that transcribes live speech: its words appear while they are spoken, and
+ * the transcript comes sooner. What is cancelled has been sent too.
+ */
+streaming: boolean, };

@@ -6,11 +6,19 @@ import type { Seen } from '../generated/Seen'
 import type { Stage } from '../generated/Stage'
 import type { TurnRecord } from '../generated/TurnRecord'
 
+/** Words recognised so far: those that stay, and what follows them and may still change. */
+export interface Words {
+  committed: string
+  tentative: string
+}
+
 /** One turn as shown, from its first event to its record. */
 export interface Turn {
   id: string
   stage: Stage
   question: string
+  /** The words of a question that is still being spoken; null once it is known. */
+  words: Words | null
   answer: string
   /** The sentence being spoken. */
   sentence: string | null
@@ -60,6 +68,7 @@ const begun = (id: string): Turn => ({
   id,
   stage: 'idle',
   question: '',
+  words: null,
   answer: '',
   sentence: null,
   seen: null,
@@ -73,6 +82,7 @@ export const ended = (record: TurnRecord): Turn => ({
   id: record.id,
   stage: 'idle',
   question: record.transcript,
+  words: null,
   answer: record.answer,
   sentence: null,
   seen: record.seen ?? null,
@@ -163,8 +173,12 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
             elapsedMs: event.elapsed_ms,
           }
         : state
+    case 'partial': {
+      const { committed, tentative } = event
+      return unlessEnded(event.turn, (turn) => (turn.question === '' ? { ...turn, words: { committed, tentative } } : turn))
+    }
     case 'transcript': {
-      const next = unlessEnded(event.turn, (turn) => ({ ...turn, question: event.text }))
+      const next = unlessEnded(event.turn, (turn) => ({ ...turn, question: event.text, words: null }))
       return state.pending === event.text ? { ...next, pending: null } : next
     }
     case 'seen':

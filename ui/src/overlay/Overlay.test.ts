@@ -42,6 +42,25 @@ describe('the overlay', () => {
     expect(backend.calls).toEqual([])
   })
 
+  it('shows words while they are spoken, and which of them may still change', async () => {
+    const { backend, view } = await overlay()
+    backend.emit({ type: 'stage', turn: 'a', stage: 'listening' }, { type: 'recording', turn: 'a' })
+    backend.emit({ type: 'partial', turn: 'a', committed: `${'word '.repeat(60)}last`, tentative: ' wor' })
+    await settle()
+    const line = view.container.querySelector('p')
+    expect(line?.textContent?.startsWith('… word')).toBe(true)
+    expect(line?.textContent?.endsWith('last wor')).toBe(true)
+    expect(line?.querySelector('.tentative')?.textContent).toBe(' wor')
+    expect(line?.closest('[role=status], [aria-live]')).toBeNull()
+    backend.emit(
+      { type: 'transcript', turn: 'a', text: 'Why?' },
+      { type: 'partial', turn: 'a', committed: 'Late', tentative: '' },
+    )
+    await settle()
+    expect(view.container.querySelector('p')?.textContent).toBe('Why?')
+    await accessible()
+  })
+
   it('shows the question, then the spoken sentence, then disappears', async () => {
     const { backend, view } = await overlay()
     backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' }, { type: 'transcript', turn: 'a', text: 'Why?' })

@@ -5,6 +5,7 @@ import type { Attempt } from '../generated/Attempt'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Stage } from '../generated/Stage'
 import type { TurnRecord } from '../generated/TurnRecord'
+import type { Words } from '../lib/conversation'
 
 /** Bars in the level meter. */
 const bars = 24
@@ -20,6 +21,8 @@ export interface OverlayState {
   latched: boolean
   levels: number[]
   elapsedMs: number
+  /** The words of a question that is still being spoken. */
+  words: Words | null
   /** The question, once it is known. */
   question: string
   /** The answer as far as it is written. */
@@ -43,6 +46,7 @@ export const idleOverlay: OverlayState = {
   latched: false,
   levels: Array<number>(bars).fill(0),
   elapsedMs: 0,
+  words: null,
   question: '',
   answer: '',
   sentence: '',
@@ -83,8 +87,12 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
       return state.stage === 'listening'
         ? { ...state, recording: true, elapsedMs: event.elapsed_ms, levels: [...state.levels.slice(1), event.level] }
         : state
+    case 'partial': {
+      const { committed, tentative } = event
+      return state.turn === event.turn && state.question === '' ? { ...state, words: { committed, tentative } } : state
+    }
     case 'transcript':
-      return state.turn === event.turn ? { ...state, question: event.text } : state
+      return state.turn === event.turn ? { ...state, question: event.text, words: null } : state
     case 'seen':
       return state.turn === event.turn ? { ...state, seen: true } : state
     case 'speaking':
@@ -129,6 +137,15 @@ function endOf(text: string): string {
   if (text.length <= most) return text
   const end = text.slice(-most)
   return `… ${end.slice(end.indexOf(' ') + 1)}`
+}
+
+/** The end of the words that are being spoken, as much as is shown. */
+export function wordsOf(state: OverlayState): Words | null {
+  if (state.words === null) return null
+  const tentative = state.words.tentative.slice(-most)
+  const room = most - tentative.length
+  const { committed } = state.words
+  return { committed: committed.length <= room ? committed : `… ${committed.slice(-room).replace(/^\S*\s+/, '')}`, tentative }
 }
 
 /** What the overlay shows to read, unless there is an error: the sentence being spoken, the answer being written, or the question. */

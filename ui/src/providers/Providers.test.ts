@@ -308,6 +308,18 @@ describe('an account', () => {
     ])
   })
 
+  it('of your own may transcribe live speech in a format that you name', async () => {
+    const snapshot = readySnapshot()
+    snapshot.providers.find(({ name }) => name === 'ollama')?.services.push('stt')
+    const { backend } = await open('providers/accounts', { snapshot })
+    const list = screen.getByRole<HTMLSelectElement>('combobox', { name: /^Live transcription by/ })
+    expect(list.value).toBe('none')
+    for (const value of ['vllm', 'none']) await fireEvent.change(list, { target: { value } })
+    expect(backend.requests('change_settings')).toEqual(
+      ['vllm', null].map((realtime) => ({ changes: { providers: { ollama: { realtime } } } })),
+    )
+  })
+
   it('resets the checkbox when the change fails', async () => {
     await open('providers/accounts', {
       handlers: { change_settings: failing({ code: 'storage', message: 'The disk is full.' }) },

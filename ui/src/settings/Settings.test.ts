@@ -111,12 +111,14 @@ describe('settings', () => {
 
   it('apply switches and texts at once too', async () => {
     const { backend } = await open('settings')
+    await fireEvent.click(screen.getByRole('switch', { name: 'Words while you speak' }))
     await fireEvent.click(screen.getByRole('switch', { name: 'Speak answers aloud' }))
     await fireEvent.click(screen.getByRole('switch', { name: /overlay/ }))
     await fireEvent.change(screen.getByRole('textbox', { name: 'Extra instructions' }), { target: { value: 'Be short.' } })
     await fireEvent.change(screen.getByRole('spinbutton', { name: 'Recording limit' }), { target: { value: '60' } })
     expect(backend.requests('change_settings')).toEqual(
       [
+        { listening: { streaming: false } },
         { speaking: { muted: true } },
         { appearance: { overlay: false } },
         { instructions: 'Be short.' },

@@ -103,6 +103,35 @@ describe('a turn', () => {
     expect(status('Transcribing')).toBe(true)
   })
 
+  it('shows the words of a question while it is spoken, and announces none of them', async () => {
+    const { backend, view } = await open('talk')
+    backend.emit({ type: 'stage', turn: 'a', stage: 'listening' }, { type: 'recording', turn: 'a' })
+    backend.emit({ type: 'partial', turn: 'a', committed: 'Why is', tentative: ' the' })
+    await settle()
+    const question = view.container.querySelector('.question')
+    expect(question?.textContent).toContain('Why is the')
+    expect(question?.querySelector('.tentative')?.textContent).toBe(' the')
+    expect(question?.closest('[aria-live]')?.getAttribute('aria-live')).toBe('off')
+    backend.emit({ type: 'stage', turn: 'a', stage: 'transcribing' })
+    await settle()
+    expect(view.container.querySelector('.question')?.textContent).toContain('Why is the')
+    backend.emit({ type: 'transcript', turn: 'a', text: 'Why is the sky blue?' })
+    backend.emit({ type: 'partial', turn: 'a', committed: 'Late', tentative: '' })
+    await settle()
+    expect(view.container.querySelector('.question')?.textContent).toContain('Why is the sky blue?')
+    expect(view.container.querySelector('.tentative')).toBeNull()
+  })
+
+  it('forgets the words of a question that is cancelled', async () => {
+    const { backend, view } = await open('talk')
+    backend.emit({ type: 'stage', turn: 'a', stage: 'listening' })
+    backend.emit({ type: 'partial', turn: 'a', committed: 'Never', tentative: ' mind' })
+    const error = { code: 'cancelled' as const, message: 'Stopped.' }
+    backend.emit({ type: 'done', record: sampleTurn('a', { transcript: '', answer: '', error }) })
+    await settle()
+    expect(view.container.textContent).not.toContain('Never')
+  })
+
   it('that failed shows its error and is retried', async () => {
     const error = { code: 'all_routes_failed' as const, message: 'No provider could answer. Check the network, then retry.' }
     const { backend } = await open('talk', { history: [sampleTurn('a', { answer: '', error })] })
