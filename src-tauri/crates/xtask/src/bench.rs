@@ -18,6 +18,8 @@ const LITELLM: &str = "tests/bench/gateways/requirements.txt";
 pub(crate) enum Bench {
     /// Time from the release of the key to the first sound, with providers of fixed delay, and AURA's own part of it.
     Turn(Turn),
+    /// Time from the release of the key to the transcript: sent while it is spoken and sent at the release, also over a slow link.
+    Live(Live),
     /// Voice activity and echo cancellation: speech in noise that is missed, noise that is taken for speech, and how much of an echo is removed.
     Activity,
     /// Models on this computer: a spoken question to the first sound, and each engine beside other programs with the same weights.
@@ -106,11 +108,40 @@ pub(crate) struct Turn {
     release: bool,
 }
 
+/// Options of the benchmark of live transcription.
+#[derive(Debug, Args)]
+pub(crate) struct Live {
+    /// Number of questions of each kind that are measured, after one that is not.
+    #[arg(long, default_value_t = 10)]
+    turns: u32,
+    /// Measure a build with optimisation.
+    #[arg(long)]
+    release: bool,
+}
+
+impl Live {
+    fn start(&self) -> Result<ExitCode> {
+        let mut build = program::cargo("build");
+        let folder = if self.release {
+            build.args(["--release", "--package", "aura-tests"]);
+            "release"
+        } else {
+            build.arg("--workspace");
+            "debug"
+        };
+        program::run(build.args(["--bin", "bench-live"]))?;
+        let bench = program::target().join(folder).join("bench-live");
+        program::run(program::command(bench).arg(self.turns.to_string()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 impl Bench {
     /// Builds the programs and runs the benchmark.
     pub(crate) fn start(&self) -> Result<ExitCode> {
         match self {
             Self::Turn(turn) => turn.start(),
+            Self::Live(live) => live.start(),
             Self::Activity => activity(),
             Self::Local(local) => local.start(),
             Self::Window(window) => window.start(),

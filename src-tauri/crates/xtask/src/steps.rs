@@ -22,7 +22,7 @@ const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router
 /// Integration tests with a step of their own: they need a display, a sound server or the built programs, or take long. They run in two
 /// lanes.
 const WHOLE_SYSTEM: &[&str] =
-    &["api", "browser", "canary", "cli", "desktop", "engine", "guide", "kill", "openai", "private", "voice"];
+    &["api", "browser", "canary", "cli", "desktop", "engine", "guide", "judges", "kill", "openai", "private", "voice"];
 
 /// How often the kill matrix kills the app here. `cargo test -p aura-tests --test kill` does it 200 times.
 const KILLS: &str = "20";

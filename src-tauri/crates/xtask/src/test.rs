@@ -96,7 +96,7 @@ impl Test {
         )?;
         report.lanes(
             |lane| {
-                let others = ["openai", "browser", "canary", "guide", "private"];
+                let others = ["openai", "browser", "canary", "guide", "private", "judges"];
                 self.whole_system(lane, runner, &[(Kind::Api, &others)])
             },
             |lane| {
@@ -142,6 +142,9 @@ impl Test {
         report.step("models", |_| steps::models())?;
         if self.is_selected(Kind::Sdk) || self.is_selected(Kind::Api) {
             report.step("python", |_| crate::sdk::python().map(drop))?;
+        }
+        if self.is_selected(Kind::Api) {
+            report.step("judges", |_| crate::ui::packages_of(&crate::program::root().join("tests/judges")))?;
         }
         // An error means that the other lane ended early.
         let _ = built.send(());
