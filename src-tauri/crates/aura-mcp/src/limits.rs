@@ -10,6 +10,8 @@ pub struct Limits {
     pub start: Duration,
     /// The longest call of a tool, unless the server's configuration or the call says otherwise.
     pub call: Duration,
+    /// The longest time until a server takes a message, and answers a ping after a call took too long. Then it counts as hanging.
+    pub hang: Duration,
     /// Calls that one server carries out at the same time. Further ones wait.
     pub calls_at_once: usize,
     /// The longest message in either direction, in bytes.
@@ -41,6 +43,7 @@ impl Default for Limits {
         Self {
             start: Duration::from_secs(60),
             call: Duration::from_secs(30),
+            hang: Duration::from_secs(10),
             calls_at_once: 8,
             message_bytes: 8 << 20,
             messages_per_second: 2_000,

@@ -21,8 +21,6 @@ pub(crate) use connection::Connection;
 
 /// A server that ran this long is sound: its failures are counted anew.
 const SOUND: Duration = Duration::from_secs(60);
-/// The longest wait for the answer to a ping.
-const PING: Duration = Duration::from_secs(10);
 /// The longest wait for the end of a connection.
 const CLOSE: Duration = Duration::from_secs(5);
 /// The shortest time between two requests for the list of tools.
@@ -215,7 +213,7 @@ impl Control {
                     tokio::time::sleep(REFRESH).await;
                     refreshed
                 }
-                () = connection.suspected.notified() => tokio::time::timeout(PING, connection.ping()).await,
+                () = connection.suspected.notified() => tokio::time::timeout(self.limits.hang, connection.ping()).await,
             };
             match checked {
                 Ok(Ok(())) => {}

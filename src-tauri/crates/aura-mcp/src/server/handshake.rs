@@ -116,7 +116,7 @@ impl Attempt<'_> {
             Transport::Stdio { command, args, cwd, .. } => {
                 let program = Program { command, args, env: self.values.clone(), cwd: cwd.clone() };
                 let (mut process, stdout, stdin) = Process::start(program, redactor).map_err(Refusal::Final)?;
-                let lines = Stdio::new(stdout, stdin, process.clone(), self.limits.message_bytes, end.clone());
+                let lines = Stdio::new(stdout, stdin, process.clone(), self.limits, end.clone());
                 match self.begin(lines, end.clone()).await {
                     Err(Refusal::Final(_)) if end.get().is_none() => {
                         // The connection is gone, so its status says more than that.

@@ -17,11 +17,10 @@ use super::envelope::Envelope;
 use super::guard::Traffic;
 use super::{End, Process, TOO_LARGE, UNREADABLE};
 use crate::error::Failure;
+use crate::limits::Limits;
 
 /// Messages that wait for a slow reader.
 const MAX_QUEUED: usize = 16;
-/// The longest time for one message to be taken.
-const WRITE: Duration = Duration::from_secs(10);
 /// Values in one message. The memory that they take is many times their text.
 const MAX_VALUES: usize = 200_000;
 /// Full buffers of input in a second that belong to no message AURA uses: 64 MiB.
@@ -56,12 +55,12 @@ impl<R: AsyncRead + Unpin + Send> Stdio<R> {
         input: R,
         output: impl AsyncWrite + Unpin + Send + 'static,
         process: Process,
-        max_bytes: usize,
+        limits: &Limits,
         end: End,
     ) -> Self {
         let (lines, queued) = mpsc::channel(MAX_QUEUED);
         let (stuck, stop) = (CancellationToken::new(), CancellationToken::new());
-        let writing = write(output, queued, end.clone(), stuck.clone());
+        let writing = write(output, queued, limits.hang, end.clone(), stuck.clone());
         tokio::spawn({
             let stop = stop.clone();
             async move { stop.run_until_cancelled(writing).await }
@@ -71,7 +70,7 @@ impl<R: AsyncRead + Unpin + Send> Stdio<R> {
             line: Vec::new(),
             envelope: Envelope::default(),
             is_skipping: false,
-            max_bytes,
+            max_bytes: limits.message_bytes,
             traffic: Traffic::new(BUFFERS_PER_SECOND),
             output: Some(lines),
             stuck,
@@ -161,6 +160,7 @@ impl<R: AsyncRead + Unpin + Send + 'static> Transport<RoleClient> for Stdio<R> {
 async fn write(
     mut output: impl AsyncWrite + Unpin,
     mut queued: mpsc::Receiver<Outgoing>,
+    limit: Duration,
     end: End,
     stuck: CancellationToken,
 ) {
@@ -169,7 +169,7 @@ async fn write(
             output.write_all(&line).await?;
             output.flush().await
         };
-        let written = tokio::time::timeout(WRITE, writing).await.unwrap_or_else(|_| {
+        let written = tokio::time::timeout(limit, writing).await.unwrap_or_else(|_| {
             end.set(Failure::NotReading);
             stuck.cancel();
             Err(io::ErrorKind::TimedOut.into())
