@@ -245,6 +245,8 @@ impl Servers {
         let not_ready = |failure| Error::NotReady { server: server.to_owned(), failure };
         let is_coming = |stage: &Stage| match stage {
             Stage::Starting => true,
+            // About to fail.
+            Stage::Ready(connection) => connection.is_broken(),
             Stage::Failed { retry_at: Some(at), .. } => at.saturating_duration_since(Instant::now()) <= SOON,
             _ => false,
         };

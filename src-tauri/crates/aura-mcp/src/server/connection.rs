@@ -40,7 +40,7 @@ pub(crate) struct Connection {
     pub(super) tools_changed: Arc<Notify>,
     /// A call took too long: is anybody there?
     pub(super) suspected: Notify,
-    /// A request found that the connection does not work any more.
+    /// Cancelled when a request finds that the connection does not work any more.
     pub(super) broken: CancellationToken,
 }
 
@@ -61,6 +61,11 @@ impl Connection {
         };
         connection.refresh().await?;
         Ok(connection)
+    }
+
+    /// Whether a request found that it does not work any more.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.is_cancelled()
     }
 
     /// The tools as the server last listed them.
