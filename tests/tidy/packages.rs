@@ -11,6 +11,7 @@ const LADDER: &[&str] = &[
     "aura-providers",
     "aura-local",
     "aura-engine",
+    "aura-mcp",
     "aura-router",
     "aura-core",
     "aura-platform",
@@ -25,7 +26,7 @@ const TOOLS: &[&str] = &["aura-testkit", "aura-tests", "xtask"];
 const SANDBOX: &str = "aura-sandbox";
 
 /// The packages that build on a computer without a window system, sound or a database.
-const PORTABLE: &[&str] = &["aura-audio", "aura-providers", "aura-router", "aura-core"];
+const PORTABLE: &[&str] = &["aura-audio", "aura-providers", "aura-mcp", "aura-router", "aura-core"];
 
 /// Packages for windows, sound devices, screenshots, key stores, databases and servers. No portable package depends on one.
 const NOT_PORTABLE: &[&str] = &[

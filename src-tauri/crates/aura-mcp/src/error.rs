@@ -38,6 +38,9 @@ pub enum Failure {
         /// The reason.
         cause: String,
     },
+    /// It was started again and forgot the connection.
+    #[error("it no longer knows the connection")]
+    SessionLost,
     /// The server refuses the headers that it gets, or wants some.
     #[error("it denies access; check the values of its headers")]
     Unauthorized,

@@ -237,6 +237,7 @@ fn is_passing(failure: &Failure) -> bool {
         | Failure::StartTimeout { .. }
         | Failure::Ended { .. }
         | Failure::Flooded
+        | Failure::SessionLost
         | Failure::NotReading
         | Failure::Unresponsive => true,
     }

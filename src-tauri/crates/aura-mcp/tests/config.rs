@@ -1,4 +1,5 @@
 //! The lists of servers of other programs.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use aura_mcp::{ConfigError, Imported, Problem, SecretKind, ServerConfig, Transport, export, import};
 use proptest::prelude::*;

@@ -1,5 +1,6 @@
 //! Memory. Alone in its process, because it counts all of it.
 #![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Servers over standard input and output: as they should be, and as they should not.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod common;
 

@@ -7,6 +7,7 @@ mod clients;
 mod durations;
 mod fuzz;
 mod guide;
+mod mcp;
 mod models;
 mod package_parts;
 mod program;

@@ -23,6 +23,20 @@ const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router
 /// lanes.
 const WHOLE_SYSTEM: &[&str] =
     &["api", "browser", "canary", "cli", "desktop", "engine", "guide", "judges", "kill", "openai", "private", "voice"];
+const WHOLE_SYSTEM: &[&str] = &[
+    "api",
+    "browser",
+    "canary",
+    "cli",
+    "desktop",
+    "engine",
+    "guide",
+    "kill",
+    "mcp_servers",
+    "openai",
+    "private",
+    "voice",
+];
 
 /// How often the kill matrix kills the app here. `cargo test -p aura-tests --test kill` does it 200 times.
 const KILLS: &str = "20";
@@ -31,7 +45,7 @@ const KILLS: &str = "20";
 fn threads(name: &str) -> usize {
     match name {
         "openai" => 6,
-        "api" => 3,
+        "api" | "mcp_servers" => 3,
         "desktop" | "engine" | "voice" => 2,
         // Short enough one after another.
         _ => 1,

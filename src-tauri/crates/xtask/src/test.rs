@@ -36,6 +36,8 @@ enum Kind {
     Unit,
     /// The official Python clients against the sandbox.
     Sdk,
+    /// The reference servers of the Model Context Protocol.
+    Mcp,
     /// The local API: its routes, its access checks, the guide and OpenAI's client.
     Api,
     /// The command line as a user runs it.
@@ -88,7 +90,10 @@ impl Test {
                     lane.step("dependencies", |_| tools::dependencies())?;
                 }
                 match is_built.recv() {
-                    Ok(()) => self.whole_system(lane, runner, &[(Kind::Unit, &["engine"])]),
+                    Ok(()) => {
+                        let kinds = [(Kind::Unit, &["engine"][..]), (Kind::Mcp, &["mcp_servers"])];
+                        self.whole_system(lane, runner, &kinds)
+                    }
                     // The first lane says why.
                     Err(_) => Ok(()),
                 }
@@ -145,6 +150,8 @@ impl Test {
         }
         if self.is_selected(Kind::Api) {
             report.step("judges", |_| crate::ui::packages_of(&crate::program::root().join("tests/judges")))?;
+        if self.is_selected(Kind::Mcp) {
+            report.step("mcp servers", |_| crate::mcp::servers())?;
         }
         // An error means that the other lane ended early.
         let _ = built.send(());

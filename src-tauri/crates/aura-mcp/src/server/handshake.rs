@@ -134,7 +134,10 @@ impl Attempt<'_> {
 
     async fn begin<T: Carrier<RoleClient> + 'static>(self, carrier: T, end: End) -> Result<Opened, Refusal> {
         let tools_changed = Arc::new(Notify::new());
-        let carrier = Guarded::new(carrier, self.limits.messages_per_second, tools_changed.clone(), end.clone());
+        let mut carrier = Guarded::new(carrier, self.limits.messages_per_second, tools_changed.clone(), end.clone());
+        if matches!(self.config.transport, Transport::Http { .. }) {
+            carrier = carrier.with_sessions();
+        }
         match serve_client_with_lifecycle(Refusing, carrier, self.lifecycle).await {
             Ok(service) => Ok(Opened { service, end, tools_changed, redactor: self.redactor }),
             Err(error) => Err(match end.get() {

@@ -25,11 +25,20 @@ pub(crate) struct Guarded<T> {
     requests: Arc<AtomicUsize>,
     tools_changed: Arc<Notify>,
     end: End,
+    /// Whether an error that belongs to no request ends the connection.
+    has_sessions: bool,
 }
 
 impl<T> Guarded<T> {
     pub(crate) fn new(inner: T, messages_per_second: u32, tools_changed: Arc<Notify>, end: End) -> Self {
-        Self { inner, traffic: Traffic::new(messages_per_second), requests: Arc::default(), tools_changed, end }
+        let traffic = Traffic::new(messages_per_second);
+        Self { inner, traffic, requests: Arc::default(), tools_changed, end, has_sessions: false }
+    }
+
+    /// For a transport whose server may forget the session. Many a server says so in an error without the id of the request, whose answer
+    /// would be waited for in vain.
+    pub(crate) fn with_sessions(self) -> Self {
+        Self { has_sessions: true, ..self }
     }
 
     fn flooded<M>(&self) -> Option<M> {
@@ -75,6 +84,10 @@ impl<T: Transport<RoleClient>> Transport<RoleClient> for Guarded<T> {
                         return self.flooded();
                     }
                     return Some(message);
+                }
+                JsonRpcMessage::Error(error) if error.id.is_none() && self.has_sessions => {
+                    self.end.set(Failure::SessionLost);
+                    return None;
                 }
                 JsonRpcMessage::Response(_) | JsonRpcMessage::Error(_) => return Some(message),
             }

@@ -48,7 +48,9 @@ pub(crate) fn transport(
         .max_concurrent_requests(limits.calls_at_once + 1)
         .max_sse_event_size(limits.message_bytes)
         .max_json_response_size(limits.message_bytes)
-        .max_error_response_size(ERROR_PAGE);
+        .max_error_response_size(ERROR_PAGE)
+        // AURA connects anew by itself, and repeats no call.
+        .reinit_on_expired_session(false);
     config.channel_buffer_capacity = MAX_QUEUED;
     Ok(StreamableHttpClientTransport::with_client(client(&url)?, config))
 }
@@ -84,6 +86,7 @@ pub(crate) fn failure(error: &StreamableHttpError<reqwest::Error>) -> Failure {
             Some(status) => format!("HTTP status {}", status.as_u16()),
             None => reason(error),
         },
+        StreamableHttpError::SessionExpired => return Failure::SessionLost,
         StreamableHttpError::Io(error) => error.kind().to_string(),
         StreamableHttpError::UnexpectedContentType(_) | StreamableHttpError::UnexpectedServerResponse(_) => {
             return Failure::Handshake { cause: "its answer is of an unexpected kind".into() };

@@ -1,5 +1,6 @@
 //! An MCP server for tests, written without the SDK: lines of JSON on standard input and output. The first argument says how it begins,
 //! and the tools what it does.
+#![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 use std::io::{BufRead, Write};
 use std::sync::Mutex;
