@@ -70,42 +70,105 @@ impl SecretResolver for NoSecrets {
 
 /// Removes a server's own secrets from what it says: many a program prints its environment.
 #[derive(Clone, Default)]
-pub(crate) struct Redactor(Vec<SecretString>);
+pub(crate) struct Redactor {
+    /// What is removed from messages for people.
+    all: Vec<SecretString>,
+    /// What is removed from outputs. A variable may also hold a folder or a language, which the model needs.
+    likely: Vec<SecretString>,
+}
 
 impl Redactor {
-    pub(crate) fn new(values: impl IntoIterator<Item = SecretString>) -> Self {
-        let mut found: Vec<SecretString> = Vec::new();
-        for value in values {
-            // `Bearer abc` is also told as `abc`.
-            let words =
-                value.expose_secret().split_whitespace().filter(|word| word.len() < value.expose_secret().len());
-            found.extend(words.map(SecretString::from));
-            found.push(value);
+    /// For values with their names.
+    pub(crate) fn new<'a>(values: impl IntoIterator<Item = (SecretKind, &'a str, &'a SecretString)>) -> Self {
+        let (mut all, mut likely) = (Vec::new(), Vec::new());
+        for (kind, name, value) in values {
+            let parts = parts(value.expose_secret());
+            if kind == SecretKind::Header || is_named_secret(name) || is_like_secret(value.expose_secret()) {
+                likely.extend(parts.clone());
+            }
+            all.extend(parts);
         }
-        found.retain(|value| value.expose_secret().len() >= MIN_REDACTED);
-        // A value that contains another one goes first.
-        found.sort_by_key(|value| std::cmp::Reverse(value.expose_secret().len()));
-        Self(found)
+        Self { all: longest_first(all), likely: longest_first(likely) }
     }
 
-    /// The text, with `•••` for each secret in it.
-    pub(crate) fn redact(&self, text: String) -> String {
-        self.0.iter().fold(text, |text, secret| {
-            let secret = secret.expose_secret();
-            if text.contains(secret) { text.replace(secret, "•••") } else { text }
-        })
+    /// A message for people, with `•••` for each secret in it.
+    pub(crate) fn message(&self, text: String) -> String {
+        redact(&self.all, text)
     }
+
+    /// An output for the model, with `•••` for each secret in it.
+    pub(crate) fn output(&self, text: String) -> String {
+        redact(&self.likely, text)
+    }
+}
+
+/// The value, and what may be told of it alone: `abc` of `Bearer abc`, the password of `https://me:password@host`.
+fn parts(value: &str) -> Vec<SecretString> {
+    let words = value.split_whitespace().filter(|word| word.len() < value.len());
+    let password = value.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')?.0.split_once(':'));
+    let parts = words.chain(password.map(|(_, password)| password)).chain([value]);
+    parts.filter(|part| part.len() >= MIN_REDACTED).map(SecretString::from).collect()
+}
+
+fn is_named_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["KEY", "TOKEN", "SECRET", "PASS", "AUTH", "CREDENTIAL", "COOKIE", "LICEN"].iter().any(|word| name.contains(word))
+}
+
+/// Whether a value looks like a key: long, in one word, with letters and digits; or an address with a password.
+fn is_like_secret(value: &str) -> bool {
+    let is_key = value.len() >= 16
+        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+=~".contains(&byte))
+        && value.bytes().any(|byte| byte.is_ascii_digit())
+        && value.bytes().any(|byte| byte.is_ascii_alphabetic());
+    is_key || value.contains("://") && value.contains('@')
+}
+
+/// A value that contains another one goes first.
+fn longest_first(mut values: Vec<SecretString>) -> Vec<SecretString> {
+    values.sort_by_key(|value| std::cmp::Reverse(value.expose_secret().len()));
+    values
+}
+
+fn redact(secrets: &[SecretString], text: String) -> String {
+    secrets.iter().fold(text, |text, secret| {
+        let secret = secret.expose_secret();
+        if text.contains(secret) { text.replace(secret, "•••") } else { text }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn redactor(values: &[(SecretKind, &str, &str)]) -> Redactor {
+        let values: Vec<_> = values.iter().map(|(kind, name, value)| (*kind, *name, (*value).into())).collect();
+        Redactor::new(values.iter().map(|(kind, name, value)| (*kind, *name, value)))
+    }
+
     #[test]
     fn a_secret_is_removed_alone_and_within_a_longer_one() {
-        let redactor = Redactor::new(["Bearer sk-12345678".into(), "sk-1234".into(), "on".into()]);
-        let text = "on: Bearer sk-12345678, sk-12345678, sk-1234";
-        assert_eq!(redactor.redact(text.into()), "on: •••, •••, •••");
+        let values = [
+            (SecretKind::Header, "Authorization", "Bearer sk-12345678"),
+            (SecretKind::Env, "TOKEN", "sk-1234"),
+            (SecretKind::Env, "MODE", "on"),
+            (SecretKind::Env, "DATABASE", "postgres://me:pass word@host/db"),
+        ];
+        let text = "on: Bearer sk-12345678, sk-12345678, sk-1234, pass word";
+        assert_eq!(redactor(&values).output(text.into()), "on: •••, •••, •••, •••");
+    }
+
+    #[test]
+    fn an_output_keeps_what_is_no_secret() {
+        let values = [
+            (SecretKind::Env, "ROOT", "/home/me/documents"),
+            (SecretKind::Env, "LANGUAGE_CODE", "german"),
+            (SecretKind::Env, "X", "a1b2c3d4e5f6a7b8"),
+        ];
+        let text = "/home/me/documents/a.txt, german, a1b2c3d4e5f6a7b8";
+        let redactor = redactor(&values);
+        assert_eq!(redactor.output(text.into()), "/home/me/documents/a.txt, german, •••");
+        assert_eq!(redactor.message(text.into()), "•••/a.txt, •••, •••");
     }
 
     #[test]

@@ -209,9 +209,11 @@ impl Control {
                 () = connection.broken.cancelled() => return handshake::closed(),
                 () = connection.tools_changed.notified() => {
                     let refreshed = tokio::time::timeout(self.limits.call, connection.refresh()).await;
-                    self.changed();
+                    if let Ok(Ok(true)) = refreshed {
+                        self.changed();
+                    }
                     tokio::time::sleep(REFRESH).await;
-                    refreshed
+                    refreshed.map(|refreshed| refreshed.map(drop))
                 }
                 () = connection.suspected.notified() => tokio::time::timeout(self.limits.hang, connection.ping()).await,
             };

@@ -91,7 +91,7 @@ async fn a_call_that_takes_too_long_is_cancelled_at_the_server() {
 #[tokio::test]
 async fn too_much_and_false_answers_are_errors() {
     let server = HttpServer::start();
-    let servers = at(server.url("usual"), &[], Limits { call: Duration::from_secs(5), ..short() });
+    let servers = at(server.url("usual"), &[], short());
     started(&servers).await;
     let big = call(&servers, "big", json!({})).await.unwrap_err();
     assert!(matches!(big, Error::AnswerTooLarge { .. }), "{big:?}");

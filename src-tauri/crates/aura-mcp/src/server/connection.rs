@@ -79,12 +79,14 @@ impl Connection {
         Some(clean(&format!("{} {}", about.name, about.version), &self.redactor))
     }
 
-    /// Asks for the tools again.
-    pub(super) async fn refresh(&self) -> Result<(), Failure> {
+    /// Asks for the tools again. Returns whether they changed.
+    pub(super) async fn refresh(&self) -> Result<bool, Failure> {
         let (offers, is_cut) = self.offers().await?;
         let listing = Listing::new(&self.server, offers, is_cut, &self.limits);
-        *self.listing.write() = Arc::new(listing);
-        Ok(())
+        let mut known = self.listing.write();
+        let has_changed = **known != listing;
+        *known = Arc::new(listing);
+        Ok(has_changed)
     }
 
     /// All tools, and whether there are more.

@@ -70,8 +70,10 @@ pub(super) async fn open(
     secrets: &dyn SecretResolver,
     limits: &Limits,
 ) -> Result<Opened, Failure> {
-    let values = resolve(&config.secrets(), secrets).await?;
-    let redactor = Redactor::new(values.iter().map(|(_, value)| value.clone()));
+    let names = config.secrets();
+    let values = resolve(&names, secrets).await?;
+    let named = names.iter().zip(&values).map(|(name, (_, value))| (name.kind, name.name.as_str(), value));
+    let redactor = Redactor::new(named);
     let mut failure = None;
     for lifecycle in lifecycles() {
         let attempt = Attempt { config, limits, values: values.clone(), redactor: redactor.clone(), lifecycle };

@@ -85,7 +85,7 @@ pub(crate) enum Offer {
 }
 
 /// The tools of a server.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Listing {
     pub(crate) tools: Vec<std::sync::Arc<ToolInfo>>,
     pub(crate) rejected: Vec<RejectedTool>,

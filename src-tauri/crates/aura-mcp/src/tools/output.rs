@@ -56,7 +56,7 @@ pub(crate) fn output(result: CallToolResult, limits: &Limits, redactor: &Redacto
 
 /// What a server says in an error: visible, short and without its secrets.
 pub(crate) fn clean(text: &str, redactor: &Redactor) -> String {
-    visible(&redactor.redact(text.to_owned()), MAX_MESSAGE)
+    visible(&redactor.message(text.to_owned()), MAX_MESSAGE)
 }
 
 struct Building<'a> {
@@ -99,7 +99,7 @@ impl Building<'_> {
 
     fn line(&mut self, text: &str) {
         // Before it is cut, which could leave a part of a secret.
-        let text = self.redactor.redact(text.to_owned());
+        let text = self.redactor.output(text.to_owned());
         let out = &mut self.output.text;
         if !out.is_empty() && out.len() < self.limits.text_bytes {
             out.push('\n');
@@ -144,10 +144,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::secrets::SecretKind;
 
     fn read(result: Value) -> ToolOutput {
         let limits = Limits { text_bytes: 24, picture_bytes: 20, pictures: 2, ..Limits::default() };
-        output(serde_json::from_value(result).unwrap(), &limits, &Redactor::new(["secret".into()]))
+        output(
+            serde_json::from_value(result).unwrap(),
+            &limits,
+            &Redactor::new([(SecretKind::Env, "KEY", &"secret".into())]),
+        )
     }
 
     fn png(bytes: usize) -> Value {

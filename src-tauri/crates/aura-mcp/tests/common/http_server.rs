@@ -107,7 +107,7 @@ async fn handle(
                 let body = format!("event: message\ndata: {}\n\ndata: {}\n\n", note(3), text("at last".into()));
                 ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
             }
-            "big" => json(text("x".repeat(20_000_000))),
+            "big" => json(text("x".repeat(9_000_000))),
             // An event without an end.
             "big_event" => {
                 let pieces = futures::stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 8192])));

@@ -40,12 +40,14 @@ pub(crate) fn scripted(mode: &str, values: &[(&str, &str)], limits: Limits) -> S
     servers
 }
 
-/// Limits that a test does not wait for.
+/// Limits for tests: short waits where a test waits for their end, and long ones elsewhere.
 pub(crate) fn short() -> Limits {
     Limits {
-        start: Duration::from_secs(5),
-        call: Duration::from_secs(10),
-        hang: Duration::from_secs(1),
+        start: Duration::from_secs(20),
+        call: Duration::from_secs(20),
+        hang: Duration::from_secs(3),
+        // A busy computer may take a second for the usual number.
+        messages_per_second: 300,
         first_restart: Duration::from_millis(50),
         last_restart: Duration::from_millis(200),
         ..Limits::default()
