@@ -23,10 +23,13 @@
 //! A server is a program of someone else, and so is everything that it says. Its names, descriptions, schemas and hints are checked and cut;
 //! its output is data; it gets no model, no questions to the user and no folders. A server that hangs, dies, floods or lies costs
 //! a typed error and no memory. Nothing here decides whether a tool may run: the caller asks the user.
+//!
+//! [`host`] is the other direction: AURA as a server for other programs.
 #![forbid(unsafe_code)]
 
 mod config;
 mod error;
+pub mod host;
 mod limits;
 mod secrets;
 mod server;

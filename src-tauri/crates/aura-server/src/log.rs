@@ -17,6 +17,8 @@ use crate::environment::log_level;
 const FOLDER: &str = "logs";
 /// Days whose log is kept.
 const DAYS: usize = 7;
+/// Crates that log nothing, at any level: they would log whole messages, what a tool is asked for and its output.
+const SILENT: &[&str] = &["rmcp"];
 /// Lines that wait for a slow disk at most. Later ones are dropped, so that AURA never waits for its log.
 const MAX_QUEUED_LINES: usize = 4_096;
 
@@ -27,7 +29,7 @@ static FILE: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 /// data folder that can be written, there is only standard error.
 pub fn start_log(default: &str) {
     let level = log_level().unwrap_or(default);
-    let filter = EnvFilter::try_new(level.to_lowercase()).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = filter(level);
     let on_terminal = std::io::stderr().is_terminal();
     let stderr =
         fmt::layer().with_writer(std::io::stderr).with_ansi(on_terminal && std::env::var_os("NO_COLOR").is_none());
@@ -39,6 +41,15 @@ pub fn start_log(default: &str) {
     if let Some(problem) = problem {
         tracing::warn!(problem, "there is no log file");
     }
+}
+
+/// What is logged at a level, or by a list of levels for each crate.
+fn filter(level: &str) -> EnvFilter {
+    let level = level.to_lowercase();
+    let silent = |part: &str| SILENT.iter().any(|name| part.trim().starts_with(name));
+    let parts: Vec<&str> = level.split(',').filter(|part| !silent(part)).collect();
+    let filter = EnvFilter::try_new(parts.join(",")).unwrap_or_else(|_| EnvFilter::new("warn"));
+    SILENT.iter().filter_map(|name| format!("{name}=off").parse().ok()).fold(filter, EnvFilter::add_directive)
 }
 
 /// Writes what is queued to the log file, and closes it.
@@ -71,6 +82,15 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    #[test]
+    fn what_tools_are_asked_for_is_not_logged_at_any_level() {
+        for level in ["trace", "rmcp=debug", "rmcp::service=trace", "info,rmcp=info"] {
+            let filter = filter(level).to_string();
+            let allowed = filter.split(',').any(|part| part.starts_with("rmcp") && part != "rmcp=off");
+            assert!(filter.contains("rmcp=off") && !allowed, "{filter}");
+        }
+    }
 
     #[test]
     fn a_week_of_log_files_is_kept() {
