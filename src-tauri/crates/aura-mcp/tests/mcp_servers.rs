@@ -1,4 +1,5 @@
-//! The reference servers of the protocol's authors, from npm and PyPI. `cargo xtask test --only mcp` installs them.
+//! The reference servers of the protocol's authors, and programs that use AURA as a server, from npm and PyPI. `cargo xtask test --only mcp`
+//! installs them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 mod common;
@@ -207,4 +208,43 @@ async fn a_server_of_a_package_runner_ends_with_it() {
     assert!(running() >= 2);
     servers.close().await;
     until("all of it is gone", || running() == 0).await;
+}
+
+/// Runs a program to its end; what it prints as JSON.
+async fn printed(program: &str, arguments: &[&str]) -> Value {
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    let done = tokio::time::timeout(Duration::from_secs(60), command.output()).await.unwrap().unwrap();
+    let (out, error) = (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "{program} {arguments:?}: {out}{error}");
+    serde_json::from_str(&out).unwrap_or_else(|cause| panic!("{cause}: {out}"))
+}
+
+const AURA: &str = env!("CARGO_BIN_EXE_scripted-mcp-host");
+
+#[tokio::test]
+async fn the_inspector_uses_aura() {
+    let inspector = target().join("mcp-servers/node_modules/@modelcontextprotocol/inspector/cli/build/cli.js");
+    let inspector = installed(inspector);
+    let run = async |arguments: &[&str]| {
+        let all: Vec<&str> = [&inspector, "--cli", AURA].into_iter().chain(arguments.iter().copied()).collect();
+        printed("node", &all).await
+    };
+    let listed = run(&["microphone", "--method", "tools/list"]).await;
+    let names: Vec<_> = listed["tools"].as_array().unwrap().iter().map(|tool| &tool["name"]).collect();
+    assert_eq!(names, ["ask", "listen", "speak"]);
+    let question = ["--method", "tools/call", "--tool-name", "ask", "--tool-arg", "question=Why?"];
+    assert_eq!(run(&question).await["content"][0]["text"], "You asked: Why?");
+}
+
+#[tokio::test]
+async fn the_sdk_for_python_uses_aura() {
+    let python = installed(target().join("python-mcp/bin/python"));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/host.py");
+    let seen = printed(&python, &[script, AURA, "screen"]).await;
+    let expected = json!({
+        "name": "aura", "tools": ["ask", "speak", "look_at_screen"], "answer": "You asked: Why?", "picture": "image/png",
+        "refused": true,
+    });
+    assert_eq!(seen, expected);
 }

@@ -1,4 +1,4 @@
-//! The reference servers of the Model Context Protocol, which a test of `aura-mcp` runs.
+//! The reference servers of the Model Context Protocol, and programs that use such servers, for a test of `aura-mcp`.
 
 use crate::program::{self, Result};
 use crate::{sdk, ui};

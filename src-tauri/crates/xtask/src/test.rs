@@ -36,7 +36,7 @@ enum Kind {
     Unit,
     /// The official Python clients against the sandbox.
     Sdk,
-    /// The reference servers of the Model Context Protocol.
+    /// The reference servers of the Model Context Protocol, and programs that use AURA as one.
     Mcp,
     /// The local API: its routes, its access checks, the guide and OpenAI's client.
     Api,
