@@ -21,8 +21,6 @@ const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router
 
 /// Integration tests with a step of their own: they need a display, a sound server or the built programs, or take long. They run in two
 /// lanes.
-const WHOLE_SYSTEM: &[&str] =
-    &["api", "browser", "canary", "cli", "desktop", "engine", "guide", "judges", "kill", "openai", "private", "voice"];
 const WHOLE_SYSTEM: &[&str] = &[
     "api",
     "browser",
@@ -31,6 +29,7 @@ const WHOLE_SYSTEM: &[&str] = &[
     "desktop",
     "engine",
     "guide",
+    "judges",
     "kill",
     "mcp_servers",
     "openai",

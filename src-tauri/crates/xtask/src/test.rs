@@ -150,6 +150,7 @@ impl Test {
         }
         if self.is_selected(Kind::Api) {
             report.step("judges", |_| crate::ui::packages_of(&crate::program::root().join("tests/judges")))?;
+        }
         if self.is_selected(Kind::Mcp) {
             report.step("mcp servers", |_| crate::mcp::servers())?;
         }
