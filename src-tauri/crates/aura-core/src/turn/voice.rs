@@ -78,6 +78,8 @@ struct VoiceState {
     /// The position at which playback was paused or stopped, or ended. From then on, the output counts samples of something else.
     halted_at: Option<u64>,
     is_paused: bool,
+    /// Whether nothing is played until the next sentence begins.
+    skips: bool,
     /// The furthest position that was heard.
     heard: u64,
     /// Samples that were handed to the output and not taken.
@@ -86,6 +88,26 @@ struct VoiceState {
     played_before: u64,
     /// Samples that were taken or dropped from `kept`.
     taken: u64,
+}
+
+impl VoiceState {
+    /// Ends a skip: a sentence begins here, or the sound ends.
+    fn go_on_from(&mut self, at: u64) {
+        if std::mem::take(&mut self.skips) {
+            self.seek = Some(at);
+        }
+    }
+}
+
+/// Why nothing is played.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Halt {
+    /// Until the person goes on.
+    Pause,
+    /// Until the next sentence begins.
+    Skip,
+    /// For good.
+    Stop,
 }
 
 /// What [`Voice::play`] does next.
@@ -173,6 +195,7 @@ impl Voice {
                 last.to.get_or_insert(at);
             }
             state.spans.push(SentenceSpan { sentence, from: at, to: None });
+            state.go_on_from(at);
         });
     }
 
@@ -184,6 +207,7 @@ impl Voice {
                 last.to.get_or_insert(at);
             }
             state.is_complete = true;
+            state.go_on_from(at);
         });
     }
 
@@ -206,7 +230,10 @@ impl Voice {
         }
         let due = self.state.lock().synthesized.saturating_sub(ahead);
         if due > Duration::ZERO {
-            self.reached((due.as_secs_f64() * f64::from(self.rate())) as u64).await;
+            let due = self.samples(due);
+            // Of a sentence that is skipped, nothing is waited for.
+            let within = |state: &VoiceState, now| state.skips || state.heard.max(now) >= due;
+            self.wait(|state, now| if within(state, now) { Ok(()) } else { Err(Some(due)) }).await;
         }
     }
 
@@ -236,14 +263,14 @@ impl Voice {
                 Step::End => break Ok(()),
             }
         };
-        self.halt(false);
+        self.halt(Halt::Stop);
         result
     }
 
     /// What is to be done next. Begins an utterance where playback was moved.
     fn step(&self) -> Step {
         let mut state = self.state.lock();
-        let is_stopped = state.halted_at.is_some() && !state.is_paused;
+        let is_stopped = state.halted_at.is_some() && !state.is_paused && !state.skips && state.seek.is_none();
         if is_stopped {
             return Step::End;
         }
@@ -256,7 +283,7 @@ impl Voice {
                 output.begin();
             }
         }
-        if state.is_paused {
+        if state.is_paused || state.skips {
             return Step::Wait;
         }
         let part = (self.rate() / PARTS_PER_SECOND).max(1) as usize;
@@ -309,15 +336,26 @@ impl Voice {
         while !self.is_redirected() && changes.changed().await.is_ok() {}
     }
 
-    /// Stops the output, where it is playing, and holds the position. After a pause, [`Voice::play`] waits.
-    fn halt(&self, is_pause: bool) {
+    /// Holds the position of an output that was stopped.
+    fn halt(&self, halt: Halt) {
         self.change(|state| {
             if state.halted_at.is_none() {
                 self.leave_utterance(state);
                 state.halted_at = Some(self.position(state));
             }
-            state.is_paused = is_pause;
+            state.is_paused = halt == Halt::Pause;
+            state.skips = halt == Halt::Skip;
         });
+    }
+
+    /// Plays nothing more until the next sentence begins: the person answers a question before it was spoken to its end.
+    pub(super) fn skip(&self) {
+        let Some(output) = &self.output else { return };
+        if self.done.is_cancelled() || self.state.lock().halted_at.is_some() {
+            return;
+        }
+        output.stop();
+        self.halt(Halt::Skip);
     }
 
     /// Stops playback at once, for good.
@@ -327,6 +365,6 @@ impl Voice {
             return;
         }
         output.stop();
-        self.halt(false);
+        self.halt(Halt::Stop);
     }
 }

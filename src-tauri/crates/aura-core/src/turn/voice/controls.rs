@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aura_audio::rms;
 
-use super::{Voice, VoiceState};
+use super::{Halt, Voice, VoiceState};
 use crate::record::Playback;
 use crate::turn::spoken_sound::SpokenSound;
 
@@ -33,7 +33,7 @@ impl Voice {
     pub(crate) fn pause(&self) -> bool {
         let Some(output) = self.output.as_ref().filter(|_| self.playback() == Playback::Playing) else { return false };
         output.stop();
-        self.halt(true);
+        self.halt(Halt::Pause);
         true
     }
 
@@ -113,7 +113,7 @@ impl Voice {
 
     /// Waits for what `look` finds, given the state and the position: a value, or the position at which it is to look again. It also looks
     /// again after every change. `None` once playback has ended.
-    async fn wait<T>(&self, look: impl Fn(&VoiceState, u64) -> Result<T, Option<u64>>) -> Option<T> {
+    pub(super) async fn wait<T>(&self, look: impl Fn(&VoiceState, u64) -> Result<T, Option<u64>>) -> Option<T> {
         let output = self.output.as_ref()?;
         let mut changes = self.changed.subscribe();
         loop {
@@ -148,7 +148,7 @@ impl Voice {
         }
     }
 
-    fn samples(&self, duration: Duration) -> u64 {
+    pub(super) fn samples(&self, duration: Duration) -> u64 {
         (duration.as_secs_f64() * f64::from(self.rate())) as u64
     }
 }
