@@ -46,6 +46,16 @@ async fn a_server_starts_with_its_first_call() {
 }
 
 #[tokio::test]
+async fn a_server_of_the_versions_without_a_handshake_works() {
+    let servers = scripted("modern", &[], short());
+    assert_eq!(started(&servers).await, ServerState::Ready);
+    assert_eq!(call(&servers, "echo", json!({"a": 1})).await.unwrap().text, "{\"a\":1}");
+    let error = call(&servers, "die", json!({})).await.unwrap_err();
+    assert!(matches!(error, Error::Ended { .. }), "{error:?}");
+    assert_eq!(call(&servers, "count", json!({})).await.unwrap().text, "1");
+}
+
+#[tokio::test]
 async fn a_failure_of_the_tool_is_output_and_one_of_the_protocol_is_an_error() {
     let servers = scripted("", &[], short());
     let failed = call(&servers, "fail", json!({})).await.unwrap();

@@ -117,7 +117,7 @@ impl Attempt<'_> {
         match &self.config.transport {
             Transport::Stdio { command, args, cwd, .. } => {
                 let program = Program { command, args, env: self.values.clone(), cwd: cwd.clone() };
-                let (mut process, stdout, stdin) = Process::start(program, redactor).map_err(Refusal::Final)?;
+                let (mut process, stdout, stdin) = Process::start(program, redactor).await.map_err(Refusal::Final)?;
                 let lines = Stdio::new(stdout, stdin, process.clone(), self.limits, end.clone());
                 match self.begin(lines, end.clone()).await {
                     Err(Refusal::Final(_)) if end.get().is_none() => {

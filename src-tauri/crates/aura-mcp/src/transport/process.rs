@@ -1,5 +1,6 @@
 //! The program of a server: started without AURA's keys, and killed with every program that it started itself.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -25,6 +26,13 @@ const GRACE: Duration = Duration::from_secs(1);
 const STDERR: usize = 2_048;
 /// The time for the rest of standard error, once the program has ended.
 const REST: Duration = Duration::from_millis(200);
+
+/// Where programs may be beside the search path: in the home folder, and elsewhere.
+const HOME_FOLDERS: &[&str] = &[".local/bin", ".cargo/bin", ".bun/bin", ".deno/bin", ".volta/bin"];
+#[cfg(unix)]
+const FOLDERS: &[&str] = &["/usr/local/bin", "/opt/homebrew/bin", "/home/linuxbrew/.linuxbrew/bin"];
+#[cfg(not(unix))]
+const FOLDERS: &[&str] = &[];
 
 /// What to start.
 pub(crate) struct Program<'a> {
@@ -64,18 +72,17 @@ impl Drop for Group {
 
 impl Process {
     /// Starts a program.
-    pub(crate) fn start(program: Program<'_>, redactor: Redactor) -> Result<(Self, ChildStdout, ChildStdin), Failure> {
+    pub(crate) async fn start(
+        program: Program<'_>,
+        redactor: Redactor,
+    ) -> Result<(Self, ChildStdout, ChildStdin), Failure> {
         let not_started = |cause: String| Failure::NotStarted { program: program.command.to_owned(), cause };
-        let cwd = program.cwd.clone().or_else(std::env::home_dir).filter(|folder| folder.is_dir());
-        let cwd = match (cwd, &program.cwd) {
-            (None, Some(_)) => return Err(not_started("its working folder does not exist".into())),
-            (cwd, _) => cwd.unwrap_or_else(std::env::temp_dir),
-        };
-        // The search path of AURA, as a terminal would look for it; on Windows with the endings of programs.
-        let path = which::which_in(program.command, std::env::var_os("PATH"), &cwd)
-            .map_err(|_| not_started("it was not found; check that it is installed".into()))?;
-        let mut command = Command::new(path);
-        command.args(program.args).current_dir(cwd).env_clear().envs(inherited_variables());
+        let (command, cwd) = (program.command.to_owned(), program.cwd.clone());
+        let located = tokio::task::spawn_blocking(move || Located::find(&command, cwd)).await;
+        let located = located.map_err(|cause| not_started(cause.to_string()))?.map_err(not_started)?;
+        let mut command = Command::new(located.program);
+        command.env_clear().envs(inherited_variables()).env("PATH", located.search_path);
+        command.args(program.args).current_dir(located.folder);
         for (name, value) in &program.env {
             command.env(name, value.expose_secret());
         }
@@ -118,6 +125,40 @@ impl Process {
             line => format!("{status}, {line}"),
         }
     }
+}
+
+/// Where things are on the disk.
+struct Located {
+    program: PathBuf,
+    folder: PathBuf,
+    search_path: OsString,
+}
+
+impl Located {
+    /// Finds a program as a terminal would. The error is a part of a sentence.
+    fn find(command: &str, cwd: Option<PathBuf>) -> Result<Self, String> {
+        let home = std::env::home_dir().filter(|folder| folder.is_dir());
+        let folder = match cwd {
+            Some(cwd) if !cwd.is_dir() => return Err("its working folder does not exist".into()),
+            Some(cwd) => cwd,
+            None => home.clone().unwrap_or_else(std::env::temp_dir),
+        };
+        let search_path = search_path(home);
+        // On Windows with the endings of programs.
+        let program = which::which_in(command, Some(&search_path), &folder)
+            .map_err(|_| "it was not found; check that it is installed".to_owned())?;
+        Ok(Self { program, folder, search_path })
+    }
+}
+
+/// The search path of AURA, and after it where package managers put programs: a desktop starts AURA without the settings of a terminal.
+fn search_path(home: Option<PathBuf>) -> OsString {
+    let inherited = std::env::var_os("PATH").unwrap_or_default();
+    let own = home.iter().flat_map(|home| HOME_FOLDERS.iter().map(|folder| home.join(folder)));
+    let more = own.chain(FOLDERS.iter().map(PathBuf::from)).filter(|folder| folder.is_dir());
+    let all: Vec<PathBuf> = std::env::split_paths(&inherited).chain(more).collect();
+    // Fails for a folder with a separator in its name.
+    std::env::join_paths(all).unwrap_or(inherited)
 }
 
 /// Waits for the end of a program, or ends it; then kills what it left behind.

@@ -38,6 +38,18 @@ fn main() {
             continue;
         }
         match message["method"].as_str() {
+            // A server of a version without a handshake.
+            Some("initialize") if mode == "modern" => {
+                let error = json!({"code": -32601, "message": "Method not found"});
+                send(&json!({"jsonrpc": "2.0", "id": message["id"], "error": error}));
+            }
+            Some("server/discover") => answer(
+                &message,
+                json!({
+                    "resultType": "complete", "supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}},
+                    "serverInfo": {"name": "scripted", "version": "1.2"}, "ttlMs": 0, "cacheScope": "private",
+                }),
+            ),
             Some("initialize") => {
                 let version = &message["params"]["protocolVersion"];
                 let about = json!({"name": "scripted", "version": "1.2"});
