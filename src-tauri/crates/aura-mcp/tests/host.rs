@@ -4,7 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -86,7 +86,7 @@ async fn what_is_not_allowed_is_neither_offered_nor_done() {
         json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "listen", "arguments": {}}}),
         json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "look_at_screen"}}),
     ];
-    let answers = talk(&lines.map(|line| line.to_string()), log.to_str().unwrap());
+    let answers = talk(&lines.map(|line| line.to_string()), 3, log.to_str().unwrap());
     for id in [2, 3] {
         let answer = answers.iter().find(|answer| answer["id"] == id).unwrap();
         assert_eq!(answer["result"]["isError"], true, "{answer}");
@@ -96,21 +96,21 @@ async fn what_is_not_allowed_is_neither_offered_nor_done() {
     assert!(!log.exists());
 }
 
-/// Writes lines to the program, and reads as many answers as it gives until it ends.
-fn talk(lines: &[String], log: &str) -> Vec<Value> {
+/// Writes lines to the program, waits for this number of answers, closes its input, and returns all answers until its end.
+fn talk(lines: &[String], count: usize, log: &str) -> Vec<Value> {
     let mut program = Command::new(PROGRAM);
     program.env("SCRIPT_LOG", log).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = program.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     for line in lines {
         writeln!(input, "{line}").unwrap();
     }
-    // Answers are given before the end of the input is.
-    std::thread::sleep(Duration::from_millis(500));
+    let mut answers = BufReader::new(output).lines().map(|line| serde_json::from_str(&line.unwrap()).unwrap());
+    let mut found: Vec<Value> = answers.by_ref().take(count).collect();
     drop(input);
-    let done = child.wait_with_output().unwrap();
-    let text = String::from_utf8(done.stdout).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    found.extend(answers);
+    child.wait().unwrap();
+    found
 }
 
 #[tokio::test]
@@ -164,6 +164,6 @@ async fn more_calls_than_allowed_are_refused() {
 
 #[test]
 fn what_is_no_protocol_ends_or_is_ignored() {
-    assert!(talk(&[], "").is_empty());
-    assert!(talk(&["hello".into(), "{\"a\": 1}".into()], "").len() <= 1);
+    assert!(talk(&[], 0, "").is_empty());
+    assert!(talk(&["hello".into(), "{\"a\": 1}".into()], 0, "").len() <= 1);
 }
