@@ -15,7 +15,7 @@ use futures::{SinkExt, StreamExt};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -40,6 +40,9 @@ const WORD: f64 = 0.2;
 const RECOGNISED: f64 = 1.0;
 /// Size of the message of [`FaultKind::OversizedMessage`], in bytes.
 const OVERSIZED: usize = 1024 * 1024;
+
+/// How long a client may take to close its end.
+const CLOSE: Duration = Duration::from_secs(2);
 
 /// Function that talks to the client of one session.
 pub(crate) type Talk = fn(LiveSession) -> BoxFuture<'static, ()>;
@@ -126,8 +129,9 @@ impl LiveSession {
             let text = match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => text.as_str().to_owned(),
                 Some(Ok(Message::Binary(bytes))) => String::from_utf8_lossy(&bytes).into_owned(),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Over),
+                // A close is answered by reading on.
                 Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return Err(Over),
             };
             self.context.record.update(|record| record.body_bytes += text.len());
             // What is not JSON is no message that any provider knows.
@@ -251,6 +255,8 @@ impl LiveSession {
         let frame = CloseFrame { code, reason: reason.to_owned().into() };
         // The client may be gone.
         let _ = self.socket.close(Some(frame)).await;
+        // Ending the connection before the client has read the reason would take it back.
+        let _ = timeout(CLOSE, async { while self.receive().await.is_ok() {} }).await;
         Err(Over)
     }
 }

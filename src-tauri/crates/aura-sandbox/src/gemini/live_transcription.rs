@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
+use super::fields::to_camel_case;
 use super::models;
 use crate::faults::FaultKind;
 use crate::live::{LiveSession, Over};
@@ -26,7 +27,7 @@ pub(super) fn talk(mut session: LiveSession) -> BoxFuture<'static, ()> {
 }
 
 async fn run(session: &mut LiveSession) -> Result<(), Over> {
-    let message = session.receive().await?;
+    let message = to_camel_case(&session.receive().await?);
     let setup = &message["setup"];
     let model = setup["model"].as_str().unwrap_or_default();
     let model = model.strip_prefix("models/").unwrap_or(model);
@@ -45,7 +46,7 @@ async fn run(session: &mut LiveSession) -> Result<(), Over> {
     let mut interim = String::new();
     let mut is_active = false;
     loop {
-        let message = session.receive().await?;
+        let message = to_camel_case(&session.receive().await?);
         let input = &message["realtimeInput"];
         let audio = &input["audio"];
         if input["activityStart"].is_object() {
