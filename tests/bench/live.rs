@@ -62,14 +62,14 @@ async fn measure(turns: usize) {
                     whole.push(times[1]);
                 }
             }
-            let shown = |times: &mut Vec<f64>| format!("{:.0} ({:.0})", quantile(times, 0.5), quantile(times, 0.95));
+            let shown = |times: &mut [f64]| format!("{:.0} ({:.0})", quantile(times, 0.5), quantile(times, 0.95));
             let ratio = quantile(&mut live, 0.5) / quantile(&mut whole, 0.5);
             println!("{name:26} {seconds:4} s {:>16} {:>16} {ratio:>7.2}", shown(&mut live), shown(&mut whole));
         }
     }
 }
 
-fn quantile(times: &mut Vec<f64>, part: f64) -> f64 {
+fn quantile(times: &mut [f64], part: f64) -> f64 {
     times.sort_by(f64::total_cmp);
     times[((times.len() - 1) as f64 * part).round() as usize]
 }

@@ -70,8 +70,8 @@ impl ApiClient {
     /// `ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent`.
     pub(crate) fn service_url(&self, package: &str, method: &str) -> Url {
         let mut url = self.base.clone();
-        let segments = url.path_segments().into_iter().flatten().filter(|part| !part.is_empty());
-        let version = segments.last().unwrap_or_default().to_owned();
+        let mut segments = url.path_segments().into_iter().flatten().filter(|part| !part.is_empty());
+        let version = segments.next_back().unwrap_or_default().to_owned();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().pop().extend(["ws", &format!("{package}.{version}.{method}")]);
         }
