@@ -1,5 +1,8 @@
 //! The assistant: ports, settings, API keys, router and turns.
 
+mod attending;
+mod watching;
+
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
@@ -16,10 +19,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::config::{Config, Environment, Keys, Language, SettingsStore};
+use crate::consent::Consents;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::ports::Ports;
+use crate::timers::Timers;
 use crate::turn::{
     CurrentSession, DetachedTurn, LastPicture, LastVoice, Owner, SummarySlot, TurnContext, TurnOutcome, Turns,
     UnsavedTurns, add_unknown_recordings, end_unfinished, run_detached,
@@ -30,13 +35,6 @@ use crate::views::{ProviderView, RouteView, Snapshot};
 
 /// How often the age of the model lists is checked.
 const STALE_LIST_CHECK: Duration = Duration::from_secs(1_800);
-
-/// How often the settings file is checked for changes by another program. A check reads the file's metadata alone and, unlike file
-/// notifications, works on network drives.
-const SETTINGS_CHECK: Duration = Duration::from_secs(1);
-
-/// The least time between two events about the store of models.
-const MODELS_INTERVAL: Duration = Duration::from_millis(250);
 
 /// The longest time at the end for turns that are under way to stop and to be saved. A history that another process keeps busy takes 3 s
 /// for each record.
@@ -59,6 +57,8 @@ pub struct Setup {
     pub sandbox: bool,
     /// The models and prices. `None`: those that this version came with.
     pub catalog: Option<Arc<Catalog>>,
+    /// How long AURA waits for the person's consent before it takes it for a no. `None`: a minute.
+    pub consent_timeout: Option<Duration>,
 }
 
 /// The assistant. Cheap to clone; background work ends when the last clone is dropped.
@@ -124,7 +124,7 @@ impl Assistant {
         if let Err(cause) = tokio::fs::create_dir_all(&recordings).await {
             tracing::warn!(%cause, folder = %recordings.display(), "recordings cannot be saved");
         }
-        let Setup { settings_file, environment, sandbox, data, exports, catalog } = setup;
+        let Setup { settings_file, environment, sandbox, data, exports, catalog, consent_timeout } = setup;
         let keys = Arc::new(Keys::new(ports.secrets.clone(), environment.clone()));
         let variables = environment.variables();
         let store = tokio::task::spawn_blocking(move || SettingsStore::open(settings_file, environment))
@@ -151,6 +151,8 @@ impl Assistant {
         let (folder, unsaved) = (data.join("running"), UnsavedTurns::default());
         let owner = tokio::task::spawn_blocking(move || Owner::register(&folder)).await.map_err(Error::internal)?;
         let owner = Arc::new(owner);
+        let file = data.join("timers.json");
+        let timers = tokio::task::spawn_blocking(move || Timers::open(file)).await.map_err(Error::internal)?;
         let saving = tokio::spawn(unsaved.clone().run(ports.history.clone()));
         let turns = Turns::start(TurnContext {
             ports: ports.clone(),
@@ -164,6 +166,9 @@ impl Assistant {
             summary_slot: SummarySlot::default(),
             last_picture: LastPicture::default(),
             last_voice: LastVoice::default(),
+            consents: Consents::default(),
+            consent_timeout,
+            timers,
             closing: CancellationToken::new(),
             running: TaskTracker::new(),
         });
@@ -304,6 +309,8 @@ impl Assistant {
             session: self.session(),
             hands_free: self.is_hands_free(),
             playback: self.0.turns.context().last_voice.playback(),
+            consent: self.turns().context().consents.pending(),
+            acting_tools: self.acting_tools(),
             settings: config.settings.clone(),
             from_environment: config.from_environment.clone(),
             overruled: config.overruled.clone(),
@@ -453,23 +460,6 @@ impl Assistant {
         let _ = self.0.upkeep.set(AbortOnDropHandle::new(tokio::spawn(task)));
     }
 
-    /// Watches the settings file for changes by other programs: the command line, the server, the desktop app, or an editor.
-    fn watch_settings(&self) {
-        let assistant = self.downgrade();
-        let _ = self.0.settings_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(SETTINGS_CHECK).await;
-                let Some(assistant) = assistant.upgrade() else { return };
-                let store = assistant.0.store.clone();
-                if tokio::task::spawn_blocking(move || store.refresh()).await.is_ok_and(|has_changed| has_changed) {
-                    log_problems(&assistant.config());
-                    assistant.reconfigure();
-                    assistant.announce();
-                }
-            }
-        })));
-    }
-
     /// Ends the turns of processes that have ended and, with `recordings`, adds those that the history does not know.
     async fn recover(&self, recordings: bool) {
         let TurnContext { owner, unsaved, .. } = self.0.turns.context();
@@ -485,32 +475,6 @@ impl Assistant {
         if let Err(error) = found {
             tracing::warn!(%error, "turns that an earlier AURA did not end could not be looked for");
         }
-    }
-
-    /// Sends a snapshot whenever the history's problem changes: a repair, a full disk, or the end of it.
-    fn watch_history(&self) {
-        let mut problem = self.0.ports.history.problem();
-        let assistant = self.downgrade();
-        let _ = self.0.history_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
-            // Ends with the history.
-            while problem.changed().await.is_ok() {
-                let Some(assistant) = assistant.upgrade() else { return };
-                assistant.announce();
-            }
-        })));
-    }
-
-    /// Sends a snapshot whenever a turn began a session.
-    fn watch_session(&self) {
-        let session = self.0.turns.context().session.clone();
-        let assistant = self.downgrade();
-        let _ = self.0.session_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
-            loop {
-                session.begun_by_turn().await;
-                let Some(assistant) = assistant.upgrade() else { return };
-                assistant.announce();
-            }
-        })));
     }
 
     /// The models that can run on this computer. Suggestions are for the language that the user speaks, else that of the windows.
@@ -530,29 +494,6 @@ impl Assistant {
         self.reconfigure();
         self.announce();
         self.local_models().await
-    }
-
-    /// Sends an event whenever something changes in the store of models.
-    fn watch_models(&self) {
-        let mut changes = self.0.ports.local_model_store.changes();
-        let assistant = self.downgrade();
-        let _ = self.0.models_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
-            // Ends with the store.
-            let mut routes = Vec::new();
-            while changes.changed().await.is_ok() {
-                let Some(assistant) = assistant.upgrade() else { return };
-                let view = assistant.local_models().await;
-                // A model that was downloaded or deleted may be one that the next question uses.
-                let now = assistant.routes();
-                if now != routes {
-                    routes = now;
-                    assistant.announce();
-                }
-                assistant.send(Event::LocalModels { view: Box::new(view) });
-                drop(assistant);
-                tokio::time::sleep(MODELS_INTERVAL).await;
-            }
-        })));
     }
 
     /// Fetches stale model lists in the background, and sends a snapshot if one changed.

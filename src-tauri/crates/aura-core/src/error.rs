@@ -40,6 +40,8 @@ pub enum ErrorCode {
     NewerVersion,
     /// The global shortcut is not valid, or another program uses it.
     Shortcut,
+    /// The desktop does not let AURA do this, or has no such program or window.
+    Desktop,
     /// The request is not valid. The message says why.
     InvalidRequest,
     /// The requested object does not exist.
@@ -76,6 +78,7 @@ impl ErrorCode {
             Self::DownloadFailed => "download_failed",
             Self::NewerVersion => "newer_version",
             Self::Shortcut => "shortcut",
+            Self::Desktop => "desktop",
             Self::InvalidRequest => "invalid_request",
             Self::NotFound => "not_found",
             Self::NotRunning => "not_running",

@@ -7,8 +7,9 @@ use aura_router::{Attempt, Availability};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
 
+use crate::consent::ConsentRequest;
 use crate::local_models::LocalModelsView;
-use crate::record::{Notice, Playback, SentPicture, Stage, TurnRecord};
+use crate::record::{Notice, Playback, SentPicture, Stage, ToolTrace, TurnRecord};
 use crate::updates::UpdatesView;
 use crate::views::Snapshot;
 
@@ -71,6 +72,24 @@ pub enum Event {
         turn: String,
         /// Text to append to the answer.
         delta: String,
+    },
+    /// A tool was called, or something of its call changed.
+    Tool {
+        /// ID of the turn.
+        turn: String,
+        /// The index of the call among those of the turn.
+        index: u32,
+        /// The call so far.
+        tool: Box<ToolTrace>,
+    },
+    /// The person is asked whether something may be done, or the question is over.
+    Consent {
+        /// ID of the turn.
+        turn: String,
+        /// The question; absent when it is over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        consent: Option<Box<ConsentRequest>>,
     },
     /// Playback of a sentence began.
     Speaking {

@@ -7,9 +7,13 @@
 //! call and fails over. Progress is reported as an [`event`]; a finished turn leaves a [`record`].
 #![forbid(unsafe_code)]
 
+mod action;
+mod action_words;
 pub mod api;
 mod assistant;
 pub mod config;
+mod consent;
+pub mod desktop;
 mod diagnostic;
 pub mod error;
 pub mod event;
@@ -22,6 +26,7 @@ pub mod record;
 pub mod recordings;
 pub mod session;
 mod standby;
+mod timers;
 mod turn;
 mod update_checks;
 pub mod updates;

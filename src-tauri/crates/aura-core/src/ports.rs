@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+pub use crate::desktop::{Desktop, NoDesktop};
 pub use crate::diagnostic::{Diagnostic, DiagnosticArea, Finding, ProgramTask};
 use crate::error::{Error, ErrorCode, Result};
 use crate::history_problem::HistoryProblem;
@@ -585,4 +586,6 @@ pub struct Ports {
     pub updates: Arc<dyn Updates>,
     /// Checks the computer.
     pub doctor: Arc<dyn Doctor>,
+    /// Acts in other programs.
+    pub desktop: Arc<dyn Desktop>,
 }

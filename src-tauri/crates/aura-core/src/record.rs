@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use aura_router::{Attempt, Route, RouteNotice, RouteNoticeFacts, RouteNoticeKind, RouteNoticeReason};
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
+use crate::consent::ConsentTrace;
 use crate::error::{Error, ErrorCode};
 
 /// Whether the sound of an answer is being played.
@@ -91,6 +93,22 @@ pub struct ToolTrace {
     pub ms: u32,
     /// What came of it.
     pub outcome: ToolOutcome,
+    /// What it did, or would have done, exactly; absent for a tool that does nothing outside AURA.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub action: Option<Action>,
+    /// Who allowed or declined it; absent when nobody was asked, or nobody has answered yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub consent: Option<ConsentTrace>,
+    /// Whether it gave the model text or a picture that is not the person's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub foreign: bool,
+    /// Whether it could be undone when it was done, and was; absent when it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub undone: Option<bool>,
 }
 
 /// What came of a tool call.
@@ -106,6 +124,8 @@ pub enum ToolOutcome {
     Failed,
     /// It was not carried out: there is no such tool, or its arguments are wrong. The model was told so.
     Refused,
+    /// The person said no, or said nothing in time. The model was told so.
+    Declined,
     /// The turn was stopped meanwhile.
     Stopped,
     /// An outcome that a later version of AURA wrote.
@@ -218,6 +238,8 @@ pub enum NoticeKind {
     OtherSpeaker,
     /// The screen could not be captured; the question was answered without a screenshot.
     NoScreen,
+    /// A spoken yes or no could not be recorded or understood.
+    AnswerNotHeard,
     /// The answer could not be synthesized; it can be read.
     NotSpoken,
     /// The recording of the question or the answer could not be saved.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{KeyView, Overruled, Settings};
 use crate::record::{Playback, Stage};
+use crate::consent::ConsentRequest;
 
 /// The whole state that an interface shows while nothing happens. Sent with every change of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,13 @@ pub struct Snapshot {
     pub hands_free: bool,
     /// Whether an answer is being played.
     pub playback: Playback,
+    /// What the person is asked now; absent when nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub consent: Option<ConsentRequest>,
+    /// The tools that act, for the permissions in the settings. Empty where AURA cannot act: in a server.
+    #[serde(default)]
+    pub acting_tools: Vec<String>,
     /// The settings in effect: the settings file, and over it the environment variables that nobody has changed since the start.
     pub settings: Settings,
     /// Paths of the settings that environment variables decide now, such as `routes.llm.provider`.

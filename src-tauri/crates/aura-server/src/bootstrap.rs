@@ -60,6 +60,7 @@ pub async fn bootstrap(sandbox: bool) -> Result<Bootstrap> {
         environment,
         sandbox,
         catalog,
+        consent_timeout: None,
     };
     let assistant = Assistant::start(ports, setup).await?;
     Ok(Bootstrap {

@@ -138,6 +138,7 @@ impl From<Error> for Problem {
             | ErrorCode::DiskFull
             | ErrorCode::NewerVersion
             | ErrorCode::Shortcut
+            | ErrorCode::Desktop
             | ErrorCode::NotRunning
             | ErrorCode::PortTaken
             | ErrorCode::NoMicrophone

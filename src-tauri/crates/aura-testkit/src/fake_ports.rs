@@ -15,6 +15,8 @@ use secrecy::SecretString;
 use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::fake_desktop::FakeDesktop;
+
 /// The ID of a microphone and a loudspeaker that are not connected.
 pub const GONE: &str = "gone";
 
@@ -512,6 +514,8 @@ pub struct FakePorts {
     pub history: Arc<FakeHistory>,
     /// The usage ledger.
     pub ledger: Arc<FakeLedger>,
+    /// The desktop.
+    pub desktop: Arc<FakeDesktop>,
 }
 
 impl Default for FakePorts {
@@ -523,6 +527,7 @@ impl Default for FakePorts {
             secrets: Arc::default(),
             history: Arc::default(),
             ledger: Arc::default(),
+            desktop: Arc::default(),
         }
     }
 }
@@ -542,6 +547,7 @@ impl FakePorts {
             local_model_store: Arc::new(aura_core::ports::NoLocalModelStore),
             updates: Arc::new(aura_core::ports::NoUpdates),
             doctor: Arc::new(NoDoctor),
+            desktop: self.desktop.clone(),
         }
     }
 }

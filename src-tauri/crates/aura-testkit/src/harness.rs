@@ -38,6 +38,11 @@ impl Harness {
 
     /// Like [`Self::new`], with additional environment variables.
     pub async fn with(variables: &[(&str, &str)]) -> Self {
+        Self::set_up(variables, |_| {}).await
+    }
+
+    /// Like [`Self::with`], with a changed set-up.
+    pub async fn set_up(variables: &[(&str, &str)], change: impl FnOnce(&mut Setup)) -> Self {
         let fixed = FixedAnswers {
             transcript: Some("what time is it".into()),
             audio: Some(FixedAudio { sound: TestSignal::Tone, ms: 400 }),
@@ -58,7 +63,8 @@ impl Harness {
         }
         let ports = FakePorts::default();
         let data = tempfile::tempdir().unwrap();
-        let setup = Setup { data: data.path().to_owned(), environment, ..Setup::default() };
+        let mut setup = Setup { data: data.path().to_owned(), environment, ..Setup::default() };
+        change(&mut setup);
         let assistant = Assistant::start(ports.ports(), setup.clone()).await.unwrap();
         assistant.start_background().await;
         let events = assistant.subscribe();

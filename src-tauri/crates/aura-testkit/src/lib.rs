@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
+pub mod fake_desktop;
 pub mod fake_ports;
 pub mod harness;
 pub mod scripted;

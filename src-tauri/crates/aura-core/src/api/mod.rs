@@ -1,6 +1,7 @@
 //! The operations of the assistant. The desktop window, the command line and the local API all expand this one list.
 
 mod catalog_types;
+mod consent;
 mod devices;
 mod export;
 mod hands_free;
@@ -15,6 +16,7 @@ mod types;
 mod updates;
 
 pub use catalog_types::*;
+pub use consent::*;
 pub use operations::*;
 pub use sessions::*;
 pub use trends::*;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::catalog_types::*;
 pub use super::playback::{ControlPlayback, PlaybackAction, playback, repeat, replay};
+use super::consent::{AnswerConsent, UndoAction, answer_consent, undo};
 use super::sessions::{RenameSession, SessionId, SessionsQuery};
 use super::trends::{Trends, TrendsQuery};
 use super::types::*;
@@ -35,6 +36,8 @@ macro_rules! with_operations {
             finish: Nothing => Nothing,
             cancel: Nothing => Nothing,
             hands_free: SetHandsFree => Nothing,
+            answer_consent: AnswerConsent => Nothing,
+            undo: UndoAction => Nothing,
             ask: Ask => TurnRecord,
             listen: Listen => TurnRecord,
             retry: Retry => TurnRecord,
@@ -392,6 +395,9 @@ pub async fn change_settings(assistant: &Assistant, request: ChangeSettings) -> 
         return Err(Error::invalid("`changes` must be an object in the shape of the settings."));
     }
     super::personas::check(assistant, &request.changes)?;
+    if request.changes.get("actions").is_some() {
+        assistant.turns().context().consents.forget_allowed();
+    }
     let providers_changed = request.changes.get("providers").is_some();
     let snapshot = assistant.change(request.changes).await?;
     if providers_changed {

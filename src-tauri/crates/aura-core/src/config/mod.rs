@@ -1,6 +1,7 @@
 //! Settings and API keys. Settings come from three layers: the defaults, the settings file with the differences from them, and
 //! environment variables, which decide at the start.
 
+mod actions;
 mod environment;
 mod keys;
 mod merge_patch;
@@ -12,6 +13,7 @@ mod start_values;
 mod store;
 mod vocabulary;
 
+pub use actions::Actions;
 pub use environment::{Environment, key_variable};
 pub use keys::{KeyPlace, KeyView, Keys};
 pub use personas::Persona;

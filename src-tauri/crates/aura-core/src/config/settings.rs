@@ -6,6 +6,7 @@ use aura_router::{ProviderSettings, RoutePreference, Routes, RoutingSettings, Ti
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::actions::{self, Actions};
 use super::merge_patch::merge;
 use super::personas::{self, Persona};
 use super::vocabulary;
@@ -42,6 +43,8 @@ pub struct Settings {
     pub speaking: Speaking,
     /// Screen sharing.
     pub screen: ScreenSharing,
+    /// What AURA may do in other programs.
+    pub actions: Actions,
     /// How long questions, answers and recordings are kept.
     pub history: HistorySettings,
     /// The global push-to-talk shortcut, such as `Ctrl+Shift+Space`.
@@ -112,6 +115,7 @@ impl Settings {
         }
         vocabulary::check(&self.listening.vocabulary)?;
         personas::check(&self.personas)?;
+        actions::check(&self.actions)?;
         if !(50..=300).contains(&self.speaking.speed_percent) {
             return Err(Error::invalid("The speed of the voice must be between 50 and 300 percent."));
         }
@@ -180,6 +184,7 @@ impl Default for Settings {
             listening: Listening::default(),
             speaking: Speaking::default(),
             screen: ScreenSharing::default(),
+            actions: Actions::default(),
             history: HistorySettings::default(),
             shortcut: "Ctrl+Shift+Space".into(),
             timeouts: Timeouts::default(),

@@ -362,6 +362,7 @@ mod tests {
                 "history",
                 "budget",
                 "updates",
+                "actions",
                 "persona",
                 "listening/standby",
                 "listening/vocabulary",

@@ -7,10 +7,9 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 
 use super::last_picture::KeptPicture;
-use super::tools::{Tool, ToolResult};
+use super::tools::{Call, Tool, ToolResult};
 use super::turn::Turn;
 use crate::config::ScreenPolicy;
 use crate::error::Result;
@@ -55,7 +54,7 @@ pub(super) struct EarlierPicture(pub(super) KeptPicture);
 
 #[async_trait]
 impl Tool for EarlierPicture {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "look_at_earlier_picture"
     }
 
@@ -67,7 +66,7 @@ impl Tool for EarlierPicture {
         )
     }
 
-    async fn run(&self, turn: &Turn, _: Map<String, Value>) -> Result<ToolResult> {
+    async fn run(&self, turn: &Turn, _: Call) -> Result<ToolResult> {
         let _stage = turn.enter(Stage::Looking);
         turn.set_sent_picture(self.0.sent.clone());
         let text = format!(
@@ -75,6 +74,6 @@ impl Tool for EarlierPicture {
              have changed since.",
             self.0.question
         );
-        Ok(ToolResult { text, picture: Some(self.0.file.clone()) })
+        Ok(ToolResult { picture: Some(self.0.file.clone()), ..ToolResult::said(text) })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aura_audio::{EchoCanceller, Mixdown, SPEECH_RATE, VoiceActivity, from_i16, rms};
 
 use super::hands_free::{HandsFree, StartedRecording, is_stop};
-use super::turn::Turn;
+use super::turn::{Phase, Turn};
 use super::voice::Voice;
 use crate::error::Result;
 
@@ -40,12 +40,21 @@ impl Turn {
     /// be interrupted by the key.
     pub(super) async fn stop_when_interrupted(&self) {
         if let Some(hands_free) = &self.request.hands_free {
-            match self.wait_for_interruption().await {
-                Ok(question) => {
-                    hands_free.interrupt(question);
-                    self.stop();
+            loop {
+                // While AURA asks whether something may be done, what is said is the answer to that.
+                match self.wait_for_interruption().await.map(|speech| self.begin_answer(Some(speech))) {
+                    Ok(Ok(())) => self.not_hearing().await,
+                    Ok(Err(Some(question))) => {
+                        hands_free.interrupt(question);
+                        self.stop();
+                        break;
+                    }
+                    Ok(Err(None)) => break,
+                    Err(error) => {
+                        tracing::warn!(%error, "an answer cannot be interrupted by speech");
+                        break;
+                    }
                 }
-                Err(error) => tracing::warn!(%error, "an answer cannot be interrupted by speech"),
             }
         }
         std::future::pending().await
@@ -72,7 +81,8 @@ impl Turn {
             kept.extend_from_slice(&clean);
             kept.drain(..kept.len().saturating_sub(KEPT));
             // Until the first sound, the person may still be finishing the question.
-            let is_speech = reference.is_some() && activity.run() >= INTERRUPTION;
+            let may_speak = reference.is_some() || self.phase() == Phase::Asking;
+            let is_speech = may_speak && activity.run() >= INTERRUPTION;
             if is_speech && rms(&kept[kept.len().saturating_sub(SPEECH_RATE as usize / 8)..]) > MIN_LEVEL {
                 return Ok(StartedRecording { recording, samples: kept });
             }

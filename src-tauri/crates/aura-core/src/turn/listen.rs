@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
 /// The least time between two level events: 30 per second.
-const LEVEL_INTERVAL: Duration = Duration::from_millis(33);
+pub(super) const LEVEL_INTERVAL: Duration = Duration::from_millis(33);
 /// How long a microphone may deliver digital silence before it counts as ready. One that wakes up does so for a moment, one that removes
 /// noise itself does so in every pause.
 const MAX_ZEROS: Duration = Duration::from_millis(400);
@@ -114,7 +114,7 @@ impl Turn {
 
     /// Opens the chosen microphone, or the default one with a notice when that is gone. A question that interrupted the last answer is being
     /// recorded already.
-    async fn open_microphone(&self) -> Result<StartedRecording> {
+    pub(super) async fn open_microphone(&self) -> Result<StartedRecording> {
         if let Some(started) = self.request.hands_free.as_ref().and_then(|hands_free| hands_free.take()) {
             return Ok(started);
         }
@@ -135,6 +135,6 @@ impl Turn {
 }
 
 /// The duration of a recording.
-fn length(samples: &[i16]) -> Duration {
+pub(super) fn length(samples: &[i16]) -> Duration {
     Duration::from_millis(samples.len() as u64 * 1_000 / u64::from(SPEECH_RATE))
 }

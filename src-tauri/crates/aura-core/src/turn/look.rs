@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use aura_providers::{MediaType, Service};
 use bytes::Bytes;
-use serde_json::{Map, Value};
 
 use super::prepare::Prepared;
 use super::request::{Attachment, check_picture, check_picture_size};
-use super::tools::{Tool, ToolResult};
+use super::tools::{Call, Tool, ToolResult};
 use super::turn::Turn;
 use super::words::plain_words;
 use crate::config::ScreenPolicy;
@@ -139,7 +138,7 @@ pub(super) struct LookAtScreen {
 
 #[async_trait]
 impl Tool for LookAtScreen {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         "look_at_screen"
     }
 
@@ -151,19 +150,19 @@ impl Tool for LookAtScreen {
             .into()
     }
 
-    async fn run(&self, turn: &Turn, _: Map<String, Value>) -> Result<ToolResult> {
+    async fn run(&self, turn: &Turn, _: Call) -> Result<ToolResult> {
         if self.has_tried.swap(true, Ordering::Relaxed) {
             let text = match turn.has_sent_picture() {
                 true => "You have looked already: the picture is attached to the person's question.",
                 false => "The screen cannot be captured. Answer without it.",
             };
-            return Ok(ToolResult { text: text.into(), picture: None });
+            return Ok(ToolResult::said(text));
         }
         let _stage = turn.enter(Stage::Looking);
         let picture = turn.capture().await?;
         let text =
             "The picture that is attached to the person's question now shows their screen as it is at this moment.";
-        Ok(ToolResult { text: text.into(), picture: Some(picture) })
+        Ok(ToolResult { picture: Some(picture), ..ToolResult::said(text) })
     }
 }
 

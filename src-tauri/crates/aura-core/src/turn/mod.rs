@@ -4,11 +4,16 @@
 //! [`Turns`] starts and stops turns: at most one runs on the stage, a press always wins, and one cancellation token stops a whole turn.
 
 mod announce;
+mod acting;
+mod answer_sink;
+mod call;
 mod cue;
 mod current_session;
 mod detached;
 mod earlier_picture;
+mod foreign;
 mod hands_free;
+mod hear_answer;
 mod interrupt;
 mod language;
 mod last_picture;
@@ -19,11 +24,13 @@ mod look;
 mod memory;
 mod opening_output;
 mod owner;
+mod permit;
 mod prepare;
 mod push_to_talk;
 mod recorded_speech;
 mod recorder;
 mod recovery;
+mod reminder;
 mod request;
 mod saving;
 mod sentences;
@@ -52,6 +59,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub(crate) use acting::asking_tools;
 use cue::Cue;
 pub(crate) use current_session::CurrentSession;
 pub(crate) use detached::run as run_detached;
@@ -66,7 +74,7 @@ use push_to_talk::{OnPress, OnRelease};
 pub(crate) use recorded_speech::{holds_words, speech_duration};
 pub(crate) use recovery::{add_unknown_recordings, end_unfinished};
 pub use request::Speech;
-pub(crate) use request::{Attachment, Question, TurnContext, TurnRequest};
+pub(crate) use request::{Attachment, Question, Reminder, TurnContext, TurnRequest};
 pub(crate) use sentences::split_to;
 pub(crate) use speech_file::decode_to_speech_rate;
 pub(crate) use spoken_sound::SpokenSound;
@@ -163,6 +171,12 @@ impl Turns {
         record.await.map_err(|_| Error::cancelled())
     }
 
+    /// Waits until no turn is on the stage.
+    pub(crate) async fn idle(&self) {
+        // An error means that AURA ends.
+        let _ = self.stage.clone().wait_for(|stage| *stage == Stage::Idle).await;
+    }
+
     /// The stage of the current turn.
     pub(crate) fn stage(&self) -> Stage {
         *self.stage.borrow()
@@ -192,6 +206,7 @@ impl TurnOwner {
                 Command::Press(request) => match push_to_talk::on_press(self.phase()) {
                     OnPress::Start => self.begin(request, None),
                     OnPress::Finish => self.finish_listening(),
+                    OnPress::Answer => self.begin_answer(),
                 },
                 Command::Release => self.release(),
                 Command::Finish => self.finish_listening(),
@@ -207,12 +222,14 @@ impl TurnOwner {
     }
 
     fn release(&mut self) {
-        let Some(running) = self.current.as_ref().filter(|running| running.turn.phase() == Phase::Listening) else {
+        let Some(running) = self.current.as_ref().filter(|running| running.turn.phase().records()) else {
             return;
         };
         let mode = running.turn.config.settings.listening.mode;
         match push_to_talk::on_release(mode, running.pressed.elapsed()) {
             OnRelease::Finish => self.finish_listening(),
+            // Of an answer that was hardly begun, nothing is heard, and the question still waits.
+            OnRelease::Discard if running.turn.phase() == Phase::Hearing => self.finish_listening(),
             OnRelease::Keep => running.turn.context.events.send(Event::Latched { turn: running.turn.id.clone() }),
             OnRelease::Discard => {
                 running.turn.discard.cancel();
@@ -222,8 +239,17 @@ impl TurnOwner {
     }
 
     fn finish_listening(&self) {
-        if let Some(running) = self.current.as_ref().filter(|running| running.turn.phase() == Phase::Listening) {
+        if let Some(running) = self.current.as_ref().filter(|running| running.turn.phase().records()) {
             running.turn.finish_listening();
+        }
+    }
+
+    /// Records the answer to the question that the current turn asks.
+    fn begin_answer(&mut self) {
+        if let Some(running) = &mut self.current {
+            running.pressed = Instant::now();
+            // A question that is over meanwhile needs no answer.
+            let _ = running.turn.begin_answer(None);
         }
     }
 
@@ -313,6 +339,9 @@ impl Turn {
 
     async fn steps(&self) -> Result<()> {
         let prepared = self.prepare();
+        if let Question::Reminder(reminder) = &self.request.question {
+            return self.remind(reminder, prepared).await;
+        }
         // The microphone opens meanwhile. A detached turn shows nothing that the history should know first.
         if !matches!(self.request.question, Question::Microphone) && !self.is_detached() {
             self.begun().await;
@@ -327,6 +356,7 @@ impl Turn {
                 self.transcribe(self.decode_recording(file.clone()).await?, LiveWords::Off).await?
             }
             Question::Text(text) => text.clone(),
+            Question::Reminder(_) => String::new(),
         };
         if self.is_end_of_hands_free(&question) {
             return Ok(());

@@ -15,6 +15,8 @@ pub(super) enum OnPress {
     Start,
     /// Ends the recording: a second tap, or a press after a lost release.
     Finish,
+    /// Records the answer to the question whether something may be done.
+    Answer,
 }
 
 /// What a release does.
@@ -31,7 +33,8 @@ pub(super) enum OnRelease {
 /// Decides what a press does. `phase` is the phase of the current turn, if there is one.
 pub(super) fn on_press(phase: Option<Phase>) -> OnPress {
     match phase {
-        Some(Phase::Listening) => OnPress::Finish,
+        Some(Phase::Listening | Phase::Hearing) => OnPress::Finish,
+        Some(Phase::Asking) => OnPress::Answer,
         None | Some(Phase::Answering | Phase::Stopping) => OnPress::Start,
     }
 }
@@ -65,6 +68,8 @@ mod tests {
         );
         assert_eq!(on_press(Some(Phase::Answering)), OnPress::Start, "a press always wins");
         assert_eq!(on_press(Some(Phase::Stopping)), OnPress::Start);
+        assert_eq!(on_press(Some(Phase::Asking)), OnPress::Answer, "what is said now is the answer");
+        assert_eq!(on_press(Some(Phase::Hearing)), OnPress::Finish);
         assert_eq!(on_press(None), OnPress::Start);
     }
 }

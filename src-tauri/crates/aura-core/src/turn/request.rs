@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aura_providers::{MAX_IMAGE_BYTES, MediaType};
 use aura_router::{RouteOverrides, Router};
@@ -20,9 +21,11 @@ use super::owner::Owner;
 use super::summary_slot::SummarySlot;
 use super::unsaved::UnsavedTurns;
 use crate::config::SettingsStore;
+use crate::consent::Consents;
 use crate::error::{Error, Result};
 use crate::event::EventSink;
 use crate::ports::Ports;
+use crate::timers::Timers;
 
 /// The context that turns run in. One for all turns of the stage, and one for each detached turn.
 #[derive(Clone)]
@@ -45,6 +48,12 @@ pub(crate) struct TurnContext {
     pub(crate) last_picture: LastPicture,
     /// The answer that is being spoken, or was spoken last. Detached turns do not replace it.
     pub(crate) last_voice: LastVoice,
+    /// The question that waits for the person, and what was allowed.
+    pub(crate) consents: Consents,
+    /// How long a question waits for its answer; `None`: a minute.
+    pub(crate) consent_timeout: Option<Duration>,
+    /// The timers that are set.
+    pub(crate) timers: Timers,
     /// Cancelled when AURA ends: every turn stops then.
     pub(crate) closing: CancellationToken,
     /// Every turn that has not ended.
@@ -62,6 +71,17 @@ pub(crate) enum Question {
     Audio(Bytes),
     /// Text.
     Text(String),
+    /// None: a timer is over.
+    Reminder(Reminder),
+}
+
+/// What AURA says when a timer is over.
+#[derive(Debug, Clone)]
+pub(crate) struct Reminder {
+    /// The sentence.
+    pub(crate) text: String,
+    /// ISO 639-1 code of its language.
+    pub(crate) language: String,
 }
 
 /// A picture that is sent with a question: a JPEG or PNG file.

@@ -1,12 +1,13 @@
 //! How a turn gets into the history: at its first moment, after each step, and at its end.
 
 use std::convert::Infallible;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
 use super::turn::Turn;
-use crate::error::Error;
+use crate::error::{Error, ErrorCode, Result};
 use crate::record::{Notice, NoticeFacts, NoticeKind, TurnRecord};
 
 /// The longest time for which a turn waits until it is in the history. A busy disk must not keep the user waiting.
@@ -20,13 +21,33 @@ impl Turn {
     /// Saves the record at once and after each change, for ever. What changes during a save is saved together.
     pub(super) async fn keep_saved(&self) -> Infallible {
         loop {
+            let wanted = self.save_wanted.load(Ordering::Acquire);
             let saved = self.context.ports.history.save(&self.unfinished()).await;
             self.begun.cancel();
+            self.last_save.send_replace((wanted, saved.is_ok()));
             if let Err(error) = saved {
                 tracing::debug!(%error, "the turn under way is not saved");
                 sleep(WAIT_AFTER_FAILURE).await;
             }
             self.changed.notified().await;
+        }
+    }
+
+    /// Saves the record as it is now, and waits until that is done: before something is changed outside AURA.
+    ///
+    /// # Errors
+    /// When it cannot be saved.
+    pub(super) async fn saved(&self) -> Result<()> {
+        let wanted = self.save_wanted.fetch_add(1, Ordering::AcqRel) + 1;
+        self.changed.notify_one();
+        let mut last_save = self.last_save.subscribe();
+        let is_saved = last_save.wait_for(|(saved, _)| *saved >= wanted).await.is_ok_and(|last| last.1);
+        match is_saved {
+            true => Ok(()),
+            false => Err(Error::new(
+                ErrorCode::Storage,
+                "The history cannot be written, so nothing was done. Check that the disk is not full, then ask again.",
+            )),
         }
     }
 

@@ -52,8 +52,15 @@ impl Turn {
     /// None yet: a step of a turn returns a result.
     pub(super) async fn obey(&self, command: &NewConversation, prepared: Prepared) -> Result<()> {
         self.context.session.begin_by_turn();
-        let answer = command.answer.to_owned();
-        self.set_recognised(Some(command.language.to_owned()));
+        self.say_at_once(command.answer.to_owned(), Some(command.language), prepared).await
+    }
+
+    /// Says something that no model wrote. A failure to speak is only a notice.
+    ///
+    /// # Errors
+    /// None yet: a step of a turn returns a result.
+    pub(super) async fn say_at_once(&self, answer: String, language: Option<&str>, prepared: Prepared) -> Result<()> {
+        self.set_recognised(language.map(str::to_owned));
         self.edit(|record| record.answer.clone_from(&answer));
         self.context.events.send_content(Event::Text { turn: self.id.clone(), delta: answer.clone() }).await;
         let (sentences, to_speak) = mpsc::channel(1);

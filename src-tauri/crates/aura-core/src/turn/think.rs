@@ -5,11 +5,11 @@ use aura_router::Sink;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use super::acting;
+use super::answer_sink::AnswerSink;
 use super::language;
-use super::sentences::SentenceSplitter;
 use super::turn::Turn;
 use crate::error::Result;
-use crate::event::Event;
 use crate::intent;
 use crate::record::{Notice, NoticeKind, Stage};
 
@@ -40,7 +40,16 @@ impl Turn {
         let planning = if self.request.plans { intent::INSTRUCTIONS } else { "" };
         let spoken = language::instruction(self.recognised().as_deref());
         let persona = self.persona.as_ref().map_or("", |persona| persona.instructions.trim());
-        let system = [INSTRUCTIONS, &spoken, planning, own, persona]
+        let tools = self.offered_tools(&plan).await;
+        if picture.is_some() {
+            self.note_foreign();
+        }
+        self.set_offered(tools.names());
+        let (acting, fence) = match tools.is_empty() {
+            true => ("", String::new()),
+            false => (if tools.acts() { acting::INSTRUCTIONS } else { "" }, self.fence_instructions()),
+        };
+        let system = [INSTRUCTIONS, &spoken, planning, acting, &fence, own, persona]
             .into_iter()
             .filter(|part| !part.is_empty())
             .collect::<Vec<_>>()
@@ -49,9 +58,9 @@ impl Turn {
             Some(context) => format!("{question}\n\nWhere the question was asked:\n{context}"),
             None => question.to_owned(),
         };
-        let mut messages = self.memory(&plan, &[&system, &question], picture.is_some()).await;
+        let described = tools.text();
+        let mut messages = self.memory(&plan, &[&system, &described, &question], picture.is_some()).await;
         messages.push(Message::new(Role::User, question).with_image(picture));
-        let tools = self.offered_tools(&plan).await;
         let planning = self.request.plans.then(intent::tool);
         let request = ChatRequest {
             system,
@@ -62,12 +71,7 @@ impl Turn {
             language: self.language(),
             ..ChatRequest::default()
         };
-        let mut sink = AnswerSink {
-            turn: self,
-            sentences: SentenceSplitter::new(self.language().as_deref().unwrap_or("en")),
-            to_speak,
-            is_paused: false,
-        };
+        let mut sink = AnswerSink::new(self, to_speak);
         let routed = self.answer_with_tools(plan, request, &tools, &mut sink).await;
         // An answer that is a plan without text is put into words.
         if let Ok(routed) = &routed
@@ -85,46 +89,5 @@ impl Turn {
             self.notify(Notice::new(NoticeKind::AnswerTruncated, message));
         }
         Ok(())
-    }
-}
-
-/// Records and sends the answer as it arrives, and splits it into sentences to be spoken.
-pub(super) struct AnswerSink<'a> {
-    turn: &'a Turn,
-    sentences: SentenceSplitter,
-    to_speak: mpsc::Sender<String>,
-    /// Whether the model did something else since the last text.
-    is_paused: bool,
-}
-
-impl Sink<String> for AnswerSink<'_> {
-    async fn send(&mut self, mut text: String) {
-        if std::mem::take(&mut self.is_paused) && self.turn.has_answer() {
-            text.insert_str(0, "\n\n");
-        }
-        self.turn.edit(|record| record.answer.push_str(&text));
-        let sentences = self.sentences.push(&text);
-        if !sentences.is_empty() {
-            self.turn.save_soon();
-        }
-        self.turn.context.events.send_content(Event::Text { turn: self.turn.id.clone(), delta: text }).await;
-        for sentence in sentences {
-            // The channel is closed when the answer is not spoken.
-            let _ = self.to_speak.send(sentence).await;
-        }
-    }
-}
-
-impl AnswerSink<'_> {
-    /// Sends the text so far to be spoken. What follows is a paragraph of its own.
-    pub(super) async fn pause(&mut self) {
-        self.is_paused = true;
-        for sentence in self.sentences.finish() {
-            let _ = self.to_speak.send(sentence).await;
-        }
-    }
-
-    async fn finish(mut self) {
-        self.pause().await;
     }
 }

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use aura_providers::{ChatRequest, ContentPart, Message, Role, Service, ToolCall, ToolChoice};
 use aura_router::{ChatResponse, RoutePlan, Routed};
 
+use super::acting;
+use super::answer_sink::AnswerSink;
 use super::earlier_picture::EarlierPicture;
 use super::look::LookAtScreen;
-use super::think::AnswerSink;
 use super::tools::{Tool, ToolResult, Toolbox};
 use super::turn::Turn;
 use crate::error::Result;
@@ -20,12 +21,14 @@ use crate::record::Stage;
 
 /// How often the calls of a model are carried out within a turn, before it has to answer.
 const MAX_STEPS: usize = 5;
+/// The same where the model can act: a plan, and a step or two for each part of it.
+const MAX_STEPS_ACTING: usize = 12;
 /// How many calls of one step are carried out. The model is told that the others were not.
 const MAX_CALLS: usize = 8;
 
 impl Turn {
-    /// The tools for an answer by the routes of `plan`. None for a question that has its picture, and none where the first route cannot
-    /// call tools.
+    /// The tools for an answer by the routes of `plan`: to look, for a question that has no picture yet, and to act, where somebody is
+    /// there to consent. None where the first route cannot call tools.
     pub(super) async fn offered_tools(&self, plan: &RoutePlan) -> Toolbox {
         let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
         if plan.service() == Service::Llm {
@@ -35,8 +38,14 @@ impl Turn {
             if let Some(picture) = self.earlier_picture() {
                 tools.push(Arc::new(EarlierPicture(picture)));
             }
+            if !tools.is_empty() && !self.can_see().await {
+                tools.clear();
+            }
         }
-        match !tools.is_empty() && self.can_see().await && self.context.router.calls_tools(plan).await {
+        if self.may_act() {
+            tools.extend(acting::tools(&self.config.settings.actions));
+        }
+        match !tools.is_empty() && self.context.router.calls_tools(plan).await {
             true => Toolbox::new(tools),
             false => Toolbox::default(),
         }
@@ -54,10 +63,11 @@ impl Turn {
         sink: &mut AnswerSink<'_>,
     ) -> Result<Routed<ChatResponse>> {
         let question = request.messages.len().saturating_sub(1);
+        let max_steps = if tools.acts() { MAX_STEPS_ACTING } else { MAX_STEPS };
         let mut step = 0;
         loop {
-            let may_call = step < MAX_STEPS && !tools.is_empty();
-            if step == MAX_STEPS {
+            let may_call = step < max_steps && !tools.is_empty();
+            if step == max_steps {
                 request.tool_choice = ToolChoice::Never;
             }
             // Without text, only a plan that can be parsed counts as an answer.
@@ -71,11 +81,8 @@ impl Turn {
             request.messages.push(called(&routed.value));
             for (index, call) in calls.iter().enumerate() {
                 let result = match index < MAX_CALLS {
-                    true => self.call_tool(tools, call).await,
-                    false => ToolResult {
-                        text: "Too many calls at once. This one was not carried out.".into(),
-                        picture: None,
-                    },
+                    true => self.call_tool(tools, call, sink).await,
+                    false => ToolResult::said("Too many calls at once. This one was not carried out."),
                 };
                 request.messages.push(Message::tool_result(&call.id, result.text));
                 if let Some(picture) = result.picture {

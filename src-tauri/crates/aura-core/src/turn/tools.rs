@@ -1,27 +1,25 @@
 //! Tools: what the model may have AURA do while it answers. A further tool is one type that implements [`Tool`], and one line in
 //! [`Turn::offered_tools`].
+//!
+//! A tool that acts says first what it would do, as an [`Action`]. Whether it may is decided in [`super::permit`] before it runs, by what
+//! the tool's [`Effect`] is, what the person has allowed, and whether the turn holds foreign text.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aura_providers::{Tool as ToolDefinition, ToolCall};
+use aura_providers::Tool as ToolDefinition;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::turn::Turn;
+use crate::action::{Action, Effect};
 use crate::error::Result;
-use crate::record::{ToolOutcome, ToolTrace};
-
-/// The longest name of a tool in the record, in characters.
-const MAX_NAME: usize = 64;
-/// The longest arguments in the record, in characters.
-const MAX_ARGUMENTS: usize = 300;
 
 /// Something that the model may have AURA do during a turn.
 #[async_trait]
 pub(super) trait Tool: Send + Sync {
     /// The name for the model: letters, digits and `_`, at most 64.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// What the tool does and when to call it, for the model.
     fn description(&self) -> String;
@@ -31,11 +29,33 @@ pub(super) trait Tool: Send + Sync {
         json!({"type": "object", "properties": {}})
     }
 
+    /// How much the tool can do.
+    fn effect(&self) -> Effect {
+        Effect::Reads
+    }
+
+    /// What a call would do, exactly: the person is asked about this value, and [`Tool::run`] is given it. Nothing is done yet.
+    ///
+    /// # Errors
+    /// With [`ErrorCode::InvalidRequest`] when the arguments are wrong, else when it cannot be done here. The model is told the message.
+    async fn plan(&self, _turn: &Turn, _arguments: &Map<String, Value>) -> Result<Option<Action>> {
+        Ok(None)
+    }
+
     /// Carries out a call. Dropping the future stops it.
     ///
     /// # Errors
     /// When the tool could not do its work. The model is told the message, and answers without.
-    async fn run(&self, turn: &Turn, arguments: Map<String, Value>) -> Result<ToolResult>;
+    async fn run(&self, turn: &Turn, call: Call) -> Result<ToolResult>;
+}
+
+/// A call that may be carried out.
+#[derive(Debug)]
+pub(super) struct Call {
+    /// What [`Tool::plan`] returned.
+    pub(super) action: Option<Action>,
+    /// The index of the call among those of the turn.
+    pub(super) index: u32,
 }
 
 /// What a tool gives the model.
@@ -45,6 +65,22 @@ pub(super) struct ToolResult {
     pub(super) text: String,
     /// A picture that the model is shown: a JPEG or PNG file.
     pub(super) picture: Option<Bytes>,
+    /// Whether the text is not AURA's and not the person's own. A picture never is.
+    pub(super) is_foreign: bool,
+    /// What AURA says about it by itself, whatever the model makes of it.
+    pub(super) said: Option<String>,
+}
+
+impl ToolResult {
+    /// A result in AURA's own words.
+    pub(super) fn said(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// A result in words that AURA only read.
+    pub(super) fn foreign(text: String) -> Self {
+        Self { text, is_foreign: true, ..Self::default() }
+    }
 }
 
 /// The tools that the model is offered in a turn.
@@ -69,84 +105,24 @@ impl Toolbox {
         })
     }
 
-    fn find(&self, name: &str) -> Option<&Arc<dyn Tool>> {
+    /// Their names.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.iter().map(|tool| tool.name().to_owned()).collect()
+    }
+
+    /// The tools as text, to estimate how much of a model's context they take.
+    pub(super) fn text(&self) -> String {
+        let one = |tool: &Arc<dyn Tool>| format!("{} {} {}", tool.name(), tool.description(), tool.parameters());
+        self.0.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The tool with this name.
+    pub(super) fn find(&self, name: &str) -> Option<&Arc<dyn Tool>> {
         self.0.iter().find(|tool| tool.name() == name)
     }
-}
 
-impl Turn {
-    /// Carries out a call of the model. It is in the record before it begins.
-    pub(super) async fn call_tool(&self, tools: &Toolbox, call: &ToolCall) -> ToolResult {
-        let mut running = RunningTool::begin(self, call);
-        let Some(tool) = tools.find(&call.name) else {
-            return running
-                .refuse(format!("There is no tool named {}. Answer without it.", shortened(&call.name, MAX_NAME)));
-        };
-        let Ok(Value::Object(arguments)) = serde_json::from_str(&call.arguments) else {
-            return running.refuse("The arguments are not a JSON object. Nothing was done.".into());
-        };
-        match tool.run(self, arguments).await {
-            Ok(result) => {
-                running.outcome = ToolOutcome::Done;
-                result
-            }
-            Err(error) => {
-                running.outcome = ToolOutcome::Failed;
-                ToolResult { text: format!("This failed: {}", error.message), picture: None }
-            }
-        }
-    }
-}
-
-/// Records a call of a tool until it is dropped, whether it succeeds, fails or is stopped.
-struct RunningTool<'a> {
-    turn: &'a Turn,
-    /// Its index in the record.
-    index: usize,
-    start_ms: u32,
-    outcome: ToolOutcome,
-}
-
-impl<'a> RunningTool<'a> {
-    fn begin(turn: &'a Turn, call: &ToolCall) -> Self {
-        let start_ms = turn.ms_since_begun();
-        let mut index = 0;
-        turn.edit(|record| {
-            index = record.tools.len();
-            record.tools.push(ToolTrace {
-                name: shortened(&call.name, MAX_NAME),
-                arguments: shortened(&call.arguments, MAX_ARGUMENTS),
-                start_ms,
-                ms: 0,
-                outcome: ToolOutcome::Running,
-            });
-        });
-        turn.save_soon();
-        Self { turn, index, start_ms, outcome: ToolOutcome::Stopped }
-    }
-
-    fn refuse(&mut self, text: String) -> ToolResult {
-        self.outcome = ToolOutcome::Refused;
-        ToolResult { text, picture: None }
-    }
-}
-
-impl Drop for RunningTool<'_> {
-    fn drop(&mut self) {
-        let ms = self.turn.ms_since_begun().saturating_sub(self.start_ms);
-        self.turn.edit(|record| {
-            if let Some(trace) = record.tools.get_mut(self.index) {
-                (trace.ms, trace.outcome) = (ms, self.outcome);
-            }
-        });
-        self.turn.save_soon();
-    }
-}
-
-/// A text, cut after `max` characters.
-fn shortened(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+    /// Whether it has a tool that changes something.
+    pub(super) fn acts(&self) -> bool {
+        self.0.iter().any(|tool| matches!(tool.effect(), Effect::Changes))
     }
 }

@@ -46,7 +46,7 @@ impl Turn {
         let transcribe = async {
             match self.live_transcript(live).await {
                 Some(routed) => Ok(routed),
-                None => self.transcribe_whole(&recorded).await,
+                None => self.recognise(&recorded).await,
             }
         };
         let (routed, saved) = tokio::join!(transcribe, save);
@@ -56,18 +56,14 @@ impl Turn {
         let routed = routed?;
         stage.answered_by(&routed.route);
         self.set_recognised(routed.value.language.as_deref().and_then(language::code));
-        let text = routed.value.text.trim();
-        if is_silence(&routed.value, recorded.speech_duration) {
-            return Err(Error::new(
-                ErrorCode::NothingHeard,
-                "I heard something, but no words. Say it again, a little slower or closer to the microphone.",
-            ));
-        }
-        Ok(text.to_owned())
+        words_of(&routed.value, recorded.speech_duration)
     }
 
-    /// Sends the recording as a whole.
-    async fn transcribe_whole(&self, recorded: &RecordedSpeech) -> Result<Routed<Transcript>> {
+    /// Sends the recording as a whole to be transcribed.
+    ///
+    /// # Errors
+    /// When there is no route, or every route failed.
+    pub(super) async fn recognise(&self, recorded: &RecordedSpeech) -> Result<Routed<Transcript>> {
         let plan = self.plan(Service::Stt)?;
         let seconds = recorded.spoken().len() as f64 / f64::from(SPEECH_RATE);
         let request = TranscriptionRequest {
@@ -80,6 +76,20 @@ impl Turn {
         let has_words = holds_words(recorded.speech_duration);
         Ok(self.context.router.transcribe(&plan, &request, has_words, self).await?)
     }
+}
+
+/// The words of a transcript.
+///
+/// # Errors
+/// With [`ErrorCode::NothingHeard`] when nobody spoke them.
+pub(super) fn words_of(transcript: &Transcript, speech_duration: Duration) -> Result<String> {
+    if is_silence(transcript, speech_duration) {
+        return Err(Error::new(
+            ErrorCode::NothingHeard,
+            "I heard something, but no words. Say it again, a little slower or closer to the microphone.",
+        ));
+    }
+    Ok(transcript.text.trim().to_owned())
 }
 
 /// Whether nobody spoke the transcript: it is empty, the model reports that it guessed, or it is a known hallucination and the

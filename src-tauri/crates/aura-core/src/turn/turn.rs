@@ -1,6 +1,7 @@
 //! One turn while it runs: its phase, its record as it grows, its timing, and the events it sends.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aura_providers::{Service, ToolCall};
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::cue::{self, Cue};
+use super::hands_free::StartedRecording;
 use super::language;
 use super::opening_output::OpeningOutput;
 use super::request::{Attachment, Question, TurnContext, TurnRequest};
@@ -42,6 +44,14 @@ pub(crate) struct Turn {
     pub(super) changed: Notify,
     /// Cancelled once the first record is saved, or could not be.
     pub(super) begun: CancellationToken,
+    /// Counts the saves that somebody waits for.
+    pub(super) save_wanted: AtomicU64,
+    /// The last save: the count of those that were wanted when it began, and whether it succeeded.
+    pub(super) last_save: watch::Sender<(u64, bool)>,
+    /// The mark around foreign text, which nobody can guess.
+    fence: String,
+    /// Whether an answer to a question of this turn is recorded or understood.
+    answers: watch::Sender<bool>,
     began: Instant,
     stage: Arc<watch::Sender<Stage>>,
     state: Mutex<TurnState>,
@@ -54,8 +64,19 @@ pub(crate) enum Phase {
     Listening,
     /// The question is known or being transcribed, and answered.
     Answering,
+    /// The person is asked whether something may be done.
+    Asking,
+    /// The person's answer to that is recorded and understood.
+    Hearing,
     /// The turn was stopped or has ended, and is being saved.
     Stopping,
+}
+
+impl Phase {
+    /// Whether the microphone records for this turn until the key is released.
+    pub(crate) fn records(self) -> bool {
+        matches!(self, Self::Listening | Self::Hearing)
+    }
 }
 
 struct TurnState {
@@ -78,6 +99,16 @@ struct TurnState {
     has_switched: bool,
     /// The tool calls of the answer.
     tool_calls: Vec<ToolCall>,
+    /// Whether the model was given text or a picture that is not the person's own.
+    has_foreign: bool,
+    /// The names of the tools that the model is offered.
+    offered: Vec<String>,
+    /// The tools that the person has declined in this turn.
+    declined: Vec<String>,
+    /// Cancelled to end the recording of an answer to a question of this turn.
+    answer_release: CancellationToken,
+    /// The recording of such an answer that has begun already.
+    answer_started: Option<StartedRecording>,
 }
 
 impl Turn {
@@ -103,7 +134,7 @@ impl Turn {
         match &request.question {
             Question::Text(text) => record.transcript = text.clone(),
             Question::File(path) => record.question_audio = Some(path.clone()),
-            Question::Microphone | Question::Audio(_) => {}
+            Question::Microphone | Question::Audio(_) | Question::Reminder(_) => {}
         }
         let now = Instant::now();
         let phase = match request.question {
@@ -122,6 +153,11 @@ impl Turn {
             failed: None,
             has_switched: false,
             tool_calls: Vec::new(),
+            has_foreign: false,
+            offered: Vec::new(),
+            declined: Vec::new(),
+            answer_release: CancellationToken::new(),
+            answer_started: None,
         };
         Self {
             context,
@@ -135,6 +171,10 @@ impl Turn {
             files: TaskTracker::new(),
             changed: Notify::new(),
             begun: CancellationToken::new(),
+            save_wanted: AtomicU64::new(0),
+            last_save: watch::Sender::default(),
+            fence: format!("foreign-{}", uuid::Uuid::new_v4().simple()),
+            answers: watch::Sender::new(false),
             began: now,
             stage,
             state: Mutex::new(state),
@@ -313,6 +353,12 @@ impl Turn {
 
     /// Ends the recording. The time to the first sound counts from now.
     pub(crate) fn finish_listening(&self) {
+        {
+            let state = self.state.lock();
+            if state.phase == Phase::Hearing {
+                return state.answer_release.cancel();
+            }
+        }
         self.stopped_listening();
         self.release.cancel();
     }
@@ -325,6 +371,104 @@ impl Turn {
             state.asked_at = Instant::now();
             self.save_soon();
         }
+    }
+
+    /// Asks the person from now on: a press of the key, or speech in hands-free use, is an answer.
+    pub(super) fn begin_asking(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Answering {
+            state.phase = Phase::Asking;
+        }
+    }
+
+    /// Ends the question.
+    pub(super) fn end_asking(&self) {
+        let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Asking | Phase::Hearing) {
+            state.phase = Phase::Answering;
+        }
+        state.answer_started = None;
+        self.answers.send_replace(false);
+    }
+
+    /// Begins an answer to the question, with what of it was recorded already. Silences the question.
+    ///
+    /// # Errors
+    /// With the recording, when nothing is asked.
+    pub(super) fn begin_answer(&self, started: Option<StartedRecording>) -> Result<(), Option<StartedRecording>> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Asking {
+            return Err(started);
+        }
+        state.phase = Phase::Hearing;
+        state.answer_release = CancellationToken::new();
+        state.answer_started = started;
+        if let Some(voice) = &state.voice {
+            voice.skip();
+        }
+        self.answers.send_replace(true);
+        Ok(())
+    }
+
+    /// Waits until an answer has begun, and takes what of it was recorded already.
+    pub(super) async fn answer_begun(&self) -> Option<StartedRecording> {
+        // The sender lives as long as this turn.
+        let _ = self.answers.subscribe().wait_for(|answers| *answers).await;
+        self.state.lock().answer_started.take()
+    }
+
+    /// An answer was heard to its end, or could not be heard: the question waits again.
+    pub(super) fn answer_heard(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Hearing {
+            state.phase = Phase::Asking;
+        }
+        self.answers.send_replace(false);
+    }
+
+    /// Waits until no answer is being heard.
+    pub(super) async fn not_hearing(&self) {
+        let _ = self.answers.subscribe().wait_for(|answers| !answers).await;
+    }
+
+    /// Cancelled to end the recording of the answer.
+    pub(super) fn answer_release(&self) -> CancellationToken {
+        self.state.lock().answer_release.clone()
+    }
+
+    /// Stores the names of the tools that the model is offered.
+    pub(super) fn set_offered(&self, names: Vec<String>) {
+        self.state.lock().offered = names;
+    }
+
+    /// Whether the model is offered a tool.
+    pub(super) fn is_offered(&self, tool: &str) -> bool {
+        self.state.lock().offered.iter().any(|name| name == tool)
+    }
+
+    /// Notes that the person has declined a tool.
+    pub(super) fn note_declined(&self, tool: &str) {
+        self.state.lock().declined.push(tool.to_owned());
+    }
+
+    /// Whether the person has declined a tool in this turn.
+    pub(super) fn has_declined(&self, tool: &str) -> bool {
+        self.state.lock().declined.iter().any(|name| name == tool)
+    }
+
+    /// Notes that the model was given text or a picture that is not the person's own.
+    pub(super) fn note_foreign(&self) {
+        self.state.lock().has_foreign = true;
+    }
+
+    /// Whether the model was given such text, or a picture.
+    pub(super) fn has_foreign(&self) -> bool {
+        self.state.lock().has_foreign
+    }
+
+    /// The mark around foreign text.
+    pub(super) fn fence(&self) -> &str {
+        &self.fence
     }
 
     /// Milliseconds since the turn began.

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod acting;
 mod budget;
+mod consent_by_voice;
 mod conversations;
 mod detached;
 mod devices;
@@ -16,9 +18,11 @@ mod playback;
 mod press;
 mod routes;
 mod stage;
+mod timers;
 mod tools;
 mod unfinished;
 mod vocabulary;
+mod wall;
 
 use std::time::Duration;
 
