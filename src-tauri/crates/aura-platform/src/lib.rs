@@ -9,6 +9,8 @@ pub mod hotkey;
 #[cfg(feature = "devices")]
 mod audio_devices;
 mod blocking;
+#[cfg(feature = "devices")]
+mod desktop;
 mod doctor;
 mod history;
 mod keyring;
@@ -33,6 +35,8 @@ use aura_core::ports::Ports;
 use aura_local::store::{ModelStore, StoreOptions};
 use aura_local::{Models, Options};
 
+#[cfg(feature = "devices")]
+pub use desktop::SystemDesktop;
 pub use doctor::SystemDoctor;
 pub use history::SqliteHistory;
 pub use keyring::Keyring;
@@ -59,6 +63,10 @@ pub fn ports(paths: &Paths, newer: Option<NewerCatalogs>) -> Result<Ports> {
         (Arc::new(CpalMicrophone::default()), Arc::new(CpalSpeaker::default()), Arc::new(DesktopScreen::default()));
     #[cfg(not(feature = "devices"))]
     let [microphone, speaker, screen] = std::array::from_fn(|_| Arc::new(no_devices::NoDevices));
+    #[cfg(feature = "devices")]
+    let desktop = Arc::new(SystemDesktop::default());
+    #[cfg(not(feature = "devices"))]
+    let desktop = Arc::new(aura_core::ports::NoDesktop);
     let secrets = Arc::new(Keyring);
     let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp")));
     let updates = Arc::new(SignedUpdates::open(&paths.data)?);
@@ -90,5 +98,6 @@ pub fn ports(paths: &Paths, newer: Option<NewerCatalogs>) -> Result<Ports> {
         local_model_store,
         updates,
         doctor,
+        desktop,
     })
 }

@@ -25,7 +25,11 @@ pub fn open_with_system(target: &str) -> io::Result<()> {
     Err(last)
 }
 
-fn start(command: &mut Command) -> std::io::Result<()> {
+/// Starts a program without AURA's keys, and leaves it alone afterwards.
+///
+/// # Errors
+/// When it could not be started.
+pub(crate) fn start(command: &mut Command) -> std::io::Result<()> {
     let address = command.get_envs().find(|(name, _)| *name == HANDED_OVER).and_then(|(_, value)| value);
     let address = address.map(OsStr::to_owned);
     command

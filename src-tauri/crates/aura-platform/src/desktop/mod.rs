@@ -1,0 +1,221 @@
+//! The desktop: applications, files and addresses are opened, text and keys reach other programs, media players and the volume are set.
+//!
+//! Opening works everywhere. Text and keys reach other windows through X11 alone: Wayland lets no program do that without a portal. What a
+//! desktop cannot do is an error that says what to do instead.
+
+#[cfg(target_os = "linux")]
+mod applications;
+mod clipboard;
+#[cfg(target_os = "linux")]
+mod keyboard;
+#[cfg(target_os = "linux")]
+mod media;
+#[cfg(target_os = "linux")]
+mod volume;
+#[cfg(target_os = "linux")]
+mod windows;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aura_core::desktop::{KeyCombination, MediaCommand, OpenTarget, TargetWindow};
+use aura_core::error::{Error, ErrorCode, Result};
+use aura_core::ports::Desktop;
+
+use crate::blocking::{BlockingError, run_blocking};
+use crate::opener::open_with_system;
+use clipboard::Clipboard;
+
+/// The longest time for one exchange with the desktop.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest time for typing: a few thousand characters.
+const TYPING_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The desktop of this computer. Cheap: it connects to the display when it is used.
+#[derive(Debug, Default)]
+pub struct SystemDesktop {
+    clipboard: Arc<Clipboard>,
+}
+
+/// Whether whoever waits for an action has left. Dropping the guard says so to the thread that acts.
+#[derive(Debug, Clone, Default)]
+struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only X11 types"))]
+    fn is_wanted(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn when_dropped(&self) -> StopOnDrop {
+        StopOnDrop(self.clone())
+    }
+}
+
+struct StopOnDrop(Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.0.store(true, Ordering::Release);
+    }
+}
+
+/// Runs a call that may block on the desktop.
+async fn on_thread<T: Send + 'static>(
+    timeout: Duration,
+    call: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match run_blocking("aura-desktop", timeout, call).await {
+        Ok(result) => result,
+        Err(BlockingError::TimedOut) => Err(Error::new(
+            ErrorCode::Desktop,
+            "The desktop does not answer. Check that it is not locked, then try again.",
+        )),
+        Err(BlockingError::ThreadFailed) => Err(Error::internal("the desktop's thread failed")),
+    }
+}
+
+/// An error for what this operating system does not offer yet.
+#[cfg(not(target_os = "linux"))]
+fn not_here<T>(what: &str) -> Result<T> {
+    Err(Error::new(ErrorCode::Desktop, format!("AURA cannot {what} on this operating system yet.")))
+}
+
+#[async_trait]
+impl Desktop for SystemDesktop {
+    async fn find_application(&self, name: &str) -> Result<OpenTarget> {
+        #[cfg(target_os = "linux")]
+        {
+            let name = name.to_owned();
+            on_thread(TIMEOUT, move || applications::find(&name)).await
+        }
+        #[cfg(not(target_os = "linux"))]
+        not_here(&format!("start {name} by its name"))
+    }
+
+    async fn open(&self, target: &OpenTarget) -> Result<()> {
+        let target = target.clone();
+        on_thread(TIMEOUT, move || match target {
+            #[cfg(target_os = "linux")]
+            OpenTarget::Application { id, .. } => applications::start(&id),
+            #[cfg(not(target_os = "linux"))]
+            OpenTarget::Application { name, .. } => not_here(&format!("start {name} by its name")),
+            OpenTarget::File { path: what } | OpenTarget::Address { url: what } => {
+                open_with_system(&what).map_err(|cause| {
+                    Error::new(ErrorCode::Desktop, format!("No program on this computer opens {what}.")).because(cause)
+                })
+            }
+        })
+        .await
+    }
+
+    async fn clipboard(&self) -> Result<Option<String>> {
+        let clipboard = self.clipboard.clone();
+        on_thread(TIMEOUT, move || clipboard.text()).await
+    }
+
+    async fn set_clipboard(&self, text: &str) -> Result<()> {
+        let (clipboard, text) = (self.clipboard.clone(), text.to_owned());
+        on_thread(TIMEOUT, move || clipboard.set(text)).await
+    }
+
+    async fn selection(&self) -> Result<Option<String>> {
+        let clipboard = self.clipboard.clone();
+        on_thread(TIMEOUT, move || clipboard.selection()).await
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn target_window(&self) -> Result<TargetWindow> {
+        on_thread(TIMEOUT, || windows::Windows::connect()?.target()).await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn target_window(&self) -> Result<TargetWindow> {
+        not_here("type into other programs")
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn type_text(&self, text: &str, window: &TargetWindow) -> Result<()> {
+        let (clipboard, text, window, stop) =
+            (self.clipboard.clone(), text.to_owned(), window.clone(), Stop::default());
+        let _stop = stop.when_dropped();
+        on_thread(TYPING_TIMEOUT, move || {
+            let windows = windows::Windows::connect()?;
+            windows.focus(&window)?;
+            match keyboard::Keyboard::new(&windows)?.type_text(&text, &stop)? {
+                true => Ok(()),
+                // The layout has no key for some character.
+                false => clipboard.paste(&windows, text, &stop),
+            }
+        })
+        .await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn type_text(&self, _text: &str, _window: &TargetWindow) -> Result<()> {
+        not_here("type into other programs")
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn paste_text(&self, text: &str, window: &TargetWindow) -> Result<()> {
+        let (clipboard, text, window, stop) =
+            (self.clipboard.clone(), text.to_owned(), window.clone(), Stop::default());
+        let _stop = stop.when_dropped();
+        on_thread(TIMEOUT, move || {
+            let windows = windows::Windows::connect()?;
+            windows.focus(&window)?;
+            clipboard.paste(&windows, text, &stop)
+        })
+        .await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn paste_text(&self, _text: &str, _window: &TargetWindow) -> Result<()> {
+        not_here("paste into other programs")
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn press(&self, keys: &KeyCombination, window: &TargetWindow) -> Result<()> {
+        let (keys, window) = (keys.clone(), window.clone());
+        on_thread(TIMEOUT, move || {
+            let windows = windows::Windows::connect()?;
+            windows.focus(&window)?;
+            keyboard::Keyboard::new(&windows)?.press(&keys)
+        })
+        .await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn press(&self, _keys: &KeyCombination, _window: &TargetWindow) -> Result<()> {
+        not_here("press keys in other programs")
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn media(&self, command: MediaCommand) -> Result<()> {
+        on_thread(TIMEOUT, move || match command {
+            MediaCommand::Volume { percent } => volume::set(percent),
+            MediaCommand::Play => media::call("Play"),
+            MediaCommand::Pause => media::call("Pause"),
+            MediaCommand::Next => media::call("Next"),
+            MediaCommand::Previous => media::call("Previous"),
+        })
+        .await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn media(&self, _command: MediaCommand) -> Result<()> {
+        not_here("control media players")
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn volume(&self) -> Result<u32> {
+        on_thread(TIMEOUT, volume::get).await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn volume(&self) -> Result<u32> {
+        not_here("read the volume")
+    }
+}

@@ -1,0 +1,189 @@
+//! Windows of other programs on X11: which one gets the keys, and how another one gets them.
+
+use std::time::{Duration, Instant};
+
+use aura_core::desktop::TargetWindow;
+use aura_core::error::{Error, ErrorCode, Result};
+use x11rb::connection::Connection;
+use x11rb::errors::ReplyError;
+use x11rb::protocol::xproto::{self, ConnectionExt as _};
+use x11rb::rust_connection::RustConnection;
+
+/// The longest time for a window to come to the front.
+const FOCUS_TIME: Duration = Duration::from_secs(2);
+/// The longest list of windows that is read, in entries.
+const MAX_WINDOWS: u32 = 4_096;
+
+x11rb::atom_manager! {
+    /// The names that window managers and windows agree on.
+    Atoms: AtomsCookie {
+        CLIPBOARD,
+        UTF8_STRING,
+        _NET_ACTIVE_WINDOW,
+        _NET_CLIENT_LIST_STACKING,
+        _NET_SUPPORTING_WM_CHECK,
+        _NET_WM_NAME,
+        _NET_WM_PID,
+        _NET_WM_STATE,
+        _NET_WM_STATE_HIDDEN,
+        _NET_WM_WINDOW_TYPE,
+        _NET_WM_WINDOW_TYPE_DESKTOP,
+        _NET_WM_WINDOW_TYPE_DOCK,
+    }
+}
+
+/// A connection to the display.
+pub(super) struct Windows {
+    pub(super) server: RustConnection,
+    pub(super) root: xproto::Window,
+    atoms: Atoms,
+}
+
+impl Windows {
+    /// Connects to the X server.
+    ///
+    /// # Errors
+    /// On Wayland, where no program may act in another one's windows, and without a display.
+    pub(super) fn connect() -> Result<Self> {
+        let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
+        if is_set("WAYLAND_DISPLAY") {
+            let message = "On Wayland, AURA cannot type or press keys in other programs. Log in with an X11 session, or ask AURA to copy \
+                           the text, and paste it yourself.";
+            return Err(Error::new(ErrorCode::Desktop, message));
+        }
+        let (server, screen) = x11rb::connect(None).map_err(failed)?;
+        let root = server.setup().roots[screen].root;
+        let atoms = Atoms::new(&server).map_err(failed)?.reply().map_err(failed)?;
+        Ok(Self { server, root, atoms })
+    }
+
+    /// The window that gets the keys; if that is one of AURA's own, the highest other one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn target(&self) -> Result<TargetWindow> {
+        let active = self.active().map_err(failed)?.filter(|window| self.is_of_another_program(*window));
+        let window = match active {
+            Some(window) => window,
+            None => self
+                .stacked()
+                .map_err(failed)?
+                .into_iter()
+                .rev()
+                .find(|window| self.may_have_focus(*window))
+                .ok_or_else(|| {
+                    Error::new(
+                        ErrorCode::NotFound,
+                        "No window of another program is open. Open the one that you mean, then ask again.",
+                    )
+                })?,
+        };
+        Ok(TargetWindow::new(window, &self.title(window)))
+    }
+
+    /// Brings a window to the front, so that it gets the keys.
+    ///
+    /// # Errors
+    /// When it is gone, or another one keeps the focus.
+    pub(super) fn focus(&self, window: &TargetWindow) -> Result<()> {
+        let exists = self.server.get_window_attributes(window.id).map_err(failed)?.reply().is_ok();
+        if !exists {
+            let message = format!("The window “{}” is closed. Nothing was typed.", window.title);
+            return Err(Error::new(ErrorCode::Desktop, message));
+        }
+        if self.active().map_err(failed)? == Some(window.id) {
+            return Ok(());
+        }
+        if self.has_manager().map_err(failed)? {
+            // From a pager, as a direct request of the person.
+            let message = xproto::ClientMessageEvent::new(
+                32,
+                window.id,
+                self.atoms._NET_ACTIVE_WINDOW,
+                [2, x11rb::CURRENT_TIME, 0, 0, 0],
+            );
+            let mask = xproto::EventMask::SUBSTRUCTURE_REDIRECT | xproto::EventMask::SUBSTRUCTURE_NOTIFY;
+            self.server.send_event(false, self.root, mask, message).map_err(failed)?.check().map_err(failed)?;
+        } else {
+            let request = self.server.set_input_focus(xproto::InputFocus::PARENT, window.id, x11rb::CURRENT_TIME);
+            request.map_err(failed)?.check().map_err(failed)?;
+        }
+        let deadline = Instant::now() + FOCUS_TIME;
+        while Instant::now() < deadline {
+            if self.active().map_err(failed)? == Some(window.id) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let message = format!(
+            "The window “{}” did not come to the front, so nothing was typed. Click into it, then ask again.",
+            window.title
+        );
+        Err(Error::new(ErrorCode::Desktop, message))
+    }
+
+    /// Whether a program offers something on the clipboard.
+    pub(super) fn clipboard_has_owner(&self) -> Result<bool> {
+        let owner = self.server.get_selection_owner(self.atoms.CLIPBOARD).map_err(failed)?.reply().map_err(failed)?;
+        Ok(owner.owner != x11rb::NONE)
+    }
+
+    fn has_manager(&self) -> Result<bool, ReplyError> {
+        Ok(!self.numbers(self.root, self.atoms._NET_SUPPORTING_WM_CHECK, 1)?.is_empty())
+    }
+
+    /// The window that has the focus.
+    fn active(&self) -> Result<Option<xproto::Window>, ReplyError> {
+        if self.has_manager()? {
+            let active = self.numbers(self.root, self.atoms._NET_ACTIVE_WINDOW, 1)?;
+            return Ok(active.into_iter().find(|window| *window != x11rb::NONE));
+        }
+        let focus = self.server.get_input_focus()?.reply()?.focus;
+        // 0 and 1 stand for no window, and for the one under the pointer.
+        Ok((focus > 1 && focus != self.root).then_some(focus))
+    }
+
+    /// The windows that a window manager knows, the lowest first.
+    fn stacked(&self) -> Result<Vec<xproto::Window>, ReplyError> {
+        self.numbers(self.root, self.atoms._NET_CLIENT_LIST_STACKING, MAX_WINDOWS)
+    }
+
+    fn is_of_another_program(&self, window: xproto::Window) -> bool {
+        let process = self.numbers(window, self.atoms._NET_WM_PID, 1).unwrap_or_default();
+        process.first() != Some(&std::process::id())
+    }
+
+    /// Whether a window is one of another program, and neither minimised nor a part of the desktop.
+    fn may_have_focus(&self, window: xproto::Window) -> bool {
+        let states = self.numbers(window, self.atoms._NET_WM_STATE, 64).unwrap_or_default();
+        let kinds = self.numbers(window, self.atoms._NET_WM_WINDOW_TYPE, 64).unwrap_or_default();
+        let is_part_of_desktop = kinds
+            .iter()
+            .any(|kind| [self.atoms._NET_WM_WINDOW_TYPE_DESKTOP, self.atoms._NET_WM_WINDOW_TYPE_DOCK].contains(kind));
+        self.is_of_another_program(window) && !is_part_of_desktop && !states.contains(&self.atoms._NET_WM_STATE_HIDDEN)
+    }
+
+    fn title(&self, window: xproto::Window) -> String {
+        let read = |property, kind| {
+            let request = self.server.get_property(false, window, property, kind, 0, 256).ok()?;
+            let value = request.reply().ok()?.value;
+            (!value.is_empty()).then(|| String::from_utf8_lossy(&value).into_owned())
+        };
+        read(self.atoms._NET_WM_NAME, self.atoms.UTF8_STRING)
+            .or_else(|| read(xproto::AtomEnum::WM_NAME.into(), xproto::AtomEnum::ANY.into()))
+            .unwrap_or_default()
+    }
+
+    /// The 32-bit numbers of a property; none when the window does not have it.
+    fn numbers(&self, window: xproto::Window, property: xproto::Atom, count: u32) -> Result<Vec<u32>, ReplyError> {
+        let request = self.server.get_property(false, window, property, xproto::AtomEnum::ANY, 0, count)?;
+        let reply = request.reply()?;
+        Ok(reply.value32().map(Iterator::collect).unwrap_or_default())
+    }
+}
+
+/// The display failed.
+pub(super) fn failed(cause: impl std::fmt::Display) -> Error {
+    let message = "AURA cannot reach the display to act in other programs. Check that your desktop session works, then try again.";
+    Error::new(ErrorCode::Desktop, message).because(cause)
+}

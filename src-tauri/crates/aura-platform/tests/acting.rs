@@ -1,0 +1,134 @@
+//! Acting in other programs: a real browser on a private X server with a window manager.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use aura_core::desktop::{KeyCombination, OpenTarget, TargetWindow};
+use aura_core::error::{ErrorCode, Result};
+use aura_core::ports::Desktop;
+use aura_platform::SystemDesktop;
+use aura_tests::display::{Display, make_picture, open_window, with_display};
+use aura_tests::process::{Running, wait_until};
+
+/// A page with a field. The title of the window is its text or, of a long one, the number of its characters and their checksum.
+const PAGE: &str = r#"<!doctype html><meta charset=utf-8><title>field</title><textarea autofocus oninput="
+    const all = [...this.value];
+    const sum = all.reduce((sum, c) => (sum * 31 + c.codePointAt(0)) >>> 0, 7);
+    document.title = 'field: ' + (all.length > 100 ? `${all.length} ${sum}` : this.value.replaceAll('\n', '¶'));
+"></textarea>"#;
+
+fn display() -> Display {
+    Display::managed(1024, 768)
+}
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// Opens the page in a browser, and waits until its window has the focus.
+fn open_field(folder: &std::path::Path, desktop: &SystemDesktop) -> (Running, TargetWindow) {
+    let page = folder.join("field.html");
+    std::fs::write(&page, PAGE).unwrap();
+    let mut command = Command::new("chromium");
+    command.args(["--no-sandbox", "--no-first-run", "--disable-gpu", "--password-store=basic"]);
+    command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
+    command.arg(format!("--app=file://{}", page.display()));
+    let browser = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "chromium");
+    let mut window = None;
+    let is_there = || {
+        window = wait(desktop.target_window()).ok().filter(|window| window.title.starts_with("field"));
+        window.is_some()
+    };
+    assert!(wait_until(Duration::from_secs(60), is_there), "the browser's window did not appear");
+    // Its page takes the keys a moment after its window does.
+    std::thread::sleep(Duration::from_secs(2));
+    (browser, window.unwrap())
+}
+
+fn title(window: &TargetWindow) -> String {
+    let output = Command::new("xdotool").args(["getwindowname", &window.id.to_string()]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
+}
+
+#[track_caller]
+fn assert_field(window: &TargetWindow, text: &str) {
+    let wanted = format!("field: {text}");
+    assert!(wait_until(Duration::from_secs(10), || title(window) == wanted), "{} is not {wanted}", title(window));
+}
+
+fn press(desktop: &SystemDesktop, keys: &str, window: &TargetWindow) -> Result<()> {
+    let keys: KeyCombination = keys.parse()?;
+    wait(desktop.press(&keys, window))
+}
+
+#[test]
+fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
+    with_display("text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was", display, || {
+        let folder = tempfile::tempdir().unwrap();
+        let desktop = SystemDesktop::default();
+        let (browser, window) = open_field(folder.path(), &desktop);
+        assert_eq!(wait(desktop.clipboard()).unwrap(), None);
+        wait(desktop.set_clipboard("before: ä 你好")).unwrap();
+
+        wait(desktop.type_text("Hello, World! 1+1=2 (a_b)\n", &window)).unwrap();
+        assert_field(&window, "Hello, World! 1+1=2 (a_b)¶");
+        // Characters that the layout does not have are pasted.
+        press(&desktop, "Ctrl+A", &window).unwrap();
+        wait(desktop.type_text("Grüße 你好 🎉", &window)).unwrap();
+        assert_field(&window, "Grüße 你好 🎉");
+        assert_eq!(wait(desktop.clipboard()).unwrap().as_deref(), Some("before: ä 你好"));
+
+        press(&desktop, "Ctrl+A", &window).unwrap();
+        let selected = || wait(desktop.selection()).unwrap().as_deref() == Some("Grüße 你好 🎉");
+        assert!(wait_until(Duration::from_secs(10), selected), "{:?}", wait(desktop.selection()));
+        let long = "Ein Satz mit Umlauten: äöüß, 你好 🎉.\n".repeat(140);
+        wait(desktop.paste_text(&long, &window)).unwrap();
+        let sum = long.chars().fold(7_u32, |sum, c| sum.wrapping_mul(31).wrapping_add(c.into()));
+        assert_field(&window, &format!("{} {sum}", long.chars().count()));
+        assert_eq!(wait(desktop.clipboard()).unwrap().as_deref(), Some("before: ä 你好"));
+
+        // Another window is in front. The text still goes where it was meant to go.
+        let picture = folder.path().join("other.png");
+        make_picture(&picture, &["-size", "300x200", "xc:white"]);
+        let other = open_window("other", &picture);
+        assert!(wait_until(Duration::from_secs(10), || wait(desktop.target_window()).unwrap().title.contains("other")));
+        press(&desktop, "Ctrl+A", &window).unwrap();
+        wait(desktop.type_text("x", &window)).unwrap();
+        assert_field(&window, "x");
+        drop(other);
+
+        drop(browser);
+        let is_closed = || {
+            Command::new("xwininfo").args(["-id", &window.id.to_string()]).output().is_ok_and(|o| !o.status.success())
+        };
+        assert!(wait_until(Duration::from_secs(20), is_closed));
+        let error = wait(desktop.type_text("y", &window)).unwrap_err();
+        assert!(error.code == ErrorCode::Desktop && error.message.contains("is closed"), "{error}");
+    });
+}
+
+#[test]
+fn a_desktop_without_windows_says_what_to_do() {
+    with_display("a_desktop_without_windows_says_what_to_do", display, || {
+        let desktop = SystemDesktop::default();
+        let error = wait(desktop.target_window()).unwrap_err();
+        assert!(error.code == ErrorCode::NotFound && error.message.contains("Open the one that you mean"), "{error}");
+        assert_eq!(wait(desktop.selection()).unwrap(), None);
+        let error = wait(desktop.find_application("An App That Nobody Has")).unwrap_err();
+        assert_eq!(error.code, ErrorCode::NotFound);
+        let gone = OpenTarget::Application { id: "org.example.Gone".into(), name: "Gone".into() };
+        assert_eq!(wait(desktop.open(&gone)).unwrap_err().code, ErrorCode::NotFound);
+    });
+}
+
+#[test]
+fn on_wayland_the_error_says_what_to_do_instead() {
+    let prepare = || ((), vec![("WAYLAND_DISPLAY", "wayland-0".into()), ("DISPLAY", "".into())]);
+    aura_tests::process::in_own_process("on_wayland_the_error_says_what_to_do_instead", prepare, || {
+        let desktop = SystemDesktop::default();
+        let error = wait(desktop.target_window()).unwrap_err();
+        assert!(error.message.contains("X11 session") && error.message.contains("paste it yourself"), "{error}");
+    });
+}
