@@ -64,9 +64,10 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
     runtime.spawn(instance_socket::serve(listener, assistant.clone(), move || windows::show_main(&handle)));
     let exiting = CancellationToken::new();
     let mut server = Some(runtime.spawn(http_server::follow(assistant.clone(), data.clone(), exiting.clone())));
-    let (starting, listening) = (assistant.clone(), assistant.clone());
+    let (starting, listening, attending) = (assistant.clone(), assistant.clone(), assistant.clone());
     runtime.spawn(async move { starting.start_background().await });
     runtime.spawn(async move { listening.keep_microphone_open().await });
+    runtime.spawn(async move { attending.attend().await });
     let app_handle = app.handle().clone();
     runtime.spawn(async move {
         // For example when the desktop session ends. This exits cleanly, so that what is under way is saved.

@@ -24,8 +24,8 @@ const SIZE: (f64, f64) = (440.0, 116.0);
 const BOTTOM_MARGIN: f64 = 64.0;
 /// How long the overlay stays after a turn.
 const HIDE_DELAY: Duration = Duration::from_millis(1_600);
-/// How long the overlay stays after a failed turn, so that the error can be read.
-const HIDE_DELAY_FAILED: Duration = Duration::from_secs(6);
+/// How long the overlay stays after a failed turn and a reminder, so that they can be read.
+const HIDE_DELAY_TO_READ: Duration = Duration::from_secs(6);
 
 /// What the overlay's page is sent. Cheap to clone.
 #[derive(Clone, Default)]
@@ -90,6 +90,7 @@ impl Feed {
             | Event::Partial { turn, .. }
             | Event::Transcript { turn, .. }
             | Event::Seen { turn, .. }
+            | Event::Consent { turn, .. }
             | Event::Speaking { turn, .. } => turn,
             Event::Done { record } => &record.id,
             _ => return,
@@ -133,7 +134,7 @@ pub(crate) async fn run<R: Runtime>(overlay: WebviewWindow<R>, assistant: Assist
     let feed = overlay.state::<OverlayFeed>().inner().clone();
     let mut events = assistant.subscribe();
     let mut hide_at: Option<Instant> = None;
-    let (mut shown_turn, mut hide_delay) = (String::new(), HIDE_DELAY);
+    let (mut shown_turn, mut last_turn, mut hide_delay) = (String::new(), String::new(), HIDE_DELAY);
     loop {
         let hide = async {
             match hide_at {
@@ -155,24 +156,43 @@ pub(crate) async fn run<R: Runtime>(overlay: WebviewWindow<R>, assistant: Assist
             },
         };
         feed.forward(event.clone());
+        let begins = match &event {
+            Event::Stage { turn, .. } if *turn != last_turn => {
+                last_turn.clone_from(turn);
+                true
+            }
+            _ => false,
+        };
         match event {
-            Event::Stage { turn, stage: Stage::Listening } if is_wanted(&overlay, &assistant) => {
+            // A question to the person is shown whatever the turn began with.
+            Event::Stage { turn, stage: Stage::Listening } | Event::Consent { turn, consent: Some(_) }
+                if is_wanted(&overlay, &assistant) =>
+            {
                 (shown_turn, hide_at, hide_delay) = (turn, None, HIDE_DELAY);
-                feed.set_visible(true, || snapshot(&assistant));
-                move_to_bottom(&overlay);
-                let _ = overlay.show();
+                show(&overlay, &feed, &assistant);
+            }
+            // A turn that begins by speaking is a reminder.
+            Event::Stage { turn, stage: Stage::Speaking } if begins && is_wanted(&overlay, &assistant) => {
+                (shown_turn, hide_at, hide_delay) = (turn, None, HIDE_DELAY_TO_READ);
+                show(&overlay, &feed, &assistant);
             }
             // A cancelled turn may end after the next one has begun.
             Event::Stage { turn, stage: Stage::Idle } if feed.is_visible() && turn == shown_turn => {
                 hide_at = Some(Instant::now() + hide_delay);
             }
             Event::Done { record } if feed.is_visible() && record.id == shown_turn && has_failed(&record) => {
-                hide_delay = HIDE_DELAY_FAILED;
+                hide_delay = HIDE_DELAY_TO_READ;
                 hide_at = hide_at.map(|_| Instant::now() + hide_delay);
             }
             _ => {}
         }
     }
+}
+
+fn show<R: Runtime>(overlay: &WebviewWindow<R>, feed: &OverlayFeed, assistant: &Assistant) {
+    feed.set_visible(true, || snapshot(assistant));
+    move_to_bottom(overlay);
+    let _ = overlay.show();
 }
 
 /// The assistant's present state, with which a page begins.

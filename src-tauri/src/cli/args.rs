@@ -41,6 +41,14 @@ pub(super) enum Command {
         /// What to do.
         action: PttAction,
     },
+    /// Show what the running app asks before it acts, or answer it.
+    Consent {
+        /// The answer [default: only show the question].
+        answer: Option<ConsentAnswer>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show, switch and test providers.
     Providers {
         #[command(subcommand)]
@@ -113,6 +121,33 @@ pub(super) enum Command {
         /// The folder.
         folder: PathBuf,
     },
+}
+
+/// An answer to the question whether something may be done.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ConsentAnswer {
+    /// Do it this once.
+    Yes,
+    /// Do not do it.
+    No,
+    /// Do it, and do not ask again in this conversation.
+    Conversation,
+    /// Do it, and do not ask again.
+    Always,
+    /// Do not do it, and do not offer the tool again.
+    Never,
+}
+
+impl From<ConsentAnswer> for aura_core::api::ConsentAnswer {
+    fn from(answer: ConsentAnswer) -> Self {
+        match answer {
+            ConsentAnswer::Yes => Self::Yes,
+            ConsentAnswer::No => Self::No,
+            ConsentAnswer::Conversation => Self::Conversation,
+            ConsentAnswer::Always => Self::Always,
+            ConsentAnswer::Never => Self::Never,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

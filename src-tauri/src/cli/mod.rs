@@ -1,8 +1,9 @@
-//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `providers`, `keys`, `models`, `history`,
+//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `consent`, `providers`, `keys`, `models`, `history`,
 //! `conversations`, `doctor`, `update` or `completions`.
 
 mod args;
 mod ask;
+mod consent;
 mod conversations;
 mod doctor;
 mod history;
@@ -55,6 +56,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Listen(listen)) => runtime.block_on(listen::run(sandbox, listen)),
         Some(Command::Serve { port }) => runtime.block_on(serve::run(sandbox, port)),
         Some(Command::Ptt { action }) => runtime.block_on(ptt(action)),
+        Some(Command::Consent { answer, json }) => runtime.block_on(consent::run(answer, json)),
         Some(Command::Providers { what, json }) => runtime.block_on(providers::run(sandbox, what, json)),
         Some(Command::History { what, json }) => runtime.block_on(history::run(sandbox, what, json)),
         Some(Command::Conversations { search, limit, json }) => {

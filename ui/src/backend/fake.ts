@@ -314,6 +314,8 @@ export class FakeBackend implements Backend {
       repeat: () => ({}),
       playback: () => ({}),
       hands_free: () => ({}),
+      answer_consent: () => ({}),
+      undo: () => ({}),
       export: ({ format }) => ({
         path: `/home/me/aura-history.${format === 'markdown' ? 'md' : 'json'}`,
         turns: this.history.length,

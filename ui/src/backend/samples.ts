@@ -33,6 +33,7 @@ export const sampleSettings = (): Settings => ({
     say: { failures: true, switches: false },
   },
   screen: { share: 'when_asked', target: { kind: 'monitor' } },
+  actions: { enabled: true, permissions: {} },
   history: { keep_recordings_days: 30, keep_turns_days: 0, max_gigabytes: 5 },
   shortcut: 'Ctrl+Shift+Space',
   timeouts: {
@@ -76,6 +77,7 @@ export const freshSnapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   session: 'session-1',
   hands_free: false,
   playback: 'idle',
+  acting_tools: [],
   settings: sampleSettings(),
   from_environment: [],
   overruled: [],

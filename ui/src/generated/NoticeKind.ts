@@ -3,4 +3,4 @@
 /**
  * What a [`Notice`] is about.
  */
-export type NoticeKind = "fallback" | "not_ready" | "model_replaced" | "model_gone" | "recording_limit" | "microphone_lost" | "other_microphone" | "no_speaker" | "other_speaker" | "no_screen" | "not_spoken" | "not_kept" | "not_saved" | "cut" | "voice_language" | "daily_limit" | "unknown";
+export type NoticeKind = "fallback" | "not_ready" | "model_replaced" | "model_gone" | "recording_limit" | "microphone_lost" | "other_microphone" | "no_speaker" | "other_speaker" | "no_screen" | "answer_not_heard" | "not_spoken" | "not_kept" | "not_saved" | "cut" | "voice_language" | "daily_limit" | "unknown";

@@ -1,4 +1,5 @@
 // This file was generated from the Rust list of operations. Do not edit it.
+import type { AnswerConsent } from './AnswerConsent'
 import type { Ask } from './Ask'
 import type { ChangeSettings } from './ChangeSettings'
 import type { ControlPlayback } from './ControlPlayback'
@@ -38,6 +39,7 @@ import type { Trends } from './Trends'
 import type { TrendsQuery } from './TrendsQuery'
 import type { TurnId } from './TurnId'
 import type { TurnRecord } from './TurnRecord'
+import type { UndoAction } from './UndoAction'
 import type { UpdatesView } from './UpdatesView'
 import type { UsageReport } from './UsageReport'
 import type { UseModel } from './UseModel'
@@ -50,6 +52,8 @@ export type Operations = {
   finish: { request: Nothing; response: Nothing }
   cancel: { request: Nothing; response: Nothing }
   hands_free: { request: SetHandsFree; response: Nothing }
+  answer_consent: { request: AnswerConsent; response: Nothing }
+  undo: { request: UndoAction; response: Nothing }
   ask: { request: Ask; response: TurnRecord }
   listen: { request: Listen; response: TurnRecord }
   retry: { request: Retry; response: TurnRecord }

@@ -3,4 +3,4 @@
 /**
  * What came of a tool call.
  */
-export type ToolOutcome = "running" | "done" | "failed" | "refused" | "stopped" | "unknown";
+export type ToolOutcome = "running" | "done" | "failed" | "refused" | "declined" | "stopped" | "unknown";

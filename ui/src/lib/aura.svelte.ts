@@ -321,6 +321,9 @@ export class Aura {
   #applySnapshot(snapshot: Snapshot): void {
     this.snapshot = snapshot
     this.playback = snapshot.playback
+    // A snapshot from just before a question must not take it away. Only events that were missed can have ended it.
+    const consent = snapshot.consent ?? (this.#missed ? null : this.conversation.consent)
+    this.conversation = { ...this.conversation, consent }
     setLanguage(snapshot.settings.appearance.language)
     if (this.#missed && this.connected) {
       this.#missed = false
@@ -338,7 +341,13 @@ export class Aura {
     if (first && this.conversation.active === null) this.conversation = { ...this.conversation, stage: snapshot.stage }
     this.#session = snapshot.session
     // A new conversation hides the turns of the previous one. At start, events may have added turns already.
-    if (!first) this.conversation = { ...emptyConversation, stage: this.conversation.stage, active: this.conversation.active }
+    if (!first)
+      this.conversation = {
+        ...emptyConversation,
+        stage: this.conversation.stage,
+        active: this.conversation.active,
+        consent: this.conversation.consent,
+      }
     void this.loadHistory()
   }
 }

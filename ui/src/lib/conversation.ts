@@ -1,9 +1,11 @@
 /** The conversation, reduced from events. Pure: the same events give the same conversation, whatever started the turns. */
 import type { AuraEvent } from '../backend/types'
 import type { Attempt } from '../generated/Attempt'
+import type { ConsentRequest } from '../generated/ConsentRequest'
 import type { Notice } from '../generated/Notice'
 import type { Seen } from '../generated/Seen'
 import type { Stage } from '../generated/Stage'
+import type { ToolTrace } from '../generated/ToolTrace'
 import type { TurnRecord } from '../generated/TurnRecord'
 
 /** Words recognised so far: those that stay, and what follows them and may still change. */
@@ -25,6 +27,8 @@ export interface Turn {
   seen: Seen | null
   attempts: Attempt[]
   notices: Notice[]
+  /** The tools that the model called, in order. */
+  tools: ToolTrace[]
   /** The complete record, once the turn has ended. */
   record: TurnRecord | null
 }
@@ -44,6 +48,8 @@ export interface Conversation {
   elapsedMs: number
   /** A typed question that has been sent but has no turn yet. */
   pending: string | null
+  /** What the person is asked now. */
+  consent: ConsentRequest | null
 }
 
 export const emptyConversation: Conversation = {
@@ -56,6 +62,7 @@ export const emptyConversation: Conversation = {
   levels: [],
   elapsedMs: 0,
   pending: null,
+  consent: null,
 }
 
 /** Levels kept for the waveform. */
@@ -74,6 +81,7 @@ const begun = (id: string): Turn => ({
   seen: null,
   attempts: [],
   notices: [],
+  tools: [],
   record: null,
 })
 
@@ -88,6 +96,7 @@ export const ended = (record: TurnRecord): Turn => ({
   seen: record.seen ?? null,
   attempts: record.stages.flatMap((stage) => stage.attempts),
   notices: record.notices,
+  tools: record.tools ?? [],
   record,
 })
 
@@ -191,6 +200,10 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
       return unlessEnded(event.turn, (turn) => ({ ...turn, attempts: [...turn.attempts, event.attempt] }))
     case 'notice':
       return unlessEnded(event.turn, (turn) => ({ ...turn, notices: [...turn.notices, event.notice] }))
+    case 'tool':
+      return unlessEnded(event.turn, (turn) => ({ ...turn, tools: turn.tools.toSpliced(event.index, 1, event.tool) }))
+    case 'consent':
+      return { ...state, consent: event.consent ?? null }
     case 'done':
       return onDone(state, event.record)
     // Other panels show the history, provider health and the models on this computer.

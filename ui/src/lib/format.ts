@@ -1,3 +1,4 @@
+import type { TurnRecord } from '../generated/TurnRecord'
 /** Formatting of numbers, names and states. */
 import type { RecordingsDeleted } from '../generated/RecordingsDeleted'
 import type { Attempt } from '../generated/Attempt'
@@ -219,3 +220,7 @@ export function deletedReason(deleted: RecordingsDeleted): string {
       return t.turn.recordingDeleted.unknown
   }
 }
+
+/** Whether a turn has a question. A reminder has none: AURA only spoke. */
+export const isQuestion = (record: TurnRecord) =>
+  record.transcript !== '' || record.answer === '' || record.stages.some((stage) => stage.stage !== 'speaking')

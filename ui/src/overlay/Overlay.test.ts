@@ -194,4 +194,25 @@ describe('the overlay', () => {
     ].reduce(reduceOverlay, idleOverlay)
     expect(state).toMatchObject({ turn: 'b', stage: 'listening', snapshot: { settings: { listening: { mode: 'toggle' } } } })
   })
+
+  it('shows what AURA asks, exactly, and how to answer', async () => {
+    const { backend, view } = await overlay()
+    const consent = {
+      id: 'q1',
+      turn: 'a',
+      tool: 'set_clipboard',
+      action: { kind: 'set_clipboard' as const, text: 'Dear Ana' },
+      sentence: '',
+      may_remember: false,
+      expires_at: '2026-11-29T12:00:00Z',
+    }
+    backend.emit({ type: 'stage', turn: 'a', stage: 'thinking' }, { type: 'consent', turn: 'a', consent })
+    await settle()
+    expect(screen.getByRole('status').textContent).toBe('Put this text on the clipboard?')
+    expect(view.container.textContent).toContain('AURA has read text that is not yours. It may be behind this. Dear Ana')
+    expect(view.container.textContent).toContain('say yes or no')
+    backend.emit({ type: 'consent', turn: 'a' })
+    await settle()
+    expect(view.container.textContent).not.toContain('Dear Ana')
+  })
 })

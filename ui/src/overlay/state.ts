@@ -2,6 +2,7 @@
 import type { AuraEvent } from '../backend/types'
 import type { Failure } from '../backend/failure'
 import type { Attempt } from '../generated/Attempt'
+import type { ConsentRequest } from '../generated/ConsentRequest'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Stage } from '../generated/Stage'
 import type { TurnRecord } from '../generated/TurnRecord'
@@ -35,6 +36,8 @@ export interface OverlayState {
   /** How the last turn ended, shown from then until the window hides; null otherwise. */
   outcome: Outcome | null
   attempts: Attempt[]
+  /** What the person is asked. */
+  consent: ConsentRequest | null
   /** Settings, and who answers. */
   snapshot: Snapshot | null
 }
@@ -54,6 +57,7 @@ export const idleOverlay: OverlayState = {
   seen: false,
   outcome: null,
   attempts: [],
+  consent: null,
   snapshot: null,
 }
 
@@ -97,6 +101,10 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
       return state.turn === event.turn ? { ...state, seen: true } : state
     case 'speaking':
       return state.turn === event.turn ? { ...state, sentence: event.sentence } : state
+    case 'consent':
+      return state.turn === null || state.turn === event.turn
+        ? { ...state, turn: event.turn, consent: event.consent ?? null }
+        : state
     case 'done':
       return state.turn === null || state.turn === event.record.id ? over(state, event.record) : state
     case 'changed':
@@ -111,6 +119,7 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
       return state.turn === event.turn ? { ...state, attempts: [...state.attempts, event.attempt] } : state
     // Notices and downloads belong to the main window.
     case 'notice':
+    case 'tool':
     case 'availability':
     case 'history':
     case 'local_models':

@@ -21,6 +21,7 @@ export const history: typeof english = {
   today: 'Heute',
   yesterday: 'Gestern',
   notUnderstood: 'Nicht verstanden',
+  reminder: 'Erinnerung',
   noAnswer: 'keine Antwort',
   failedState: 'fehlgeschlagen',
   stopped: 'gestoppt',

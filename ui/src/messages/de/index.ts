@@ -1,5 +1,7 @@
 /** Every sentence the windows show, in German. */
 import type { Messages } from '../en'
+import { acting } from './acting'
+import { actingDetails } from './acting-details'
 import * as common from './common'
 import { signIn } from './sign-in'
 import { onboarding } from './onboarding'
@@ -16,6 +18,8 @@ import { conversations, talk, turn } from './talk'
 
 export const de: Messages = {
   ...common,
+  acting,
+  actingDetails,
   stages: overlay.stages,
   send: overlay.send,
   turn,

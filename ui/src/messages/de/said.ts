@@ -18,6 +18,7 @@ export const errors: Errors = {
   download_failed: 'Der Download ist fehlgeschlagen. Prüfe die Verbindung und setze ihn fort.',
   newer_version: 'Diese Datei stammt von einer neueren AURA-Version. Aktualisiere AURA, um sie zu ändern.',
   shortcut: 'Dieses Tastenkürzel lässt sich nicht verwenden. Wähle ein anderes.',
+  desktop: 'Das lässt diese Arbeitsfläche nicht zu, oder das Programm oder Fenster fehlt.',
   not_running: 'AURA läuft nicht. Starte es und versuche es noch einmal.',
   port_taken: 'Eine andere App verwendet diesen Port. Wähle unter „Einstellungen“ einen anderen.',
   cancelled: 'Gestoppt.',
@@ -51,6 +52,7 @@ export const notices: Notices = {
   voiceLanguage: (language: string) =>
     `Keine Stimme, die AURA verwenden darf, spricht ${language}. Wähle unter „Anbieter“ eine andere.`,
   fixed: {
+    answer_not_heard: 'Die gesprochene Antwort war nicht zu verstehen.',
     microphone_lost: 'Das Mikrofon wurde getrennt. AURA beantwortet das Gehörte.',
     other_microphone: 'Das gewählte Mikrofon ließ sich nicht verwenden. AURA hat mit dem Standardmikrofon zugehört.',
     other_speaker: 'Der gewählte Lautsprecher ließ sich nicht verwenden. AURA hat über den Standardlautsprecher gesprochen.',

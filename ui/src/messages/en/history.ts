@@ -20,6 +20,7 @@ export const history = {
   today: 'Today',
   yesterday: 'Yesterday',
   notUnderstood: 'Not understood',
+  reminder: 'Reminder',
   noAnswer: 'no answer',
   failedState: 'failed',
   stopped: 'stopped',

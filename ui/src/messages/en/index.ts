@@ -1,4 +1,6 @@
 /** Every sentence the windows show, in English: the language the others are measured by. */
+import { acting } from './acting'
+import { actingDetails } from './acting-details'
 import * as common from './common'
 import { signIn } from './sign-in'
 import { onboarding } from './onboarding'
@@ -15,6 +17,8 @@ import { conversations, talk, turn } from './talk'
 
 export const en = {
   ...common,
+  acting,
+  actingDetails,
   stages: overlay.stages,
   send: overlay.send,
   turn,

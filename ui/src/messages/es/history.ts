@@ -21,6 +21,7 @@ export const history: typeof english = {
   today: 'Hoy',
   yesterday: 'Ayer',
   notUnderstood: 'No se entendió',
+  reminder: 'Recordatorio',
   noAnswer: 'sin respuesta',
   failedState: 'falló',
   stopped: 'detenida',

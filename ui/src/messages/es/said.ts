@@ -18,6 +18,7 @@ export const errors: Errors = {
   download_failed: 'La descarga falló. Revisa la conexión y reanúdala.',
   newer_version: 'Una versión más nueva de AURA escribió este archivo. Actualiza AURA para cambiarlo.',
   shortcut: 'Este atajo no se puede usar. Elige otro.',
+  desktop: 'Este escritorio no lo permite, o falta el programa o la ventana.',
   not_running: 'AURA no está en marcha. Iníciala y vuelve a intentarlo.',
   port_taken: 'Otra aplicación usa este puerto. Elige otro en Ajustes.',
   cancelled: 'Detenido.',
@@ -49,6 +50,7 @@ export const notices: Notices = {
   dailyLimit: (limit: string) => `Los costes de hoy alcanzaron tu límite de ${limit}.`,
   voiceLanguage: (language: string) => `Ninguna voz que AURA pueda usar habla ${language}. Elige otra en Proveedores.`,
   fixed: {
+    answer_not_heard: 'No se entendió la respuesta hablada.',
     microphone_lost: 'El micrófono se desconectó. AURA responde a lo que oyó.',
     other_microphone: 'No se pudo usar el micrófono elegido. AURA escuchó con el predeterminado.',
     other_speaker: 'No se pudo usar el altavoz elegido. AURA habló por el predeterminado.',

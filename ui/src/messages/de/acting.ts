@@ -1,0 +1,31 @@
+/** In anderen Programmen handeln. */
+import type { Acting } from '../acting'
+
+const labelled = (text: string, label: string) => (label === '' ? text : `${text}: ${label}`)
+
+export const acting: Acting = {
+  phrases: {
+    open: (what) => `${what} öffnen`,
+    readClipboard: 'Zwischenablage lesen',
+    readSelection: 'Markierten Text lesen',
+    setClipboard: 'Diesen Text in die Zwischenablage legen',
+    typeText: (window) => `Diesen Text in „${window}“ tippen`,
+    press: (keys, window) => `${keys} in „${window}“ drücken`,
+    play: 'Wiedergabe fortsetzen',
+    pause: 'Wiedergabe anhalten',
+    next: 'Nächsten Titel spielen',
+    previous: 'Vorigen Titel spielen',
+    volume: (percent) => `Lautstärke auf ${percent} % stellen`,
+    setTimer: (time, label) => labelled(`Timer auf ${time} stellen`, label),
+    cancelTimer: (number, label) => labelled(`Timer ${number} abbrechen`, label),
+    plan: 'Plan',
+    unknown: 'Eine Aktion einer neueren AURA-Version',
+  },
+  title: 'AURA fragt, bevor es handelt',
+  ask: (what) => `${what}?`,
+  foreign: 'AURA hat fremden Text gelesen. Er kann dahinterstecken.',
+  yes: 'Ja',
+  no: 'Nicht jetzt',
+  speak: 'Oder das Tastenkürzel drücken und Ja oder Nein sagen.',
+  remember: { conversation: 'Ja, in diesem Gespräch', always: 'Immer', never: 'Nie' },
+}

@@ -1,0 +1,31 @@
+/** Acting in other programs. */
+import type { Acting } from '../acting'
+
+const labelled = (text: string, label: string) => (label === '' ? text : `${text}: ${label}`)
+
+export const acting: Acting = {
+  phrases: {
+    open: (what) => `Open ${what}`,
+    readClipboard: 'Read the clipboard',
+    readSelection: 'Read the selected text',
+    setClipboard: 'Put this text on the clipboard',
+    typeText: (window) => `Type this text into “${window}”`,
+    press: (keys, window) => `Press ${keys} in “${window}”`,
+    play: 'Go on playing',
+    pause: 'Pause the playback',
+    next: 'Play the next title',
+    previous: 'Play the previous title',
+    volume: (percent) => `Set the volume to ${percent}%`,
+    setTimer: (time, label) => labelled(`Set a timer for ${time}`, label),
+    cancelTimer: (number, label) => labelled(`Cancel timer ${number}`, label),
+    plan: 'Plan',
+    unknown: 'An action of a newer AURA',
+  },
+  title: 'AURA asks before it acts',
+  ask: (what) => `${what}?`,
+  foreign: 'AURA has read text that is not yours. It may be behind this.',
+  yes: 'Yes',
+  no: 'Not now',
+  speak: 'Or press the shortcut and say yes or no.',
+  remember: { conversation: 'Yes, in this conversation', always: 'Always', never: 'Never' },
+}

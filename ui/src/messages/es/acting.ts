@@ -1,0 +1,31 @@
+/** Actuar en otros programas. */
+import type { Acting } from '../acting'
+
+const labelled = (text: string, label: string) => (label === '' ? text : `${text}: ${label}`)
+
+export const acting: Acting = {
+  phrases: {
+    open: (what) => `Abrir ${what}`,
+    readClipboard: 'Leer el portapapeles',
+    readSelection: 'Leer el texto seleccionado',
+    setClipboard: 'Poner este texto en el portapapeles',
+    typeText: (window) => `Escribir este texto en «${window}»`,
+    press: (keys, window) => `Pulsar ${keys} en «${window}»`,
+    play: 'Reanudar la reproducción',
+    pause: 'Pausar la reproducción',
+    next: 'Pasar a la siguiente pista',
+    previous: 'Volver a la pista anterior',
+    volume: (percent) => `Poner el volumen al ${percent} %`,
+    setTimer: (time, label) => labelled(`Poner un temporizador de ${time}`, label),
+    cancelTimer: (number, label) => labelled(`Cancelar el temporizador ${number}`, label),
+    plan: 'Plan',
+    unknown: 'Una acción de una versión más nueva de AURA',
+  },
+  title: 'AURA pregunta antes de actuar',
+  ask: (what) => `¿${what}?`,
+  foreign: 'AURA ha leído un texto ajeno. Puede estar detrás de esto.',
+  yes: 'Sí',
+  no: 'Ahora no',
+  speak: 'O pulsar el atajo y decir sí o no.',
+  remember: { conversation: 'Sí, en esta conversación', always: 'Siempre', never: 'Nunca' },
+}
