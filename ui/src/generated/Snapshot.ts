@@ -35,6 +35,7 @@ hands_free: boolean,
  * Whether an answer is being played.
  */
 playback: Playback, 
+/**
  * What the person is asked now; absent when nothing is.
  */
 consent?: ConsentRequest, 

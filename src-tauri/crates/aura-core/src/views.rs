@@ -5,8 +5,8 @@ use aura_router::{Consent, ModelInfo, ModelSource, PriceInfo, ProviderInfo, Rout
 use serde::{Deserialize, Serialize};
 
 use crate::config::{KeyView, Overruled, Settings};
-use crate::record::{Playback, Stage};
 use crate::consent::ConsentRequest;
+use crate::record::{Playback, Stage};
 
 /// The whole state that an interface shows while nothing happens. Sent with every change of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -7,8 +7,8 @@ use aura_router::{ProviderInfo, Route, RouteOverrides, UsageReport};
 use serde_json::{Value, json};
 
 use super::catalog_types::*;
-pub use super::playback::{ControlPlayback, PlaybackAction, playback, repeat, replay};
 use super::consent::{AnswerConsent, UndoAction, answer_consent, undo};
+pub use super::playback::{ControlPlayback, PlaybackAction, playback, repeat, replay};
 use super::sessions::{RenameSession, SessionId, SessionsQuery};
 use super::trends::{Trends, TrendsQuery};
 use super::types::*;

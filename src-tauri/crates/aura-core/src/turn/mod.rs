@@ -3,8 +3,8 @@
 //! A turn goes listen → transcribe → look → think → speak, each step in its own file. While it thinks, the model may call tools.
 //! [`Turns`] starts and stops turns: at most one runs on the stage, a press always wins, and one cancellation token stops a whole turn.
 
-mod announce;
 mod acting;
+mod announce;
 mod answer_sink;
 mod call;
 mod cue;

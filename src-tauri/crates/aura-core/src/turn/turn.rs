@@ -1,17 +1,20 @@
 //! One turn while it runs: its phase, its record as it grows, its timing, and the events it sends.
 
+mod observer;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aura_providers::{Service, ToolCall};
-use aura_router::{Attempt, Observer, Route, RouteNotice, RouteNoticeKind, RoutePlan, RoutingSnapshot};
+use aura_router::{RoutePlan, RoutingSnapshot};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::observer::StageTimer;
 use super::cue::{self, Cue};
 use super::hands_free::StartedRecording;
 use super::language;
@@ -558,68 +561,6 @@ impl Turn {
         if !is_known {
             self.context.events.send(Event::Notice { turn: self.id.clone(), notice });
         }
-    }
-}
-
-impl Observer for Turn {
-    fn first_content(&self, route: &Route) {
-        let mut state = self.state.lock();
-        state.has_switched |= state.failed.as_ref().is_some_and(|failed| *failed != route.provider);
-    }
-
-    fn attempt(&self, attempt: &Attempt) {
-        let stage = match attempt.service {
-            Service::Stt => Stage::Transcribing,
-            Service::Llm | Service::Vlm | Service::Embedding => Stage::Thinking,
-            Service::Tts => Stage::Speaking,
-        };
-        self.edit(|record| {
-            if let Some(trace) = record.stages.iter_mut().rev().find(|trace| trace.stage == stage) {
-                trace.attempts.push(attempt.clone());
-            }
-        });
-        if attempt.kind.is_some() && attempt.service != Service::Tts {
-            self.state.lock().failed = Some(attempt.route.provider.clone());
-        }
-        self.save_soon();
-        self.context.events.send(Event::Attempt { turn: self.id.clone(), attempt: Box::new(attempt.clone()) });
-    }
-
-    fn notice(&self, notice: RouteNotice) {
-        if notice.kind == RouteNoticeKind::Fallback {
-            self.cue(Cue::Switched);
-        }
-        self.notify(notice.into());
-    }
-}
-
-/// Times a stage until it is dropped, whether the stage succeeds, fails or is cancelled.
-pub(crate) struct StageTimer<'a> {
-    turn: &'a Turn,
-    stage: Stage,
-    began: Instant,
-}
-
-impl StageTimer<'_> {
-    /// Records the route that answered.
-    pub(crate) fn answered_by(&self, route: &Route) {
-        self.edit(|trace| trace.route = Some(route.clone()));
-    }
-
-    fn edit(&self, change: impl FnOnce(&mut StageTrace)) {
-        self.turn.edit(|record| {
-            if let Some(trace) = record.stages.iter_mut().rev().find(|trace| trace.stage == self.stage) {
-                change(trace);
-            }
-        });
-    }
-}
-
-impl Drop for StageTimer<'_> {
-    fn drop(&mut self) {
-        let elapsed = whole_ms(self.began.elapsed());
-        self.edit(|trace| trace.ms = elapsed);
-        self.turn.save_soon();
     }
 }
 

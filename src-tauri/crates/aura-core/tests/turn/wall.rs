@@ -54,8 +54,7 @@ async fn trusting() -> Harness {
     let permissions: serde_json::Map<String, Value> =
         names.iter().map(|name| ((*name).to_owned(), json!("always"))).collect();
     harness.change(json!({"actions": {"permissions": permissions}})).await;
-    let harness = at_desk(harness, &[]).await;
-    harness
+    at_desk(harness, &[]).await
 }
 
 fn acted(harness: &Harness) -> Vec<String> {
