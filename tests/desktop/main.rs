@@ -1,5 +1,6 @@
 //! The real window: questions by every input method, answers, errors, settings, tray and accessibility.
 
+mod acting;
 mod axe;
 mod errors;
 mod history;

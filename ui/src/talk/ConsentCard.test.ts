@@ -50,8 +50,13 @@ describe('the question before AURA acts', () => {
     await fireEvent.keyDown(field, { key: 'Enter', shiftKey: true })
     await fireEvent.keyDown(document.body, { key: 'Enter', repeat: true })
     expect(backend.requests('answer_consent')).toEqual([])
-    await fireEvent.keyDown(document.body, { key: 'Enter' })
+    await fireEvent.keyDown(field, { key: 'Enter' })
+    expect(backend.requests('ask')).toHaveLength(1)
+    expect(backend.requests('answer_consent')).toEqual([])
+    // The field is empty now: it has no use for Enter.
+    await fireEvent.keyDown(field, { key: 'Enter' })
     expect(backend.requests('answer_consent')).toEqual([{ id: 'q1', answer: 'yes', by: 'window' }])
+    expect(backend.requests('ask')).toHaveLength(1)
     time.mockRestore()
   })
 
