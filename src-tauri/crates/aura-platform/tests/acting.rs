@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aura_core::desktop::{KeyCombination, OpenTarget, TargetWindow};
 use aura_core::error::{ErrorCode, Result};
@@ -11,6 +11,9 @@ use aura_core::ports::Desktop;
 use aura_platform::SystemDesktop;
 use aura_tests::display::{Display, make_picture, open_window, with_display};
 use aura_tests::process::{Running, wait_until};
+use x11rb::connection::Connection;
+use x11rb::protocol::Event;
+use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, CreateWindowAux, WindowClass};
 
 /// A page with a field. The title of the window is its text or, of a long one, the number of its characters and their checksum.
 const PAGE: &str = r#"<!doctype html><meta charset=utf-8><title>field</title><textarea autofocus oninput="
@@ -83,11 +86,14 @@ fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
         press(&desktop, "Ctrl+A", &window).unwrap();
         let selected = || wait(desktop.selection()).unwrap().as_deref() == Some("Grüße 你好 🎉");
         assert!(wait_until(Duration::from_secs(10), selected), "{:?}", wait(desktop.selection()));
+        let hint = std::thread::spawn(hint_of_clipboard);
         let long = "Ein Satz mit Umlauten: äöüß, 你好 🎉.\n".repeat(140);
         wait(desktop.paste_text(&long, &window)).unwrap();
         let sum = long.chars().fold(7_u32, |sum, c| sum.wrapping_mul(31).wrapping_add(c.into()));
         assert_field(&window, &format!("{} {sum}", long.chars().count()));
         assert_eq!(wait(desktop.clipboard()).unwrap().as_deref(), Some("before: ä 你好"));
+
+        assert_eq!(hint.join().unwrap().as_deref(), Some("secret"), "clipboard managers are asked to forget it");
 
         // Another window is in front. The text still goes where it was meant to go.
         let picture = folder.path().join("other.png");
@@ -107,6 +113,29 @@ fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
         let error = wait(desktop.type_text("y", &window)).unwrap_err();
         assert!(error.code == ErrorCode::Desktop && error.message.contains("is closed"), "{error}");
     });
+}
+
+/// What the clipboard tells clipboard managers of its text; `None` when it tells nothing for five seconds.
+fn hint_of_clipboard() -> Option<String> {
+    let (server, screen) = x11rb::connect(None).unwrap();
+    let (window, root) = (server.generate_id().unwrap(), server.setup().roots[screen].root);
+    let attributes = CreateWindowAux::new();
+    server.create_window(0, window, root, 0, 0, 1, 1, 0, WindowClass::INPUT_ONLY, 0, &attributes).unwrap();
+    let atom = |name: &str| server.intern_atom(false, name.as_bytes()).unwrap().reply().unwrap().atom;
+    let (clipboard, hint, place) = (atom("CLIPBOARD"), atom("x-kde-passwordManagerHint"), atom("AURA_TEST"));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        server.convert_selection(window, clipboard, hint, place, x11rb::CURRENT_TIME).unwrap();
+        server.flush().unwrap();
+        if let Event::SelectionNotify(answer) = server.wait_for_event().unwrap()
+            && answer.property == place
+        {
+            let value = server.get_property(true, window, place, AtomEnum::ANY, 0, 64).unwrap().reply().unwrap().value;
+            return Some(String::from_utf8(value).unwrap());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod volume;
 mod windows;
 
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use clipboard::Clipboard;
 /// The longest time for one exchange with the desktop.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest time for typing: a few thousand characters.
+#[cfg(target_os = "linux")]
 const TYPING_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The desktop of this computer. Cheap: it connects to the display when it is used.
@@ -40,11 +42,12 @@ pub struct SystemDesktop {
 }
 
 /// Whether whoever waits for an action has left. Dropping the guard says so to the thread that acts.
+#[cfg(target_os = "linux")]
 #[derive(Debug, Clone, Default)]
 struct Stop(Arc<AtomicBool>);
 
+#[cfg(target_os = "linux")]
 impl Stop {
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only X11 types"))]
     fn is_wanted(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
@@ -54,8 +57,10 @@ impl Stop {
     }
 }
 
+#[cfg(target_os = "linux")]
 struct StopOnDrop(Stop);
 
+#[cfg(target_os = "linux")]
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.0.0.store(true, Ordering::Release);
