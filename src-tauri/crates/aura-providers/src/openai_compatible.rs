@@ -188,6 +188,7 @@ impl StreamingSpeechToText for Server {
     fn stream(&self, request: StreamingRequest) -> TranscriptionSession {
         let client = self.client().cloned();
         let format = self.realtime.or(self.preset.realtime);
+        let names_model = self.realtime.is_some();
         let takes_keywords = self.catalog.takes_keywords(&self.preset.id, &request.model);
         TranscriptionSession::run(async move |audio, partial| {
             let client = client?;
@@ -197,7 +198,11 @@ impl StreamingSpeechToText for Server {
                     streaming::transcribe(client, url, VllmRealtime::new(request), audio, partial).await
                 }
                 Some(Realtime::Openai) => {
-                    url.set_query(Some("intent=transcription"));
+                    url.query_pairs_mut().append_pair("intent", "transcription");
+                    // OpenAI takes a model here for a request to talk. LocalAI and speaches need it.
+                    if names_model {
+                        url.query_pairs_mut().append_pair("model", &request.model);
+                    }
                     let format = OpenaiRealtime::new(request, takes_keywords);
                     streaming::transcribe(client, url, format, audio, partial).await
                 }

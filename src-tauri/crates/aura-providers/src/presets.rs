@@ -109,7 +109,7 @@ pub(super) enum TranscriptionEndpoint {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Realtime {
-    /// In OpenAI's format, as LocalAI does too.
+    /// In OpenAI's format, as LocalAI and speaches do too.
     Openai,
     /// In vLLM's own format.
     Vllm,

@@ -163,6 +163,18 @@ async fn a_server_without_websockets_is_no_live_transcription() {
     assert!(head.contains(&format!("\r\nauthorization: bearer {KEY}\r\n")), "{head}");
 }
 
+#[tokio::test]
+async fn a_server_of_the_users_own_is_told_the_model_in_the_address() {
+    let server = crate::wire::scripted::start(vec![crate::wire::scripted::json("{}")]).await;
+    let mut connection = connection("own", server.base.parse().unwrap(), None, Some("custom"));
+    connection.realtime = Some(Realtime::Openai);
+    let stt = (find("openai_compatible").unwrap().connect)(connection).streaming_stt.unwrap();
+    let session = stt.stream(StreamingRequest { model: "own/model".into(), ..StreamingRequest::default() });
+    assert_eq!(finished(session).await.unwrap_err().kind, FailureKind::Unsupported);
+    let head = &server.requests()[0];
+    assert!(head.starts_with("GET /v1/realtime?intent=transcription&model=own%2Fmodel HTTP/1.1\r\n"), "{head}");
+}
+
 #[test]
 fn only_models_that_the_catalog_or_the_user_names_transcribe_live_speech() {
     let base: Url = "https://api.example/v1/".parse().unwrap();
