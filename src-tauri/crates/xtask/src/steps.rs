@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::program::{self, Result};
 use crate::report::Report;
 use crate::system::{self, Purpose};
-use crate::test_runner::{TESTED, TestRunner};
+use crate::test_runner::TestRunner;
 use crate::ui;
 
 /// Crates that need no system library: they build and pass their tests without ALSA, X and WebKit.
@@ -56,9 +56,9 @@ pub(crate) fn format() -> Result {
     program::run(program::cargo("fmt").args(["--all", "--check"]))
 }
 
-/// Tests the crates that need no system library with an empty pkg-config path, where a crate that links one fails to build. `alone`: the
-/// programs of the offline provider may be missing too.
-pub(crate) fn core(report: &mut Report, runner: &TestRunner, alone: bool) -> Result {
+/// Tests the crates that need no system library with an empty pkg-config path, where a crate that links one fails to build. The programs
+/// of the offline provider may be missing, too. Not a part of a whole run: it builds every dependency a second time, with fewer features.
+pub(crate) fn core(report: &mut Report, runner: &TestRunner) -> Result {
     let empty = program::target().join("no-packages");
     std::fs::create_dir_all(&empty).map_err(|cause| format!("{}: {cause}", empty.display()))?;
     println!("PKG_CONFIG_LIBDIR={} (empty)", empty.display());
@@ -69,9 +69,7 @@ pub(crate) fn core(report: &mut Report, runner: &TestRunner, alone: bool) -> Res
     for (mut cargo, targets) in [(runner.cargo_test(), "--tests"), (program::cargo("test"), "--doc")] {
         cargo.args(packages.clone()).args([targets, "--"]).args(&runner.arguments);
         cargo.env("PKG_CONFIG_LIBDIR", &empty).env_remove("PKG_CONFIG_PATH");
-        if alone {
-            cargo.env("AURA_CORE_ALONE", "1");
-        }
+        cargo.env("AURA_CORE_ALONE", "1");
         report.watch("core", &mut cargo)?;
     }
     Ok(())
@@ -120,13 +118,9 @@ pub(crate) fn build_app(release: bool) -> Result<PathBuf> {
     Ok(program::target().join(if release { "release" } else { "debug" }))
 }
 
-/// Runs the tests within the crates, the integration tests that do not need the whole system, and the doc tests. With `after_core`, those
-/// that the step `core` has run are left out.
-pub(crate) fn unit(report: &mut Report, runner: &TestRunner, after_core: bool) -> Result {
+/// Runs the tests within the crates, the integration tests that do not need the whole system, and the doc tests.
+pub(crate) fn unit(report: &mut Report, runner: &TestRunner) -> Result {
     let (mut libtest, mut custom) = (runner.cargo_test(), program::cargo("test"));
-    if after_core {
-        libtest.env(TESTED, SYSTEM_FREE_CRATES.join(","));
-    }
     libtest.args(["--workspace", "--lib", "--bins"]);
     custom.arg("--workspace");
     let mut has_custom = false;

@@ -72,7 +72,7 @@ impl Test {
             report.step("format", |_| steps::format())?;
         }
         match self.only {
-            Some(Kind::Core) => return report.step("core", |report| steps::core(report, runner, true)),
+            Some(Kind::Core) => return report.step("core", |report| steps::core(report, runner)),
             Some(Kind::Ui) => return report.step("interface", steps::interface),
             _ => {}
         }
@@ -132,10 +132,6 @@ impl Test {
 
     /// Checks and builds the crates, tells `built`, and runs the tests within them.
     fn crates(&self, report: &mut Report, runner: &TestRunner, built: mpsc::Sender<()>) -> Result {
-        let is_all = self.only.is_none();
-        if is_all {
-            report.step("core", |report| steps::core(report, runner, false))?;
-        }
         if self.is_selected(Kind::Lint) {
             report.step("clippy", |_| steps::clippy())?;
             report.step("documentation", |_| steps::documentation())?;
@@ -161,7 +157,7 @@ impl Test {
             if self.arguments.is_empty() {
                 report.step("packages", |_| steps::packages())?;
             }
-            report.step("unit", |report| steps::unit(report, runner, is_all))?;
+            report.step("unit", |report| steps::unit(report, runner))?;
         }
         Ok(())
     }

@@ -15,9 +15,6 @@ use crate::program::{self, Result};
 /// Precedes the name of a test binary in a line that the runner prints before the binary's own lines.
 pub(crate) const BINARY_LINE: &str = "test binary: ";
 
-/// The environment variable with the packages whose tests have run already, separated by commas.
-pub(crate) const TESTED: &str = "AURA_TESTED_PACKAGES";
-
 /// What cargo starts the tests with.
 #[derive(Debug)]
 pub(crate) struct TestRunner {
@@ -60,11 +57,6 @@ pub(crate) struct RunTest {
 impl RunTest {
     /// Runs the test binary and returns its exit code.
     pub(crate) fn start(&self) -> Result<ExitCode> {
-        // cargo names the package of the binary that it starts.
-        let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
-        if std::env::var(TESTED).is_ok_and(|tested| tested.split(',').any(|name| name == package)) {
-            return Ok(ExitCode::SUCCESS);
-        }
         println!("{BINARY_LINE}{}", target_name(&self.binary));
         let mut test = Command::new(&self.binary);
         test.args(&self.arguments);
