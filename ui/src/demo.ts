@@ -41,6 +41,25 @@ const answering: AuraEvent[] = [
   { type: 'stage', turn: 't3', stage: 'speaking' },
   { type: 'speaking', turn: 't3', sentence: 'Run ss -ltn and pick any number above 1024 that is not in the list.' },
 ]
+const asked: AuraEvent[] = [
+  {
+    type: 'consent',
+    turn: 't3',
+    consent: {
+      id: 'c1',
+      turn: 't3',
+      tool: 'type_text',
+      action: {
+        kind: 'type_text',
+        text: 'Dear neighbours,\nthe party is on Friday.',
+        window: { id: 7, title: 'Letter.odt — Writer' },
+      },
+      sentence: 'Type this text into Letter.odt?',
+      may_remember: true,
+      expires_at: new Date(Date.now() + 50_000).toISOString(),
+    },
+  },
+]
 const retired = {
   kind: 'model_replaced' as const,
   facts: {
@@ -110,6 +129,15 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
   },
   markdown: { script: { history: [rich] }, events: [] },
   thinking: { script: { history: past }, events: [{ type: 'stage', turn: 't3', stage: 'thinking' }, ...answering.slice(1, 2)] },
+  reading: { script: { history: past }, events: [...answering, { type: 'playback', playback: 'paused' }] },
+  consent: {
+    script: { history: past, snapshot: readySnapshot({ acting_tools: ['open', 'type_text', 'media'] }) },
+    events: [...answering.slice(0, 2), ...asked],
+  },
+  words: {
+    script: { history: past },
+    events: [...listening, { type: 'partial', turn: 't3', committed: 'And how do I find ', tentative: 'a free' }],
+  },
   alone: { script: {}, events: listening },
   error: { script: { history: [...past, failed] }, events: [] },
   many: { script: { history: many }, events: [] },

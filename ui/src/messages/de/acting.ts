@@ -26,6 +26,6 @@ export const acting: Acting = {
   foreign: 'AURA hat fremden Text gelesen. Er kann dahinterstecken.',
   yes: 'Ja',
   no: 'Nicht jetzt',
-  speak: 'Oder das Tastenkürzel drücken und Ja oder Nein sagen.',
+  speak: 'Drücke das Tastenkürzel und sag Ja oder Nein.',
   remember: { conversation: 'Ja, in diesem Gespräch', always: 'Immer', never: 'Nie' },
 }

@@ -68,7 +68,7 @@ export const settings: typeof english = {
     `Höchstens ${terms} Zeilen mit je ${characters} Zeichen. Kürze die Liste.`,
   streaming: 'Wörter während des Sprechens',
   streamingHint:
-    'Ihre Stimme wird schon beim Sprechen gesendet, wenn der Anbieter sie live erkennen kann. Die Wörter erscheinen sofort, und die Antwort kommt früher. Auch eine Frage, die Sie abbrechen, und Geräusche ohne Wörter sind dann gesendet.',
+    'Deine Stimme wird schon beim Sprechen gesendet, wenn der Anbieter sie live erkennen kann. Die Wörter erscheinen sofort, und die Antwort kommt früher. Auch eine Frage, die du abbrichst, und Geräusche ohne Wörter sind dann gesendet.',
   speaking: 'Sprechen',
   speed: 'Sprechtempo',
   speedHint: 'Kann eine Stimme nicht schneller oder langsamer sprechen, ändert AURA ihren Ton, ohne die Tonhöhe zu ändern.',

@@ -26,6 +26,6 @@ export const acting: Acting = {
   foreign: 'AURA has read text that is not yours. It may be behind this.',
   yes: 'Yes',
   no: 'Not now',
-  speak: 'Or press the shortcut and say yes or no.',
+  speak: 'Press the shortcut and say yes or no.',
   remember: { conversation: 'Yes, in this conversation', always: 'Always', never: 'Never' },
 }

@@ -26,6 +26,6 @@ export const acting: Acting = {
   foreign: 'AURA ha leído un texto ajeno. Puede estar detrás de esto.',
   yes: 'Sí',
   no: 'Ahora no',
-  speak: 'O pulsar el atajo y decir sí o no.',
+  speak: 'Pulsa el atajo y di sí o no.',
   remember: { conversation: 'Sí, en esta conversación', always: 'Siempre', never: 'Nunca' },
 }
