@@ -365,8 +365,10 @@ mod tests {
                 "actions",
                 "persona",
                 "listening/standby",
+                "listening/streaming",
                 "listening/vocabulary",
                 "speaking/cues",
+                "speaking/say",
             ];
             let later = [&later[..], &["speaking/speed_percent", "speaking/volume_percent"]].concat();
             later.iter().any(|name| path.join("/").starts_with(name))
