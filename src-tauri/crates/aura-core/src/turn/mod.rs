@@ -307,6 +307,9 @@ impl Turn {
             result = AssertUnwindSafe(self.work()).catch_unwind() => result.unwrap_or_else(|panic| Err(defect(&*panic))),
             never = self.keep_saved() => match never {},
         };
+        // The playback of an answer that is stopped ends like that of one that was heard, and the work may notice it first.
+        let is_stopped = result.is_ok() && self.phase() == Phase::Stopping;
+        let result = if is_stopped { Err(self.stop_reason()) } else { result };
         self.check_budget();
         let record = self.close(result);
         if self.discard.is_cancelled() {
