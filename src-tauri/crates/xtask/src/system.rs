@@ -74,6 +74,7 @@ const TEST_PROGRAMS: &[&str] = &[
     "gnome-keyring-daemon",
     "import",
     "kill",
+    "node",
     "openbox",
     "pacat",
     "pactl",
@@ -89,6 +90,7 @@ const TEST_PROGRAMS: &[&str] = &[
     "timeout",
     "xdotool",
     "xprop",
+    "xwininfo",
 ];
 
 /// What the system packages are needed for.

@@ -1,6 +1,6 @@
 //! Reads the list of servers of another program.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use secrecy::SecretString;
@@ -106,7 +106,7 @@ fn error(field: impl Into<String>, problem: Problem) -> ConfigError {
 }
 
 /// Reads the `mcpServers` JSON of Claude Desktop, Cursor and others, or the `servers` of VS Code. Comments and unknown fields are
-/// skipped. One bad server does not affect the others.
+/// skipped. One bad server does not affect the others. The result is in the order of the names.
 ///
 /// # Errors
 /// When the text as a whole is no such list.
@@ -131,7 +131,9 @@ pub fn import(text: &str) -> Result<Vec<Result<Imported, ConfigError>>, ConfigEr
         return Err(error(path, Problem::TooMany(MAX_SERVERS)));
     }
     let at = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-    Ok(list.iter().map(|(name, value)| server(name, value, &at(name))).collect())
+    // Whether the list is in the order of the file depends on a feature that another crate may turn on.
+    let sorted: BTreeMap<&String, &Value> = list.iter().collect();
+    Ok(sorted.into_iter().map(|(name, value)| server(name, value, &at(name))).collect())
 }
 
 fn is_server(value: &Value) -> bool {
