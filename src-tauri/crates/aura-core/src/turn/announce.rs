@@ -114,7 +114,8 @@ impl Turn {
 
     /// Says that the turn failed, in the language of the question or of the windows. A sentence that cannot be spoken in time is left out.
     pub(super) async fn say_failure(&self, error: &Error) {
-        if !self.config.settings.speaking.say.failures {
+        // A caller that gets the sound is told by the error itself.
+        if self.is_detached() || !self.config.settings.speaking.say.failures {
             return;
         }
         let Some(output) = self.output() else { return };
