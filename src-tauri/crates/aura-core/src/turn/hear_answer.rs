@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use aura_audio::{SPEECH_RATE, VoiceActivity, meter};
-use tokio::time::Instant;
+use aura_audio::{SPEECH_RATE, VoiceActivity};
 
 use super::hands_free::{StartedRecording, has_ended};
-use super::listen::{LEVEL_INTERVAL, length};
-use super::recorded_speech::RecordedSpeech;
+use super::level_reports::LevelReports;
+use super::recorded_speech::{RecordedSpeech, length};
 use super::transcribe::words_of;
 use super::turn::Turn;
 use super::words::plain_words;
@@ -103,7 +102,7 @@ impl Turn {
         self.context.events.send(Event::Recording { turn: self.id.clone() });
         let mut activity = VoiceActivity::default();
         activity.push(&samples);
-        let (mut level_sent, mut measured, mut is_released) = (Instant::now(), samples.len(), false);
+        let (mut levels, mut is_released) = (LevelReports::after(samples.len()), false);
         loop {
             let block = tokio::select! {
                 biased;
@@ -117,10 +116,8 @@ impl Turn {
             let Some(block) = block.transpose()? else { break };
             samples.extend_from_slice(&block);
             activity.push(&block);
-            if level_sent.elapsed() >= LEVEL_INTERVAL && !is_released {
-                let elapsed_ms = u32::try_from(length(&samples).as_millis()).unwrap_or(u32::MAX);
-                self.context.events.send(Event::Level { level: meter(&samples[measured..]), elapsed_ms });
-                (level_sent, measured) = (Instant::now(), samples.len());
+            if !is_released {
+                levels.report(&samples, &self.context.events);
             }
             let is_over = ends_by_pause && has_ended(&activity, length(&samples));
             if !is_released && (is_over || samples.len() >= MAX_ANSWER.as_secs() as usize * SPEECH_RATE as usize) {

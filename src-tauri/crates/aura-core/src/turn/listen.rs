@@ -3,20 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use aura_audio::{SPEECH_RATE, VoiceActivity, meter};
-use tokio::time::Instant;
+use aura_audio::{SPEECH_RATE, VoiceActivity};
 
 use super::hands_free::{StartedRecording, has_ended};
+use super::level_reports::LevelReports;
 use super::live_words::LiveWords;
-use super::recorded_speech::RecordedSpeech;
+use super::recorded_speech::{RecordedSpeech, length};
 use super::recorder::RecordingFile;
 use super::turn::Turn;
 use crate::error::Result;
 use crate::event::Event;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
-/// The least time between two level events: 30 per second.
-pub(super) const LEVEL_INTERVAL: Duration = Duration::from_millis(33);
 /// How long a microphone may deliver digital silence before it counts as ready. One that wakes up does so for a moment, one that removes
 /// noise itself does so in every pause.
 const MAX_ZEROS: Duration = Duration::from_millis(400);
@@ -52,8 +50,7 @@ impl Turn {
         let mut live = self.live_words();
         self.hear(&mut live, &samples, &activity);
         let mut is_ready = false;
-        let mut level_sent = Instant::now();
-        let mut measured = 0;
+        let mut levels = LevelReports::after(0);
         let mut released = false;
         loop {
             let block = tokio::select! {
@@ -86,10 +83,8 @@ impl Turn {
                 Some(Err(error)) => return Err(error),
                 None => break,
             }
-            if level_sent.elapsed() >= LEVEL_INTERVAL && !released {
-                let elapsed_ms = u32::try_from(length(&samples).as_millis()).unwrap_or(u32::MAX);
-                self.context.events.send(Event::Level { level: meter(&samples[measured..]), elapsed_ms });
-                (level_sent, measured) = (Instant::now(), samples.len());
+            if !released {
+                levels.report(&samples, &self.context.events);
             }
             if !released && hands_free.is_some() && has_ended(&activity, length(&samples)) {
                 released = true;
@@ -132,9 +127,4 @@ impl Turn {
     pub(super) fn recording_path(&self, part: &str) -> Option<PathBuf> {
         Some(self.context.recordings.as_ref()?.join(format!("{}-{part}.wav", self.id)))
     }
-}
-
-/// The duration of a recording.
-pub(super) fn length(samples: &[i16]) -> Duration {
-    Duration::from_millis(samples.len() as u64 * 1_000 / u64::from(SPEECH_RATE))
 }

@@ -18,6 +18,7 @@ mod interrupt;
 mod language;
 mod last_picture;
 mod last_voice;
+mod level_reports;
 mod listen;
 mod live_words;
 mod look;

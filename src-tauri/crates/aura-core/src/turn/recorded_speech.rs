@@ -86,6 +86,11 @@ fn nothing_heard() -> Error {
     )
 }
 
+/// The duration of a recording.
+pub(super) fn length(samples: &[i16]) -> Duration {
+    Duration::from_millis(samples.len() as u64 * 1_000 / u64::from(SPEECH_RATE))
+}
+
 /// Whether a recording with this much speech holds words for certain.
 pub(crate) fn holds_words(speech_duration: Duration) -> bool {
     speech_duration >= MIN_SPEECH_WITH_WORDS
