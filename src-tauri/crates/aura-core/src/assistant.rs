@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use crate::config::{Config, Environment, Keys, Language, SettingsStore};
+use crate::config::{Config, Environment, Keys, SettingsStore};
 use crate::consent::Consents;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
@@ -480,12 +480,7 @@ impl Assistant {
     /// The models that can run on this computer. Suggestions are for the language that the user speaks, else that of the windows.
     pub(crate) async fn local_models(&self) -> LocalModelsView {
         let settings = self.config().settings.clone();
-        let language = settings.listening.language.as_deref().or(match settings.appearance.language {
-            Language::System => None,
-            Language::En => Some("en"),
-            Language::De => Some("de"),
-            Language::Es => Some("es"),
-        });
+        let language = settings.listening.language.as_deref().or(settings.appearance.language.code());
         self.0.ports.local_model_store.view(language).await
     }
 

@@ -486,3 +486,15 @@ pub enum Language {
     /// Spanish.
     Es,
 }
+
+impl Language {
+    /// Its ISO 639-1 code; `None` for that of the operating system.
+    pub fn code(self) -> Option<&'static str> {
+        match self {
+            Self::System => None,
+            Self::En => Some("en"),
+            Self::De => Some("de"),
+            Self::Es => Some("es"),
+        }
+    }
+}

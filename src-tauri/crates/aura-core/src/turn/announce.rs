@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aura_audio::{Pcm, RateConverter};
-use aura_providers::Service;
 use aura_router::sink_fn;
 use tokio::time::timeout;
 
 use super::turn::Turn;
 use super::voice::{Prosody, Voice};
-use crate::config::Language;
 use crate::error::{Error, ErrorCode, Result};
 use crate::ports::Output;
 
@@ -126,16 +124,12 @@ impl Turn {
     }
 
     fn sentences(&self) -> &'static Sentences {
-        let shown = match self.config.settings.appearance.language {
-            Language::De => "de",
-            Language::Es => "es",
-            Language::En | Language::System => "en",
-        };
-        Sentences::of(self.language().as_deref().unwrap_or(shown))
+        Sentences::of(&self.own_language())
     }
 
     async fn say(&self, sentence: &'static str, output: Arc<dyn Output>) -> Result<()> {
-        let mut plan = self.plan(Service::Tts)?;
+        let prosody = Prosody::of(&self.config.settings.speaking);
+        let mut plan = self.speech_plan(prosody)?;
         plan.speak_in(self.context.router.catalog(), self.sentences().language);
         let mut sound = Vec::new();
         let mut rate = RateConverter::new(output.rate());
@@ -146,7 +140,7 @@ impl Turn {
         // Ends the tone.
         output.drained().await?;
         output.begin();
-        let voice = Arc::new(Voice::new(Some(output), Prosody::of(&self.config.settings.speaking)));
+        let voice = Arc::new(Voice::new(Some(output), prosody));
         let _stop = StopWhenDropped(voice.clone());
         voice.begin_sentence(sentence.to_owned());
         voice.write(&sound);

@@ -11,7 +11,7 @@ use super::spoken_sound::SpokenSound;
 use super::voice::Voice;
 use crate::record::Playback;
 
-/// The longest sound that is kept: 6 MB at 48 kHz and 16 bits a minute.
+/// The longest sound that is kept: three minutes, which are 17 MB at 48 kHz.
 const LONGEST: Duration = Duration::from_secs(180);
 
 /// The answer that is being spoken, or was spoken last. Cheap to clone.

@@ -105,14 +105,13 @@ impl Turn {
             may_remember: is_trusted,
             expires_at: later(timeout),
         };
-        let language = self.language();
-        let language = language.as_deref().unwrap_or("en");
-        let warning = if is_trusted { String::new() } else { format!("{} ", warning(language)) };
+        let language = self.own_language();
+        let warning = if is_trusted { String::new() } else { format!("{} ", warning(&language)) };
         let mut asked = self.context.consents.ask(request.clone());
         let mut shown = ShownQuestion { turn: self };
         self.begin_asking();
         self.context.events.send(Event::Consent { turn: self.id.clone(), consent: Some(Box::new(request)) });
-        sink.say(format!("{warning}{}", question(action, language))).await;
+        sink.say(format!("{warning}{}", question(action, &language))).await;
         let answer = tokio::select! {
             biased;
             answered = asked.answer() => answered,

@@ -65,10 +65,7 @@ impl Turn {
         let stage = self.time(Stage::Speaking);
         // A caller that gets the sound decides about both itself.
         let prosody = if self.is_detached() { Prosody::default() } else { Prosody::of(&self.config.settings.speaking) };
-        let mut plan = self.plan(Service::Tts)?;
-        if let Some(speed) = prosody.changed_speed() {
-            plan = plan.with_speech_options(SpeechOptions::default().with_speed(speed));
-        }
+        let mut plan = self.speech_plan(prosody)?;
         if let Some(code) = self.language()
             && !plan.speak_in(self.context.router.catalog(), &code)
         {
@@ -121,6 +118,18 @@ impl Turn {
             self.notify_error(NoticeKind::NoSpeaker, &error);
         }
         synthesized.map(drop)
+    }
+
+    /// Plans the routes for speech at this speed.
+    ///
+    /// # Errors
+    /// When there is no route.
+    pub(super) fn speech_plan(&self, prosody: Prosody) -> Result<RoutePlan> {
+        let plan = self.plan(Service::Tts)?;
+        Ok(match prosody.changed_speed() {
+            Some(speed) => plan.with_speech_options(SpeechOptions::default().with_speed(speed)),
+            None => plan,
+        })
     }
 
     /// Synthesizes the sentences, a little ahead of playback. Returns the route of the last one.

@@ -237,6 +237,12 @@ impl Turn {
         set.or_else(|| self.recognised())
     }
 
+    /// The language of what AURA itself says, where no model writes it: that of the question, else that of the windows, else English.
+    pub(super) fn own_language(&self) -> String {
+        let shown = self.config.settings.appearance.language.code();
+        self.language().unwrap_or_else(|| shown.unwrap_or("en").to_owned())
+    }
+
     /// Stores the tool calls of the answer.
     pub(crate) fn set_tool_calls(&self, calls: Vec<ToolCall>) {
         self.state.lock().tool_calls = calls;

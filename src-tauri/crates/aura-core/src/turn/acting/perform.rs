@@ -65,8 +65,7 @@ impl Turn {
                 (format!("Timer {} is cancelled.", timer.id), Some(Undo::SetTimer(timer)))
             }
             Action::Plan { steps } => {
-                let language = self.language();
-                return Ok(show_plan::told(&steps, language.as_deref().unwrap_or("en")));
+                return Ok(show_plan::told(&steps, &self.own_language()));
             }
             Action::Unknown => return Err(Error::internal("an action of a later version")),
         };

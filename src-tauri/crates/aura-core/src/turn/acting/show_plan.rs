@@ -62,7 +62,7 @@ impl Tool for ShowPlan {
         if steps.is_empty() {
             return Err(Error::invalid("The plan has no steps."));
         }
-        let language = turn.language();
+        let language = turn.own_language();
         let mut checked = Vec::new();
         for Step { text, tool, arguments } in steps.into_iter().take(MAX_STEPS) {
             let text = text.chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
@@ -75,7 +75,7 @@ impl Tool for ShowPlan {
                 }
                 Some(_) => None,
                 None if turn.is_offered(&tool) => None,
-                None => Some(no_tool(language.as_deref().unwrap_or("en")).to_owned()),
+                None => Some(no_tool(&language).to_owned()),
             };
             checked.push(PlanStep { text, problem });
         }
