@@ -11,7 +11,7 @@ export default defineConfig(({ mode }) => ({
     svelte(),
     ...(mode === 'test' ? [svelteTesting()] : []),
     // Budgets of the pages' JavaScript, bytes gzipped, so that windows open fast.
-    ...(mode === 'production' ? [budget({ index: 150_000, overlay: 31_500 })] : []),
+    ...(mode === 'production' ? [budget({ index: 153_000, overlay: 31_700 })] : []),
   ],
   // Relative paths: the same files serve the window and, under /app/, an ordinary browser.
   base: './',

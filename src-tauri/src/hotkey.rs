@@ -1,7 +1,7 @@
-//! The global shortcut: forwards presses and releases to the assistant, and applies changes of the setting at once. While a turn runs
+//! The global shortcuts: forwards presses and releases to the assistant, and applies changes of the settings at once. While a turn runs
 //! behind other windows, Escape is grabbed too, and cancels the turn.
 
-use aura_core::api::{self, Nothing, Press};
+use aura_core::api::{self, Nothing, Press, Purpose};
 use aura_core::error::Error;
 use aura_core::event::Event;
 use aura_core::record::Stage;
@@ -15,15 +15,15 @@ use crate::windows::MAIN;
 /// Key events that are queued at most. Each is handled in microseconds, so the queue is empty unless the process hangs.
 const MAX_QUEUED_EVENTS: usize = 256;
 
-/// A key event, or a change of the shortcut's state.
+/// A key event, or a change of a shortcut's state.
 #[derive(Debug)]
 enum KeyEvent {
-    Press,
+    Press(Purpose),
     Release,
     Escape,
-    /// The shortcut was lost, and why; `None` when it works again.
+    /// A shortcut was lost, and why; `None` when it works again.
     #[cfg(target_os = "linux")]
-    Problem(Option<Error>),
+    Problem(Purpose, Option<Error>),
 }
 
 /// Sends key events from the keyboard's thread. It never blocks, because that thread is joined when the shortcut changes.
@@ -38,38 +38,77 @@ impl KeyEvents {
     }
 }
 
-/// Registers the shortcut and handles its events until the assistant ends.
+/// The shortcuts that are registered, and what is wrong with the others.
+struct Shortcuts {
+    wanted: Vec<(Purpose, String)>,
+    registered: Vec<RegisteredShortcut>,
+    problems: Vec<(Purpose, String)>,
+}
+
+impl Shortcuts {
+    /// Registers them. One that cannot be is a problem and no failure.
+    async fn register<R: tauri::Runtime>(
+        app: &tauri::AppHandle<R>,
+        wanted: Vec<(Purpose, String)>,
+        key_events: &KeyEvents,
+    ) -> Self {
+        let (mut registered, mut problems) = (Vec::new(), Vec::new());
+        for (purpose, keys) in &wanted {
+            match register(app, *purpose, keys, key_events.clone()).await {
+                Ok(shortcut) => registered.push(shortcut),
+                Err(error) => problems.push((*purpose, error.message)),
+            }
+        }
+        Self { wanted, registered, problems }
+    }
+
+    /// Notes that a shortcut was lost, or works again.
+    #[cfg(target_os = "linux")]
+    fn note(&mut self, purpose: Purpose, problem: Option<Error>) {
+        self.problems.retain(|(of, _)| *of != purpose);
+        self.problems.extend(problem.map(|error| (purpose, error.message)));
+    }
+
+    /// What is wrong, in sentences.
+    fn problem(&self) -> Option<String> {
+        let mut sentences: Vec<&str> = self.problems.iter().map(|(_, sentence)| sentence.as_str()).collect();
+        sentences.dedup();
+        (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
+}
+
+/// Registers the shortcuts and handles their events until the assistant ends.
 pub(crate) async fn run<R: tauri::Runtime>(app: tauri::AppHandle<R>, assistant: Assistant) {
     let (sender, mut key_events) = mpsc::channel(MAX_QUEUED_EVENTS);
     let sender = KeyEvents(sender);
     let mut events = assistant.subscribe();
-    let mut wanted = assistant.config().settings.shortcut.clone();
-    let mut shortcut = register(&app, &wanted, sender.clone()).await;
-    assistant.set_shortcut_problem(shortcut.as_ref().err().map(|error| error.message.clone()));
+    let mut shortcuts = Shortcuts::register(&app, assistant.config().settings.shortcuts(), &sender).await;
+    assistant.set_shortcut_problem(shortcuts.problem());
     loop {
         tokio::select! {
             Some(event) = key_events.recv() => {
                 // These only send a command to the turn, so the events stay in order.
                 let _ = match event {
-                    KeyEvent::Press => api::press(&assistant, Press::default()).await,
+                    KeyEvent::Press(purpose) => api::press(&assistant, Press { purpose, ..Press::default() }).await,
                     KeyEvent::Release => api::release(&assistant, Nothing {}).await,
                     KeyEvent::Escape => api::cancel(&assistant, Nothing {}).await,
                     #[cfg(target_os = "linux")]
-                    KeyEvent::Problem(problem) => {
-                        assistant.set_shortcut_problem(problem.map(|error| error.message));
+                    KeyEvent::Problem(purpose, problem) => {
+                        shortcuts.note(purpose, problem);
+                        assistant.set_shortcut_problem(shortcuts.problem());
                         Ok(Nothing {})
                     }
                 };
             }
             event = events.recv() => match event {
-                Ok(Event::Changed { snapshot }) if snapshot.settings.shortcut != wanted => {
-                    wanted = snapshot.settings.shortcut;
-                    drop(shortcut);
-                    shortcut = register(&app, &wanted, sender.clone()).await;
-                    assistant.set_shortcut_problem(shortcut.as_ref().err().map(|error| error.message.clone()));
+                Ok(Event::Changed { snapshot }) if snapshot.settings.shortcuts() != shortcuts.wanted => {
+                    // The old ones first: a key may move from one to another.
+                    shortcuts.registered.clear();
+                    shortcuts = Shortcuts::register(&app, snapshot.settings.shortcuts(), &sender).await;
+                    assistant.set_shortcut_problem(shortcuts.problem());
                 }
                 Ok(Event::Stage { stage, .. }) => {
-                    let Ok(shortcut) = &shortcut else { continue };
+                    let Some(shortcut) = shortcuts.registered.first() else { continue };
                     // A main window in front handles Escape itself, sometimes for another purpose.
                     let is_wanted = stage != Stage::Idle && !is_main_in_front(&app);
                     if let Err(error) = grab_escape(&app, shortcut, is_wanted, &sender).await {
@@ -91,24 +130,30 @@ fn is_main_in_front<R: tauri::Runtime>(app: &tauri::AppHandle<R>) -> bool {
 #[cfg(target_os = "linux")]
 type RegisteredShortcut = std::sync::Arc<aura_platform::hotkey::HotkeyGuard>;
 
-/// Registers the shortcut with the blocking X11 listener. Tauri's plugin polls the keyboard, which would add up to 50 ms.
+/// Registers a shortcut with the blocking X11 listener, or the desktop portal. Tauri's plugin polls the keyboard, which would add up to 50 ms.
 #[cfg(target_os = "linux")]
 async fn register<R: tauri::Runtime>(
     _app: &tauri::AppHandle<R>,
+    purpose: Purpose,
     shortcut: &str,
     key_events: KeyEvents,
 ) -> Result<RegisteredShortcut> {
+    use aura_core::error::ErrorCode;
     use aura_platform::hotkey::{self, ShortcutEvent};
     let shortcut: hotkey::Shortcut = shortcut.parse()?;
+    if purpose != Purpose::Answer && hotkey::is_watched_by_portal() {
+        let message = "Shortcuts that type at the cursor need an X11 session: Wayland lets no program type for you.";
+        return Err(Error::new(ErrorCode::Shortcut, message));
+    }
     let problems = key_events.clone();
     let on_event = move |event| {
         key_events.send(match event {
-            ShortcutEvent::Press => KeyEvent::Press,
+            ShortcutEvent::Press => KeyEvent::Press(purpose),
             ShortcutEvent::Release => KeyEvent::Release,
             ShortcutEvent::Escape => KeyEvent::Escape,
         });
     };
-    let on_problem = move |problem| problems.send(KeyEvent::Problem(problem));
+    let on_problem = move |problem| problems.send(KeyEvent::Problem(purpose, problem));
     let listening = tokio::task::spawn_blocking(move || hotkey::listen(&shortcut, on_event, on_problem));
     Ok(RegisteredShortcut::new(listening.await.map_err(Error::internal)??))
 }
@@ -140,10 +185,11 @@ impl Drop for RegisteredShortcut {
     }
 }
 
-/// Registers the shortcut with Tauri's plugin.
+/// Registers a shortcut with Tauri's plugin.
 #[cfg(not(target_os = "linux"))]
 async fn register<R: tauri::Runtime>(
     app: &tauri::AppHandle<R>,
+    purpose: Purpose,
     shortcut: &str,
     key_events: KeyEvents,
 ) -> Result<RegisteredShortcut> {
@@ -159,7 +205,7 @@ async fn register<R: tauri::Runtime>(
     app.global_shortcut()
         .on_shortcut(parsed, move |_, _, event| {
             key_events.send(match event.state() {
-                ShortcutState::Pressed => KeyEvent::Press,
+                ShortcutState::Pressed => KeyEvent::Press(purpose),
                 ShortcutState::Released => KeyEvent::Release,
             });
         })

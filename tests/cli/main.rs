@@ -3,6 +3,7 @@
 mod answers;
 mod conversations;
 mod failures;
+mod mcp;
 mod models;
 mod providers;
 mod stopped;

@@ -8,6 +8,7 @@ use serde_json::Value;
 /// The ladder: a package depends only on packages with a lower number.
 const LADDER: &[&str] = &[
     "aura-audio",
+    "aura-picture",
     "aura-providers",
     "aura-local",
     "aura-engine",

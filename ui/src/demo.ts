@@ -2,6 +2,7 @@
  * The windows with the scripted backend, for inspection: demo.html?scene=conversation&theme=dark&prefer=de#talk. Never part of the
  * product.
  */
+import { sampleServer, sampleServerTool } from './backend/samples-mcp'
 import { mount } from 'svelte'
 import App from './App.svelte'
 import { failing, FakeBackend, type Script } from './backend/fake'
@@ -133,6 +134,25 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
   consent: {
     script: { history: past, snapshot: readySnapshot({ acting_tools: ['open', 'type_text', 'media'] }) },
     events: [...answering.slice(0, 2), ...asked],
+  },
+  servers: {
+    script: {
+      mcp: [
+        sampleServer('files', {
+          tools: [
+            sampleServerTool('read_file', { description: 'Reads a text file.', permission: 'always' }),
+            sampleServerTool('write_file', { description: 'Writes a text file in one of the folders.' }),
+          ],
+        }),
+        sampleServer('github', {
+          state: 'failed',
+          problem: 'The value of “GITHUB_TOKEN” is missing.',
+          tools: [],
+          values: [{ server: 'github', kind: 'env', name: 'GITHUB_TOKEN', is_set: false }],
+        }),
+      ],
+    },
+    events: [],
   },
   words: {
     script: { history: past },

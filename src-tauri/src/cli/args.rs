@@ -36,6 +36,17 @@ pub(super) enum Command {
         #[arg(long, default_value_t = aura_server::PORT)]
         port: u16,
     },
+    /// Let another program ask and speak through AURA: a server of the Model Context Protocol on standard input and output.
+    ///
+    /// Name this command in the other program's list of MCP servers. What it asks costs what your own questions cost.
+    Mcp {
+        /// Let the other program listen through the microphone, too.
+        #[arg(long)]
+        microphone: bool,
+        /// Let the other program see the screen, too.
+        #[arg(long)]
+        screen: bool,
+    },
     /// Control the running app, for desktop keyboard settings, foot pedals and scripts.
     Ptt {
         /// What to do.
@@ -387,7 +398,13 @@ impl From<Routes> for RouteOverrides {
 pub(super) enum PttAction {
     /// Press the push-to-talk key.
     Press,
-    /// Release the push-to-talk key.
+    /// Press the key that types what you say where the cursor is.
+    Dictate,
+    /// Press the key that types the answer where the cursor is.
+    AnswerHere,
+    /// Press the key that changes the selected text as you say.
+    EditSelection,
+    /// Release the key that was pressed.
     Release,
     /// Cancel the current turn.
     Cancel,

@@ -32,7 +32,8 @@ pub(super) async fn run(sandbox: bool, listen: args::Listen) -> Result<ExitCode>
             until_stopped(&bootstrap.assistant, api::listen(&bootstrap.assistant, request)).await?
         }
         None => {
-            let press = Press { screen: Some(listen.screen), speech, overrides: listen.routes.into() };
+            let press =
+                Press { screen: Some(listen.screen), speech, overrides: listen.routes.into(), ..Press::default() };
             until_stopped(&bootstrap.assistant, record(&bootstrap.assistant, press, listen.seconds)).await?
         }
     };

@@ -1,4 +1,4 @@
-//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `ptt`, `consent`, `providers`, `keys`, `models`, `history`,
+//! The command line: the desktop app without a command, else `ask`, `listen`, `serve`, `mcp`, `ptt`, `consent`, `providers`, `keys`, `models`, `history`,
 //! `conversations`, `doctor`, `update` or `completions`.
 
 mod args;
@@ -9,6 +9,7 @@ mod doctor;
 mod history;
 mod keys;
 mod listen;
+mod mcp;
 mod models;
 mod operations;
 mod output;
@@ -21,6 +22,7 @@ mod update;
 use std::process::ExitCode;
 
 use aura_core::error::{Error, Result};
+use aura_mcp::host::Allowed;
 use clap::{CommandFactory, Parser};
 use serde_json::json;
 
@@ -55,6 +57,9 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Ask(ask)) => runtime.block_on(ask::run(sandbox, ask)),
         Some(Command::Listen(listen)) => runtime.block_on(listen::run(sandbox, listen)),
         Some(Command::Serve { port }) => runtime.block_on(serve::run(sandbox, port)),
+        Some(Command::Mcp { microphone, screen }) => {
+            runtime.block_on(mcp::run(sandbox, Allowed { microphone, screen }))
+        }
         Some(Command::Ptt { action }) => runtime.block_on(ptt(action)),
         Some(Command::Consent { answer, json }) => runtime.block_on(consent::run(answer, json)),
         Some(Command::Providers { what, json }) => runtime.block_on(providers::run(sandbox, what, json)),
@@ -80,9 +85,13 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn ptt(action: PttAction) -> Result<ExitCode> {
+    let press = |purpose: &str| ("press", json!({ "purpose": purpose }));
     let playback = |action: &str| ("playback", json!({ "action": action }));
     let (operation, request) = match action {
         PttAction::Press => ("press", json!({})),
+        PttAction::Dictate => press("dictate"),
+        PttAction::AnswerHere => press("answer_here"),
+        PttAction::EditSelection => press("edit_selection"),
         PttAction::Release => ("release", json!({})),
         PttAction::Cancel => ("cancel", json!({})),
         PttAction::HandsFree => ("hands_free", json!({})),

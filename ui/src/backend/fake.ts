@@ -1,5 +1,7 @@
 /** A scripted backend for component tests, and for `vite dev` in an ordinary browser. */
+import type { ImportedMcpServers } from '../generated/ImportedMcpServers'
 import type { LocalModelsView } from '../generated/LocalModelsView'
+import type { McpServerView } from '../generated/McpServerView'
 import type { LocalModelView } from '../generated/LocalModelView'
 import type { RouteChoice } from '../generated/RouteChoice'
 import type { Service } from '../generated/Service'
@@ -24,6 +26,7 @@ import {
   sampleVoices,
   withModelsInUse,
 } from './samples'
+import { sampleServer } from './samples-mcp'
 import type { Access, AuraEvent, Backend, OperationName, Request, Response, TokenState } from './types'
 
 type Handlers = { [Name in OperationName]: (request: Request<Name>) => Response<Name> | Promise<Response<Name>> }
@@ -33,6 +36,8 @@ export interface Script {
   history?: TurnRecord[]
   /** The models on this computer. */
   local?: LocalModelsView
+  /** The MCP servers of the settings. */
+  mcp?: McpServerView[]
   /** Operations with another result than the default. */
   handlers?: Partial<Handlers>
   /** Duration factor of a simulated turn, 1 = real time; absent: no simulation, tests emit the events. */
@@ -79,6 +84,7 @@ export class FakeBackend implements Backend {
   snapshot: Snapshot
   history: TurnRecord[]
   local: LocalModelsView
+  mcp: McpServerView[]
   /** All calls, in order. */
   readonly calls: { operation: OperationName; request: unknown }[] = []
   cancelled = 0
@@ -97,6 +103,7 @@ export class FakeBackend implements Backend {
     this.snapshot = script.snapshot ?? readySnapshot()
     this.history = script.history ?? []
     this.local = script.local ?? sampleLocalModels()
+    this.mcp = script.mcp ?? []
     this.snapshot = withModelsInUse(this.snapshot, this.local)
     this.#pace = script.pace
     if (script.token !== undefined) this.access = accessWith(script.token)
@@ -151,6 +158,20 @@ export class FakeBackend implements Backend {
     this.emit({ type: 'local_models', view })
     this.#change({})
     return view
+  }
+
+  /** Replaces the MCP servers, and says so. */
+  setServers(servers: McpServerView[]): McpServerView[] {
+    this.mcp = servers
+    this.emit({ type: 'mcp_servers', servers })
+    return servers
+  }
+
+  #importServers(json: string): ImportedMcpServers {
+    const list = (JSON.parse(json) as { mcpServers: Record<string, unknown> }).mcpServers
+    const names = Object.keys(list)
+    this.setServers([...this.mcp, ...names.map((name) => sampleServer(name))])
+    return { servers: names, problems: [], values_are_kept: true }
   }
 
   /** Changes one model. */
@@ -313,6 +334,8 @@ export class FakeBackend implements Backend {
       replay: () => ({}),
       repeat: () => ({}),
       playback: () => ({}),
+      hear: () => ({ text: 'What is this?' }),
+      say: () => ({}),
       hands_free: () => ({}),
       answer_consent: () => ({}),
       undo: () => ({}),
@@ -333,6 +356,21 @@ export class FakeBackend implements Backend {
       delete_model: ({ id }) => this.setModel(id, { state: { state: 'available' }, used_for: [] }),
       use_model: ({ id, service }) => this.#use(id, service),
       stop_using_model: ({ service }) => this.#use(null, service),
+      mcp_servers: () => this.mcp,
+      import_mcp_servers: ({ json }) => this.#importServers(json),
+      save_mcp_value: ({ server, name }) =>
+        this.setServers(
+          this.mcp.map((one) =>
+            one.name === server
+              ? { ...one, values: one.values.map((value) => (value.name === name ? { ...value, is_set: true } : value)) }
+              : one,
+          ),
+        ),
+      restart_mcp_server: () => this.mcp,
+      remove_mcp_server: ({ server }) => {
+        this.setServers(this.mcp.filter((one) => one.name !== server))
+        return {}
+      },
       updates: () => ({ state: { state: 'idle' } }),
       check_for_updates: () => ({ state: { state: 'idle' } }),
       download_update: () => ({ state: { state: 'idle' } }),

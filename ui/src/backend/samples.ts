@@ -49,6 +49,8 @@ export const sampleSettings = (): Settings => ({
   startup: { background: true, at_login: false },
   updates: { check: false },
   budget: { daily_usd: 0, stop: false },
+  mcp_servers: {},
+  cursor_shortcuts: { dictate: '', answer_here: '', edit_selection: '' },
   local_api: { open: false, port: 8000 },
   instructions: '',
   persona: '',

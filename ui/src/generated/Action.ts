@@ -51,7 +51,27 @@ timer: number,
 /**
  * What it is for; may be empty.
  */
-label: string, } | { "kind": "plan", 
+label: string, } | { "kind": "call_server", 
+/**
+ * The server's name in the settings.
+ */
+server: string, 
+/**
+ * The tool's name on the server.
+ */
+tool: string, 
+/**
+ * The tool's name for people; absent when it has none.
+ */
+title?: string, 
+/**
+ * The arguments.
+ */
+arguments: Record<string, unknown>, 
+/**
+ * The fingerprint of the tool, which a permission is for.
+ */
+fingerprint: string, } | { "kind": "plan", 
 /**
  * The steps, in order.
  */

@@ -3,4 +3,4 @@
 /**
  * Who answered a [`ConsentRequest`].
  */
-export type AnsweredBy = "window" | "voice" | "command_line" | "api" | "remembered" | "nobody" | "unknown";
+export type AnsweredBy = "window" | "voice" | "command_line" | "api" | "shortcut" | "remembered" | "nobody" | "unknown";

@@ -2,6 +2,7 @@
 import type { Attempt } from "./Attempt";
 import type { ConsentRequest } from "./ConsentRequest";
 import type { LocalModelsView } from "./LocalModelsView";
+import type { McpServerView } from "./McpServerView";
 import type { Notice } from "./Notice";
 import type { Playback } from "./Playback";
 import type { Seen } from "./Seen";
@@ -156,7 +157,11 @@ snapshot: Snapshot, } | { "type": "history" } | { "type": "local_models",
 /**
  * The models.
  */
-view: LocalModelsView, } | { "type": "updates", 
+view: LocalModelsView, } | { "type": "mcp_servers", 
+/**
+ * The servers of the settings.
+ */
+servers: Array<McpServerView>, } | { "type": "updates", 
 /**
  * What is known about it.
  */

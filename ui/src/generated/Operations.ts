@@ -10,10 +10,15 @@ import type { Diagnostic } from './Diagnostic'
 import type { Export } from './Export'
 import type { Exported } from './Exported'
 import type { HealthReport } from './HealthReport'
+import type { Heard } from './Heard'
 import type { HistoryQuery } from './HistoryQuery'
+import type { ImportMcpServers } from './ImportMcpServers'
+import type { ImportedMcpServers } from './ImportedMcpServers'
 import type { Listen } from './Listen'
 import type { LocalModelsView } from './LocalModelsView'
 import type { Look } from './Look'
+import type { McpServerName } from './McpServerName'
+import type { McpServerView } from './McpServerView'
 import type { Meter } from './Meter'
 import type { ModelId } from './ModelId'
 import type { ModelView } from './ModelView'
@@ -25,6 +30,8 @@ import type { ProviderName } from './ProviderName'
 import type { RenameSession } from './RenameSession'
 import type { Retry } from './Retry'
 import type { SaveKey } from './SaveKey'
+import type { SaveMcpValue } from './SaveMcpValue'
+import type { Say } from './Say'
 import type { ServerView } from './ServerView'
 import type { SessionId } from './SessionId'
 import type { SessionView } from './SessionView'
@@ -56,6 +63,8 @@ export type Operations = {
   undo: { request: UndoAction; response: Nothing }
   ask: { request: Ask; response: TurnRecord }
   listen: { request: Listen; response: TurnRecord }
+  hear: { request: Nothing; response: Heard }
+  say: { request: Say; response: Nothing }
   retry: { request: Retry; response: TurnRecord }
   history: { request: HistoryQuery; response: Array<TurnRecord> }
   delete_turn: { request: TurnId; response: Nothing }
@@ -91,6 +100,11 @@ export type Operations = {
   delete_model: { request: ModelId; response: LocalModelsView }
   use_model: { request: UseModel; response: LocalModelsView }
   stop_using_model: { request: StopUsingModel; response: LocalModelsView }
+  mcp_servers: { request: Nothing; response: Array<McpServerView> }
+  import_mcp_servers: { request: ImportMcpServers; response: ImportedMcpServers }
+  save_mcp_value: { request: SaveMcpValue; response: Array<McpServerView> }
+  restart_mcp_server: { request: McpServerName; response: Array<McpServerView> }
+  remove_mcp_server: { request: McpServerName; response: Nothing }
   updates: { request: Nothing; response: UpdatesView }
   check_for_updates: { request: Nothing; response: UpdatesView }
   download_update: { request: Nothing; response: UpdatesView }

@@ -2,9 +2,11 @@
 import type { Actions } from "./Actions";
 import type { Appearance } from "./Appearance";
 import type { Budget } from "./Budget";
+import type { CursorShortcuts } from "./CursorShortcuts";
 import type { HistorySettings } from "./HistorySettings";
 import type { Listening } from "./Listening";
 import type { LocalApi } from "./LocalApi";
+import type { McpServer } from "./McpServer";
 import type { Persona } from "./Persona";
 import type { ProviderSettings } from "./ProviderSettings";
 import type { RoutePreference } from "./RoutePreference";
@@ -65,6 +67,10 @@ screen: ScreenSharing,
  */
 actions: Actions, 
 /**
+ * Programs of others whose tools the model may call, by their names: at most 32. They need `actions.enabled`.
+ */
+mcp_servers: { [key in string]: McpServer | null }, 
+/**
  * How long questions, answers and recordings are kept.
  */
 history: HistorySettings, 
@@ -72,6 +78,10 @@ history: HistorySettings,
  * The global push-to-talk shortcut, such as `Ctrl+Shift+Space`.
  */
 shortcut: string, 
+/**
+ * The global shortcuts that end with a text at the cursor.
+ */
+cursor_shortcuts: CursorShortcuts, 
 /**
  * Timeouts of calls to providers.
  */

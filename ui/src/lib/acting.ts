@@ -26,6 +26,8 @@ export function describeAction(action: Action, words: Acting): string {
       return say.readSelection
     case 'set_clipboard':
       return say.setClipboard
+    case 'call_server':
+      return say.callServer(action.tool, action.server)
     case 'plan':
       return say.plan
     case 'unknown':
@@ -33,9 +35,12 @@ export function describeAction(action: Action, words: Acting): string {
   }
 }
 
-/** The exact text that an action writes; empty for one that writes none. */
-export const textOfAction = (action: Action): string =>
-  action.kind === 'type_text' || action.kind === 'set_clipboard' ? action.text : ''
+/** The exact text that an action writes or sends; empty for one that does neither. */
+export function textOfAction(action: Action): string {
+  if (action.kind === 'type_text' || action.kind === 'set_clipboard') return action.text
+  if (action.kind !== 'call_server' || Object.keys(action.arguments).length === 0) return ''
+  return JSON.stringify(action.arguments, null, 2)
+}
 
 /** A duration as hours, minutes and seconds. */
 function clock(seconds: number): string {

@@ -5,6 +5,7 @@ import type { PlaybackAction } from '../generated/PlaybackAction'
 import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
 import type { Settings } from '../generated/Settings'
+import type { McpServerView } from '../generated/McpServerView'
 import type { UpdatesView } from '../generated/UpdatesView'
 import type { TurnRecord } from '../generated/TurnRecord'
 import type { RouteOverrides } from '../generated/RouteOverrides'
@@ -68,6 +69,8 @@ export class Aura {
   playback = $state<Playback>('idle')
   /** What is known about a newer version; null before it is asked for. */
   updates = $state.raw<UpdatesView | null>(null)
+  /** The MCP servers of the settings. */
+  mcp = $state.raw<McpServerView[]>([])
   /** Provider health and usage. */
   readonly health: HealthStore
   /** The models on this computer. */
@@ -96,6 +99,7 @@ export class Aura {
       this.#applySnapshot(await this.backend.call('snapshot', {}))
       void this.local.load()
       void this.#loadUpdates()
+      void this.#loadMcp()
     } catch (thrown) {
       this.unreachable = asFailure(thrown)
     }
@@ -104,6 +108,11 @@ export class Aura {
   /** What is known of updates is of use to the settings alone, so that a failure is no failure to start. */
   async #loadUpdates(): Promise<void> {
     this.updates = await this.backend.call('updates', {}).catch(() => null)
+  }
+
+  /** Like updates. What changes later comes as an event. */
+  async #loadMcp(): Promise<void> {
+    this.mcp = await this.backend.call('mcp_servers', {}).catch(() => [])
   }
 
   #applyUpdates(view: UpdatesView): void {
@@ -123,6 +132,7 @@ export class Aura {
     this.health.onEvent(event)
     this.local.onEvent(event)
     if (event.type === 'history') this.historyChanges += 1
+    if (event.type === 'mcp_servers') this.mcp = event.servers
     if (event.type === 'updates') this.#applyUpdates(event.view)
     if (event.type === 'playback') this.playback = event.playback
     // It ends with its turn.

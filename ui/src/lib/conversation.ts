@@ -210,6 +210,7 @@ export function reduce(state: Conversation, event: AuraEvent): Conversation {
     case 'availability':
     case 'history':
     case 'local_models':
+    case 'mcp_servers':
     case 'updates':
     case 'playback':
     case 'changed':

@@ -123,6 +123,7 @@ export function reduceOverlay(state: OverlayState, event: AuraEvent): OverlaySta
     case 'availability':
     case 'history':
     case 'local_models':
+    case 'mcp_servers':
     case 'updates':
     case 'playback':
       return state

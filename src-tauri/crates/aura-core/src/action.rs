@@ -1,6 +1,7 @@
 //! Actions: what a tool does outside AURA, exactly as it is shown to the person, carried out and recorded.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::desktop::{MediaCommand, OpenTarget, TargetWindow};
 
@@ -55,6 +56,22 @@ pub enum Action {
         timer: u32,
         /// What it is for; may be empty.
         label: String,
+    },
+    /// Calls a tool of an MCP server.
+    CallServer {
+        /// The server's name in the settings.
+        server: String,
+        /// The tool's name on the server.
+        tool: String,
+        /// The tool's name for people; absent when it has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(optional))]
+        title: Option<String>,
+        /// The arguments.
+        #[cfg_attr(feature = "ts", ts(type = "Record<string, unknown>"))]
+        arguments: Map<String, Value>,
+        /// The fingerprint of the tool, which a permission is for.
+        fingerprint: String,
     },
     /// Shows what is to be done, step by step.
     Plan {

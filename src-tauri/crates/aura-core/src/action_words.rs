@@ -1,6 +1,8 @@
 //! What AURA says about an action, in the languages of the interface. The windows have their own sentences; these are for the voice, and
 //! in English for the command line and the local API.
 
+use serde_json::Value;
+
 use crate::action::Action;
 use crate::desktop::{MediaCommand, OpenTarget};
 use crate::timers::Timer;
@@ -120,6 +122,25 @@ pub(crate) fn question(action: &Action, language: &str) -> String {
                 format!("Shall I cancel timer {timer}{label}?"),
                 format!("Soll ich Timer {timer}{label} abbrechen?"),
                 format!("¿Cancelo el temporizador {timer}{label}?"),
+            )
+        }
+        Action::CallServer { server, tool, arguments, .. } => {
+            let (server, tool) = (quoted(server, spoken), quoted(tool, spoken));
+            let with = match arguments.is_empty() {
+                true => String::new(),
+                false => {
+                    let list = arguments.iter().map(|(name, value)| match value {
+                        Value::String(text) => format!("{name}: {text}"),
+                        value => format!("{name}: {value}"),
+                    });
+                    let list = shortened(&list.collect::<Vec<_>>().join("; "));
+                    spoken.pick(format!(" with {list}"), format!(" mit {list}"), format!(" con {list}"))
+                }
+            };
+            spoken.pick(
+                format!("Shall I use {tool} of {server}{with}?"),
+                format!("Soll ich {tool} von {server} verwenden{with}?"),
+                format!("¿Uso {tool} de {server}{with}?"),
             )
         }
         Action::Plan { .. } | Action::Unknown => {
@@ -254,6 +275,17 @@ mod tests {
         assert!(question(&typing(&"x".repeat(500)), "fr").contains("a text of 500 characters"));
         let open = Action::Open { target: OpenTarget::Address { url: "https://example.org/".into() } };
         assert_eq!(question(&open, "en"), "Shall I open https://example.org/? Yes or no?");
+        let call = Action::CallServer {
+            server: "git hub".into(),
+            tool: "create_issue".into(),
+            title: None,
+            arguments: serde_json::from_str(r#"{"count": 2, "title": "A\nB"}"#).unwrap(),
+            fingerprint: String::new(),
+        };
+        assert_eq!(
+            question(&call, "en"),
+            "Shall I use “create_issue” of “git hub” with count: 2; title: A B? Yes or no?"
+        );
         let timer = Action::SetTimer { seconds: 5_400, label: "Tee".into() };
         assert_eq!(
             question(&timer, "de"),

@@ -23,6 +23,7 @@ use crate::consent::Consents;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
+use crate::mcp::{McpServerView, McpServers};
 use crate::ports::Ports;
 use crate::timers::Timers;
 use crate::turn::{
@@ -100,6 +101,8 @@ struct Inner {
     session_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that tells what changes in the store of models.
     models_watch: OnceLock<AbortOnDropHandle<()>>,
+    /// The task that tells what changes with the MCP servers.
+    mcp_watch: OnceLock<AbortOnDropHandle<()>>,
     /// The task that compresses recordings and deletes old ones.
     upkeep: OnceLock<AbortOnDropHandle<()>>,
     /// The tasks that look for a new version, and tell what becomes of it.
@@ -153,6 +156,7 @@ impl Assistant {
         let owner = Arc::new(owner);
         let file = data.join("timers.json");
         let timers = tokio::task::spawn_blocking(move || Timers::open(file)).await.map_err(Error::internal)?;
+        let mcp = McpServers::new(ports.secrets.clone());
         let saving = tokio::spawn(unsaved.clone().run(ports.history.clone()));
         let turns = Turns::start(TurnContext {
             ports: ports.clone(),
@@ -168,6 +172,7 @@ impl Assistant {
             last_voice: LastVoice::default(),
             consents: Consents::default(),
             consent_timeout,
+            mcp,
             timers,
             closing: CancellationToken::new(),
             running: TaskTracker::new(),
@@ -190,6 +195,7 @@ impl Assistant {
             history_watch: OnceLock::new(),
             session_watch: OnceLock::new(),
             models_watch: OnceLock::new(),
+            mcp_watch: OnceLock::new(),
             upkeep: OnceLock::new(),
             updates: OnceLock::new(),
             _forwarding: AbortOnDropHandle::new(forwarding),
@@ -199,6 +205,7 @@ impl Assistant {
         }));
         assistant.watch_history();
         assistant.watch_models();
+        assistant.watch_mcp();
         assistant.watch_session();
         assistant.recover(false).await;
         Ok(assistant)
@@ -252,6 +259,9 @@ impl Assistant {
     pub async fn close(&self) {
         if timeout(STOP_TIMEOUT, self.0.turns.close()).await.is_err() {
             tracing::warn!("a turn could not be saved before AURA ends; it is found at the next start");
+        }
+        if timeout(LAST_SAVE_TIMEOUT, self.0.turns.context().mcp.close()).await.is_err() {
+            tracing::warn!("an MCP server did not end in time and is killed");
         }
         let saved = async { tokio::join!(self.0.turns.context().unsaved.saved(), self.0.usage.flush()) };
         if timeout(LAST_SAVE_TIMEOUT, saved).await.is_err() {
@@ -484,6 +494,11 @@ impl Assistant {
         self.0.ports.local_model_store.view(language).await
     }
 
+    /// The MCP servers of the settings.
+    pub(crate) async fn mcp_servers(&self) -> Vec<McpServerView> {
+        self.turns().context().mcp.view(&self.config().settings).await
+    }
+
     /// Lets the router see that models were chosen or deleted, and sends a snapshot.
     pub(crate) async fn installed_models_changed(&self) -> LocalModelsView {
         self.reconfigure();
@@ -505,6 +520,7 @@ impl Assistant {
     fn reconfigure(&self) {
         let config = self.config();
         self.0.router.reconfigure(config.settings.routing(), self.0.keys.all(&config.settings));
+        self.0.turns.context().mcp.apply(&config.settings);
     }
 
     /// Sends a new snapshot to all subscribers.

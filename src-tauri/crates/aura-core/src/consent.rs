@@ -98,6 +98,8 @@ pub enum AnsweredBy {
     /// A program, over the local API.
     #[default]
     Api,
+    /// The shortcut that the person pressed for it.
+    Shortcut,
     /// An earlier answer, or the settings.
     Remembered,
     /// Nobody, in time.

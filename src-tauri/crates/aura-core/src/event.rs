@@ -9,6 +9,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::consent::ConsentRequest;
 use crate::local_models::LocalModelsView;
+use crate::mcp::McpServerView;
 use crate::record::{Notice, Playback, SentPicture, Stage, ToolTrace, TurnRecord};
 use crate::updates::UpdatesView;
 use crate::views::Snapshot;
@@ -150,6 +151,11 @@ pub enum Event {
     LocalModels {
         /// The models.
         view: Box<LocalModelsView>,
+    },
+    /// An MCP server started, failed or changed its tools, or a setting of one changed. At most four per second.
+    McpServers {
+        /// The servers of the settings.
+        servers: Vec<McpServerView>,
     },
     /// A newer version was found, or its download went on. At most four per second.
     Updates {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::consent::ConsentTrace;
 use crate::error::{Error, ErrorCode};
+use crate::purpose::Purpose;
 
 /// Whether the sound of an answer is being played.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,6 +344,10 @@ pub struct TurnRecord {
     /// When the turn began: when the key was pressed, or the request arrived.
     #[cfg_attr(feature = "ts", ts(type = "string"))]
     pub started_at: jiff::Timestamp,
+    /// What became of the question.
+    #[serde(default, skip_serializing_if = "Purpose::is_answered")]
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub purpose: Purpose,
     /// The question as text; empty when it was not transcribed.
     pub transcript: String,
     /// The answer as it was written, up to the point where writing stopped.
@@ -402,6 +407,7 @@ impl TurnRecord {
             id,
             session,
             started_at,
+            purpose: Purpose::default(),
             transcript: String::new(),
             answer: String::new(),
             spoken: String::new(),

@@ -36,6 +36,7 @@ fn enabled() -> bool {
 
 /// How a server is reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Transport {
     /// A program that AURA starts and talks to over its standard input and output.
@@ -44,12 +45,15 @@ pub enum Transport {
         command: String,
         /// Its arguments.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[cfg_attr(feature = "ts", ts(as = "Option<Vec<String>>", optional))]
         args: Vec<String>,
         /// The variables that it gets beside the few that every program gets, such as `PATH` and `HOME`.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        #[cfg_attr(feature = "ts", ts(as = "Option<Vec<String>>", optional))]
         env: BTreeSet<String>,
         /// Its working folder; absent for the user's home.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "ts", ts(type = "string", optional))]
         cwd: Option<PathBuf>,
     },
     /// A server at an address, over streamable HTTP.
@@ -58,6 +62,7 @@ pub enum Transport {
         url: String,
         /// The headers that it gets beside those of the protocol.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        #[cfg_attr(feature = "ts", ts(as = "Option<Vec<String>>", optional))]
         headers: BTreeSet<String>,
     },
 }
@@ -73,6 +78,14 @@ impl ServerConfig {
     pub fn http(name: impl Into<String>, url: impl Into<String>) -> Self {
         let transport = Transport::Http { url: url.into(), headers: BTreeSet::new() };
         Self { name: name.into(), enabled: true, transport, timeout_seconds: None }
+    }
+
+    /// Checks what the types do not express, by the rules of [`import`]: the name, the program or address, the names of the values.
+    ///
+    /// # Errors
+    /// With the first field that cannot be used.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        import(&export([self]).to_string())?.into_iter().try_for_each(|server| server.map(drop))
     }
 
     /// The values that it needs.

@@ -11,6 +11,7 @@ const MIN_REDACTED: usize = 6;
 
 /// What a value is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum SecretKind {
     /// A variable in the environment of the server's program.
@@ -21,6 +22,7 @@ pub enum SecretKind {
 
 /// Which value of which server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct SecretName {
     /// The name of the server.
     pub server: String,

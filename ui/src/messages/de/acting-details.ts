@@ -30,6 +30,7 @@ export const actingDetails: ActingDetails = {
     voice: 'per Stimme',
     command_line: 'auf der Befehlszeile',
     api: 'durch ein Programm',
+    shortcut: 'durch dein Tastenkürzel',
     remembered: 'durch eine frühere Wahl',
     nobody: 'keine Antwort',
     unknown: 'auf unbekanntem Weg',

@@ -4,6 +4,7 @@ import { acting } from './acting'
 import { actingDetails } from './acting-details'
 import * as common from './common'
 import { signIn } from './sign-in'
+import { mcp } from './mcp'
 import { onboarding } from './onboarding'
 import { find, keyboard, palette, picker, playback } from './find'
 import { health } from './health'
@@ -25,6 +26,7 @@ export const de: Messages = {
   turn,
   talk,
   signIn,
+  mcp,
   onboarding,
   providers,
   local,

@@ -22,6 +22,17 @@ export const settings: typeof english = {
   shortcutRecordHint: 'Esc behält das bisherige Tastenkürzel.',
   shortcutNeedsModifier: 'Nimm Strg, Alt, Umschalt oder die Systemtaste dazu.',
   shortcutChange: 'Ändern',
+  shortcutOff: 'aus',
+  shortcutSet: 'Festlegen',
+  shortcutClear: 'Ausschalten',
+  atCursor: {
+    dictate: ['Diktieren', 'Tippt, was du sagst.'],
+    answer_here: ['Hier antworten', 'Tippt die Antwort auf deine Frage.'],
+    edit_selection: [
+      'Markierung ändern',
+      'Sag, wie der markierte Text geändert werden soll. Rückgängig in der App stellt ihn wieder her.',
+    ],
+  },
   shortcutProblemEnd: 'Oder lege „aura ptt press“ und „aura ptt release“ in den Tastatureinstellungen deines Desktops fest.',
   shortcutCommon: (keys: string) => `Viele Apps verwenden ${keys}. Bei keiner von ihnen käme es noch an.`,
   shortcutTake: 'Trotzdem verwenden',

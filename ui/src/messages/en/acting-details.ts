@@ -30,6 +30,7 @@ export const actingDetails: ActingDetails = {
     voice: 'by your voice',
     command_line: 'on the command line',
     api: 'by a program',
+    shortcut: 'by your shortcut',
     remembered: 'by an earlier choice',
     nobody: 'no answer in time',
     unknown: 'by an unknown way',

@@ -3,6 +3,7 @@ import { acting } from './acting'
 import { actingDetails } from './acting-details'
 import * as common from './common'
 import { signIn } from './sign-in'
+import { mcp } from './mcp'
 import { onboarding } from './onboarding'
 import { find, keyboard, palette, picker, playback } from './find'
 import { health } from './health'
@@ -24,6 +25,7 @@ export const en = {
   turn,
   talk,
   signIn,
+  mcp,
   onboarding,
   providers,
   local,

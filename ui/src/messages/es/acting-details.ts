@@ -35,6 +35,7 @@ export const actingDetails: ActingDetails = {
     voice: 'de viva voz',
     command_line: 'en la línea de comandos',
     api: 'por un programa',
+    shortcut: 'por tu atajo',
     remembered: 'por una elección anterior',
     nobody: 'sin respuesta',
     unknown: 'de un modo desconocido',

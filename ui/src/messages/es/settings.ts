@@ -22,6 +22,17 @@ export const settings: typeof english = {
   shortcutRecordHint: 'Esc conserva el atajo actual.',
   shortcutNeedsModifier: 'Añade Ctrl, Alt, Mayús o la tecla del sistema.',
   shortcutChange: 'Cambiar',
+  shortcutOff: 'desactivado',
+  shortcutSet: 'Definir',
+  shortcutClear: 'Desactivar',
+  atCursor: {
+    dictate: ['Dictar', 'Escribe lo que dices.'],
+    answer_here: ['Responder aquí', 'Escribe la respuesta a tu pregunta.'],
+    edit_selection: [
+      'Editar la selección',
+      'Di cómo cambiar el texto seleccionado. Con deshacer, en la aplicación, vuelve el anterior.',
+    ],
+  },
   shortcutProblemEnd: 'O asigna «aura ptt press» y «aura ptt release» en los ajustes de teclado de tu escritorio.',
   shortcutCommon: (keys: string) => `Muchas aplicaciones usan ${keys}. Ya no lo recibiría ninguna.`,
   shortcutTake: 'Usarlo de todos modos',

@@ -44,7 +44,7 @@ pub struct UndoAction {
 pub async fn answer_consent(assistant: &Assistant, request: AnswerConsent) -> Result<Nothing> {
     let AnswerConsent { id, answer, by } = request;
     let taken = assistant.turns().context().consents.take(&id, answer)?;
-    let tool = taken.request().tool.clone();
+    let (tool, action) = (taken.request().tool.clone(), taken.request().action.clone());
     // First the answer: a person who said no is not made to wait for a disk.
     if !taken.answer(answer, by) {
         return Err(Error::new(ErrorCode::NotFound, "This question is over. Nothing was done."));
@@ -54,7 +54,14 @@ pub async fn answer_consent(assistant: &Assistant, request: AnswerConsent) -> Re
         ConsentAnswer::Never => Permission::Never,
         _ => return Ok(Nothing {}),
     };
-    assistant.change(json!({"actions": {"permissions": {tool: permission}}})).await?;
+    let changes = match action {
+        Action::CallServer { server, tool, fingerprint, .. } => {
+            let kept = json!({"permission": permission, "fingerprint": fingerprint});
+            json!({"mcp_servers": {server: {"tools": {tool: kept}}}})
+        }
+        _ => json!({"actions": {"permissions": {tool: permission}}}),
+    };
+    assistant.change(changes).await?;
     Ok(Nothing {})
 }
 

@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::catalog_types::*;
 use super::consent::{AnswerConsent, UndoAction, answer_consent, undo};
+use super::mcp_servers::*;
 pub use super::playback::{ControlPlayback, PlaybackAction, playback, repeat, replay};
 use super::sessions::{RenameSession, SessionId, SessionsQuery};
+use super::speech::{Heard, Say, hear, say};
 use super::trends::{Trends, TrendsQuery};
 use super::types::*;
 pub use super::updates::{check_for_updates, download_update, install_update, stop_update, updates};
@@ -40,6 +42,8 @@ macro_rules! with_operations {
             undo: UndoAction => Nothing,
             ask: Ask => TurnRecord,
             listen: Listen => TurnRecord,
+            hear: Nothing => Heard,
+            say: Say => Nothing,
             retry: Retry => TurnRecord,
             history: HistoryQuery => Vec<TurnRecord>,
             delete_turn: TurnId => Nothing,
@@ -75,6 +79,11 @@ macro_rules! with_operations {
             delete_model: ModelId => LocalModelsView,
             use_model: UseModel => LocalModelsView,
             stop_using_model: StopUsingModel => LocalModelsView,
+            mcp_servers: Nothing => Vec<McpServerView>,
+            import_mcp_servers: ImportMcpServers => ImportedMcpServers,
+            save_mcp_value: SaveMcpValue => Vec<McpServerView>,
+            restart_mcp_server: McpServerName => Vec<McpServerView>,
+            remove_mcp_server: McpServerName => Nothing,
             updates: Nothing => UpdatesView,
             check_for_updates: Nothing => UpdatesView,
             download_update: Nothing => UpdatesView,
@@ -118,6 +127,7 @@ pub async fn press(assistant: &Assistant, request: Press) -> Result<Nothing> {
     assistant.turns().press(TurnRequest {
         screen: request.screen,
         speech: request.speech,
+        purpose: request.purpose,
         overrides: request.overrides,
         ..TurnRequest::new(Question::Microphone, assistant.session())
     });
@@ -260,6 +270,7 @@ pub async fn retry(assistant: &Assistant, request: Retry) -> Result<TurnRecord> 
     let request = TurnRequest {
         screen,
         image: turn.picture.map(Attachment::File),
+        purpose: turn.purpose,
         overrides: request.overrides,
         ..TurnRequest::new(question, turn.session)
     };
@@ -395,7 +406,7 @@ pub async fn change_settings(assistant: &Assistant, request: ChangeSettings) -> 
         return Err(Error::invalid("`changes` must be an object in the shape of the settings."));
     }
     super::personas::check(assistant, &request.changes)?;
-    if request.changes.get("actions").is_some() {
+    if ["actions", "mcp_servers"].iter().any(|part| request.changes.get(part).is_some()) {
         assistant.turns().context().consents.forget_allowed();
     }
     let providers_changed = request.changes.get("providers").is_some();

@@ -7,6 +7,7 @@ use aura_router::RouteOverrides;
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{Area, CaptureTarget, Device};
+use crate::purpose::Purpose;
 use crate::turn::Speech;
 
 /// The empty request or response.
@@ -25,6 +26,9 @@ pub struct Press {
     /// Whether the answer is spoken, and whether it is played.
     #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
     pub speech: Speech,
+    /// What becomes of the question.
+    #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]
+    pub purpose: Purpose,
     /// Routes for this turn that differ from the default ones.
     #[serde(alias = "wishes")]
     #[cfg_attr(feature = "ts", ts(as = "Option<_>", optional))]

@@ -11,8 +11,8 @@ use crate::event::Event;
 /// notifications, works on network drives.
 const SETTINGS_CHECK: Duration = Duration::from_secs(1);
 
-/// The least time between two events about the store of models.
-const MODELS_INTERVAL: Duration = Duration::from_millis(250);
+/// The least time between two events about the store of models, and about the MCP servers.
+const EVENT_INTERVAL: Duration = Duration::from_millis(250);
 
 impl Assistant {
     /// Watches the settings file for changes by other programs: the command line, the server, the desktop app, or an editor.
@@ -58,6 +58,21 @@ impl Assistant {
         })));
     }
 
+    /// Sends an event whenever something changes with the MCP servers.
+    pub(super) fn watch_mcp(&self) {
+        let mut changes = self.0.turns.context().mcp.changes();
+        let assistant = self.downgrade();
+        let _ = self.0.mcp_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
+            // Ends with the assistant.
+            while changes.changed().await.is_ok() {
+                let Some(assistant) = assistant.upgrade() else { return };
+                assistant.send(Event::McpServers { servers: assistant.mcp_servers().await });
+                drop(assistant);
+                tokio::time::sleep(EVENT_INTERVAL).await;
+            }
+        })));
+    }
+
     /// Sends an event whenever something changes in the store of models.
     pub(super) fn watch_models(&self) {
         let mut changes = self.0.ports.local_model_store.changes();
@@ -76,7 +91,7 @@ impl Assistant {
                 }
                 assistant.send(Event::LocalModels { view: Box::new(view) });
                 drop(assistant);
-                tokio::time::sleep(MODELS_INTERVAL).await;
+                tokio::time::sleep(EVENT_INTERVAL).await;
             }
         })));
     }

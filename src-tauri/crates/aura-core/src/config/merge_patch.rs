@@ -17,10 +17,9 @@ pub(super) fn merge(target: &mut Value, patch: &Value) {
             for (name, change) in patch {
                 if change.is_null() {
                     target.remove(name);
-                } else if let Some(old) = target.get_mut(name) {
-                    merge(old, change);
                 } else {
-                    target.insert(name.clone(), change.clone());
+                    // Into an object even where there was nothing: a `null` within removes nothing then.
+                    merge(target.entry(name.clone()).or_insert_with(empty), change);
                 }
             }
         }

@@ -4,6 +4,7 @@
 mod actions;
 mod environment;
 mod keys;
+mod mcp_servers;
 mod merge_patch;
 mod personas;
 mod settings;
@@ -16,6 +17,7 @@ mod vocabulary;
 pub use actions::Actions;
 pub use environment::{Environment, key_variable};
 pub use keys::{KeyPlace, KeyView, Keys};
+pub use mcp_servers::{McpServer, ToolPermission};
 pub use personas::Persona;
 pub(crate) use personas::check_chosen as check_chosen_persona;
 pub use settings::{

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::actions::{self, Actions};
+use super::mcp_servers::{self, McpServer};
 use super::merge_patch::merge;
 use super::personas::{self, Persona};
 use super::vocabulary;
 use crate::error::{Error, Result};
 use crate::ports::{CaptureTarget, Standby};
+use crate::purpose::Purpose;
 
 /// The version of the settings file's layout. Version 2 renamed `clocks` to `timeouts` and `door` to `local_api`.
 pub(super) const SCHEMA: u32 = 2;
@@ -45,10 +47,15 @@ pub struct Settings {
     pub screen: ScreenSharing,
     /// What AURA may do in other programs.
     pub actions: Actions,
+    /// Programs of others whose tools the model may call, by their names: at most 32. They need `actions.enabled`.
+    #[cfg_attr(feature = "ts", ts(as = "BTreeMap<String, Option<McpServer>>"))]
+    pub mcp_servers: BTreeMap<String, McpServer>,
     /// How long questions, answers and recordings are kept.
     pub history: HistorySettings,
     /// The global push-to-talk shortcut, such as `Ctrl+Shift+Space`.
     pub shortcut: String,
+    /// The global shortcuts that end with a text at the cursor.
+    pub cursor_shortcuts: CursorShortcuts,
     /// Timeouts of calls to providers.
     pub timeouts: Timeouts,
     /// Appearance of the windows and the overlay.
@@ -84,6 +91,19 @@ impl Settings {
         routing
     }
 
+    /// The shortcuts that are on, each with what it is for; that for push-to-talk first.
+    pub fn shortcuts(&self) -> Vec<(Purpose, String)> {
+        let CursorShortcuts { dictate, answer_here, edit_selection } = &self.cursor_shortcuts;
+        let others =
+            [(Purpose::Dictate, dictate), (Purpose::AnswerHere, answer_here), (Purpose::EditSelection, edit_selection)];
+        let on = others.into_iter().filter(|(_, keys)| !keys.trim().is_empty());
+        [(Purpose::Answer, &self.shortcut)]
+            .into_iter()
+            .chain(on)
+            .map(|(purpose, keys)| (purpose, keys.clone()))
+            .collect()
+    }
+
     /// The persona of a turn: the one that the turn names, where an empty name means none, else the chosen one. `None` as well for a name
     /// that no persona has.
     pub fn find_persona(&self, named: Option<&str>) -> Option<&Persona> {
@@ -116,6 +136,7 @@ impl Settings {
         vocabulary::check(&self.listening.vocabulary)?;
         personas::check(&self.personas)?;
         actions::check(&self.actions)?;
+        mcp_servers::check(&self.mcp_servers)?;
         if !(50..=300).contains(&self.speaking.speed_percent) {
             return Err(Error::invalid("The speed of the voice must be between 50 and 300 percent."));
         }
@@ -185,8 +206,10 @@ impl Default for Settings {
             speaking: Speaking::default(),
             screen: ScreenSharing::default(),
             actions: Actions::default(),
+            mcp_servers: BTreeMap::new(),
             history: HistorySettings::default(),
             shortcut: "Ctrl+Shift+Space".into(),
+            cursor_shortcuts: CursorShortcuts::default(),
             timeouts: Timeouts::default(),
             appearance: Appearance::default(),
             startup: Startup::default(),
@@ -198,6 +221,19 @@ impl Default for Settings {
             personas: Vec::new(),
         }
     }
+}
+
+/// Global shortcuts that work like that for push-to-talk, and end with a text at the cursor. An empty one is off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(default)]
+pub struct CursorShortcuts {
+    /// Types what was said.
+    pub dictate: String,
+    /// Types the answer.
+    pub answer_here: String,
+    /// Changes the selected text as was said.
+    pub edit_selection: String,
 }
 
 /// When the desktop app runs.

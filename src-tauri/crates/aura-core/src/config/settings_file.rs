@@ -363,6 +363,8 @@ mod tests {
                 "budget",
                 "updates",
                 "actions",
+                "cursor_shortcuts",
+                "mcp_servers",
                 "persona",
                 "listening/standby",
                 "listening/streaming",

@@ -8,8 +8,10 @@ use super::answer_sink::AnswerSink;
 use super::permit::Permitted;
 use super::tools::{Call, ToolResult, Toolbox};
 use super::turn::Turn;
-use crate::action::Effect;
-use crate::error::{Error, ErrorCode};
+use crate::action::{Action, Effect};
+use crate::consent::{AnsweredBy, ConsentTrace};
+use crate::desktop::TargetWindow;
+use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 use crate::record::{ToolOutcome, ToolTrace};
 
@@ -21,7 +23,7 @@ const MAX_ARGUMENTS: usize = 300;
 impl Turn {
     /// Carries out a call of the model, if it may be. It is in the record before it begins, and in the history before it changes anything.
     pub(super) async fn call_tool(&self, tools: &Toolbox, call: &ToolCall, sink: &mut AnswerSink<'_>) -> ToolResult {
-        let mut running = RunningTool::begin(self, call);
+        let mut running = RunningTool::begin(self, &call.name, &call.arguments);
         let Some(tool) = tools.find(&call.name) else {
             return running
                 .refuse(format!("There is no tool named {}. Answer without it.", shortened(&call.name, MAX_NAME)));
@@ -63,6 +65,36 @@ impl Turn {
     }
 }
 
+impl Turn {
+    /// Types a text that the person asked for with a shortcut, which is the consent. It is in the history before it is typed.
+    ///
+    /// # Errors
+    /// When it cannot be saved, or the desktop does not let AURA type.
+    pub(super) async fn type_at_cursor(&self, text: String, window: TargetWindow) -> Result<()> {
+        let mut running = RunningTool::begin(self, "type_text", "{}");
+        let foreign = self.has_foreign();
+        running.edit(|trace| {
+            trace.action = Some(Action::TypeText { text: text.clone(), window: window.clone() });
+            trace.consent = Some(ConsentTrace { allowed: true, by: AnsweredBy::Shortcut });
+            trace.foreign = foreign;
+        });
+        let desktop = &self.context.ports.desktop;
+        let typed = async {
+            self.saved().await?;
+            // Pasted as a whole: a line break that is typed sends many a message.
+            desktop.paste_text(&text, &window).await
+        };
+        match typed.await {
+            Ok(()) => drop(running.finish(ToolResult::default())),
+            Err(error) => {
+                running.fail(&error);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Records a call of a tool until it is dropped, whether it succeeds, fails or is stopped.
 struct RunningTool<'a> {
     turn: &'a Turn,
@@ -73,14 +105,14 @@ struct RunningTool<'a> {
 }
 
 impl<'a> RunningTool<'a> {
-    fn begin(turn: &'a Turn, call: &ToolCall) -> Self {
+    fn begin(turn: &'a Turn, name: &str, arguments: &str) -> Self {
         let start_ms = turn.ms_since_begun();
         let mut index = 0;
         turn.edit(|record| {
             index = record.tools.len();
             record.tools.push(ToolTrace {
-                name: shortened(&call.name, MAX_NAME),
-                arguments: shortened(&call.arguments, MAX_ARGUMENTS),
+                name: shortened(name, MAX_NAME),
+                arguments: shortened(arguments, MAX_ARGUMENTS),
                 start_ms,
                 ms: 0,
                 outcome: ToolOutcome::Running,
@@ -103,8 +135,8 @@ impl<'a> RunningTool<'a> {
     }
 
     fn finish(&mut self, mut result: ToolResult) -> ToolResult {
-        self.outcome = ToolOutcome::Done;
-        if result.is_foreign || result.picture.is_some() {
+        self.outcome = if result.has_failed { ToolOutcome::Failed } else { ToolOutcome::Done };
+        if result.is_foreign || !result.pictures.is_empty() {
             self.turn.note_foreign();
             self.edit(|trace| trace.foreign = true);
         }

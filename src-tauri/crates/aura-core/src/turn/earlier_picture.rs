@@ -74,6 +74,6 @@ impl Tool for EarlierPicture {
              have changed since.",
             self.0.question
         );
-        Ok(ToolResult { picture: Some(self.0.file.clone()), ..ToolResult::said(text) })
+        Ok(ToolResult { pictures: vec![self.0.file.clone()], ..ToolResult::said(text) })
     }
 }

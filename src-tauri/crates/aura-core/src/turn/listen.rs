@@ -13,6 +13,7 @@ use super::recorder::RecordingFile;
 use super::turn::Turn;
 use crate::error::Result;
 use crate::event::Event;
+use crate::purpose::Purpose;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
 /// How long a microphone may deliver digital silence before it counts as ready. One that wakes up does so for a moment, one that removes
@@ -31,6 +32,7 @@ impl Turn {
         let _stage = self.time(Stage::Listening);
         let settings = &self.config.settings.listening;
         let hands_free = self.request.hands_free.as_deref();
+        let ends_itself = hands_free.is_some() || self.request.purpose == Purpose::Transcribe;
         // The user is shown that AURA listens once the turn is in the history. The microphone opens meanwhile.
         let (recording, ()) = tokio::join!(self.open_microphone(), async {
             self.begun().await;
@@ -86,7 +88,7 @@ impl Turn {
             if !released {
                 levels.report(&samples, &self.context.events);
             }
-            if !released && hands_free.is_some() && has_ended(&activity, length(&samples)) {
+            if !released && ends_itself && has_ended(&activity, length(&samples)) {
                 released = true;
                 recording.stop();
             }

@@ -40,7 +40,7 @@ impl Turn {
     /// Whether the screen is captured at press: it is sent with this question, whatever it is.
     pub(super) fn looks_at_press(&self) -> bool {
         let always = self.config.settings.screen.share == ScreenPolicy::Always;
-        self.request.image.is_none() && self.request.screen.unwrap_or(always)
+        self.request.image.is_none() && self.request.purpose.is_answered() && self.request.screen.unwrap_or(always)
     }
 
     /// Whether the screen may be captured once the question turns out to be about it.
@@ -162,7 +162,7 @@ impl Tool for LookAtScreen {
         let picture = turn.capture().await?;
         let text =
             "The picture that is attached to the person's question now shows their screen as it is at this moment.";
-        Ok(ToolResult { picture: Some(picture), ..ToolResult::said(text) })
+        Ok(ToolResult { pictures: vec![picture], ..ToolResult::said(text) })
     }
 }
 

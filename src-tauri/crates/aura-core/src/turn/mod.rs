@@ -6,6 +6,7 @@
 mod acting;
 mod announce;
 mod answer_sink;
+mod at_cursor;
 mod call;
 mod cue;
 mod current_session;
@@ -31,9 +32,9 @@ mod push_to_talk;
 mod recorded_speech;
 mod recorder;
 mod recovery;
-mod reminder;
 mod request;
 mod saving;
+mod say_only;
 mod sentences;
 mod speak;
 mod speech_file;
@@ -75,7 +76,7 @@ use push_to_talk::{OnPress, OnRelease};
 pub(crate) use recorded_speech::{holds_words, speech_duration};
 pub(crate) use recovery::{add_unknown_recordings, end_unfinished};
 pub use request::Speech;
-pub(crate) use request::{Attachment, Question, Reminder, TurnContext, TurnRequest};
+pub(crate) use request::{Attachment, Question, Sentence, TurnContext, TurnRequest};
 pub(crate) use sentences::split_to;
 pub(crate) use speech_file::decode_to_speech_rate;
 pub(crate) use spoken_sound::SpokenSound;
@@ -87,6 +88,7 @@ pub(crate) use voice::Voice;
 use crate::config::Config;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
+use crate::purpose::Purpose;
 use crate::record::{NoticeKind, Stage, TurnRecord};
 
 /// Commands that may be queued for the owner of the stage.
@@ -343,13 +345,14 @@ impl Turn {
 
     async fn steps(&self) -> Result<()> {
         let prepared = self.prepare();
-        if let Question::Reminder(reminder) = &self.request.question {
-            return self.remind(reminder, prepared).await;
+        if let Question::None(sentence) = &self.request.question {
+            return self.say_only(sentence, prepared).await;
         }
         // The microphone opens meanwhile. A detached turn shows nothing that the history should know first.
         if !matches!(self.request.question, Question::Microphone) && !self.is_detached() {
             self.begun().await;
         }
+        let place = self.find_place();
         let question = match &self.request.question {
             Question::Microphone => {
                 let (recorded, live) = self.listen().await?;
@@ -360,7 +363,7 @@ impl Turn {
                 self.transcribe(self.decode_recording(file.clone()).await?, LiveWords::Off).await?
             }
             Question::Text(text) => text.clone(),
-            Question::Reminder(_) => String::new(),
+            Question::None(_) => String::new(),
         };
         if self.is_end_of_hands_free(&question) {
             return Ok(());
@@ -368,6 +371,12 @@ impl Turn {
         self.set_transcript(&question);
         if !matches!(self.request.question, Question::Text(_)) {
             self.cue(Cue::Heard);
+        }
+        if let Some(place) = place {
+            return self.write_at_cursor(place, &question).await;
+        }
+        if self.request.purpose == Purpose::Transcribe {
+            return Ok(());
         }
         if let Some(command) = self.spoken_command(&question) {
             return self.obey(command, prepared).await;

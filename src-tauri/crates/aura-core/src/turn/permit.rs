@@ -37,22 +37,19 @@ pub(super) enum Permitted {
 impl Turn {
     /// Whether the model may be offered tools that act: somebody is there to be asked, and the settings want it. Never for a caller of
     /// the local API, who is not at the desk.
-    pub(super) fn may_act(&self) -> bool {
-        !self.is_detached()
-            && self.context.consents.has_person()
-            && self.config.settings.actions.enabled
-            && self.context.ports.desktop.is_available()
+    pub(super) fn may_ask(&self) -> bool {
+        !self.is_detached() && self.context.consents.has_person() && self.config.settings.actions.enabled
     }
 
     /// Decides whether an action may be done, and asks the person where that is not decided yet.
     pub(super) async fn permit(&self, tool: &dyn Tool, action: &Action, sink: &mut AnswerSink<'_>) -> Permitted {
-        let name = tool.name();
+        let (name, identity) = (tool.name(), tool.identity());
         let effect = tool.effect();
         if effect == Effect::Reads {
             return Permitted::Unasked;
         }
         // The permissions of this moment: one that was just taken back no longer counts.
-        let permission = self.context.store.get().settings.actions.permission(name);
+        let permission = tool.permission(&self.context.store.get().settings);
         let consents = &self.context.consents;
         let is_remembered = match permission {
             Permission::Never => {
@@ -60,7 +57,7 @@ impl Turn {
                 return Permitted::Declined(consent, SAID_NO_BEFORE);
             }
             Permission::Always => true,
-            Permission::Ask | Permission::Conversation => consents.is_allowed_for(&self.request.session, name),
+            Permission::Ask | Permission::Conversation => consents.is_allowed_for(&self.request.session, &identity),
         };
         let has_foreign = self.conversation_has_foreign().await;
         // What only reads can do no harm that the next question would not stop.
@@ -79,7 +76,7 @@ impl Turn {
         if answer.allows() {
             let holds = answer == ConsentAnswer::Conversation || permission == Permission::Conversation;
             if holds && is_trusted {
-                consents.allow_for(&self.request.session, name);
+                consents.allow_for(&self.request.session, &identity);
             }
             return Permitted::Allowed(consent);
         }

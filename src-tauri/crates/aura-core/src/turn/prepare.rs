@@ -37,6 +37,7 @@ impl Turn {
         match self.request.speech {
             // Muting applies to the speaker of this computer, not to the caller of a detached turn.
             Speech::Aloud if self.config.settings.speaking.muted && !self.is_detached() => Speech::None,
+            _ if !self.request.purpose.is_answered() => Speech::None,
             speech => speech,
         }
     }

@@ -24,7 +24,9 @@ use crate::config::SettingsStore;
 use crate::consent::Consents;
 use crate::error::{Error, Result};
 use crate::event::EventSink;
+use crate::mcp::McpServers;
 use crate::ports::Ports;
+use crate::purpose::Purpose;
 use crate::timers::Timers;
 
 /// The context that turns run in. One for all turns of the stage, and one for each detached turn.
@@ -52,6 +54,8 @@ pub(crate) struct TurnContext {
     pub(crate) consents: Consents,
     /// How long a question waits for its answer; `None`: a minute.
     pub(crate) consent_timeout: Option<Duration>,
+    /// The MCP servers, whose tools the model may call.
+    pub(crate) mcp: McpServers,
     /// The timers that are set.
     pub(crate) timers: Timers,
     /// Cancelled when AURA ends: every turn stops then.
@@ -71,14 +75,14 @@ pub(crate) enum Question {
     Audio(Bytes),
     /// Text.
     Text(String),
-    /// None: a timer is over.
-    Reminder(Reminder),
+    /// None: AURA only says something.
+    None(Sentence),
 }
 
-/// What AURA says when a timer is over.
+/// What AURA says without a question: that a timer is over, or what another program wants to be said.
 #[derive(Debug, Clone)]
-pub(crate) struct Reminder {
-    /// The sentence.
+pub(crate) struct Sentence {
+    /// The text.
     pub(crate) text: String,
     /// ISO 639-1 code of its language.
     pub(crate) language: String,
@@ -158,6 +162,7 @@ pub(crate) struct TurnRequest {
     /// Name of the persona that answers; empty: none; `None`: the chosen one.
     pub(crate) persona: Option<String>,
     pub(crate) speech: Speech,
+    pub(crate) purpose: Purpose,
     pub(crate) overrides: RouteOverrides,
     /// The hands-free use that this turn is a part of.
     pub(crate) hands_free: Option<Arc<HandsFree>>,
@@ -175,6 +180,7 @@ impl TurnRequest {
             plans: false,
             persona: None,
             speech: Speech::default(),
+            purpose: Purpose::default(),
             overrides: RouteOverrides::default(),
             hands_free: None,
         }

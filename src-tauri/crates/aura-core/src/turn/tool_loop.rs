@@ -42,8 +42,12 @@ impl Turn {
                 tools.clear();
             }
         }
-        if self.may_act() {
-            tools.extend(acting::tools(&self.config.settings.actions));
+        if self.may_ask() {
+            let settings = &self.config.settings;
+            if self.context.ports.desktop.is_available() {
+                tools.extend(acting::tools(&settings.actions));
+            }
+            tools.extend(acting::server_tools(&self.context.mcp, settings));
         }
         match !tools.is_empty() && self.context.router.calls_tools(plan).await {
             true => Toolbox::new(tools),
@@ -85,8 +89,8 @@ impl Turn {
                     false => ToolResult::said("Too many calls at once. This one was not carried out."),
                 };
                 request.messages.push(Message::tool_result(&call.id, result.text));
-                if let Some(picture) = result.picture {
-                    request.messages[question].parts.push(ContentPart::Image(picture));
+                if !result.pictures.is_empty() {
+                    request.messages[question].parts.extend(result.pictures.into_iter().map(ContentPart::Image));
                     plan = self.plan(Service::Vlm)?;
                 }
             }

@@ -13,6 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::turn::Turn;
 use crate::action::{Action, Effect};
+use crate::config::Settings;
+use crate::consent::Permission;
 use crate::error::Result;
 
 /// Something that the model may have AURA do during a turn.
@@ -32,6 +34,16 @@ pub(super) trait Tool: Send + Sync {
     /// How much the tool can do.
     fn effect(&self) -> Effect {
         Effect::Reads
+    }
+
+    /// What may be done with it without a question.
+    fn permission(&self, settings: &Settings) -> Permission {
+        settings.actions.permission(self.name())
+    }
+
+    /// What a yes or a no of the conversation is remembered by.
+    fn identity(&self) -> String {
+        self.name().to_owned()
     }
 
     /// What a call would do, exactly: the person is asked about this value, and [`Tool::run`] is given it. Nothing is done yet.
@@ -63,10 +75,12 @@ pub(super) struct Call {
 pub(super) struct ToolResult {
     /// The result in words, or as JSON.
     pub(super) text: String,
-    /// A picture that the model is shown: a JPEG or PNG file.
-    pub(super) picture: Option<Bytes>,
+    /// Pictures that the model is shown: JPEG or PNG files.
+    pub(super) pictures: Vec<Bytes>,
     /// Whether the text is not AURA's and not the person's own. A picture never is.
     pub(super) is_foreign: bool,
+    /// Whether the tool says that it failed. The text says why.
+    pub(super) has_failed: bool,
     /// What AURA says about it by itself, whatever the model makes of it.
     pub(super) said: Option<String>,
 }

@@ -130,6 +130,7 @@ impl Turn {
         }
         let id = uuid::Uuid::now_v7().to_string();
         let mut record = TurnRecord::begun(id.clone(), request.session.clone(), jiff::Timestamp::now());
+        record.purpose = request.purpose;
         if let Some(Attachment::File(path)) = &request.image {
             record.picture = Some(path.clone());
         }
@@ -137,7 +138,7 @@ impl Turn {
         match &request.question {
             Question::Text(text) => record.transcript = text.clone(),
             Question::File(path) => record.question_audio = Some(path.clone()),
-            Question::Microphone | Question::Audio(_) | Question::Reminder(_) => {}
+            Question::Microphone | Question::Audio(_) | Question::None(_) => {}
         }
         let now = Instant::now();
         let phase = match request.question {

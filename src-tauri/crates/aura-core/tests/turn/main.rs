@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod acting;
+mod at_cursor;
 mod budget;
 mod consent_by_voice;
 mod conversations;
@@ -12,6 +13,7 @@ mod follow_ups;
 mod hands_free;
 mod keys;
 mod live;
+mod mcp_servers;
 mod memory;
 mod personas;
 mod playback;

@@ -104,7 +104,11 @@ fn text(to: &Value, text: impl Into<String>) {
 }
 
 fn tool(name: &str) -> Value {
-    json!({"name": name, "description": format!("Does {name}."), "inputSchema": {"type": "object"}})
+    let mut tool = json!({"name": name, "description": format!("Does {name}."), "inputSchema": {"type": "object"}});
+    if name == "read" {
+        tool["annotations"] = json!({"readOnlyHint": true, "openWorldHint": false});
+    }
+    tool
 }
 
 fn tools(mode: &str, message: &Value) -> Value {
@@ -131,6 +135,7 @@ fn tools(mode: &str, message: &Value) -> Value {
         _ => {
             let names = [
                 "echo",
+                "read",
                 "fail",
                 "reject",
                 "env",
@@ -159,6 +164,7 @@ fn call(message: &Value) {
     let number = |name: &str| arguments[name].as_u64().unwrap_or_default();
     match message["params"]["name"].as_str().unwrap_or_default() {
         "echo" => text(message, arguments.to_string()),
+        "read" => text(message, std::env::var("TEXT").unwrap_or_default()),
         "fail" => answer(message, json!({"content": [{"type": "text", "text": "no such file"}], "isError": true})),
         "reject" => {
             send(&json!({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32602, "message": "bad arguments"}}))

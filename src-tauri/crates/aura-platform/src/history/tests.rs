@@ -10,6 +10,7 @@ fn turn(id: &str, session: &str, second: i64, transcript: &str, answer: &str) ->
         id: id.into(),
         session: session.into(),
         started_at: jiff::Timestamp::from_second(second).unwrap(),
+        purpose: Default::default(),
         transcript: transcript.into(),
         answer: answer.into(),
         spoken: answer.into(),

@@ -88,6 +88,12 @@ pub fn check() -> Result<()> {
     }
 }
 
+/// Whether the desktop portal watches the shortcut: on Wayland.
+#[cfg(target_os = "linux")]
+pub fn is_watched_by_portal() -> bool {
+    matches!(Session::of_this_process(), Ok(Session::Wayland))
+}
+
 /// How the desktop draws windows, and who watches the keyboard.
 #[cfg(target_os = "linux")]
 enum Session {

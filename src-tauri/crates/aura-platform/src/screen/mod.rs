@@ -1,6 +1,5 @@
 //! Screenshots.
 
-mod picture;
 mod target;
 
 use std::sync::{Arc, Weak};
@@ -54,7 +53,9 @@ impl Screen for DesktopScreen {
         let target = target.clone();
         self.run(move || {
             let (image, area) = target::capture(&target)?;
-            picture::encode(&image, area)
+            let picture = aura_picture::encode(image.as_raw(), image.width(), image.height());
+            let aura_picture::Jpeg { file, width, height } = picture.map_err(Error::internal)?;
+            Ok(Screenshot { jpeg: file.into(), width, height, area })
         })
         .await
     }

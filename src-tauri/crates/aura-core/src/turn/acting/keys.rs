@@ -77,7 +77,9 @@ impl Tool for PressShortcut {
     async fn plan(&self, turn: &Turn, arguments: &Map<String, Value>) -> Result<Option<Action>> {
         let Keys { keys } = super::arguments(arguments)?;
         let keys = keys.parse::<KeyCombination>()?.to_string();
-        check_own(&keys, &turn.config.settings.shortcut)?;
+        for (_, shortcut) in turn.config.settings.shortcuts() {
+            check_own(&keys, &shortcut)?;
+        }
         Ok(Some(Action::PressShortcut { keys, window: turn.context.ports.desktop.target_window().await? }))
     }
 

@@ -6,6 +6,7 @@ mod keys;
 mod media;
 mod open;
 mod perform;
+mod server_tool;
 mod show_plan;
 mod timer_tools;
 
@@ -16,9 +17,10 @@ use serde_json::{Map, Value};
 
 use super::tools::Tool;
 use crate::action::Effect;
-use crate::config::Actions;
+use crate::config::{Actions, Settings};
 use crate::consent::Permission;
 use crate::error::{Error, Result};
+use crate::mcp::McpServers;
 
 /// The longest text that is typed or put on the clipboard, in characters.
 const MAX_TEXT: usize = 20_000;
@@ -49,6 +51,11 @@ fn all() -> [Arc<dyn Tool>; 11] {
 /// The tools that act, except those that the settings forbid.
 pub(super) fn tools(settings: &Actions) -> impl Iterator<Item = Arc<dyn Tool>> {
     all().into_iter().filter(|tool| settings.permission(tool.name()) != Permission::Never)
+}
+
+/// The tools of MCP servers, except those that the settings forbid.
+pub(super) fn server_tools(servers: &McpServers, settings: &Settings) -> impl Iterator<Item = Arc<dyn Tool>> {
+    servers.offered(settings).map(|tool| Arc::new(server_tool::ServerTool(tool)) as Arc<dyn Tool>)
 }
 
 /// The names of the tools that the person may be asked for, in the order in which the settings list them.

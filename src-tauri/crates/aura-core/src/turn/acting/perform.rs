@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Texts up to this length are typed; longer ones are pasted, because typing them takes seconds.
 const TYPED: usize = 300;
 
-/// The longest text of the clipboard or a selection that the model is given, in characters.
+/// The longest text of the clipboard, a selection or a server that the model is given, in characters.
 const MAX_READ: usize = 12_000;
 
 impl Turn {
@@ -67,7 +67,8 @@ impl Turn {
             Action::Plan { steps } => {
                 return Ok(show_plan::told(&steps, &self.own_language()));
             }
-            Action::Unknown => return Err(Error::internal("an action of a later version")),
+            // The first is carried out by its tool.
+            Action::CallServer { .. } | Action::Unknown => return Err(Error::internal("an action of another kind")),
         };
         if let Some(undo) = undo {
             self.context.consents.keep_undo(&self.id, index, undo);
@@ -80,8 +81,13 @@ impl Turn {
 /// Foreign text for the model, or that there is none.
 fn read(text: Option<String>, nothing: &str) -> ToolResult {
     let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return ToolResult::said(nothing) };
+    ToolResult::foreign(cut(&text))
+}
+
+/// A foreign text, cut after [`MAX_READ`] characters.
+pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(MAX_READ) {
-        Some((end, _)) => ToolResult::foreign(format!("{}\n… (the rest is left out)", &text[..end])),
-        None => ToolResult::foreign(text),
+        Some((end, _)) => format!("{}\n… (the rest is left out)", &text[..end]),
+        None => text.to_owned(),
     }
 }
