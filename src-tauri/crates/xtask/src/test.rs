@@ -80,38 +80,50 @@ impl Test {
         report.step("interface build", |_| crate::ui::build())?;
         let (built, is_built) = mpsc::channel();
         report.lanes(
-            |lane| self.crates(lane, runner, built),
+            |lane| {
+                self.crates(lane, runner, built)?;
+                self.whole_system(lane, runner, &[(Kind::Cli, &["cli"]), (Kind::Api, &["api"])])
+            },
             move |lane| {
-                if self.only.is_none() {
-                    lane.step("interface", steps::interface)?;
-                }
-                if self.is_selected(Kind::Lint) {
-                    lane.step("workflows", |_| tools::workflows())?;
-                    lane.step("dependencies", |_| tools::dependencies())?;
-                }
-                match is_built.recv() {
-                    Ok(()) => {
-                        let kinds = [(Kind::Unit, &["engine"][..]), (Kind::Mcp, &["mcp_servers"])];
-                        self.whole_system(lane, runner, &kinds)
-                    }
+                self.beside_the_build(lane)?;
+                if is_built.recv().is_err() {
                     // The first lane says why.
-                    Err(_) => Ok(()),
+                    return Ok(());
                 }
-            },
-        )?;
-        report.lanes(
-            |lane| {
-                let others = ["openai", "browser", "canary", "guide", "private", "judges"];
-                self.whole_system(lane, runner, &[(Kind::Api, &others)])
-            },
-            |lane| {
-                let kinds = [(Kind::Sdk, &["sdk"][..]), (Kind::Cli, &["cli"]), (Kind::Api, &["api"])];
+                let api = ["openai", "browser", "canary", "guide", "private", "judges"];
+                let kinds = [
+                    (Kind::Unit, &["engine"][..]),
+                    (Kind::Mcp, &["mcp_servers"]),
+                    (Kind::Sdk, &["sdk"]),
+                    (Kind::Api, &api),
+                ];
                 self.whole_system(lane, runner, &kinds)
             },
         )?;
         // A recording has gaps when the computer is busy, so the tests with sound have it for themselves.
         let alone = [(Kind::Voice, &["voice"][..]), (Kind::Desktop, &["desktop"]), (Kind::Kill, &["kill"])];
         self.whole_system(report, runner, &alone)
+    }
+
+    /// What needs nothing that the build makes: programs of others, and the interface's own tests.
+    fn beside_the_build(&self, report: &mut Report) -> Result {
+        if self.is_selected(Kind::Sdk) || self.is_selected(Kind::Api) {
+            report.step("python packages", |_| crate::sdk::python().map(drop))?;
+        }
+        if self.is_selected(Kind::Api) {
+            report.step("npm packages", |_| crate::ui::packages_of(&crate::program::root().join("tests/judges")))?;
+        }
+        if self.is_selected(Kind::Mcp) {
+            report.step("mcp packages", |_| crate::mcp::servers())?;
+        }
+        if self.only.is_none() {
+            report.step("interface", steps::interface)?;
+        }
+        if self.is_selected(Kind::Lint) {
+            report.step("workflows", |_| tools::workflows())?;
+            report.step("dependencies", |_| tools::dependencies())?;
+        }
+        Ok(())
     }
 
     /// Runs the tests of these kinds that are selected, one after the other.
@@ -141,15 +153,6 @@ impl Test {
         }
         report.step("build", |_| steps::build())?;
         report.step("models", |_| steps::models())?;
-        if self.is_selected(Kind::Sdk) || self.is_selected(Kind::Api) {
-            report.step("python", |_| crate::sdk::python().map(drop))?;
-        }
-        if self.is_selected(Kind::Api) {
-            report.step("judges", |_| crate::ui::packages_of(&crate::program::root().join("tests/judges")))?;
-        }
-        if self.is_selected(Kind::Mcp) {
-            report.step("mcp servers", |_| crate::mcp::servers())?;
-        }
         // An error means that the other lane ended early.
         let _ = built.send(());
         if self.is_selected(Kind::Unit) {
