@@ -7,6 +7,7 @@ pub mod axe;
 pub mod catcher;
 pub mod desktop;
 pub mod display;
+pub mod field;
 pub mod http;
 pub mod keyboard;
 pub mod keyring;

@@ -1,6 +1,6 @@
 //! Sandbox providers for tests that are not asynchronous.
 
-use aura_sandbox::{DEFAULT_KEY, Fault, RequestRecord, Sandbox, SandboxConfig, Script, Service};
+use aura_sandbox::{DEFAULT_KEY, Fault, FixedAnswers, RequestRecord, Sandbox, SandboxConfig, Script, Service};
 use tokio::runtime::Runtime;
 
 /// The variables by which AURA uses a sandbox as Groq.
@@ -67,6 +67,16 @@ impl Providers {
     /// Replaces the answer of all models.
     pub fn answer(&self, text: &str) {
         self.sandbox.set_script(Script::always(text));
+    }
+
+    /// Replaces what all models do.
+    pub fn script(&self, script: Script) {
+        self.sandbox.set_script(script);
+    }
+
+    /// Replaces the transcripts and sounds that are always the same.
+    pub fn fixed(&self, fixed: FixedAnswers) {
+        self.sandbox.set_fixed(fixed);
     }
 
     /// Adds a fault.

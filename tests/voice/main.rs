@@ -4,6 +4,8 @@
 //! [`aura_tests::speech::recognise`].
 
 mod answers;
+mod at_cursor;
+mod blindfold;
 mod command_line;
 mod errors;
 mod hands_free;

@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use aura_core::desktop::{KeyCombination, OpenTarget, TargetWindow};
@@ -10,17 +10,11 @@ use aura_core::error::{ErrorCode, Result};
 use aura_core::ports::Desktop;
 use aura_platform::SystemDesktop;
 use aura_tests::display::{Display, make_picture, open_window, with_display};
-use aura_tests::process::{Running, wait_until};
+use aura_tests::field::Field;
+use aura_tests::process::wait_until;
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, CreateWindowAux, WindowClass};
-
-/// A page with a field. The title of the window is its text or, of a long one, the number of its characters and their checksum.
-const PAGE: &str = r#"<!doctype html><meta charset=utf-8><title>field</title><textarea autofocus oninput="
-    const all = [...this.value];
-    const sum = all.reduce((sum, c) => (sum * 31 + c.codePointAt(0)) >>> 0, 7);
-    document.title = 'field: ' + (all.length > 100 ? `${all.length} ${sum}` : this.value.replaceAll('\n', '¶'));
-"></textarea>"#;
 
 fn display() -> Display {
     Display::managed(1024, 768)
@@ -28,37 +22,6 @@ fn display() -> Display {
 
 fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
-}
-
-/// Opens the page in a browser, and waits until its window has the focus.
-fn open_field(folder: &std::path::Path, desktop: &SystemDesktop) -> (Running, TargetWindow) {
-    let page = folder.join("field.html");
-    std::fs::write(&page, PAGE).unwrap();
-    let mut command = Command::new("chromium");
-    command.args(["--no-sandbox", "--no-first-run", "--disable-gpu", "--password-store=basic"]);
-    command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
-    command.arg(format!("--app=file://{}", page.display()));
-    let browser = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "chromium");
-    let mut window = None;
-    let is_there = || {
-        window = wait(desktop.target_window()).ok().filter(|window| window.title.starts_with("field"));
-        window.is_some()
-    };
-    assert!(wait_until(Duration::from_secs(60), is_there), "the browser's window did not appear");
-    // Its page takes the keys a moment after its window does.
-    std::thread::sleep(Duration::from_secs(2));
-    (browser, window.unwrap())
-}
-
-fn title(window: &TargetWindow) -> String {
-    let output = Command::new("xdotool").args(["getwindowname", &window.id.to_string()]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim_end_matches('\n').to_owned()
-}
-
-#[track_caller]
-fn assert_field(window: &TargetWindow, text: &str) {
-    let wanted = format!("field: {text}");
-    assert!(wait_until(Duration::from_secs(10), || title(window) == wanted), "{} is not {wanted}", title(window));
 }
 
 fn press(desktop: &SystemDesktop, keys: &str, window: &TargetWindow) -> Result<()> {
@@ -71,16 +34,18 @@ fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
     with_display("text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was", display, || {
         let folder = tempfile::tempdir().unwrap();
         let desktop = SystemDesktop::default();
-        let (browser, window) = open_field(folder.path(), &desktop);
+        let field = Field::open(folder.path());
+        let window = wait(desktop.target_window()).unwrap();
+        assert_eq!(window.id, field.window());
         assert_eq!(wait(desktop.clipboard()).unwrap(), None);
         wait(desktop.set_clipboard("before: ä 你好")).unwrap();
 
         wait(desktop.type_text("Hello, World! 1+1=2 (a_b)\n", &window)).unwrap();
-        assert_field(&window, "Hello, World! 1+1=2 (a_b)¶");
+        field.assert_holds("Hello, World! 1+1=2 (a_b)¶");
         // Characters that the layout does not have are pasted.
         press(&desktop, "Ctrl+A", &window).unwrap();
         wait(desktop.type_text("Grüße 你好 🎉", &window)).unwrap();
-        assert_field(&window, "Grüße 你好 🎉");
+        field.assert_holds("Grüße 你好 🎉");
         assert_eq!(wait(desktop.clipboard()).unwrap().as_deref(), Some("before: ä 你好"));
 
         press(&desktop, "Ctrl+A", &window).unwrap();
@@ -90,7 +55,7 @@ fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
         let long = "Ein Satz mit Umlauten: äöüß, 你好 🎉.\n".repeat(140);
         wait(desktop.paste_text(&long, &window)).unwrap();
         let sum = long.chars().fold(7_u32, |sum, c| sum.wrapping_mul(31).wrapping_add(c.into()));
-        assert_field(&window, &format!("{} {sum}", long.chars().count()));
+        field.assert_holds(&format!("{} {sum}", long.chars().count()));
         assert_eq!(wait(desktop.clipboard()).unwrap().as_deref(), Some("before: ä 你好"));
 
         assert_eq!(hint.join().unwrap().as_deref(), Some("secret"), "clipboard managers are asked to forget it");
@@ -102,10 +67,10 @@ fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
         assert!(wait_until(Duration::from_secs(10), || wait(desktop.target_window()).unwrap().title.contains("other")));
         press(&desktop, "Ctrl+A", &window).unwrap();
         wait(desktop.type_text("x", &window)).unwrap();
-        assert_field(&window, "x");
+        field.assert_holds("x");
         drop(other);
 
-        drop(browser);
+        drop(field);
         let is_closed = || {
             Command::new("xwininfo").args(["-id", &window.id.to_string()]).output().is_ok_and(|o| !o.status.success())
         };

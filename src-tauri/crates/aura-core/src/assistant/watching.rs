@@ -45,14 +45,15 @@ impl Assistant {
         })));
     }
 
-    /// Sends a snapshot whenever a turn began a session.
+    /// Sends a snapshot whenever a turn began a session, or changed a setting, which then applies.
     pub(super) fn watch_session(&self) {
         let session = self.0.turns.context().session.clone();
         let assistant = self.downgrade();
         let _ = self.0.session_watch.set(AbortOnDropHandle::new(tokio::spawn(async move {
             loop {
-                session.begun_by_turn().await;
+                session.changed_by_turn().await;
                 let Some(assistant) = assistant.upgrade() else { return };
+                assistant.reconfigure();
                 assistant.announce();
             }
         })));

@@ -39,11 +39,16 @@ impl CurrentSession {
     /// Begins a new session on behalf of a turn, which cannot tell the interfaces of it.
     pub(super) fn begin_by_turn(&self) {
         self.begin();
+        self.tell_change();
+    }
+
+    /// Lets the interfaces know that a turn changed what they show: the session, or a setting.
+    pub(super) fn tell_change(&self) {
         self.0.changed.notify_one();
     }
 
-    /// Waits until a turn begins a session.
-    pub(crate) async fn begun_by_turn(&self) {
+    /// Waits until a turn begins a session, or changes a setting.
+    pub(crate) async fn changed_by_turn(&self) {
         self.0.changed.notified().await;
     }
 }

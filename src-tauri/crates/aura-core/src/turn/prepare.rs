@@ -51,7 +51,9 @@ impl Turn {
     pub(super) fn prepare(&self) -> Prepared {
         let ports = &self.context.ports;
         let mut background = Vec::new();
-        let output = (self.speech() == Speech::Aloud)
+        // Text at the cursor is not spoken, but the tone for the microphone is heard, and what went wrong.
+        let is_heard = self.request.purpose.types() && !self.config.settings.speaking.muted;
+        let output = (self.speech() == Speech::Aloud || is_heard)
             .then(|| OpeningOutput::new(ports.speaker.clone(), self.config.settings.speaking.speaker.clone()));
         if let Some(opening) = output.clone() {
             self.set_output(opening.clone());

@@ -1,58 +1,149 @@
 //! Spoken commands: what AURA does by itself, without asking a model.
 
+use aura_providers::Service;
+use aura_router::ProviderInfo;
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::prepare::Prepared;
 use super::request::Question;
 use super::turn::Turn;
 use super::words::plain_words;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::ports::TurnFilter;
 use crate::record::NoticeKind;
 
-/// The command for a new conversation in one language.
-#[derive(Debug, PartialEq)]
-pub(super) struct NewConversation {
-    /// ISO 639-1 code of the language.
-    language: &'static str,
-    /// Its forms, in lower case and without punctuation. Compared with a whole transcript, never with a part of it.
-    said: &'static [&'static str],
-    /// What AURA says when it has begun one.
-    answer: &'static str,
+/// Turns among which the last answer is looked for.
+const LAST_TURNS: u32 = 20;
+
+/// The commands in one language, in lower case and without punctuation.
+struct Language {
+    /// Its ISO 639-1 code.
+    code: &'static str,
+    /// Begins a new conversation. A whole transcript, never a part of it.
+    new_conversation: &'static [&'static str],
+    /// Says the last answer again. A whole transcript.
+    repeat: &'static [&'static str],
+    /// Lets another provider answer: what stands before its name, which ends the transcript.
+    switch: &'static [&'static str],
+    /// What AURA says to a new conversation.
+    begun: &'static str,
+    /// What AURA says when there is no last answer.
+    nothing: &'static str,
+    /// What AURA says when another provider answers, after its name.
+    switched: &'static str,
 }
 
-const NEW_CONVERSATION: &[NewConversation] = &[
-    NewConversation {
-        language: "en",
-        said: &["new conversation", "start a new conversation", "begin a new conversation", "new chat"],
-        answer: "This is a new conversation.",
+const LANGUAGES: &[Language] = &[
+    Language {
+        code: "en",
+        new_conversation: &["new conversation", "start a new conversation", "begin a new conversation", "new chat"],
+        repeat: &["say that again", "repeat that", "say it again", "repeat the answer", "please repeat that"],
+        switch: &["switch to", "change to", "answer with"],
+        begun: "This is a new conversation.",
+        nothing: "There is nothing to say again yet.",
+        switched: "answers from now on.",
     },
-    NewConversation {
-        language: "de",
-        said: &["neues gespräch", "ein neues gespräch", "beginne ein neues gespräch", "neue unterhaltung"],
-        answer: "Das ist ein neues Gespräch.",
+    Language {
+        code: "de",
+        new_conversation: &["neues gespräch", "ein neues gespräch", "beginne ein neues gespräch", "neue unterhaltung"],
+        repeat: &["sag das noch einmal", "sag das nochmal", "wiederhole das", "noch einmal bitte", "bitte wiederholen"],
+        switch: &["wechsle zu", "wechsel zu", "schalte um auf", "antworte mit"],
+        begun: "Das ist ein neues Gespräch.",
+        nothing: "Es gibt noch nichts zu wiederholen.",
+        switched: "antwortet ab jetzt.",
     },
-    NewConversation {
-        language: "es",
-        said: &["nueva conversación", "nueva conversacion", "empieza una nueva conversación", "una nueva conversación"],
-        answer: "Esta es una conversación nueva.",
+    Language {
+        code: "es",
+        new_conversation: &[
+            "nueva conversación",
+            "nueva conversacion",
+            "empieza una nueva conversación",
+            "una nueva conversación",
+        ],
+        repeat: &["dilo otra vez", "repite eso", "repítelo", "repite la respuesta", "otra vez por favor"],
+        switch: &["cambia a", "responde con", "pasa a"],
+        begun: "Esta es una conversación nueva.",
+        nothing: "Todavía no hay nada que repetir.",
+        switched: "responde a partir de ahora.",
     },
 ];
 
+/// A command, and the language in which it was given.
+pub(super) struct Command {
+    what: What,
+    language: &'static Language,
+}
+
+enum What {
+    NewConversation,
+    Repeat,
+    /// To the provider with this name.
+    Switch(String),
+}
+
+/// A provider that answers questions, by what a person may call it.
+struct Named {
+    name: String,
+    label: String,
+}
+
 impl Turn {
     /// The command, if that is all that was said. A typed question and that of a caller of its own are none.
-    pub(super) fn spoken_command(&self, transcript: &str) -> Option<&'static NewConversation> {
+    pub(super) fn spoken_command(&self, transcript: &str) -> Option<Command> {
         let is_spoken = !matches!(self.request.question, Question::Text(_));
-        if is_spoken && !self.is_detached() { command(transcript) } else { None }
+        if !is_spoken || self.is_detached() {
+            return None;
+        }
+        let providers = self.context.router.providers().into_iter();
+        let answering = providers.filter(|provider| provider.services.contains(&Service::Llm));
+        let named: Vec<Named> = answering.map(|ProviderInfo { name, label, .. }| Named { name, label }).collect();
+        command(transcript, &named)
     }
 
-    /// Begins a new conversation, and says so. A failure to speak is only a notice.
+    /// Obeys a command, and says so. A failure to speak is only a notice.
     ///
     /// # Errors
-    /// None yet: a step of a turn returns a result.
-    pub(super) async fn obey(&self, command: &NewConversation, prepared: Prepared) -> Result<()> {
-        self.context.session.begin_by_turn();
-        self.say_at_once(command.answer.to_owned(), Some(command.language), prepared).await
+    /// When the settings or the history cannot be read or written.
+    pub(super) async fn obey(&self, command: Command, prepared: Prepared) -> Result<()> {
+        let Command { what, language } = command;
+        let answer = match what {
+            What::NewConversation => {
+                self.context.session.begin_by_turn();
+                language.begun.to_owned()
+            }
+            What::Repeat => self.last_answer().await?.unwrap_or_else(|| language.nothing.to_owned()),
+            What::Switch(name) => self.switch_to(&name, language).await?,
+        };
+        self.say_at_once(answer, Some(language.code), prepared).await
+    }
+
+    /// The last answer of the conversation.
+    async fn last_answer(&self) -> Result<Option<String>> {
+        let filter =
+            TurnFilter { session: Some(self.request.session.clone()), limit: LAST_TURNS, ..TurnFilter::default() };
+        let turns = self.context.ports.history.find(&filter).await?;
+        let answers = turns.into_iter().filter(|turn| turn.id != self.id).map(|turn| turn.answer);
+        Ok(answers.into_iter().find(|answer| !answer.is_empty()))
+    }
+
+    /// Makes a provider the first one for answers, with and without a picture. Returns what is said about it.
+    async fn switch_to(&self, name: &str, language: &Language) -> Result<String> {
+        let mut providers = self.context.router.providers().into_iter();
+        let Some(provider) = providers.find(|provider| provider.name == name) else {
+            return Err(Error::invalid(format!("There is no provider `{name}` any more.")));
+        };
+        if let Some(problem) = provider.problem {
+            return Ok(problem);
+        }
+        let choice = json!({"provider": name, "model": null, "voice": null});
+        let offered = [Service::Llm, Service::Vlm].into_iter().filter(|service| provider.services.contains(service));
+        let routes: Map<String, Value> = offered.map(|service| (service.as_str().to_owned(), choice.clone())).collect();
+        let (store, changes) = (self.context.store.clone(), json!({ "routes": routes }));
+        tokio::task::spawn_blocking(move || store.change(&changes)).await.map_err(Error::internal)??;
+        self.context.session.tell_change();
+        Ok(format!("{} {}", provider.label, language.switched))
     }
 
     /// Says something that no model wrote. A failure to speak is only a notice.
@@ -73,36 +164,92 @@ impl Turn {
     }
 }
 
-fn command(transcript: &str) -> Option<&'static NewConversation> {
+fn command(transcript: &str, providers: &[Named]) -> Option<Command> {
     let said = plain_words(transcript);
-    NEW_CONVERSATION.iter().find(|one| one.said.contains(&said.as_str()))
+    LANGUAGES.iter().find_map(|language| {
+        let what = if language.new_conversation.contains(&said.as_str()) {
+            What::NewConversation
+        } else if language.repeat.contains(&said.as_str()) {
+            What::Repeat
+        } else {
+            let name = language.switch.iter().find_map(|words| said.strip_prefix(words)?.strip_prefix(' '))?;
+            What::Switch(named(name, providers)?.name.clone())
+        };
+        Some(Command { what, language })
+    })
+}
+
+/// The provider with this name, or one that sounds like it, or the only one with this word in its label.
+fn named<'a>(name: &str, providers: &'a [Named]) -> Option<&'a Named> {
+    let name = sound(name);
+    let has_name = |one: &&Named| sound(&one.name) == name || sound(&one.label) == name;
+    let has_word = |one: &&Named| plain_words(&one.label).split(' ').any(|word| sound(word) == name);
+    providers.iter().find(has_name).or_else(|| {
+        let mut found = providers.iter().filter(has_word);
+        found.next().filter(|_| found.next().is_none())
+    })
+}
+
+/// The letters of a name as it sounds. A recogniser writes names of companies as words that it knows.
+fn sound(name: &str) -> String {
+    let letters: String = plain_words(name).chars().filter(|letter| letter.is_alphanumeric()).collect();
+    letters.replace("ck", "k").replace(['q', 'c'], "k").replace("ph", "f").replace('y', "i")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn told(transcript: &str) -> Option<String> {
+        let names = [("quick", "Quick AI"), ("far-away", "Far Away"), ("other", "Other AI")];
+        let providers = names.map(|(name, label)| Named { name: name.into(), label: label.into() });
+        command(transcript, &providers).map(|Command { what, language }| {
+            let what = match what {
+                What::NewConversation => "new".into(),
+                What::Repeat => "repeat".into(),
+                What::Switch(name) => name,
+            };
+            format!("{} {what}", language.code)
+        })
+    }
+
     #[test]
     fn only_a_whole_transcript_is_a_command() {
-        for (transcript, language) in [
-            ("New conversation.", Some("en")),
-            (" \u{201c}New, conversation!\u{201d}", Some("en")),
-            ("Neues Gespräch", Some("de")),
-            ("¡Nueva conversación!", Some("es")),
+        for (transcript, expected) in [
+            ("New conversation.", Some("en new")),
+            (" \u{201c}New, conversation!\u{201d}", Some("en new")),
+            ("Neues Gespräch", Some("de new")),
+            ("¡Nueva conversación!", Some("es new")),
+            ("Say that again.", Some("en repeat")),
+            ("Wiederhole das!", Some("de repeat")),
+            ("Repítelo.", Some("es repeat")),
+            ("Switch to Quick.", Some("en quick")),
+            ("Switch to quick AI", Some("en quick")),
+            ("Wechsle zu Far Away.", Some("de far-away")),
+            ("Cambia a Kwick", None),
+            ("Change to Quik", Some("en quick")),
+            ("Switch to AI", None),
+            ("Switch to nobody.", None),
+            ("Switch to Quick mode on my phone", None),
             ("How do I start a new conversation with a stranger?", None),
             ("New conversation about trains", None),
             ("Was heißt neues Gespräch auf Englisch?", None),
             ("", None),
         ] {
-            assert_eq!(command(transcript).map(|found| found.language), language, "{transcript}");
+            assert_eq!(told(transcript).as_deref(), expected, "{transcript}");
         }
     }
 
     #[test]
-    fn every_form_of_the_table_is_a_command_of_its_language() {
-        for one in NEW_CONVERSATION {
-            for said in one.said {
-                assert_eq!(command(said), Some(one), "{said}");
+    fn every_form_of_the_tables_is_a_command_of_its_language() {
+        for language in LANGUAGES {
+            for (forms, what) in [(language.new_conversation, "new"), (language.repeat, "repeat")] {
+                for said in forms {
+                    assert_eq!(told(said), Some(format!("{} {what}", language.code)), "{said}");
+                }
+            }
+            for said in language.switch {
+                assert_eq!(told(&format!("{said} Other AI")), Some(format!("{} other", language.code)), "{said}");
             }
         }
     }

@@ -89,12 +89,9 @@ async fn a_permission_is_for_the_tool_that_the_person_saw() {
     answer(&harness, &consent, ConsentAnswer::Always).await;
     assert_eq!(outcomes(&asked.await.unwrap()), [("s__echo", ToolOutcome::Done)]);
 
-    let again = || async {
-        api::new_session(&harness.assistant, Nothing {}).await.unwrap();
-        set_calls(&harness, &calls);
-        asking(&harness, "Do it.")
-    };
-    let record = again().await.await.unwrap();
+    api::new_session(&harness.assistant, Nothing {}).await.unwrap();
+    set_calls(&harness, &calls);
+    let record = asking(&harness, "Do it.").await.unwrap();
     assert_eq!(outcomes(&record), [("s__echo", ToolOutcome::Done)], "nobody is asked");
 
     // The server changes what the tool says that it does.

@@ -17,7 +17,7 @@ use super::windows::Windows;
 
 /// How long a program has to fetch a text that is pasted, before the clipboard is as it was again.
 #[cfg(target_os = "linux")]
-const FETCH_TIME: Duration = Duration::from_millis(500);
+const FETCH_TIME: Duration = Duration::from_secs(1);
 
 /// The clipboard. It stays open once it was used, because on X11 and Wayland a text is there as long as the program that has set it.
 #[derive(Default)]
