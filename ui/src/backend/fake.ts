@@ -27,7 +27,8 @@ import {
   withModelsInUse,
 } from './samples'
 import { sampleServer } from './samples-mcp'
-import type { Access, AuraEvent, Backend, OperationName, Request, Response, TokenState } from './types'
+import { accessWith, merge } from './scripted'
+import type { Access, AuraEvent, Backend, OperationName, Request, Response } from './types'
 
 type Handlers = { [Name in OperationName]: (request: Request<Name>) => Response<Name> | Promise<Response<Name>> }
 
@@ -44,40 +45,6 @@ export interface Script {
   pace?: number
   /** The token that is required to sign in; absent: none is. */
   token?: string
-}
-
-/** Access to a page that has no token yet. */
-function accessWith(token: string): Access {
-  const watchers = new Set<Parameters<Access['watch']>[0]>()
-  let state: TokenState = 'missing'
-  const become = (now: TokenState) => {
-    state = now
-    for (const watcher of watchers) watcher(now)
-  }
-  return {
-    state: () => state,
-    watch: (listener) => {
-      watchers.add(listener)
-      return () => watchers.delete(listener)
-    },
-    signIn: async (given) => {
-      become(given === token ? 'accepted' : 'rejected')
-      if (given !== token) throw { code: 'invalid_request', message: 'Refused.' }
-      return Promise.resolve()
-    },
-    signOut: () => become('missing'),
-  }
-}
-
-/** Merges a change into a value: `null` removes a field, and a value with a `kind` is replaced as a whole. */
-function merge(value: unknown, change: unknown): unknown {
-  if (typeof change !== 'object' || change === null || Array.isArray(change) || 'kind' in change) return change
-  const merged = new Map(Object.entries(typeof value === 'object' && value !== null ? value : {}))
-  for (const [name, part] of Object.entries(change)) {
-    if (part === null) merged.delete(name)
-    else merged.set(name, merge(merged.get(name), part))
-  }
-  return Object.fromEntries(merged)
 }
 
 export class FakeBackend implements Backend {
@@ -168,8 +135,7 @@ export class FakeBackend implements Backend {
   }
 
   #importServers(json: string): ImportedMcpServers {
-    const list = (JSON.parse(json) as { mcpServers: Record<string, unknown> }).mcpServers
-    const names = Object.keys(list)
+    const names = Object.keys((JSON.parse(json) as { mcpServers: object }).mcpServers)
     this.setServers([...this.mcp, ...names.map((name) => sampleServer(name))])
     return { servers: names, problems: [], values_are_kept: true }
   }
