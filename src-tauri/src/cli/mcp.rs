@@ -22,14 +22,13 @@ pub(super) async fn run(sandbox: bool, allowed: Allowed) -> Result<ExitCode> {
     // Every question belongs to one conversation of its own, not to that of the person.
     let session = format!("mcp-{}", uuid::Uuid::new_v4());
     let host = Arc::new(Assistant { operations, allowed, session });
-    let stop = CancellationToken::new();
-    let serving = serve(host.clone(), tokio::io::stdin(), tokio::io::stdout(), stop.clone());
+    let serving = serve(host.clone(), tokio::io::stdin(), tokio::io::stdout(), CancellationToken::new());
     let served = tokio::select! {
         served = serving => served,
         _ = tokio::signal::ctrl_c() => Ok(()),
     };
     host.operations.close().await;
-    served.map_err(|cause| Error::new(ErrorCode::ToolServer, cause.to_string()))?;
+    served.map_err(|cause| Error::new(ErrorCode::McpServer, cause.to_string()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -51,7 +51,7 @@ timer: number,
 /**
  * What it is for; may be empty.
  */
-label: string, } | { "kind": "call_server", 
+label: string, } | { "kind": "call_mcp_tool", 
 /**
  * The server's name in the settings.
  */

@@ -3,4 +3,4 @@
 /**
  * The kind of an [`Error`]. Programs branch on the code, never on the message.
  */
-export type ErrorCode = "no_microphone" | "microphone_lost" | "microphone_denied" | "nothing_heard" | "no_speaker" | "speaker_lost" | "capture_refused" | "no_route" | "all_routes_failed" | "blocked" | "keyring" | "storage" | "disk_full" | "download_failed" | "newer_version" | "shortcut" | "desktop" | "tool_server" | "invalid_request" | "not_found" | "not_running" | "port_taken" | "cancelled" | "unfinished" | "internal";
+export type ErrorCode = "no_microphone" | "microphone_lost" | "microphone_denied" | "nothing_heard" | "no_speaker" | "speaker_lost" | "capture_refused" | "no_route" | "all_routes_failed" | "blocked" | "keyring" | "storage" | "disk_full" | "download_failed" | "newer_version" | "shortcut" | "desktop" | "mcp_server" | "invalid_request" | "not_found" | "not_running" | "port_taken" | "cancelled" | "unfinished" | "internal";

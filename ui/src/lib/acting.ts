@@ -26,8 +26,8 @@ export function describeAction(action: Action, words: Acting): string {
       return say.readSelection
     case 'set_clipboard':
       return say.setClipboard
-    case 'call_server':
-      return say.callServer(action.tool, action.server)
+    case 'call_mcp_tool':
+      return say.callMcpTool(action.tool, action.server)
     case 'plan':
       return say.plan
     case 'unknown':
@@ -38,7 +38,7 @@ export function describeAction(action: Action, words: Acting): string {
 /** The exact text that an action writes or sends; empty for one that does neither. */
 export function textOfAction(action: Action): string {
   if (action.kind === 'type_text' || action.kind === 'set_clipboard') return action.text
-  if (action.kind !== 'call_server' || Object.keys(action.arguments).length === 0) return ''
+  if (action.kind !== 'call_mcp_tool' || Object.keys(action.arguments).length === 0) return ''
   return JSON.stringify(action.arguments, null, 2)
 }
 

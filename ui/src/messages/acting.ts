@@ -19,7 +19,7 @@ export interface Acting {
     volume: (percent: number) => string
     setTimer: (time: string, label: string) => string
     cancelTimer: (number: number, label: string) => string
-    callServer: (tool: string, server: string) => string
+    callMcpTool: (tool: string, server: string) => string
     plan: string
     unknown: string
   }

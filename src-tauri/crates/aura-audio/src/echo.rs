@@ -54,8 +54,8 @@ impl EchoCanceller {
         for frame in self.recorded.chunks_exact(FRAME) {
             let processing = &mut self.processing;
             let cancel = || processing.process_capture_f32(&[frame], &mut [&mut cleaned]).is_ok();
-            // sonora-aec3 0.1.0 panics when the way of the echo changes after it has adapted: its filter shrinks from 13 partitions to 12
-            // then, and it clears those from the 13th to the 12th (`zero_filter`). It starts anew, as it does anyway.
+            // sonora-aec3 0.1.0 panics when the echo path changes after it has adapted: its filter shrinks from 13 partitions to 12
+            // then, and it clears those from the 13th to the 12th (`zero_filter`). A new canceller adapts again, as this one would have had to.
             let is_clean = catch_unwind(AssertUnwindSafe(cancel)).unwrap_or_else(|_| {
                 self.processing = self::processing();
                 false
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_echo_whose_way_changes_is_still_removed() {
+    fn an_echo_whose_path_changes_is_still_removed() {
         let answer = human("two_cities")[..16_000 * 12].to_vec();
         // After three seconds the echo comes 280 ms sooner, at which the canceller panics.
         let change = 3 * 16_000;

@@ -58,7 +58,7 @@ pub enum Action {
         label: String,
     },
     /// Calls a tool of an MCP server.
-    CallServer {
+    CallMcpTool {
         /// The server's name in the settings.
         server: String,
         /// The tool's name on the server.

@@ -124,7 +124,7 @@ pub(crate) fn question(action: &Action, language: &str) -> String {
                 format!("¿Cancelo el temporizador {timer}{label}?"),
             )
         }
-        Action::CallServer { server, tool, arguments, .. } => {
+        Action::CallMcpTool { server, tool, arguments, .. } => {
             let (server, tool) = (quoted(server, spoken), quoted(tool, spoken));
             let with = match arguments.is_empty() {
                 true => String::new(),
@@ -275,7 +275,7 @@ mod tests {
         assert!(question(&typing(&"x".repeat(500)), "fr").contains("a text of 500 characters"));
         let open = Action::Open { target: OpenTarget::Address { url: "https://example.org/".into() } };
         assert_eq!(question(&open, "en"), "Shall I open https://example.org/? Yes or no?");
-        let call = Action::CallServer {
+        let call = Action::CallMcpTool {
             server: "git hub".into(),
             tool: "create_issue".into(),
             title: None,

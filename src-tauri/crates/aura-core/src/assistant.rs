@@ -25,10 +25,11 @@ use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::mcp::{McpServerView, McpServers};
 use crate::ports::Ports;
+use crate::record::TurnRecord;
 use crate::timers::Timers;
 use crate::turn::{
-    CurrentSession, DetachedTurn, LastPicture, LastVoice, Owner, SummarySlot, TurnContext, TurnOutcome, Turns,
-    UnsavedTurns, add_unknown_recordings, end_unfinished, run_detached,
+    CurrentSession, DetachedTurn, LastPicture, LastVoice, Owner, SummarySlot, TurnContext, TurnOutcome, TurnRequest,
+    Turns, UnsavedTurns, add_unknown_recordings, end_unfinished, run_detached,
 };
 use crate::update_checks;
 use crate::upkeep::Upkeep;
@@ -407,6 +408,12 @@ impl Assistant {
         self.0.devices.lock().cancel();
     }
 
+    /// Runs a turn. It needs the microphone and the speaker, so it ends a replay or a microphone test.
+    pub(crate) async fn run(&self, request: TurnRequest) -> Result<TurnRecord> {
+        self.release_devices();
+        self.turns().run(request).await
+    }
+
     /// The task of hands-free use, while it is on.
     pub(crate) fn hands_free_task(&self) -> &Mutex<Option<AbortOnDropHandle<()>>> {
         &self.0.hands_free
@@ -489,9 +496,7 @@ impl Assistant {
 
     /// The models that can run on this computer. Suggestions are for the language that the user speaks, else that of the windows.
     pub(crate) async fn local_models(&self) -> LocalModelsView {
-        let settings = self.config().settings.clone();
-        let language = settings.listening.language.as_deref().or(settings.appearance.language.code());
-        self.0.ports.local_model_store.view(language).await
+        self.0.ports.local_model_store.view(self.config().settings.language()).await
     }
 
     /// The MCP servers of the settings.

@@ -43,7 +43,7 @@ pub enum ErrorCode {
     /// The desktop does not let AURA do this, or has no such program or window.
     Desktop,
     /// An MCP server cannot be used, or a call of one of its tools failed.
-    ToolServer,
+    McpServer,
     /// The request is not valid. The message says why.
     InvalidRequest,
     /// The requested object does not exist.
@@ -81,7 +81,7 @@ impl ErrorCode {
             Self::NewerVersion => "newer_version",
             Self::Shortcut => "shortcut",
             Self::Desktop => "desktop",
-            Self::ToolServer => "tool_server",
+            Self::McpServer => "mcp_server",
             Self::InvalidRequest => "invalid_request",
             Self::NotFound => "not_found",
             Self::NotRunning => "not_running",

@@ -30,8 +30,8 @@ struct Inner {
     values: Arc<Values>,
     /// Whether somebody is there to be asked.
     is_attended: AtomicBool,
-    /// What the servers were last configured with.
-    configured: Mutex<BTreeMap<String, McpServer>>,
+    /// Whether the servers were last allowed to run, and the servers of the settings at that time.
+    applied: Mutex<(bool, BTreeMap<String, McpServer>)>,
 }
 
 /// The values of variables and headers: in the keyring, or for this session only.
@@ -60,7 +60,7 @@ impl McpServers {
     pub(crate) fn new(secrets: Arc<dyn Secrets>) -> Self {
         let values = Arc::new(Values { secrets, known: Mutex::default() });
         let servers = Servers::new(values.clone(), Limits::default());
-        Self(Arc::new(Inner { servers, values, is_attended: AtomicBool::new(false), configured: Mutex::default() }))
+        Self(Arc::new(Inner { servers, values, is_attended: AtomicBool::new(false), applied: Mutex::default() }))
     }
 
     /// Starts the servers of the settings, and from now on those that are added.
@@ -69,20 +69,16 @@ impl McpServers {
         self.apply(settings);
     }
 
-    /// Starts and stops servers, as the settings say.
+    /// Starts and stops servers, as the settings say. Whatever changed, also a permission alone, counts as a change, so that it is shown.
     pub(crate) fn apply(&self, settings: &Settings) {
-        if !self.0.is_attended.load(Ordering::Acquire) {
-            return;
-        }
-        let wanted = match settings.actions.enabled {
-            true => settings.mcp_servers.clone(),
-            false => BTreeMap::new(),
-        };
-        let mut configured = self.0.configured.lock();
-        if *configured != wanted {
-            self.0.servers.configure(wanted.iter().map(|(name, server)| server.config(name)));
+        let may_run = self.0.is_attended.load(Ordering::Acquire) && settings.actions.enabled;
+        let wanted = (may_run, settings.mcp_servers.clone());
+        let mut applied = self.0.applied.lock();
+        if *applied != wanted {
+            let running = wanted.1.iter().filter(|_| may_run);
+            self.0.servers.configure(running.map(|(name, server)| server.config(name)));
             self.0.servers.start();
-            *configured = wanted;
+            *applied = wanted;
         }
     }
 
@@ -195,9 +191,9 @@ pub struct McpServerView {
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum McpServerState {
-    /// Switched off, by itself or with all actions.
+    /// Switched off.
     Off,
-    /// Not started: AURA's window is not open, or the server waits to be started.
+    /// Not started: the desktop app does not run, AURA may not act in other programs, or the server waits to be started.
     Stopped,
     /// About to be ready.
     Starting,

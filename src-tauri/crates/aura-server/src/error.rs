@@ -128,7 +128,7 @@ impl From<Error> for Problem {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             ErrorCode::NotFound => StatusCode::NOT_FOUND,
-            ErrorCode::AllRoutesFailed | ErrorCode::DownloadFailed | ErrorCode::ToolServer => StatusCode::BAD_GATEWAY,
+            ErrorCode::AllRoutesFailed | ErrorCode::DownloadFailed | ErrorCode::McpServer => StatusCode::BAD_GATEWAY,
             ErrorCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::NoRoute
             | ErrorCode::Cancelled

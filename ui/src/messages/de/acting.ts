@@ -18,7 +18,7 @@ export const acting: Acting = {
     volume: (percent) => `Lautstärke auf ${percent} % stellen`,
     setTimer: (time, label) => labelled(`Timer auf ${time} stellen`, label),
     cancelTimer: (number, label) => labelled(`Timer ${number} abbrechen`, label),
-    callServer: (tool, server) => `„${tool}“ von ${server} verwenden`,
+    callMcpTool: (tool, server) => `„${tool}“ von ${server} verwenden`,
     plan: 'Plan',
     unknown: 'Eine Aktion einer neueren AURA-Version',
   },

@@ -23,7 +23,7 @@ export const errors: Errors = {
   port_taken: 'Eine andere App verwendet diesen Port. Wähle unter „Einstellungen“ einen anderen.',
   cancelled: 'Gestoppt.',
   unfinished: 'AURA wurde beendet, bevor diese Antwort fertig war. Versuche es noch einmal.',
-  tool_server: 'Ein MCP-Server ist nicht verfügbar. Sieh ihn dir unter „Einstellungen“ an.',
+  mcp_server: 'Ein MCP-Server ist nicht verfügbar. Sieh ihn dir unter „Einstellungen“ an.',
   internal: 'In AURA ist etwas schiefgegangen. Bitte melde es zusammen mit dem Protokoll.',
 }
 

@@ -18,7 +18,7 @@ export const acting: Acting = {
     volume: (percent) => `Set the volume to ${percent}%`,
     setTimer: (time, label) => labelled(`Set a timer for ${time}`, label),
     cancelTimer: (number, label) => labelled(`Cancel timer ${number}`, label),
-    callServer: (tool, server) => `Use “${tool}” of ${server}`,
+    callMcpTool: (tool, server) => `Use “${tool}” of ${server}`,
     plan: 'Plan',
     unknown: 'An action of a newer AURA',
   },

@@ -18,7 +18,7 @@ export const acting: Acting = {
     volume: (percent) => `Poner el volumen al ${percent} %`,
     setTimer: (time, label) => labelled(`Poner un temporizador de ${time}`, label),
     cancelTimer: (number, label) => labelled(`Cancelar el temporizador ${number}`, label),
-    callServer: (tool, server) => `Usar «${tool}» de ${server}`,
+    callMcpTool: (tool, server) => `Usar «${tool}» de ${server}`,
     plan: 'Plan',
     unknown: 'Una acción de una versión más nueva de AURA',
   },

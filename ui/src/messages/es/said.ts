@@ -23,7 +23,7 @@ export const errors: Errors = {
   port_taken: 'Otra aplicación usa este puerto. Elige otro en Ajustes.',
   cancelled: 'Detenido.',
   unfinished: 'AURA se cerró antes de completar esta respuesta. Reinténtala.',
-  tool_server: 'Un servidor MCP no se puede usar. Míralo en Ajustes.',
+  mcp_server: 'Un servidor MCP no se puede usar. Míralo en Ajustes.',
   internal: 'Algo falló dentro de AURA. Infórmanos e incluye el registro.',
 }
 

@@ -55,7 +55,7 @@ pub async fn answer_consent(assistant: &Assistant, request: AnswerConsent) -> Re
         _ => return Ok(Nothing {}),
     };
     let changes = match action {
-        Action::CallServer { server, tool, fingerprint, .. } => {
+        Action::CallMcpTool { server, tool, fingerprint, .. } => {
             let kept = json!({"permission": permission, "fingerprint": fingerprint});
             json!({"mcp_servers": {server: {"tools": {tool: kept}}}})
         }

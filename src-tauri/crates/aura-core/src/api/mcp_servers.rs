@@ -67,7 +67,7 @@ pub async fn mcp_servers(assistant: &Assistant, _: Nothing) -> Result<Vec<McpSer
 ///
 /// # Errors
 /// With [`ErrorCode::InvalidRequest`] when the text holds no server that can be used; with [`ErrorCode::Storage`] when the settings cannot
-/// be saved. Nothing is changed then.
+/// be saved. The settings are unchanged then; values may have been saved.
 pub async fn import_mcp_servers(assistant: &Assistant, request: ImportMcpServers) -> Result<ImportedMcpServers> {
     let unusable =
         |cause: aura_mcp::ConfigError| Error::invalid(format!("This list of servers cannot be used: {cause}."));

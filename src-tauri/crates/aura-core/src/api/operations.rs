@@ -184,13 +184,7 @@ pub async fn ask(assistant: &Assistant, request: Ask) -> Result<TurnRecord> {
         overrides: request.overrides,
         ..TurnRequest::new(Question::Text(text.to_owned()), session)
     };
-    run(assistant, request).await
-}
-
-/// Runs a turn. It needs the microphone and the speaker, so it ends a replay or a microphone test.
-async fn run(assistant: &Assistant, request: TurnRequest) -> Result<TurnRecord> {
-    assistant.release_devices();
-    assistant.turns().run(request).await
+    assistant.run(request).await
 }
 
 /// Answers a spoken question from an audio file. The record of a failed turn holds its error.
@@ -205,7 +199,7 @@ pub async fn listen(assistant: &Assistant, request: Listen) -> Result<TurnRecord
         overrides: request.overrides,
         ..TurnRequest::new(Question::File(request.audio), session)
     };
-    run(assistant, request).await
+    assistant.run(request).await
 }
 
 /// Takes a screenshot as it would be sent with a question.
@@ -274,7 +268,7 @@ pub async fn retry(assistant: &Assistant, request: Retry) -> Result<TurnRecord> 
         overrides: request.overrides,
         ..TurnRequest::new(question, turn.session)
     };
-    run(assistant, request).await
+    assistant.run(request).await
 }
 
 /// Returns turns of the history, newest first.

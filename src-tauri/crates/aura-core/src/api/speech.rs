@@ -6,7 +6,7 @@ use super::types::Nothing;
 use crate::assistant::Assistant;
 use crate::error::{Error, ErrorCode, Result};
 use crate::purpose::Purpose;
-use crate::turn::{Question, Sentence, Speech, TurnRequest};
+use crate::turn::{Question, Speech, SpokenText, TurnRequest};
 
 /// The longest text that is said, in bytes.
 const MAX_TEXT: usize = 16 << 10;
@@ -42,8 +42,7 @@ pub async fn hear(assistant: &Assistant, _: Nothing) -> Result<Heard> {
         speech: Speech::None,
         ..TurnRequest::new(Question::Microphone, assistant.session())
     };
-    assistant.release_devices();
-    let record = assistant.turns().run(request).await?;
+    let record = assistant.run(request).await?;
     match record.error {
         None => Ok(Heard { text: record.transcript }),
         Some(error) if error.code == ErrorCode::NothingHeard => Ok(Heard::default()),
@@ -64,10 +63,8 @@ pub async fn say(assistant: &Assistant, request: Say) -> Result<Nothing> {
     if settings.speaking.muted {
         return Err(Error::new(ErrorCode::NoSpeaker, "AURA is muted, so nothing was said. Unmute it under Speaking."));
     }
-    let own = || settings.listening.language.clone().or(settings.appearance.language.code().map(str::to_owned));
-    let language = request.language.or_else(own).unwrap_or_else(|| "en".into());
-    let sentence = Sentence { text: text.to_owned(), language };
-    assistant.release_devices();
-    let record = assistant.turns().run(TurnRequest::new(Question::None(sentence), assistant.session())).await?;
+    let language = request.language.unwrap_or_else(|| settings.language().unwrap_or("en").to_owned());
+    let said = SpokenText { text: text.to_owned(), language };
+    let record = assistant.run(TurnRequest::new(Question::SayOnly(said), assistant.session())).await?;
     record.error.map_or(Ok(Nothing {}), Err)
 }

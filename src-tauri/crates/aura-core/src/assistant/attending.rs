@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::Assistant;
 use crate::action_words::reminder;
 use crate::timers::Timer;
-use crate::turn::{Question, Sentence, TurnRequest, asking_tools};
+use crate::turn::{Question, SpokenText, TurnRequest, asking_tools};
 
 impl Assistant {
     /// Lets models act with the person's consent from now on, and says each timer when it is over, those first that fell due while AURA was
@@ -35,9 +35,8 @@ impl Assistant {
     /// Says that a timer is over. False when AURA ends.
     async fn say_timer(&self, timer: &Timer, late: Option<u64>) -> bool {
         let language = timer.language.clone().unwrap_or_else(|| "en".into());
-        let sentence = Sentence { text: reminder(timer, late), language };
-        self.release_devices();
-        self.turns().run(TurnRequest::new(Question::None(sentence), self.session())).await.is_ok()
+        let text = SpokenText { text: reminder(timer, late), language };
+        self.run(TurnRequest::new(Question::SayOnly(text), self.session())).await.is_ok()
     }
 
     /// The tools that act, for the permissions in the settings; none where AURA cannot act.

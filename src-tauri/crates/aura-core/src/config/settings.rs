@@ -91,6 +91,11 @@ impl Settings {
         routing
     }
 
+    /// ISO 639-1 code of the person's language: the one that they speak, else that of the windows; `None` where neither is set.
+    pub(crate) fn language(&self) -> Option<&str> {
+        self.listening.language.as_deref().or(self.appearance.language.code())
+    }
+
     /// The shortcuts that are on, each with what it is for; that for push-to-talk first.
     pub fn shortcuts(&self) -> Vec<(Purpose, String)> {
         let CursorShortcuts { dictate, answer_here, edit_selection } = &self.cursor_shortcuts;

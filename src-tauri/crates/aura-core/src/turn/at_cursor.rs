@@ -10,7 +10,7 @@ use super::turn::Turn;
 use crate::desktop::TargetWindow;
 use crate::error::{Error, ErrorCode, Result};
 use crate::purpose::Purpose;
-use crate::record::{Notice, NoticeKind, Stage};
+use crate::record::Stage;
 
 /// The longest selected text that is changed, in characters. Its change has to fit into an answer.
 const MAX_SELECTION: usize = 6_000;
@@ -95,10 +95,7 @@ impl Turn {
         let mut sink = AnswerSink::new(self, sentences);
         let routed = self.context.router.chat(&plan, &request, self, &mut sink).await?;
         stage.answered_by(&routed.route);
-        if routed.value.truncated {
-            let message = "The answer reached its length limit and was cut off.";
-            self.notify(Notice::new(NoticeKind::AnswerTruncated, message));
-        }
+        self.note_truncation(&routed.value);
         Ok(routed.value.text.trim().to_owned())
     }
 }

@@ -76,7 +76,7 @@ use push_to_talk::{OnPress, OnRelease};
 pub(crate) use recorded_speech::{holds_words, speech_duration};
 pub(crate) use recovery::{add_unknown_recordings, end_unfinished};
 pub use request::Speech;
-pub(crate) use request::{Attachment, Question, Sentence, TurnContext, TurnRequest};
+pub(crate) use request::{Attachment, Question, SpokenText, TurnContext, TurnRequest};
 pub(crate) use sentences::split_to;
 pub(crate) use speech_file::decode_to_speech_rate;
 pub(crate) use spoken_sound::SpokenSound;
@@ -345,8 +345,8 @@ impl Turn {
 
     async fn steps(&self) -> Result<()> {
         let prepared = self.prepare();
-        if let Question::None(sentence) = &self.request.question {
-            return self.say_only(sentence, prepared).await;
+        if let Question::SayOnly(text) = &self.request.question {
+            return self.say_only(text, prepared).await;
         }
         // The microphone opens meanwhile. A detached turn shows nothing that the history should know first.
         if !matches!(self.request.question, Question::Microphone) && !self.is_detached() {
@@ -363,7 +363,7 @@ impl Turn {
                 self.transcribe(self.decode_recording(file.clone()).await?, LiveWords::Off).await?
             }
             Question::Text(text) => text.clone(),
-            Question::None(_) => String::new(),
+            Question::SayOnly(_) => String::new(),
         };
         if self.is_end_of_hands_free(&question) {
             return Ok(());

@@ -76,12 +76,12 @@ pub(crate) enum Question {
     /// Text.
     Text(String),
     /// None: AURA only says something.
-    None(Sentence),
+    SayOnly(SpokenText),
 }
 
 /// What AURA says without a question: that a timer is over, or what another program wants to be said.
 #[derive(Debug, Clone)]
-pub(crate) struct Sentence {
+pub(crate) struct SpokenText {
     /// The text.
     pub(crate) text: String,
     /// ISO 639-1 code of its language.

@@ -192,8 +192,7 @@ fn named<'a>(name: &str, providers: &'a [Named]) -> Option<&'a Named> {
 
 /// The letters of a name as it sounds. A recogniser writes names of companies as words that it knows.
 fn sound(name: &str) -> String {
-    let letters: String = plain_words(name).chars().filter(|letter| letter.is_alphanumeric()).collect();
-    letters.replace("ck", "k").replace(['q', 'c'], "k").replace("ph", "f").replace('y', "i")
+    plain_words(name).replace(' ', "").replace("ck", "k").replace(['q', 'c'], "k").replace("ph", "f").replace('y', "i")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Think: writes the answer from the question, the earlier turns of the session, and the picture.
 
 use aura_providers::{ChatRequest, Message, Role, Service};
-use aura_router::Sink;
+use aura_router::{ChatResponse, Sink};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -83,11 +83,16 @@ impl Turn {
         sink.finish().await;
         let routed = routed?;
         stage.answered_by(&routed.route);
+        self.note_truncation(&routed.value);
         self.set_tool_calls(routed.value.tool_calls);
-        if routed.value.truncated {
+        Ok(())
+    }
+
+    /// Tells that an answer was cut off, if it was.
+    pub(super) fn note_truncation(&self, answer: &ChatResponse) {
+        if answer.truncated {
             let message = "The answer reached its length limit and was cut off.";
             self.notify(Notice::new(NoticeKind::AnswerTruncated, message));
         }
-        Ok(())
     }
 }

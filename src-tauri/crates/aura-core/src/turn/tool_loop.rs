@@ -47,7 +47,7 @@ impl Turn {
             if self.context.ports.desktop.is_available() {
                 tools.extend(acting::tools(&settings.actions));
             }
-            tools.extend(acting::server_tools(&self.context.mcp, settings));
+            tools.extend(acting::mcp_tools(&self.context.mcp, settings));
         }
         match !tools.is_empty() && self.context.router.calls_tools(plan).await {
             true => Toolbox::new(tools),

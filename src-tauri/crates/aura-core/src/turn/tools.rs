@@ -41,7 +41,7 @@ pub(super) trait Tool: Send + Sync {
         settings.actions.permission(self.name())
     }
 
-    /// What a yes or a no of the conversation is remembered by.
+    /// What a yes for the conversation is remembered by.
     fn identity(&self) -> String {
         self.name().to_owned()
     }

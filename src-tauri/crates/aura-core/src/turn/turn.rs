@@ -138,7 +138,7 @@ impl Turn {
         match &request.question {
             Question::Text(text) => record.transcript = text.clone(),
             Question::File(path) => record.question_audio = Some(path.clone()),
-            Question::Microphone | Question::Audio(_) | Question::None(_) => {}
+            Question::Microphone | Question::Audio(_) | Question::SayOnly(_) => {}
         }
         let now = Instant::now();
         let phase = match request.question {

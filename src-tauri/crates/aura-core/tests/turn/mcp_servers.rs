@@ -66,7 +66,7 @@ async fn a_call_waits_for_a_yes_and_its_output_is_foreign() {
     let asked = asking(&harness, "Make a note.");
     let consent = question(&mut harness).await;
     assert_eq!(consent.sentence, "Shall I use “echo” of “s” with title: Tea? Yes or no?");
-    let Action::CallServer { server, tool, arguments, .. } = &consent.action else { panic!("{consent:?}") };
+    let Action::CallMcpTool { server, tool, arguments, .. } = &consent.action else { panic!("{consent:?}") };
     assert_eq!((server.as_str(), tool.as_str(), &arguments["title"]), ("s", "echo", &json!("Tea")));
     answer(&harness, &consent, ConsentAnswer::Yes).await;
     let record = asked.await.unwrap();
@@ -258,6 +258,23 @@ async fn no_server_runs_where_nobody_can_be_asked() {
     assert!(!request(&harness).await.to_string().contains("s__echo"));
     let server = McpServerName { server: "s".into() };
     assert_eq!(api::restart_mcp_server(&harness.assistant, server).await.unwrap_err().code, ErrorCode::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_may_not_run_is_shown_all_the_same() {
+    for is_attended in [false, true] {
+        let mut harness = Harness::new().await;
+        if is_attended {
+            harness = at_desk(harness, &[]).await;
+            harness.change(json!({"actions": {"enabled": false}})).await;
+        }
+        import(&harness, json!({"s": {"command": program()}})).await;
+        let shown = |event: &Event| match event {
+            Event::McpServers { servers } if !servers.is_empty() => Some(servers[0].state),
+            _ => None,
+        };
+        assert_eq!(harness.next(shown).await, McpServerState::Stopped, "attended: {is_attended}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,10 @@
 
 mod clipboard;
 mod keys;
+mod mcp_tool;
 mod media;
 mod open;
 mod perform;
-mod server_tool;
 mod show_plan;
 mod timer_tools;
 
@@ -54,8 +54,8 @@ pub(super) fn tools(settings: &Actions) -> impl Iterator<Item = Arc<dyn Tool>> {
 }
 
 /// The tools of MCP servers, except those that the settings forbid.
-pub(super) fn server_tools(servers: &McpServers, settings: &Settings) -> impl Iterator<Item = Arc<dyn Tool>> {
-    servers.offered(settings).map(|tool| Arc::new(server_tool::ServerTool(tool)) as Arc<dyn Tool>)
+pub(super) fn mcp_tools(servers: &McpServers, settings: &Settings) -> impl Iterator<Item = Arc<dyn Tool>> {
+    servers.offered(settings).map(|tool| Arc::new(mcp_tool::McpTool(tool)) as Arc<dyn Tool>)
 }
 
 /// The names of the tools that the person may be asked for, in the order in which the settings list them.

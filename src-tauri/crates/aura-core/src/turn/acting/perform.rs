@@ -68,7 +68,7 @@ impl Turn {
                 return Ok(show_plan::told(&steps, &self.own_language()));
             }
             // The first is carried out by its tool.
-            Action::CallServer { .. } | Action::Unknown => return Err(Error::internal("an action of another kind")),
+            Action::CallMcpTool { .. } | Action::Unknown => return Err(Error::internal("an action of another kind")),
         };
         if let Some(undo) = undo {
             self.context.consents.keep_undo(&self.id, index, undo);

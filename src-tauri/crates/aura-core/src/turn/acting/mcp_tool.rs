@@ -16,10 +16,10 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::mcp;
 
 /// A tool of a server.
-pub(super) struct ServerTool(pub(super) Arc<ToolInfo>);
+pub(super) struct McpTool(pub(super) Arc<ToolInfo>);
 
 #[async_trait]
-impl Tool for ServerTool {
+impl Tool for McpTool {
     #[expect(clippy::misnamed_getters, reason = "the tool has another name for the model than for its server")]
     fn name(&self) -> &str {
         &self.0.model_name
@@ -51,7 +51,7 @@ impl Tool for ServerTool {
     }
 
     async fn plan(&self, _: &Turn, arguments: &Map<String, Value>) -> Result<Option<Action>> {
-        Ok(Some(Action::CallServer {
+        Ok(Some(Action::CallMcpTool {
             server: self.0.server.clone(),
             tool: self.0.name.clone(),
             title: self.0.title.clone(),
@@ -61,7 +61,7 @@ impl Tool for ServerTool {
     }
 
     async fn run(&self, turn: &Turn, call: Call) -> Result<ToolResult> {
-        let Some(Action::CallServer { arguments, .. }) = call.action else {
+        let Some(Action::CallMcpTool { arguments, .. }) = call.action else {
             return Err(Error::internal("a call of a server without its action"));
         };
         let mut output = turn.context.mcp.call(ServerCall::of(&self.0, arguments)).await.map_err(failed)?;
@@ -90,5 +90,5 @@ fn failed(error: aura_mcp::Error) -> Error {
         true => " It may have been done, wholly or in part. Do not call it again; say so.",
         false => "",
     };
-    Error::new(ErrorCode::ToolServer, format!("{error}{again}"))
+    Error::new(ErrorCode::McpServer, format!("{error}{again}"))
 }
