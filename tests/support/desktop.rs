@@ -4,17 +4,23 @@ use std::process::{Command, ExitCode};
 
 use crate::display::Display;
 use crate::keyring::Bus;
-use crate::process::in_own_process;
+use crate::process::{Environment, in_own_process, in_own_process_alone};
 use crate::sound::Sound;
 
 /// Runs a test's body in a process that has a private speaker, microphone, screen, keyboard and mouse. See [`in_own_process`].
 pub fn with_desktop(test: &str, body: impl FnOnce()) {
-    let prepare = || {
-        let (sound, display) = (Sound::start(), Display::managed(1280, 900));
-        let environment = [sound.environment(), display.environment()].concat();
-        ((sound, display), environment)
-    };
-    in_own_process(test, prepare, body);
+    in_own_process(test, sound_and_display, body);
+}
+
+/// Like [`with_desktop`], while no other test of this program runs. See [`in_own_process_alone`].
+pub fn with_desktop_alone(test: &str, body: impl FnOnce()) {
+    in_own_process_alone(test, sound_and_display, body);
+}
+
+fn sound_and_display() -> ((Sound, Display), Environment) {
+    let (sound, display) = (Sound::start(), Display::managed(1280, 900));
+    let environment = [sound.environment(), display.environment()].concat();
+    ((sound, display), environment)
 }
 
 /// Like [`with_desktop`], with a key store, which [`crate::aura::Aura::with_store`] uses.

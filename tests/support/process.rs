@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::processes::family;
 
@@ -141,13 +141,30 @@ const AT_ONCE: usize = 2;
 /// calling test. `prepare` creates what the test needs, which is kept until the process ends, and the variables for it. At most
 /// two such tests of a program run at once.
 pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
-    static RUNNING: Slots = Slots::new();
+    in_turn(test, || (RUNNING.take(), ALONE.read()), prepare, body);
+}
+
+/// Like [`in_own_process`], while no other such test of this program runs: for what needs sound without gaps.
+pub fn in_own_process_alone<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
+    in_turn(test, || ALONE.write(), prepare, body);
+}
+
+static RUNNING: Slots = Slots::new();
+/// Read by tests that may run beside others. A waiting writer goes before later readers.
+static ALONE: RwLock<()> = RwLock::new(());
+
+fn in_turn<T, Turn>(
+    test: &str,
+    turn: impl FnOnce() -> Turn,
+    prepare: impl FnOnce() -> (T, Environment),
+    body: impl FnOnce(),
+) {
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
         let ran = std::env::var_os(RAN).expect("the variables come together");
         std::fs::write(ran, test).expect("the folder can be written");
         return body();
     }
-    let _slot = RUNNING.take();
+    let _turn = turn();
     let (kept, environment) = prepare();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ran = folder.path().join("ran");

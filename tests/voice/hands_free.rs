@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use aura_sandbox::{FixedAnswers, SandboxConfig, Script};
 use aura_tests::aura::Aura;
-use aura_tests::desktop::with_desktop;
+use aura_tests::desktop::with_desktop_alone;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
 use aura_tests::sound::{SoundMonitor, pactl, play_into_microphone};
@@ -21,7 +21,7 @@ The children play in the street until it is dark. Then everybody goes to bed, an
 
 #[test]
 fn an_answer_is_interrupted_by_a_person_and_not_by_its_own_echo() {
-    with_desktop("hands_free::an_answer_is_interrupted_by_a_person_and_not_by_its_own_echo", || {
+    with_desktop_alone("hands_free::an_answer_is_interrupted_by_a_person_and_not_by_its_own_echo", || {
         let fixed = FixedAnswers { transcript: Some("tell me about the house".into()), audio: None };
         let script = Script::always(ANSWER);
         let providers = Providers::of(SandboxConfig { fixed, script, ..SandboxConfig::default() });

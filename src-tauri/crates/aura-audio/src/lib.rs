@@ -31,6 +31,8 @@ mod encode;
 mod error;
 mod flac;
 mod resample;
+#[cfg(feature = "echo")]
+mod residual_echo;
 mod stretch;
 mod voice_activity;
 mod wav;

@@ -79,36 +79,3 @@ fn scaled_size(width: u32, height: u32) -> (u32, u32) {
     };
     (scaled(width), scaled(height))
 }
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scaling_keeps_the_aspect_ratio() {
-        assert_eq!(scaled_size(800, 600), (800, 600));
-        assert_eq!(scaled_size(1568, 10), (1568, 10));
-        assert_eq!(scaled_size(1920, 1080), (1568, 882));
-        assert_eq!(scaled_size(1080, 1920), (882, 1568));
-        assert_eq!(scaled_size(100_000, 1), (1568, 1));
-    }
-
-    #[test]
-    fn the_jpeg_has_the_scaled_size_and_the_right_colour() {
-        let pixels = [200, 30, 60, 255].repeat(1920 * 1080);
-        let jpeg = encode(&pixels, 1920, 1080).unwrap();
-        assert_eq!((jpeg.width, jpeg.height), (1568, 882));
-        let read = image::load_from_memory(&jpeg.file).unwrap().to_rgb8();
-        assert_eq!(read.dimensions(), (1568, 882));
-        let near = read.get_pixel(700, 400).0.iter().zip([200, 30, 60]).all(|(a, b)| a.abs_diff(b) < 6);
-        assert!(near, "{:?}", read.get_pixel(700, 400));
-    }
-
-    #[test]
-    fn a_buffer_that_is_too_short_is_an_error() {
-        for (width, height) in [(10, 10), (4_000, 4_000), (0, 0)] {
-            assert!(encode(&[0; 36], width, height).is_err(), "{width} × {height}");
-        }
-    }
-}

@@ -84,7 +84,11 @@ impl Turn {
             let may_speak = reference.is_some() || self.phase() == Phase::Asking;
             let is_speech = may_speak && activity.run() >= INTERRUPTION;
             if is_speech && rms(&kept[kept.len().saturating_sub(SPEECH_RATE as usize / 8)..]) > MIN_LEVEL {
-                return Ok(StartedRecording { recording, samples: kept });
+                if !echo.is_echo_left() {
+                    return Ok(StartedRecording { recording, samples: kept });
+                }
+                tracing::debug!("the answer heard itself");
+                activity = VoiceActivity::default();
             }
         }
     }
