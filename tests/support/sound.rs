@@ -44,10 +44,11 @@ impl Sound {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let server = serve(folder.path());
         let mut sound = Self { keepers: Vec::new(), server, folder };
-        // A null sink without a reader is suspended, and loses or delays the first samples.
-        for source in ["speaker.monitor", "cable.monitor", "microphone"] {
+        // A null sink without a reader works in blocks of seconds, and delays the first samples. `microphone` reads the other sink. At
+        // the sink's own rate nothing is resampled.
+        for source in ["speaker.monitor", "microphone"] {
             let mut command = Command::new("parec");
-            command.args(["--latency-msec=10", "-d", source]).envs(sound.environment());
+            command.args(["--latency-msec=10", "--rate=48000", "-d", source]).envs(sound.environment());
             sound.keepers.push(Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), TOOLS));
         }
         std::thread::sleep(Duration::from_millis(300));
@@ -231,8 +232,12 @@ impl SoundMonitor {
     /// Waits for the first millisecond since `after` with a peak above `louder`; returns its time.
     pub fn onset(&self, after: Instant, louder: f32, limit: Duration) -> Option<Instant> {
         let mut found = None;
+        // Those before were looked at.
+        let mut known = 0;
         wait_until(limit, || {
-            found = self.all().into_iter().find(|(at, peak)| *at >= after && *peak > louder).map(|(at, _)| at);
+            let peaks = self.peaks.lock();
+            found = peaks[known..].iter().find(|(at, peak)| *at >= after && *peak > louder).map(|(at, _)| *at);
+            known = peaks.len();
             found.is_some()
         });
         found
@@ -240,6 +245,6 @@ impl SoundMonitor {
 
     /// The time of the last millisecond with a peak above `louder`.
     pub fn last(&self, louder: f32) -> Option<Instant> {
-        self.all().into_iter().rev().find(|(_, peak)| *peak > louder).map(|(at, _)| at)
+        self.peaks.lock().iter().rev().find(|(_, peak)| *peak > louder).map(|(at, _)| *at)
     }
 }

@@ -42,12 +42,10 @@ function misnamed(element: Element): string[] {
   })
 }
 
-/** No violation in either theme. Colours are measured in tokens.test.ts: jsdom paints nothing. */
+/** No violation. Both themes are alike here, because jsdom paints nothing: colours are measured in tokens.test.ts and in the real window. */
 export async function accessible(element: Element = document.body): Promise<void> {
   expect(misnamed(element)).toEqual([])
-  for (const theme of ['light', 'dark']) {
-    document.documentElement.dataset.theme = theme
-    const { violations } = await axe.run(element, { rules: { 'color-contrast': { enabled: false }, region: { enabled: false } } })
-    expect(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`)).toEqual([])
-  }
+  const rules = { 'color-contrast': { enabled: false }, region: { enabled: false } }
+  const { violations } = await axe.run(element, { rules, resultTypes: ['violations'] })
+  expect(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`)).toEqual([])
 }

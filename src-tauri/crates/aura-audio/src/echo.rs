@@ -114,7 +114,6 @@ mod tests {
         let mut clean = Vec::new();
         for (played, recorded) in played.chunks(320).zip(recorded.chunks(320)) {
             canceller.played(played.iter().copied().map(from_i16));
-            let known = clean.len();
             clean.extend(canceller.recorded(recorded));
         }
         clean
