@@ -136,23 +136,31 @@ pub(crate) fn unit(report: &mut Report, runner: &TestRunner) -> Result {
     report.watch("doc", program::cargo("test").args(["--workspace", "--doc", "--"]).args(&runner.arguments))
 }
 
-/// Packages the public libraries and builds each from its package, as another program would.
+/// Packages the public libraries and checks each from its package, as another program would. Cargo's own verification builds them, and with
+/// them all that they depend on once more: packages do not have this workspace's profiles.
 pub(crate) fn packages() -> Result {
     let mut cargo = program::cargo("package");
-    cargo.arg("--allow-dirty");
+    cargo.args(["--allow-dirty", "--no-verify"]);
+    cargo.args(PUBLIC_LIBRARIES.iter().flat_map(|name| ["--package", name]));
+    program::run(cargo.env("CARGO_TARGET_DIR", program::target()))?;
+    let folder = program::target().join("package");
     for name in PUBLIC_LIBRARIES {
-        cargo.args(["--package", name]);
-        // No registry has these versions, so a library finds the others in the work tree. Cargo's own substitute, a temporary registry, is
-        // cached by version: after a change a second run would still build against the first run's sources. Cargo warns
-        // that some of these patches are unused: those of libraries that the packaged one does not depend on.
-        let folder = program::root().join("src-tauri/crates").join(name).display().to_string();
-        cargo.arg("--config").arg(format!("patch.crates-io.{name}.path={folder:?}"));
+        let package = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
+        // What an earlier version left there.
+        let _ = std::fs::remove_dir_all(folder.join(&package));
+        let mut tar = program::command("tar");
+        program::run(tar.arg("-xzf").arg(folder.join(format!("{package}.crate"))).arg("-C").arg(&folder))?;
+        let mut cargo = program::cargo("check");
+        cargo.arg("--manifest-path").arg(folder.join(&package).join("Cargo.toml"));
+        // No registry has these versions, so a library finds the others in the work tree. Cargo warns that some of these patches are
+        // unused: those of libraries that this one does not depend on.
+        for name in PUBLIC_LIBRARIES {
+            let folder = program::root().join("src-tauri/crates").join(name).display().to_string();
+            cargo.arg("--config").arg(format!("patch.crates-io.{name}.path={folder:?}"));
+        }
+        program::run(cargo.env("CARGO_TARGET_DIR", program::target()))?;
     }
-    // A package is built outside the workspace. In the same target folder and with the workspace's debug information, the
-    // dependencies need not be built again.
-    cargo.env("CARGO_TARGET_DIR", program::target());
-    cargo.args(["--config", "profile.dev.debug='line-tables-only'", "--config", "profile.dev.package.'*'.debug=false"]);
-    program::run(&mut cargo)
+    Ok(())
 }
 
 /// Runs one whole-system test.

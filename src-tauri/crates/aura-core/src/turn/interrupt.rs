@@ -15,8 +15,9 @@ use crate::error::Result;
 const INTERRUPTION: Duration = Duration::from_millis(176);
 /// The least level of speech that interrupts an answer: -46 dB full scale. What remains of an echo is quieter.
 const MIN_LEVEL: f32 = 0.005;
-/// What is kept of the sound before the moment of an interruption: the speech that was needed to notice it, and a margin.
-const KEPT: usize = SPEECH_RATE as usize * 3 / 4;
+/// What is kept of the sound before the moment of an interruption: the speech that was needed to notice it, also when it was taken for an echo
+/// a few times, and a margin.
+const KEPT: usize = SPEECH_RATE as usize;
 /// How much earlier than it is played the canceller may get a sound: the time in which a device begins, and more is a device that stopped.
 const MAX_EARLY: Duration = Duration::from_millis(300);
 /// How much later than it is played the canceller may get a sound. An echo that comes before its sound cannot be removed.

