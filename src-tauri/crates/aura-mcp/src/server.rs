@@ -194,8 +194,11 @@ impl Control {
             }
         };
         if let Some(failure) = found {
-            // Set first, so that it is told instead of the end that it causes.
-            end.set(failure);
+            // Set first, so that it is told instead of the end that it causes. When the connection has ended, the transport knows more: the
+            // program's status.
+            if failure != handshake::closed() {
+                end.set(failure);
+            }
             stop_service.cancel();
             let _ = tokio::time::timeout(CLOSE, waiting).await;
         }

@@ -137,13 +137,17 @@ pub(crate) fn unit(report: &mut Report, runner: &TestRunner) -> Result {
 }
 
 /// Packages the public libraries and checks each from its package, as another program would. Cargo's own verification builds them, and with
-/// them all that they depend on once more: packages do not have this workspace's profiles.
+/// them all that they depend on. Packages do not have this workspace's profiles, so those are handed over: what clippy has checked then is not
+/// checked again.
 pub(crate) fn packages() -> Result {
     let mut cargo = program::cargo("package");
     cargo.args(["--allow-dirty", "--no-verify"]);
     cargo.args(PUBLIC_LIBRARIES.iter().flat_map(|name| ["--package", name]));
     program::run(cargo.env("CARGO_TARGET_DIR", program::target()))?;
     let folder = program::target().join("package");
+    let profiles = folder.join("profiles.toml");
+    let written = |cause| format!("{}: {cause}", profiles.display());
+    std::fs::write(&profiles, development_profiles()?).map_err(written)?;
     for name in PUBLIC_LIBRARIES {
         let package = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
         // What an earlier version left there.
@@ -151,7 +155,7 @@ pub(crate) fn packages() -> Result {
         let mut tar = program::command("tar");
         program::run(tar.arg("-xzf").arg(folder.join(format!("{package}.crate"))).arg("-C").arg(&folder))?;
         let mut cargo = program::cargo("check");
-        cargo.arg("--manifest-path").arg(folder.join(&package).join("Cargo.toml"));
+        cargo.arg("--manifest-path").arg(folder.join(&package).join("Cargo.toml")).arg("--config").arg(&profiles);
         // No registry has these versions, so a library finds the others in the work tree. Cargo warns that some of these patches are
         // unused: those of libraries that this one does not depend on.
         for name in PUBLIC_LIBRARIES {
@@ -161,6 +165,20 @@ pub(crate) fn packages() -> Result {
         program::run(cargo.env("CARGO_TARGET_DIR", program::target()))?;
     }
     Ok(())
+}
+
+/// The tables `profile.dev` of the workspace's manifest.
+fn development_profiles() -> Result<String> {
+    let path = program::root().join("Cargo.toml");
+    let manifest = std::fs::read_to_string(&path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+    let mut is_profile = false;
+    let lines = manifest.lines().filter(|line| {
+        if line.starts_with('[') {
+            is_profile = line.starts_with("[profile.dev]") || line.starts_with("[profile.dev.");
+        }
+        is_profile
+    });
+    Ok(lines.fold(String::new(), |tables, line| tables + line + "\n"))
 }
 
 /// Runs one whole-system test.
