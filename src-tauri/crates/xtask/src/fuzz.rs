@@ -34,7 +34,7 @@ impl Fuzz {
     /// Builds the targets, runs one after another, and prints a table. An input that fails is saved in `fuzz/artifacts`.
     pub(crate) fn start(&self) -> Result<ExitCode> {
         if !program::is_installed("cargo-fuzz") {
-            program::run(program::cargo("install").arg("cargo-fuzz"))?;
+            program::run(program::cargo_elsewhere("install").arg("cargo-fuzz"))?;
         }
         let mut all = Vec::new();
         for target in self.selected()? {

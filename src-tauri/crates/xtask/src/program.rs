@@ -23,14 +23,19 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
-/// Cargo, at the root of the work tree. In continuous integration (`CI` is set) it must not change the lock file, which `install` has of its
-/// own.
+/// Cargo, at the root of the work tree. In continuous integration (`CI` is set) it must not change the lock file.
 pub(crate) fn cargo(subcommand: &str) -> Command {
-    let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.arg(subcommand);
-    if std::env::var_os("CI").is_some() && !["fmt", "install"].contains(&subcommand) {
+    let mut cargo = cargo_elsewhere(subcommand);
+    if std::env::var_os("CI").is_some() && subcommand != "fmt" {
         cargo.arg("--locked");
     }
+    cargo
+}
+
+/// Cargo, for a package outside the workspace. Its lock file is another one, which may change.
+pub(crate) fn cargo_elsewhere(subcommand: &str) -> Command {
+    let mut cargo = command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.arg(subcommand);
     // `cargo run` describes xtask in these variables. Some build scripts, such as ring's, run again when they change, so without
     // this, `cargo xtask test` and a plain `cargo test` would each rebuild what the other had built.
     for (name, _) in std::env::vars_os() {

@@ -121,24 +121,23 @@ pub(crate) fn build_app(release: bool) -> Result<PathBuf> {
 /// Runs the tests within the crates, the integration tests that do not need the whole system, and the doc tests.
 pub(crate) fn unit(report: &mut Report, runner: &TestRunner) -> Result {
     let (mut libtest, mut custom) = (runner.cargo_test(), program::cargo("test"));
-    libtest.args(["--workspace", "--lib", "--bins"]);
-    custom.arg("--workspace");
+    libtest.args(["--workspace", "--no-fail-fast", "--lib", "--bins"]);
+    custom.args(["--workspace", "--no-fail-fast"]);
     let mut has_custom = false;
     for test in test_targets()?.iter().filter(|test| !WHOLE_SYSTEM.contains(&test.name.as_str())) {
         has_custom |= !test.is_libtest;
         let cargo = if test.is_libtest { &mut libtest } else { &mut custom };
         cargo.args(["--test", &test.name]);
     }
-    report.watch("unit", libtest.arg("--").args(&runner.arguments))?;
+    let mut done = report.watch("unit", libtest.arg("--").args(&runner.arguments));
     if has_custom {
-        report.watch("unit", custom.arg("--").args(&runner.arguments))?;
+        done = done.and(report.watch("unit", custom.arg("--").args(&runner.arguments)));
     }
-    report.watch("doc", program::cargo("test").args(["--workspace", "--doc", "--"]).args(&runner.arguments))
+    done.and(report.watch("doc", program::cargo("test").args(["--workspace", "--doc", "--"]).args(&runner.arguments)))
 }
 
-/// Packages the public libraries and checks each from its package, as another program would. Cargo's own verification builds them, and with
-/// them all that they depend on. Packages do not have this workspace's profiles, so those are handed over: what clippy has checked then is not
-/// checked again.
+/// Packages the public libraries and checks each from its package, as another program would. Cargo's own verification builds them and all that
+/// they depend on. With the workspace's profiles, what clippy has checked with the same features is not checked again.
 pub(crate) fn packages() -> Result {
     let mut cargo = program::cargo("package");
     cargo.args(["--allow-dirty", "--no-verify"]);
@@ -146,23 +145,22 @@ pub(crate) fn packages() -> Result {
     program::run(cargo.env("CARGO_TARGET_DIR", program::target()))?;
     let folder = program::target().join("package");
     let profiles = folder.join("profiles.toml");
-    let written = |cause| format!("{}: {cause}", profiles.display());
-    std::fs::write(&profiles, development_profiles()?).map_err(written)?;
+    std::fs::write(&profiles, development_profiles()?).map_err(|cause| format!("{}: {cause}", profiles.display()))?;
+    // No registry has these versions, so a library finds the others in the work tree. Cargo warns that some of these patches are unused: those
+    // of libraries that the checked one does not depend on.
+    let patches = PUBLIC_LIBRARIES.iter().flat_map(|name| {
+        let path = program::root().join("src-tauri/crates").join(name).display().to_string();
+        ["--config".to_owned(), format!("patch.crates-io.{name}.path={path:?}")]
+    });
     for name in PUBLIC_LIBRARIES {
         let package = format!("{name}-{}", env!("CARGO_PKG_VERSION"));
         // What an earlier version left there.
         let _ = std::fs::remove_dir_all(folder.join(&package));
         let mut tar = program::command("tar");
         program::run(tar.arg("-xzf").arg(folder.join(format!("{package}.crate"))).arg("-C").arg(&folder))?;
-        let mut cargo = program::cargo("check");
+        let mut cargo = program::cargo_elsewhere("check");
         cargo.arg("--manifest-path").arg(folder.join(&package).join("Cargo.toml")).arg("--config").arg(&profiles);
-        // No registry has these versions, so a library finds the others in the work tree. Cargo warns that some of these patches are
-        // unused: those of libraries that this one does not depend on.
-        for name in PUBLIC_LIBRARIES {
-            let folder = program::root().join("src-tauri/crates").join(name).display().to_string();
-            cargo.arg("--config").arg(format!("patch.crates-io.{name}.path={folder:?}"));
-        }
-        program::run(cargo.env("CARGO_TARGET_DIR", program::target()))?;
+        program::run(cargo.args(patches.clone()).env("CARGO_TARGET_DIR", program::target()))?;
     }
     Ok(())
 }

@@ -79,16 +79,23 @@ impl Test {
         // The app contains the interface's files.
         report.step("interface build", |_| crate::ui::build())?;
         let (built, is_built) = mpsc::channel();
-        report.lanes(
+        let mut may_go_on = false;
+        let done = report.lanes(
             |lane| {
-                self.crates(lane, runner, built)?;
-                self.whole_system(lane, runner, &[(Kind::Cli, &["cli"]), (Kind::Api, &["api"])])
+                self.build(lane)?;
+                may_go_on = true;
+                // An error means that the other lane ended early. The closure owns the sender, so that a failed build ends the other lane's
+                // waiting.
+                let built = built;
+                let _ = built.send(());
+                let tested = self.crates(lane, runner);
+                tested.and(self.whole_system(lane, runner, &[(Kind::Cli, &["cli"]), (Kind::Api, &["api"])]))
             },
             move |lane| {
-                self.beside_the_build(lane)?;
+                let done = self.beside_the_build(lane);
                 if is_built.recv().is_err() {
                     // The first lane says why.
-                    return Ok(());
+                    return done;
                 }
                 let api = ["openai", "browser", "canary", "guide", "private", "judges"];
                 let kinds = [
@@ -97,12 +104,15 @@ impl Test {
                     (Kind::Sdk, &["sdk"]),
                     (Kind::Api, &api),
                 ];
-                self.whole_system(lane, runner, &kinds)
+                done.and(self.whole_system(lane, runner, &kinds))
             },
-        )?;
+        );
+        if !may_go_on {
+            return done;
+        }
         // A recording has gaps when the computer is busy, so the tests with sound have it for themselves.
         let alone = [(Kind::Voice, &["voice"][..]), (Kind::Desktop, &["desktop"]), (Kind::Kill, &["kill"])];
-        self.whole_system(report, runner, &alone)
+        done.and(self.whole_system(report, runner, &alone))
     }
 
     /// What needs nothing that the build makes: programs of others, and the interface's own tests.
@@ -126,24 +136,25 @@ impl Test {
         Ok(())
     }
 
-    /// Runs the tests of these kinds that are selected, one after the other.
+    /// Runs the tests of these kinds that are selected, one after the other. A failure does not stop those after it: one run shows all.
     fn whole_system(&self, report: &mut Report, runner: &TestRunner, kinds: &[(Kind, &[&'static str])]) -> Result {
+        let mut done = Ok(());
         let selected = kinds.iter().filter(|(kind, _)| self.is_selected(*kind));
         for (kind, name) in selected.flat_map(|(kind, names)| names.iter().map(move |name| (*kind, *name))) {
-            report.step(name, |report| match kind {
+            done = done.and(report.step(name, |report| match kind {
                 Kind::Sdk => crate::sdk::check(report, &self.arguments),
                 _ => steps::whole_system(report, runner, name),
-            })?;
+            }));
         }
-        Ok(())
+        done
     }
 
     fn is_selected(&self, kind: Kind) -> bool {
         self.only.is_none_or(|only| only == kind)
     }
 
-    /// Checks and builds the crates, tells `built`, and runs the tests within them.
-    fn crates(&self, report: &mut Report, runner: &TestRunner, built: mpsc::Sender<()>) -> Result {
+    /// Checks the crates and builds what is tested.
+    fn build(&self, report: &mut Report) -> Result {
         if self.is_selected(Kind::Lint) {
             report.step("clippy", |_| steps::clippy())?;
             report.step("documentation", |_| steps::documentation())?;
@@ -152,16 +163,19 @@ impl Test {
             return Ok(());
         }
         report.step("build", |_| steps::build())?;
-        report.step("models", |_| steps::models())?;
-        // An error means that the other lane ended early.
-        let _ = built.send(());
-        if self.is_selected(Kind::Unit) {
-            // With arguments, the user wants particular tests and not the packages.
-            if self.arguments.is_empty() {
-                report.step("packages", |_| steps::packages())?;
-            }
-            report.step("unit", |report| steps::unit(report, runner))?;
+        report.step("models", |_| steps::models())
+    }
+
+    /// Runs the tests within the crates.
+    fn crates(&self, report: &mut Report, runner: &TestRunner) -> Result {
+        if !self.is_selected(Kind::Unit) {
+            return Ok(());
         }
-        Ok(())
+        let mut done = Ok(());
+        // With arguments, the user wants particular tests and not the packages.
+        if self.arguments.is_empty() {
+            done = report.step("packages", |_| steps::packages());
+        }
+        done.and(report.step("unit", |report| steps::unit(report, runner)))
     }
 }

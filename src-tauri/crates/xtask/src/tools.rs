@@ -61,7 +61,7 @@ fn is_installed(folder: &Path, program: &Path, tool: Tool) -> bool {
 /// Builds a tool without optimisation and debug information, which takes half the time. It runs for seconds.
 fn install(folder: &Path, tool: Tool) -> Result {
     let build: PathBuf = folder.join("build");
-    let mut cargo = program::cargo("install");
+    let mut cargo = program::cargo_elsewhere("install");
     cargo.args(["--debug", "--locked", "--version", tool.version, "--root"]).arg(folder).arg(tool.name);
     cargo.env("CARGO_TARGET_DIR", &build).env("CARGO_PROFILE_DEV_DEBUG", "0");
     program::run(&mut cargo)?;
