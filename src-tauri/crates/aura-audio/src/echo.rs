@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use sonora::config::EchoCanceller as Canceller;
 use sonora::{AudioProcessing, Config, StreamConfig};
 
-use crate::residual_echo::ResidualEcho;
+use crate::residual_echo::ResidualEchoDetector;
 use crate::{SPEECH_RATE, from_i16, to_i16};
 
 /// Samples per frame: 10 ms.
@@ -21,12 +21,17 @@ pub struct EchoCanceller {
     played: Vec<f32>,
     /// Recorded samples of a frame that is not complete.
     recorded: Vec<f32>,
-    residual: ResidualEcho,
+    residual: ResidualEchoDetector,
 }
 
 impl Default for EchoCanceller {
     fn default() -> Self {
-        Self { processing: processing(), played: Vec::new(), recorded: Vec::new(), residual: ResidualEcho::default() }
+        Self {
+            processing: processing(),
+            played: Vec::new(),
+            recorded: Vec::new(),
+            residual: ResidualEchoDetector::default(),
+        }
     }
 }
 
@@ -72,10 +77,10 @@ impl EchoCanceller {
         clean
     }
 
-    /// Whether the last half second without the echo still sounds like what was played: the canceller adapts for up to two seconds, at the
-    /// beginning and whenever the way from the loudspeaker to the microphone changes. Takes about a millisecond.
-    pub fn is_echo_left(&mut self) -> bool {
-        self.residual.is_present()
+    /// Whether the last half second still contains echo: the canceller adapts for up to two seconds, at the beginning and whenever the echo
+    /// path changes. Takes 2 ms, so it is asked only when it matters.
+    pub fn has_residual_echo(&self) -> bool {
+        self.residual.detects_echo()
     }
 }
 
@@ -108,15 +113,21 @@ mod tests {
         echo.into_iter().map(|sample| sample as i16).collect()
     }
 
-    /// What remains of the recording while this sound is played, in pieces as devices deliver them.
-    fn cancelled(played: &[i16], recorded: &[i16]) -> Vec<i16> {
+    /// Cancels the echo of this sound in pieces as devices deliver them, and shows what remains of each.
+    fn cancel(played: &[i16], recorded: &[i16], mut show: impl FnMut(&EchoCanceller, Vec<i16>)) {
         let mut canceller = EchoCanceller::default();
-        let mut clean = Vec::new();
         for (played, recorded) in played.chunks(320).zip(recorded.chunks(320)) {
             canceller.played(played.iter().copied().map(from_i16));
-            clean.extend(canceller.recorded(recorded));
+            let clean = canceller.recorded(recorded);
+            show(&canceller, clean);
         }
-        clean
+    }
+
+    /// What remains of the recording while this sound is played.
+    fn cancelled(played: &[i16], recorded: &[i16]) -> Vec<i16> {
+        let mut all = Vec::new();
+        cancel(played, recorded, |_, clean| all.extend(clean));
+        all
     }
 
     #[test]
@@ -147,21 +158,17 @@ mod tests {
         assert!(removed > 20.0, "{removed:.0} dB are removed six seconds after the change");
     }
 
-    /// When speech is heard in a recording while this sound is played, in milliseconds, and whether it is an echo that is left. What is quieter
-    /// than -46 dB does not count.
+    /// When speech above -46 dB full scale is heard while this sound is played, in milliseconds, and whether it is residual echo.
     fn heard(played: &[i16], recorded: &[i16]) -> Vec<(usize, bool)> {
-        let (mut canceller, mut activity) = (EchoCanceller::default(), VoiceActivity::default());
-        let (mut heard, mut clean) = (Vec::new(), Vec::new());
-        for (at, (played, recorded)) in played.chunks(320).zip(recorded.chunks(320)).enumerate() {
-            canceller.played(played.iter().copied().map(from_i16));
-            let known = clean.len();
-            clean.extend(canceller.recorded(recorded));
-            activity.push(&clean[known..]);
-            if activity.run().as_millis() > 170 && rms(&clean[clean.len().saturating_sub(2_000)..]) > 0.005 {
-                heard.push((at * 20, canceller.is_echo_left()));
+        let (mut activity, mut all, mut heard) = (VoiceActivity::default(), Vec::new(), Vec::new());
+        cancel(played, recorded, |canceller, clean| {
+            activity.push(&clean);
+            all.extend(clean);
+            if activity.run().as_millis() > 170 && rms(&all[all.len().saturating_sub(2_000)..]) > 0.005 {
+                heard.push((all.len() / 16, canceller.has_residual_echo()));
                 activity = VoiceActivity::default();
             }
-        }
+        });
         heard
     }
 
@@ -180,18 +187,34 @@ mod tests {
         }
     }
 
+    /// An answer, and what is recorded of it while this person speaks from `begin` on.
+    fn interrupted(answer: &str, person: &str, begin: usize) -> (Vec<i16>, Vec<i16>) {
+        let answer: Vec<i16> = human(answer).into_iter().cycle().take(16_000 * 12).collect();
+        let mut recorded = echo(&answer, 1_600);
+        for (at, sample) in human(person).into_iter().enumerate().take(16_000 * 4) {
+            recorded[begin + at] = recorded[begin + at].saturating_add(sample / 2);
+        }
+        (answer, recorded)
+    }
+
     #[test]
     fn a_person_is_heard_while_the_answer_is_played() {
-        for (name, person) in [("two_cities", "jfk"), ("beckett", "german"), ("two_cities", "german")] {
-            let answer: Vec<i16> = human(name).into_iter().cycle().take(16_000 * 12).collect();
-            let mut recorded = echo(&answer, 1_600);
-            let begin = 16_000 * 6;
-            for (at, sample) in human(person).into_iter().enumerate().take(16_000 * 4) {
-                recorded[begin + at] = recorded[begin + at].saturating_add(sample / 2);
-            }
-            let heard = heard(&answer, &recorded);
+        let begin = 16_000 * 6;
+        let (answer, recorded) = interrupted("two_cities", "jfk", begin);
+        let mut activity = VoiceActivity::default();
+        activity.push(&cancelled(&answer, &recorded));
+        let speech = activity.speech().expect("nobody is heard");
+        // The person begins after a third of a second.
+        assert!((begin..begin + 16_000).contains(&speech.start), "heard from {} on, spoken from {begin}", speech.start);
+    }
+
+    #[test]
+    fn a_person_is_not_taken_for_an_echo() {
+        for (answer, person) in [("two_cities", "jfk"), ("beckett", "german"), ("two_cities", "german")] {
+            let (played, recorded) = interrupted(answer, person, 16_000 * 6);
+            let heard = heard(&played, &recorded);
             let first = heard.iter().find(|(_, is_echo)| !is_echo).map(|(at, _)| *at);
-            assert!(first.is_some_and(|at| (6_000..7_500).contains(&at)), "{person} over {name}: {heard:?}");
+            assert!(first.is_some_and(|at| (6_000..7_500).contains(&at)), "{person} over {answer}: {heard:?}");
         }
     }
 }

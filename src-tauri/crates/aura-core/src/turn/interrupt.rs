@@ -15,8 +15,8 @@ use crate::error::Result;
 const INTERRUPTION: Duration = Duration::from_millis(176);
 /// The least level of speech that interrupts an answer: -46 dB full scale. What remains of an echo is quieter.
 const MIN_LEVEL: f32 = 0.005;
-/// What is kept of the sound before the moment of an interruption: the speech that was needed to notice it, also when it was taken for an echo
-/// a few times, and a margin.
+/// What is kept of the sound before the moment of an interruption: the speech that was needed to notice it, which may first pass for residual
+/// echo, and a margin.
 const KEPT: usize = SPEECH_RATE as usize;
 /// How much earlier than it is played the canceller may get a sound: the time in which a device begins, and more is a device that stopped.
 const MAX_EARLY: Duration = Duration::from_millis(300);
@@ -85,10 +85,10 @@ impl Turn {
             let may_speak = reference.is_some() || self.phase() == Phase::Asking;
             let is_speech = may_speak && activity.run() >= INTERRUPTION;
             if is_speech && rms(&kept[kept.len().saturating_sub(SPEECH_RATE as usize / 8)..]) > MIN_LEVEL {
-                if !echo.is_echo_left() {
+                if !echo.has_residual_echo() {
                     return Ok(StartedRecording { recording, samples: kept });
                 }
-                tracing::debug!("the answer heard itself");
+                tracing::debug!("residual echo passed for speech");
                 activity = VoiceActivity::default();
             }
         }

@@ -68,7 +68,7 @@ async fn speech_interrupts_an_answer_and_is_the_next_question() {
     assert_eq!((second.error, second.transcript.as_str()), (None, "what time is it"));
     let question = std::fs::read(second.question_audio.unwrap()).unwrap();
     let seconds = aura_audio::read_wav(&question).unwrap().duration().as_secs_f32();
-    assert!(seconds > 1.5, "the speech that interrupted belongs to the question: {seconds} s");
+    assert!(seconds > 1.6, "the speech that interrupted belongs to the question: {seconds} s");
     until_over(&mut harness).await;
 }
 
