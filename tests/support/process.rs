@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use futures::executor::block_on;
+use tokio::sync::Semaphore;
 
 use crate::processes::family;
 
@@ -133,7 +134,7 @@ pub fn wait_for_file(path: &Path) {
 }
 
 /// Sound and pictures in real time leave most of a processor idle; more than two at once are too slow for two processors.
-const AT_ONCE: usize = 2;
+const AT_ONCE: u32 = 2;
 
 /// Runs a test's body in a process of its own.
 ///
@@ -141,30 +142,23 @@ const AT_ONCE: usize = 2;
 /// calling test. `prepare` creates what the test needs, which is kept until the process ends, and the variables for it. At most
 /// two such tests of a program run at once.
 pub fn in_own_process<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
-    in_turn(test, || (RUNNING.take(), ALONE.read()), prepare, body);
+    in_slots(1, test, prepare, body);
 }
 
 /// Like [`in_own_process`], while no other such test of this program runs: for what needs sound without gaps.
 pub fn in_own_process_alone<T>(test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
-    in_turn(test, || ALONE.write(), prepare, body);
+    in_slots(AT_ONCE, test, prepare, body);
 }
 
-static RUNNING: Slots = Slots::new();
-/// Read by tests that may run beside others. A waiting writer goes before later readers.
-static ALONE: RwLock<()> = RwLock::new(());
-
-fn in_turn<T, Turn>(
-    test: &str,
-    turn: impl FnOnce() -> Turn,
-    prepare: impl FnOnce() -> (T, Environment),
-    body: impl FnOnce(),
-) {
+fn in_slots<T>(slots: u32, test: &str, prepare: impl FnOnce() -> (T, Environment), body: impl FnOnce()) {
+    // Fair: a test that waits for all slots goes before those that ask later.
+    static FREE: Semaphore = Semaphore::const_new(AT_ONCE as usize);
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == test) {
         let ran = std::env::var_os(RAN).expect("the variables come together");
         std::fs::write(ran, test).expect("the folder can be written");
         return body();
     }
-    let _turn = turn();
+    let _taken = block_on(FREE.acquire_many(slots)).expect("it is never closed");
     let (kept, environment) = prepare();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ran = folder.path().join("ran");
@@ -184,37 +178,6 @@ fn in_turn<T, Turn>(
     drop(kept);
     assert!(status.success(), "{test} failed in its own process; see above");
     assert!(ran.is_file(), "no test is named {test}: nothing was run");
-}
-
-/// Limits how many tests run at once.
-struct Slots {
-    taken: Mutex<usize>,
-    freed: Condvar,
-}
-
-/// A slot, until it is dropped.
-struct Slot<'a>(&'a Slots);
-
-impl Slots {
-    const fn new() -> Self {
-        Self { taken: Mutex::new(0), freed: Condvar::new() }
-    }
-
-    fn take(&self) -> Slot<'_> {
-        let mut taken = self.taken.lock();
-        while *taken >= AT_ONCE {
-            self.freed.wait(&mut taken);
-        }
-        *taken += 1;
-        Slot(self)
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        *self.0.taken.lock() -= 1;
-        self.0.freed.notify_one();
-    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl Sound {
         // the sink's own rate nothing is resampled.
         for source in ["speaker.monitor", "microphone"] {
             let mut command = Command::new("parec");
-            command.args(["--latency-msec=10", "--rate=48000", "-d", source]).envs(sound.environment());
+            command.args(["--latency-msec=10", &format!("--rate={RATE}"), "-d", source]).envs(sound.environment());
             sound.keepers.push(Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), TOOLS));
         }
         std::thread::sleep(Duration::from_millis(300));

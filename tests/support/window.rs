@@ -95,6 +95,9 @@ impl Window {
         window.command(Method::POST, "/timeouts", json!({"script": TIMEOUT.as_millis() / 2}));
         window.app.wait_until_ready();
         window.switch_to(MAIN);
+        // A key that is pressed before would be lost.
+        let is_mounted = || window.script("return document.getElementById('app').childElementCount > 0", &[]) == true;
+        assert!(wait_until(Duration::from_secs(20), is_mounted), "the page stays empty");
         window
     }
 
