@@ -175,6 +175,28 @@ fn a_shortcut_lost_in_a_layout_change_is_reported() {
     });
 }
 
+/// The server reports a new layout, which is the same, each time that another one of several keyboards is used.
+#[test]
+fn a_change_that_moves_no_key_never_frees_the_shortcut() {
+    use x11rb::connection::Connection;
+    use x11rb::protocol::xproto::{ConnectionExt, GrabMode, ModMask};
+
+    with_display("a_change_that_moves_no_key_never_frees_the_shortcut", display_of_keys, || {
+        let (other, screen) = x11rb::connect(None).unwrap();
+        let root = other.setup().roots[screen].root;
+        let (_guard, events) = listen("Ctrl+Z");
+        let changes = std::thread::spawn(|| (0..20).for_each(|_| layout("us")));
+        let mode = GrabMode::ASYNC;
+        while !changes.is_finished() {
+            let grab = other.grab_key(false, root, ModMask::CONTROL, US_Z, mode, mode).unwrap();
+            assert!(grab.check().is_err(), "a key that is pressed now would be lost");
+        }
+        changes.join().unwrap();
+        xdotool(&["key", "ctrl+z"]);
+        assert_eq!((next(&events).0, next(&events).0), (ShortcutEvent::Press, ShortcutEvent::Release));
+    });
+}
+
 #[test]
 fn escape_is_grabbed_only_while_it_is_wanted() {
     with_display("escape_is_grabbed_only_while_it_is_wanted", display_of_keys, || {

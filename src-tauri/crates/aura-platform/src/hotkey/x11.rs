@@ -38,7 +38,7 @@ pub(super) struct Listener {
 }
 
 /// A grabbed key, with its modifiers in every combination with the lock keys.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Grab {
     keycode: xproto::Keycode,
     masks: [xproto::ModMask; 4],
@@ -275,11 +275,9 @@ impl GrabThread {
 
     /// Moves the grabs to the keys of the new keyboard layout.
     fn regrab(&mut self, on_problem: &impl Fn(Option<Error>)) {
-        let was_lost = self.grab.is_none();
-        if let Some(grab) = self.grab.take() {
-            ungrab_key(&self.server, self.root, &grab);
-        }
-        match retry(|| grab_key(&self.server, self.root, &self.shortcut)) {
+        let old = self.grab.take();
+        let was_lost = old.is_none();
+        match self.move_grab(old, &self.shortcut) {
             Ok(grab) => {
                 self.grab = Some(grab);
                 if was_lost {
@@ -293,11 +291,22 @@ impl GrabThread {
         }
         let mut escape = self.escape.lock();
         if let Some(grab) = escape.take() {
-            ungrab_key(&self.server, self.root, &grab);
-            *escape = retry(|| grab_key(&self.server, self.root, &ESCAPE)).ok();
+            *escape = self.move_grab(Some(grab), &ESCAPE).ok();
         }
         drop(escape);
         self.escape_keycode = find_key(&self.server, &ESCAPE).ok().flatten().map(|grab| grab.keycode);
+    }
+
+    /// Grabs a shortcut where the layout has it now. The server also reports a change when another keyboard with the same layout is used;
+    /// what is grabbed right is then kept, because a key that is pressed while it is free would be lost.
+    fn move_grab(&self, old: Option<Grab>, shortcut: &Shortcut) -> Result<Grab> {
+        if let Some(old) = old {
+            if find_key(&self.server, shortcut).is_ok_and(|new| new.as_ref() == Some(&old)) {
+                return Ok(old);
+            }
+            ungrab_key(&self.server, self.root, &old);
+        }
+        retry(|| grab_key(&self.server, self.root, shortcut))
     }
 }
 
