@@ -49,7 +49,7 @@ pub use programs::LocalPrograms;
 #[cfg(feature = "devices")]
 pub use screen::DesktopScreen;
 #[cfg(feature = "devices")]
-pub use speaker::CpalSpeaker;
+pub use speaker::RodioSpeaker;
 pub use updates::{NewerCatalogs, SignedUpdates, newer_catalogs};
 
 /// The ports of this computer. `newer` are catalogs of models that replace this version's own. Opens the history, in memory if the disk fails; devices are opened when they are first used, and models are
@@ -60,7 +60,7 @@ pub use updates::{NewerCatalogs, SignedUpdates, newer_catalogs};
 pub fn ports(paths: &Paths, newer: Option<NewerCatalogs>) -> Result<Ports> {
     #[cfg(feature = "devices")]
     let (microphone, speaker, screen) =
-        (Arc::new(CpalMicrophone::default()), Arc::new(CpalSpeaker::default()), Arc::new(DesktopScreen::default()));
+        (Arc::new(CpalMicrophone::default()), Arc::new(RodioSpeaker::default()), Arc::new(DesktopScreen::default()));
     #[cfg(not(feature = "devices"))]
     let [microphone, speaker, screen] = std::array::from_fn(|_| Arc::new(no_devices::NoDevices));
     #[cfg(feature = "devices")]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aura_core::error::ErrorCode;
 use aura_core::ports::Speaker;
-use aura_platform::CpalSpeaker;
+use aura_platform::RodioSpeaker;
 use aura_tests::sound::{self, SoundMonitor, with_sound};
 use bytes::Bytes;
 
@@ -38,7 +38,7 @@ async fn until(holds: impl Fn() -> bool) {
     tokio::time::timeout(LIMIT, wait).await.expect("the condition never held");
 }
 
-/// Median, smallest and largest. Printed only: speed depends on the computer and is measured by `cargo xtask bench turn`.
+/// Median, smallest and largest. Printed only: speed depends on the computer and is measured by `cargo xtask bench voice`.
 fn spread(mut all: Vec<f64>) -> String {
     all.sort_by(f64::total_cmp);
     assert!(!all.is_empty(), "nothing was measured");
@@ -49,7 +49,7 @@ fn spread(mut all: Vec<f64>) -> String {
 fn an_utterance_is_played_whole_and_a_stop_silences_it() {
     with_sound("an_utterance_is_played_whole_and_a_stop_silences_it", || {
         run(async {
-            let speaker = CpalSpeaker::default();
+            let speaker = RodioSpeaker::default();
             let begun = Instant::now();
             let output = speaker.open(None).await.unwrap();
             eprintln!("open: {:.0} ms at {} Hz", ms(begun, Instant::now()), output.rate());
@@ -104,7 +104,7 @@ fn an_utterance_is_played_whole_and_a_stop_silences_it() {
 fn a_write_waits_while_the_ring_is_full_and_loses_no_sample() {
     with_sound("a_write_waits_while_the_ring_is_full_and_loses_no_sample", || {
         run(async {
-            let (speaker, monitor) = (CpalSpeaker::default(), SoundMonitor::open());
+            let (speaker, monitor) = (RodioSpeaker::default(), SoundMonitor::open());
             let mut output = speaker.open(None).await.unwrap();
             // On a busy computer playback is interrupted; the speaker then uses longer callbacks from the next press on. One clean round
             // is enough.
@@ -152,7 +152,7 @@ fn a_write_waits_while_the_ring_is_full_and_loses_no_sample() {
 fn reached_returns_when_a_position_was_played() {
     with_sound("reached_returns_when_a_position_was_played", || {
         run(async {
-            let speaker = CpalSpeaker::default();
+            let speaker = RodioSpeaker::default();
             let output = speaker.open(None).await.unwrap();
             output.begin();
             let rate = u64::from(output.rate());
@@ -189,7 +189,7 @@ fn reached_returns_when_a_position_was_played() {
 fn the_stream_is_reused_until_the_default_output_changes() {
     with_sound("the_stream_is_reused_until_the_default_output_changes", || {
         run(async {
-            let speaker = CpalSpeaker::default();
+            let speaker = RodioSpeaker::default();
             let mut first = speaker.open(None).await.unwrap();
             // On a busy computer, a stream with underruns is opened again with longer callbacks, twice at most.
             for again in 0..4 {
@@ -233,7 +233,7 @@ fn the_stream_is_reused_until_the_default_output_changes() {
 fn a_lost_speaker_is_an_error_and_can_be_opened_again() {
     with_sound("a_lost_speaker_is_an_error_and_can_be_opened_again", || {
         run(async {
-            let speaker = CpalSpeaker::default();
+            let speaker = RodioSpeaker::default();
             let output = speaker.open(None).await.unwrap();
             output.begin();
             output.write(&tone(output.rate(), 100)).await.unwrap();
@@ -294,7 +294,7 @@ fn silent_mp3() -> Vec<u8> {
 fn an_unused_stream_is_closed() {
     with_sound("an_unused_stream_is_closed", || {
         run(async {
-            let speaker = CpalSpeaker::with_idle_timeout(Duration::from_millis(400));
+            let speaker = RodioSpeaker::with_idle_timeout(Duration::from_millis(400));
             let streams = || !sound::pactl(&["list", "short", "sink-inputs"]).trim().is_empty();
             for _ in 0..2 {
                 let output = speaker.open(None).await.unwrap();

@@ -6,6 +6,7 @@
 
 mod output;
 mod ring;
+mod source;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
@@ -30,8 +31,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest callback, in frames: 40 ms at 48 kHz.
 const MAX_OUTPUT_FRAMES: u32 = 4 * OUTPUT_FRAMES;
 
-/// The sound system's outputs, played through cpal.
-pub struct CpalSpeaker {
+/// The sound system's outputs, played through rodio.
+pub struct RodioSpeaker {
     host: Arc<AudioHost>,
     /// Frames per callback. Doubled after underruns, up to [`MAX_OUTPUT_FRAMES`].
     frames: AtomicU32,
@@ -48,13 +49,13 @@ struct OpenStream {
     stream: Arc<OutputStream>,
 }
 
-impl Default for CpalSpeaker {
+impl Default for RodioSpeaker {
     fn default() -> Self {
         Self::with_idle_timeout(IDLE_TIMEOUT)
     }
 }
 
-impl CpalSpeaker {
+impl RodioSpeaker {
     /// A speaker that closes its stream after `idle_timeout` without use.
     pub fn with_idle_timeout(idle_timeout: Duration) -> Self {
         Self { host: Arc::default(), frames: AtomicU32::new(OUTPUT_FRAMES), open: Arc::default(), idle_timeout }
@@ -83,7 +84,7 @@ impl CpalSpeaker {
 }
 
 #[async_trait]
-impl Speaker for CpalSpeaker {
+impl Speaker for RodioSpeaker {
     async fn open(&self, device: Option<&str>) -> Result<Arc<dyn Output>> {
         // Locked while opening, so that two callers do not open two streams.
         let mut open = self.open.lock().await;
@@ -143,7 +144,7 @@ async fn close_when_idle(open: Weak<Mutex<Option<OpenStream>>>, stream: Weak<Out
     }
 }
 
-/// Opens a stream, sends it to the caller, and keeps it until the caller drops it. A cpal stream must stay on the thread that opened
+/// Opens a stream, sends it to the caller, and keeps it until the caller drops it. The device must stay on the thread that opened
 /// it.
 fn run_stream(
     host: &AudioHost,
@@ -154,7 +155,6 @@ fn run_stream(
     let attempt = || {
         let device = host.find(Direction::Output, device)?;
         let (stream, keeper) = output::open(&device, frames).map_err(DeviceError::Failed)?;
-        keeper.play().map_err(DeviceError::Failed)?;
         Ok((device.id, stream, keeper))
     };
     let opened = attempt().or_else(|error| {

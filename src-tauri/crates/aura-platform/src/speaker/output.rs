@@ -1,8 +1,9 @@
-//! One open output stream: the device's callback on one side, [`Output`] on the other.
+//! One open output stream: rodio's mixer in the device's callback on one side, [`Output`] on the other.
 //!
 //! The callback must neither lock nor allocate, so it cannot wake a task. It unparks the thread that keeps the stream, and that thread
 //! notifies the waiting tasks.
 
+use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,12 +13,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::Output;
-use cpal::traits::{DeviceTrait, StreamTrait};
-use cpal::{Data, ErrorKind, FromSample, I24, SampleFormat, SizedSample, U24};
+use cpal::ErrorKind;
+use rodio::stream::{DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use super::ring::{RingReader, RingWriter, ring};
+use super::ring::{RingWriter, ring};
+use super::source::RingSource;
 use crate::audio_devices::{AudioDevice, is_recoverable, stream_configs};
 
 /// Longest time between two checks of a waiting task whether the device still runs: a dead device may report nothing. In unit tests it
@@ -31,8 +33,10 @@ const CALLBACK_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_UNDERRUNS: u64 = 3;
 
 /// What the callbacks report.
-struct StreamStatus {
+pub(super) struct StreamStatus {
     opened_at: Instant,
+    /// Microseconds between two callbacks that lose no sound. Sound systems buffer two, and not all of them report an underrun.
+    longest_gap: u64,
     /// Microseconds from `opened_at` to the last callback.
     last_callback: AtomicU64,
     /// Times that the device ran out of samples while the ring had some.
@@ -48,10 +52,11 @@ struct StreamStatus {
 }
 
 impl StreamStatus {
-    /// The status of a stream that the current thread keeps.
-    fn new() -> Self {
+    /// The status of a stream that the current thread keeps, with callbacks of this many frames.
+    pub(super) fn new(frames: u32, rate: NonZero<u32>) -> Self {
         Self {
             opened_at: Instant::now(),
+            longest_gap: 2 * 1_000_000 * u64::from(frames) / u64::from(rate.get()),
             last_callback: AtomicU64::new(0),
             underruns: AtomicU64::new(0),
             is_lost: AtomicBool::new(false),
@@ -70,6 +75,31 @@ impl StreamStatus {
     fn is_lost(&self) -> bool {
         let quiet = self.now().saturating_sub(self.last_callback.load(Ordering::Relaxed));
         self.is_lost.load(Ordering::Acquire) || u128::from(quiet) > CALLBACK_TIMEOUT.as_micros()
+    }
+
+    /// Notes that the device asks for samples, and whether there are some. It may ask several times in one callback.
+    pub(super) fn count_callback(&self, has_sound: bool) {
+        let now = self.now();
+        let gap = now.saturating_sub(self.last_callback.swap(now, Ordering::Relaxed));
+        if gap > self.longest_gap && has_sound {
+            self.underruns.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Wakes the keeper, which notifies waiting tasks.
+    pub(super) fn wake(&self) {
+        self.keeper.unpark();
+    }
+
+    /// Notes what the device reports about the stream.
+    fn count_error(&self, cause: cpal::Error, first_error: &mut rtrb::Producer<cpal::Error>) {
+        if is_recoverable(cause.kind()) {
+            self.underruns.fetch_add(u64::from(cause.kind() == ErrorKind::Xrun), Ordering::Relaxed);
+        } else {
+            let _ = first_error.push(cause);
+            self.is_lost.store(true, Ordering::Release);
+            self.wake();
+        }
     }
 
     /// A change that happens from now on, even before it is awaited.
@@ -100,101 +130,65 @@ pub(super) struct OutputStream {
 
 /// The device's side of an [`OutputStream`]. It must stay on the thread that opened it.
 pub(super) struct StreamKeeper {
-    stream: cpal::Stream,
+    /// Closes the device when it is dropped.
+    _sink: MixerDeviceSink,
     status: Arc<StreamStatus>,
     errors: rtrb::Consumer<cpal::Error>,
 }
 
 impl StreamKeeper {
-    /// Starts the callbacks.
-    pub(super) fn play(&self) -> Result<(), cpal::Error> {
-        self.stream.play()
-    }
-
     /// Serves the stream until its [`OutputStream`] is dropped, then closes the device. Blocks.
     pub(super) fn run(mut self) {
         self.status.relay(&mut self.errors);
     }
 }
 
-/// Opens a stream at the rate and with the channels that the device prefers. It does not run yet.
+/// Opens and starts a stream at the rate and with the channels that the device prefers.
 pub(super) fn open(device: &AudioDevice, frames: u32) -> Result<(OutputStream, StreamKeeper), cpal::Error> {
-    let (channels, rate) = (usize::from(device.config.channels()).max(1), device.config.sample_rate());
+    let (Some(channels), Some(rate)) =
+        (NonZero::new(device.config.channels()), NonZero::new(device.config.sample_rate()))
+    else {
+        return Err(ErrorKind::UnsupportedConfig.into());
+    };
     let mut failure = None;
     for config in stream_configs(&device.config, frames) {
         // One second: bridges gaps in the network, and keeps writers close to what is heard.
-        let (writer, mut reader) = ring(rate as usize, rate);
+        let (writer, reader) = ring(rate.get() as usize, rate.get());
         // Only the first error counts.
         let (mut first_error, errors) = rtrb::RingBuffer::new(1);
-        let status = Arc::new(StreamStatus::new());
-        // Sound systems buffer two callbacks, and not all of them report an underrun.
-        let longest_gap = 2 * 1_000_000 * u64::from(frames) / u64::from(rate.max(1));
-        let (on_data, on_error) = (status.clone(), status.clone());
-        let stream = device.device.build_output_stream_raw(
-            config,
-            device.config.sample_format(),
-            move |data, _| {
-                let now = on_data.now();
-                let gap = now.saturating_sub(on_data.last_callback.swap(now, Ordering::Relaxed));
-                if gap > longest_gap && reader.has_sound() {
-                    on_data.underruns.fetch_add(1, Ordering::Relaxed);
-                }
-                fill(data, channels, &mut reader);
-                if reader.take_wake_up() {
-                    on_data.keeper.unpark();
-                }
-            },
-            move |cause| {
-                if is_recoverable(cause.kind()) {
-                    on_error.underruns.fetch_add(u64::from(cause.kind() == ErrorKind::Xrun), Ordering::Relaxed);
-                } else {
-                    let _ = first_error.push(cause);
-                    on_error.is_lost.store(true, Ordering::Release);
-                    on_error.keeper.unpark();
-                }
-            },
-            None,
-        );
-        match stream {
-            Ok(stream) => {
-                let output = OutputStream { rate, writer, status: status.clone() };
-                return Ok((output, StreamKeeper { stream, status, errors }));
+        let status = Arc::new(StreamStatus::new(frames, rate));
+        let on_error = status.clone();
+        let sink = DeviceSinkBuilder::default()
+            .with_device(device.device.clone())
+            .with_channels(channels)
+            .with_sample_rate(rate)
+            .with_sample_format(device.config.sample_format())
+            .with_buffer_size(config.buffer_size)
+            .with_error_callback(move |cause| on_error.count_error(cause, &mut first_error))
+            .open_stream();
+        match sink {
+            Ok(mut sink) => {
+                sink.log_on_drop(false);
+                sink.mixer().add(RingSource::new(reader, status.clone(), channels, rate));
+                let output = OutputStream { rate: rate.get(), writer, status: status.clone() };
+                return Ok((output, StreamKeeper { _sink: sink, status, errors }));
             }
-            Err(cause) => failure = Some(cause),
+            Err(cause) => failure = Some(device_error(cause)),
         }
     }
     Err(failure.unwrap_or(ErrorKind::UnsupportedConfig.into()))
 }
 
-/// Fills the buffer of one callback.
-fn fill(data: &mut Data, channels: usize, reader: &mut RingReader) {
-    match data.sample_format() {
-        SampleFormat::I8 => write_frames(data.as_slice_mut::<i8>(), channels, reader),
-        SampleFormat::I16 => write_frames(data.as_slice_mut::<i16>(), channels, reader),
-        SampleFormat::I24 => write_frames(data.as_slice_mut::<I24>(), channels, reader),
-        SampleFormat::I32 => write_frames(data.as_slice_mut::<i32>(), channels, reader),
-        SampleFormat::I64 => write_frames(data.as_slice_mut::<i64>(), channels, reader),
-        SampleFormat::U8 => write_frames(data.as_slice_mut::<u8>(), channels, reader),
-        SampleFormat::U16 => write_frames(data.as_slice_mut::<u16>(), channels, reader),
-        SampleFormat::U24 => write_frames(data.as_slice_mut::<U24>(), channels, reader),
-        SampleFormat::U32 => write_frames(data.as_slice_mut::<u32>(), channels, reader),
-        SampleFormat::U64 => write_frames(data.as_slice_mut::<u64>(), channels, reader),
-        SampleFormat::F32 => write_frames(data.as_slice_mut::<f32>(), channels, reader),
-        SampleFormat::F64 => write_frames(data.as_slice_mut::<f64>(), channels, reader),
-        _ => {}
+/// What cpal reported.
+fn device_error(error: DeviceSinkError) -> cpal::Error {
+    match error {
+        DeviceSinkError::PlayError(cause)
+        | DeviceSinkError::BuildError(cause)
+        | DeviceSinkError::DefaultSinkConfigError(cause)
+        | DeviceSinkError::SupportedConfigsError(cause) => cause,
+        DeviceSinkError::NoDevice => ErrorKind::DeviceNotAvailable.into(),
+        DeviceSinkError::UnsupportedSampleFormat => ErrorKind::UnsupportedConfig.into(),
     }
-}
-
-/// Writes mono samples to the two front channels; the others stay silent.
-fn write_frames<T: SizedSample + FromSample<f32>>(out: Option<&mut [T]>, channels: usize, reader: &mut RingReader) {
-    let out = out.unwrap_or_default();
-    let silence = T::from_sample_(0.0);
-    reader.fill(out.len() / channels, |frame, sample| {
-        let sample = T::from_sample_(sample.clamp(-1.0, 1.0));
-        for (channel, slot) in out[frame * channels..(frame + 1) * channels].iter_mut().enumerate() {
-            *slot = if channel < 2 { sample } else { silence };
-        }
-    });
 }
 
 impl OutputStream {
@@ -227,7 +221,7 @@ impl OutputStream {
 impl Drop for OutputStream {
     fn drop(&mut self) {
         self.status.is_closed.store(true, Ordering::Release);
-        self.status.keeper.unpark();
+        self.status.wake();
         let underruns = self.status.underruns.load(Ordering::Relaxed);
         if underruns > 0 {
             tracing::warn!(underruns, "playback was interrupted; the computer may be too busy");
@@ -315,32 +309,29 @@ mod tests {
     /// An output whose callbacks the test makes itself.
     struct TestDevice {
         output: Arc<OutputStream>,
-        reader: RingReader,
+        source: RingSource,
         keeper: std::thread::JoinHandle<()>,
     }
 
     impl TestDevice {
         fn start() -> Self {
             let (writer, reader) = ring(48_000, 48_000);
+            let rate = NonZero::new(48_000).unwrap();
             let (sender, status) = std::sync::mpsc::channel();
             let keeper = std::thread::spawn(move || {
-                let status = Arc::new(StreamStatus::new());
+                let status = Arc::new(StreamStatus::new(480, rate));
                 sender.send(status.clone()).unwrap();
                 let (_, mut errors) = rtrb::RingBuffer::new(1);
                 status.relay(&mut errors);
             });
-            let output = Arc::new(OutputStream { rate: 48_000, writer, status: status.recv().unwrap() });
-            Self { output, reader, keeper }
+            let status = status.recv().unwrap();
+            let source = RingSource::new(reader, status.clone(), NonZero::<u16>::MIN, rate);
+            Self { output: Arc::new(OutputStream { rate: 48_000, writer, status }), source, keeper }
         }
 
         /// One callback for `frames` frames.
         fn call(&mut self, frames: usize) {
-            let status = &self.output.status;
-            status.last_callback.store(status.now(), Ordering::Relaxed);
-            write_frames(Some(&mut vec![0f32; frames][..]), 1, &mut self.reader);
-            if self.reader.take_wake_up() {
-                status.keeper.unpark();
-            }
+            assert_eq!(self.source.by_ref().take(frames).count(), frames);
         }
 
         /// Starts a task that waits for a position, and returns once it waits.
@@ -355,16 +346,6 @@ mod tests {
     /// Fails unless a notification ends the task.
     async fn ends_at_once(task: tokio::task::JoinHandle<()>) {
         tokio::time::timeout(Duration::from_secs(60), task).await.expect("nothing woke the waiting task").unwrap();
-    }
-
-    #[test]
-    fn mono_goes_to_the_front_channels() {
-        let (writer, mut reader) = ring(100, 48_000);
-        writer.begin();
-        writer.push(writer.utterance().unwrap(), &[0.5, -2.0]).unwrap();
-        let mut out = [9i16; 4 * 3];
-        write_frames(Some(&mut out[..]), 4, &mut reader);
-        assert_eq!(out, [16384, 16384, 0, 0, i16::MIN, i16::MIN, 0, 0, 0, 0, 0, 0]);
     }
 
     #[tokio::test]
@@ -407,7 +388,7 @@ mod tests {
         device.output.begin();
         let waiter = device.waiter(100).await;
         device.output.status.is_lost.store(true, Ordering::Release);
-        device.output.status.keeper.unpark();
+        device.output.status.wake();
         ends_at_once(waiter).await;
         assert_eq!(device.output.write(&[0.5]).await.map_err(|error| error.code), Err(ErrorCode::SpeakerLost));
     }
