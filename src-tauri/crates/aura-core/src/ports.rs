@@ -113,6 +113,11 @@ impl Recording {
         self.blocks.recv().await
     }
 
+    /// Whether every block that has come was read.
+    pub fn is_read(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
     /// Stops the device. Buffered sound still arrives through [`Recording::next`].
     pub fn stop(&self) {
         self.stop.cancel();

@@ -27,6 +27,10 @@ pub enum Mic {
     None,
     /// Records these samples, then silence until it is stopped.
     Hears(Vec<i16>),
+    /// Records these samples, then silence, also after it is stopped.
+    Endless(Vec<i16>),
+    /// Records these samples. Then it is late: those of the second list come a second later, also after it is stopped.
+    Late(Vec<i16>, Vec<i16>),
     /// Records these samples, then is disconnected.
     Lost(Vec<i16>),
     /// A room that every recording hears.
@@ -103,10 +107,22 @@ impl Microphone for FakeMicrophone {
             return Err(Error::new(ErrorCode::NoMicrophone, "There is no such microphone."));
         }
         let mic = self.0.lock().unwrap().clone();
-        let (samples, lost) = match mic {
+        let (mut lost, mut endless, mut late) = (false, false, None);
+        let samples = match mic {
             Mic::None => return Err(Error::new(ErrorCode::NoMicrophone, "There is no microphone.")),
-            Mic::Hears(samples) => (samples, false),
-            Mic::Lost(samples) => (samples, true),
+            Mic::Hears(samples) => samples,
+            Mic::Endless(samples) => {
+                endless = true;
+                samples
+            }
+            Mic::Late(samples, rest) => {
+                late = Some(rest);
+                samples
+            }
+            Mic::Lost(samples) => {
+                lost = true;
+                samples
+            }
             Mic::Room(room) => return Ok(room.record()),
             Mic::Broken => panic!("a defect"),
         };
@@ -119,12 +135,17 @@ impl Microphone for FakeMicrophone {
                     return;
                 }
             }
+            if let Some(rest) = late {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                let _ = blocks.send(Ok(rest)).await;
+                return stopped.cancelled().await;
+            }
             if lost {
                 let _ =
                     blocks.send(Err(Error::new(ErrorCode::MicrophoneLost, "The microphone was disconnected."))).await;
                 return;
             }
-            while !stopped.is_cancelled() {
+            while endless || !stopped.is_cancelled() {
                 if blocks.send(Ok(vec![0; 320])).await.is_err() {
                     return;
                 }

@@ -26,11 +26,11 @@ impl Sink<String> for AnswerSink<'_> {
         if !sentences.is_empty() {
             self.turn.save_soon();
         }
-        self.turn.context.events.send_content(Event::Text { turn: self.turn.id.clone(), delta: text }).await;
         for sentence in sentences {
             // The channel is closed when the answer is not spoken.
             let _ = self.to_speak.send(sentence).await;
         }
+        self.turn.context.events.send_content(Event::Text { turn: self.turn.id.clone(), delta: text }).await;
     }
 }
 

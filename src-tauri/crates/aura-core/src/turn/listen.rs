@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aura_audio::{SPEECH_RATE, VoiceActivity};
+use tokio::time::Instant;
 
 use super::hands_free::{StartedRecording, has_ended};
 use super::level_reports::LevelReports;
@@ -19,8 +20,22 @@ use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 /// How long a microphone may deliver digital silence before it counts as ready. One that wakes up does so for a moment, one that removes
 /// noise itself does so in every pause.
 const MAX_ZEROS: Duration = Duration::from_millis(400);
+/// After this much silence, what a microphone in time has not delivered yet when the key is released holds no word: some 20 ms.
+const QUIET: Duration = Duration::from_millis(200);
+/// The longest time between two blocks of a microphone that is in time. Blocks come every 20 ms.
+const IN_TIME: Duration = Duration::from_millis(40);
 /// A recording with at least this much speech is answered although the microphone was disconnected.
 const MIN_SPEECH_OF_LOST_MICROPHONE: Duration = Duration::from_millis(500);
+
+/// Whether the microphone has delivered what was said until a moment ago.
+fn is_in_time(last_block: Instant) -> bool {
+    last_block.elapsed() <= IN_TIME
+}
+
+/// Whether nobody is in the middle of a word.
+fn is_quiet(activity: &VoiceActivity) -> bool {
+    activity.speech().is_some() && activity.silence() >= QUIET
+}
 
 impl Turn {
     /// Records until the key is released, the limit is reached, or the microphone is disconnected. Returns the recording, and the
@@ -53,8 +68,9 @@ impl Turn {
         self.hear(&mut live, &samples, &activity);
         let mut is_ready = false;
         let mut levels = LevelReports::after(0);
-        let mut released = false;
+        let (mut released, mut last_block) = (false, Instant::now());
         loop {
+            let all_read = recording.is_read();
             let block = tokio::select! {
                 biased;
                 () = self.release.cancelled(), if !released => {
@@ -63,7 +79,9 @@ impl Turn {
                     continue;
                 }
                 block = recording.next() => block,
+                () = std::future::ready(()), if released && all_read && is_in_time(last_block) && is_quiet(&activity) => break,
             };
+            last_block = Instant::now();
             match block {
                 Some(Ok(block)) => {
                     samples.extend_from_slice(&block);

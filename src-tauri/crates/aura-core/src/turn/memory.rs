@@ -31,8 +31,8 @@ impl Turn {
         let picture = if has_picture { PICTURE_TOKENS } else { 0 };
         let sent: usize = sent.iter().map(|text| tokens(text) + MESSAGE_TOKENS).sum();
         let room = budget(self.context.window(plan), sent + picture);
-        let turns = self.context.newest_turns(&self.request.session, MAX_TURNS).await;
-        let kept = fitting(&turns, room);
+        let turns = self.earlier_turns().await;
+        let kept = fitting(turns, room);
         let is_whole = kept == turns.len() && turns.len() < MAX_TURNS as usize;
         let summary = if is_whole { None } else { self.context.summary(&self.request.session).await };
         let (newest, introduction) = match summary {
@@ -40,7 +40,7 @@ impl Turn {
             Some(summary) => {
                 let introduction = introduction(&summary);
                 let used: usize = introduction.iter().map(|message| tokens(&message.text()) + MESSAGE_TOKENS).sum();
-                let newer = newer_than(&turns, &summary.through);
+                let newer = newer_than(turns, &summary.through);
                 (&newer[..fitting(newer, room.saturating_sub(used))], Some(introduction))
             }
         };
@@ -49,6 +49,14 @@ impl Turn {
             Some([Message::new(Role::User, question), Message::new(Role::Assistant, answer)])
         });
         introduction.into_iter().flatten().chain(turns.flatten()).collect()
+    }
+}
+
+impl Turn {
+    /// The newest turns of the session, the newest first. They are read once: while the question is transcribed, so that the answer does not
+    /// wait for the disk.
+    pub(super) async fn earlier_turns(&self) -> &[TurnRecord] {
+        self.earlier.get_or_init(|| self.context.newest_turns(&self.request.session, MAX_TURNS)).await
     }
 }
 

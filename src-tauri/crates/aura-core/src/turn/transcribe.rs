@@ -49,7 +49,7 @@ impl Turn {
                 None => self.recognise(&recorded).await,
             }
         };
-        let (routed, saved) = tokio::join!(transcribe, save);
+        let (routed, saved, _) = tokio::join!(transcribe, save, self.earlier_turns());
         if let Err(error) = saved {
             self.notify_error(NoticeKind::RecordingNotSaved, &error);
         }

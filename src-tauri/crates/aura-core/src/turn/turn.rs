@@ -9,7 +9,7 @@ use std::time::Duration;
 use aura_providers::{Service, ToolCall};
 use aura_router::{RoutePlan, RoutingSnapshot};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,6 +51,8 @@ pub(crate) struct Turn {
     pub(super) save_wanted: AtomicU64,
     /// The last save: the count of those that were wanted when it began, and whether it succeeded.
     pub(super) last_save: watch::Sender<(u64, bool)>,
+    /// The earlier turns of the session, once they are read.
+    pub(super) earlier: OnceCell<Vec<TurnRecord>>,
     /// The mark around foreign text, which nobody can guess.
     fence: String,
     /// Whether an answer to a question of this turn is recorded or understood.
@@ -177,6 +179,7 @@ impl Turn {
             begun: CancellationToken::new(),
             save_wanted: AtomicU64::new(0),
             last_save: watch::Sender::default(),
+            earlier: OnceCell::new(),
             fence: format!("foreign-{}", uuid::Uuid::new_v4().simple()),
             answers: watch::Sender::new(false),
             began: now,

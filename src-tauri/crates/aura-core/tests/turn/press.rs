@@ -105,6 +105,24 @@ async fn a_recording_ends_at_its_limit_with_a_notice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_release_after_a_pause_does_not_wait_for_more_silence() {
+    let mut harness = Harness::new().await;
+    *harness.ports.microphone.0.lock().unwrap() = Mic::Endless(speech(1.2));
+    assert_eq!(harness.speak().await.error, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_microphone_that_is_late_is_waited_for_after_a_pause() {
+    let mut harness = Harness::new().await;
+    let pause = vec![0; 16_000 * 3 / 10];
+    *harness.ports.microphone.0.lock().unwrap() = Mic::Late([speech(1.2), pause].concat(), speech(1.0));
+    assert_eq!(harness.speak().await.error, None);
+    let sent = harness.sandbox.requests().await;
+    let seconds = sent.iter().find(|request| request.service == SandboxService::Stt).unwrap().audio_seconds.unwrap();
+    assert!(seconds > 2.5, "the end was lost: {seconds} s were sent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_press_may_override_routes() {
     let mut harness = Harness::new().await;
     let overrides = RouteOverrides { stt: Some("gemini".into()), ..RouteOverrides::default() };
