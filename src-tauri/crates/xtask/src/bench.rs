@@ -1,11 +1,13 @@
 //! `cargo xtask bench`: benchmarks. They print numbers and never fail because of them.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
 use crate::bench_local::Local;
 use crate::program::{self, Result};
+use crate::system::{self, Purpose};
 use crate::{sdk, steps};
 
 /// The version of the gateway crabllm that is measured beside AURA.
@@ -16,8 +18,8 @@ const LITELLM: &str = "tests/bench/gateways/requirements.txt";
 /// The benchmark to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
-    /// Time from the release of the key to the first sound, with providers of fixed delay, and AURA's own part of it.
-    Turn(Turn),
+    /// Time from the release of the key to the first sound, with providers of fixed delay: AURA's own part of it, and that of other programs.
+    Voice(Voice),
     /// Time from the release of the key to the transcript: sent while it is spoken and sent at the release, also over a slow link.
     Live(Live),
     /// Voice activity and echo cancellation: speech in noise that is missed, noise that is taken for speech, and how much of an echo is removed.
@@ -97,15 +99,21 @@ pub(crate) struct Window {
     release: bool,
 }
 
-/// Options of the benchmark of a turn.
+/// Options of the benchmark of spoken turns.
 #[derive(Debug, Args)]
-pub(crate) struct Turn {
-    /// Number of turns that are measured, after one that is not.
+pub(crate) struct Voice {
+    /// Number of turns of each program that are measured, after one that is not.
     #[arg(long, default_value_t = 20)]
     turns: u32,
     /// Measure a build with optimisation.
     #[arg(long)]
     release: bool,
+    /// Also measure a tuned assistant made with Pipecat, and one that makes one call after the other, in the same rounds. Installs them first.
+    #[arg(long)]
+    peers: bool,
+    /// Also write the times of each turn to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 /// Options of the benchmark of live transcription.
@@ -140,7 +148,7 @@ impl Bench {
     /// Builds the programs and runs the benchmark.
     pub(crate) fn start(&self) -> Result<ExitCode> {
         match self {
-            Self::Turn(turn) => turn.start(),
+            Self::Voice(voice) => voice.start(),
             Self::Live(live) => live.start(),
             Self::Activity => activity(),
             Self::Local(local) => local.start(),
@@ -254,11 +262,23 @@ impl Server {
     }
 }
 
-impl Turn {
+impl Voice {
     fn start(&self) -> Result<ExitCode> {
         let programs = steps::build_app(self.release)?;
-        let mut measure = program::command(program::target().join("debug/bench-turn"));
+        let mut measure = program::command(program::target().join("debug/bench-voice"));
         measure.arg(self.turns.to_string()).arg(programs);
+        if self.peers {
+            system::prepare(Purpose::Peers)?;
+            let peers = program::root().join("tests/bench/voice/peers");
+            measure.arg("--python").arg(sdk::environment(&peers.join("requirements.txt"), "python-voice")?);
+            measure.arg("--peers").arg(peers);
+        }
+        if let Some(file) = &self.json {
+            // The folder in which the user called this, not the root of the work tree.
+            measure
+                .arg("--json")
+                .arg(std::path::absolute(file).map_err(|cause| format!("{}: {cause}", file.display()))?);
+        }
         program::run(&mut measure)?;
         Ok(ExitCode::SUCCESS)
     }

@@ -1,4 +1,4 @@
-//! Developer commands, such as `cargo xtask run`, `cargo xtask test`, `cargo xtask screenshots` and `cargo xtask bench turn`.
+//! Developer commands, such as `cargo xtask run`, `cargo xtask test`, `cargo xtask screenshots` and `cargo xtask bench voice`.
 
 mod bench;
 mod bench_local;

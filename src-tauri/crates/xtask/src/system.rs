@@ -54,6 +54,9 @@ const TEST: &[&str] = &[
 /// Packages that check packages.
 const PACKAGES: &[&str] = &["appstream", "binutils", "desktop-file-utils", "dpkg-dev", "lintian", "rpm"];
 
+/// Packages to build the programs that are measured beside AURA.
+const PEERS: &[&str] = &["portaudio19-dev"];
+
 /// The pkg-config modules of the packages in `BUILD`, for systems without apt.
 const MODULES: &[&str] =
     &["alsa", "ayatana-appindicator3-0.1", "egl", "gbm", "libpipewire-0.3", "librsvg-2.0", "webkit2gtk-4.1"];
@@ -104,6 +107,8 @@ pub(crate) enum Purpose {
     Test,
     /// To build packages and check them.
     Packages,
+    /// To measure other programs beside AURA.
+    Peers,
 }
 
 /// Installs missing packages. Where apt is not available, only checks that libraries and programs are present.
@@ -116,6 +121,7 @@ pub(crate) fn prepare(purpose: Purpose) -> Result {
         Purpose::Run => [BUILD, OFFLINE].concat(),
         Purpose::Test => [BUILD, OFFLINE, TEST].concat(),
         Purpose::Packages => [BUILD, OFFLINE, PACKAGES].concat(),
+        Purpose::Peers => [BUILD, OFFLINE, TEST, PEERS].concat(),
     };
     if !cfg!(target_os = "linux") {
         return Ok(());

@@ -93,6 +93,6 @@ mod tests {
     #[test]
     fn a_target_name_has_no_hash() {
         assert_eq!(target_name(Path::new("target/debug/deps/aura_core-0123456789abcdef")), "aura_core");
-        assert_eq!(target_name(Path::new("target/debug/deps/bench-turn-0123456789abcdef")), "bench-turn");
+        assert_eq!(target_name(Path::new("target/debug/deps/bench-voice-0123456789abcdef")), "bench-voice");
     }
 }
