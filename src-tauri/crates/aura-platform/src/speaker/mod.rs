@@ -7,6 +7,7 @@
 mod output;
 mod ring;
 mod source;
+mod status;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};

@@ -6,120 +6,26 @@
 use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::Output;
 use cpal::ErrorKind;
 use rodio::stream::{DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink};
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use super::ring::{RingWriter, ring};
 use super::source::RingSource;
-use crate::audio_devices::{AudioDevice, is_recoverable, stream_configs};
+use super::status::StreamStatus;
+use crate::audio_devices::{AudioDevice, stream_configs};
 
 /// Longest time between two checks of a waiting task whether the device still runs: a dead device may report nothing. In unit tests it
 /// is longer than any test, so that only a notification can end a wait.
 const LOSS_CHECK: Duration = Duration::from_millis(if cfg!(test) { 600_000 } else { 500 });
 
-/// Silence of the callback that means the device is gone. Callbacks come every 10 ms; a sleeping device takes up to 2 s to wake.
-const CALLBACK_TIMEOUT: Duration = Duration::from_secs(3);
-
 /// Underruns from which on the callbacks are considered too short for this computer. A single one may be chance.
 const MAX_UNDERRUNS: u64 = 3;
-
-/// What the callbacks report.
-pub(super) struct StreamStatus {
-    opened_at: Instant,
-    /// Microseconds between two callbacks that lose no sound. Sound systems buffer two, and not all of them report an underrun.
-    longest_gap: u64,
-    /// Microseconds from `opened_at` to the last callback.
-    last_callback: AtomicU64,
-    /// Times that the device ran out of samples while the ring had some.
-    underruns: AtomicU64,
-    /// The device reported that the stream is dead.
-    is_lost: AtomicBool,
-    /// The [`OutputStream`] was dropped.
-    is_closed: AtomicBool,
-    /// The thread that keeps the stream.
-    keeper: Thread,
-    /// Notified when an utterance begins or is stopped, when a requested position was played, and when the device is lost.
-    changed: Notify,
-}
-
-impl StreamStatus {
-    /// The status of a stream that the current thread keeps, with callbacks of this many frames.
-    pub(super) fn new(frames: u32, rate: NonZero<u32>) -> Self {
-        Self {
-            opened_at: Instant::now(),
-            longest_gap: 2 * 1_000_000 * u64::from(frames) / u64::from(rate.get()),
-            last_callback: AtomicU64::new(0),
-            underruns: AtomicU64::new(0),
-            is_lost: AtomicBool::new(false),
-            is_closed: AtomicBool::new(false),
-            keeper: std::thread::current(),
-            changed: Notify::new(),
-        }
-    }
-
-    /// Microseconds since the stream was opened.
-    fn now(&self) -> u64 {
-        u64::try_from(self.opened_at.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    /// Whether the device reported a loss, or its callback has stopped.
-    fn is_lost(&self) -> bool {
-        let quiet = self.now().saturating_sub(self.last_callback.load(Ordering::Relaxed));
-        self.is_lost.load(Ordering::Acquire) || u128::from(quiet) > CALLBACK_TIMEOUT.as_micros()
-    }
-
-    /// Notes that the device asks for samples, and whether there are some. It may ask several times in one callback.
-    pub(super) fn count_callback(&self, has_sound: bool) {
-        let now = self.now();
-        let gap = now.saturating_sub(self.last_callback.swap(now, Ordering::Relaxed));
-        if gap > self.longest_gap && has_sound {
-            self.underruns.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Wakes the keeper, which notifies waiting tasks.
-    pub(super) fn wake(&self) {
-        self.keeper.unpark();
-    }
-
-    /// Notes what the device reports about the stream.
-    fn count_error(&self, cause: cpal::Error, first_error: &mut rtrb::Producer<cpal::Error>) {
-        if is_recoverable(cause.kind()) {
-            self.underruns.fetch_add(u64::from(cause.kind() == ErrorKind::Xrun), Ordering::Relaxed);
-        } else {
-            let _ = first_error.push(cause);
-            self.is_lost.store(true, Ordering::Release);
-            self.wake();
-        }
-    }
-
-    /// A change that happens from now on, even before it is awaited.
-    fn changed(&self) -> Pin<Box<Notified<'_>>> {
-        let mut changed = Box::pin(self.changed.notified());
-        changed.as_mut().enable();
-        changed
-    }
-
-    /// Notifies waiting tasks of what the callbacks report, until the stream is closed. Runs on the keeper's thread.
-    fn relay(&self, errors: &mut rtrb::Consumer<cpal::Error>) {
-        while !self.is_closed.load(Ordering::Acquire) {
-            if let Ok(cause) = errors.pop() {
-                tracing::warn!(%cause, "the speaker was lost");
-            }
-            self.changed.notify_waiters();
-            std::thread::park();
-        }
-    }
-}
 
 /// One open stream. Dropping it closes the device.
 pub(super) struct OutputStream {
@@ -199,7 +105,7 @@ impl OutputStream {
 
     /// Whether the sound breaks up because the callbacks are too short for this computer.
     pub(super) fn has_underruns(&self) -> bool {
-        self.status.underruns.load(Ordering::Relaxed) >= MAX_UNDERRUNS
+        self.status.underruns() >= MAX_UNDERRUNS
     }
 
     /// Whether queued samples are still to be played.
@@ -220,9 +126,8 @@ impl OutputStream {
 
 impl Drop for OutputStream {
     fn drop(&mut self) {
-        self.status.is_closed.store(true, Ordering::Release);
-        self.status.wake();
-        let underruns = self.status.underruns.load(Ordering::Relaxed);
+        self.status.close();
+        let underruns = self.status.underruns();
         if underruns > 0 {
             tracing::warn!(underruns, "playback was interrupted; the computer may be too busy");
         }
@@ -237,7 +142,7 @@ impl Output for OutputStream {
 
     fn begin(&self) {
         self.writer.begin();
-        self.status.changed.notify_waiters();
+        self.status.notify();
     }
 
     async fn write(&self, mut samples: &[f32]) -> Result<()> {
@@ -290,7 +195,7 @@ impl Output for OutputStream {
 
     fn stop(&self) {
         self.writer.stop();
-        self.status.changed.notify_waiters();
+        self.status.notify();
     }
 }
 
@@ -387,8 +292,7 @@ mod tests {
         let device = TestDevice::start();
         device.output.begin();
         let waiter = device.waiter(100).await;
-        device.output.status.is_lost.store(true, Ordering::Release);
-        device.output.status.wake();
+        device.output.status.lose();
         ends_at_once(waiter).await;
         assert_eq!(device.output.write(&[0.5]).await.map_err(|error| error.code), Err(ErrorCode::SpeakerLost));
     }

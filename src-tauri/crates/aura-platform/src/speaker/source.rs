@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rodio::Source;
 
-use super::output::StreamStatus;
 use super::ring::RingReader;
+use super::status::StreamStatus;
 
 /// Frames that are taken from the ring at once: a third of a millisecond at 48 kHz, by which a sample may be late.
 const BLOCK: usize = 16;
