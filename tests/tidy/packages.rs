@@ -89,33 +89,27 @@ impl Packages {
         self.metadata["packages"].as_array().into_iter().flatten()
     }
 
-    /// All that a workspace package needs to be built and run, directly or not: package name and `links` key.
+    /// All that a workspace package needs to be built and run, directly or not: package name and `links` key. With the features that it has
+    /// alone: in a build of the whole workspace, other members turn on more.
     fn closure(&self, name: &str) -> BTreeMap<String, String> {
-        let nodes: BTreeMap<&str, &Value> = self.metadata["resolve"]["nodes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|node| Some((node["id"].as_str()?, node)))
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["tree", "--offline", "--target", "x86_64-unknown-linux-gnu", "--edges", "normal,build"]);
+        cargo.args(["--prefix", "none", "--format", "{p}", "--package", name]).current_dir(super::root());
+        let output = cargo.output().expect("cargo can be started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let tree = String::from_utf8(output.stdout).expect("cargo tree prints text");
+        // Such as `serde v1.0.228 (proc-macro)`.
+        let listed: BTreeSet<(&str, &str)> = tree
+            .lines()
+            .filter_map(|line| line.split_once(" v"))
+            .map(|(name, rest)| (name, first_word(rest)))
             .collect();
-        let packages: BTreeMap<&str, &Value> =
-            self.all().filter_map(|package| Some((package["id"].as_str()?, package))).collect();
-        let first = self.all().find(|package| package["name"] == name).and_then(|package| package["id"].as_str());
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<&str> = vec![first.unwrap_or_else(|| panic!("there is no package {name}"))];
-        while let Some(id) = open.pop() {
-            if seen.insert(id) {
-                let dependencies = nodes[id]["deps"].as_array().into_iter().flatten();
-                let needed = dependencies.filter(|dependency| {
-                    dependency["dep_kinds"].as_array().into_iter().flatten().any(|kind| kind["kind"] != "dev")
-                });
-                open.extend(needed.filter_map(|dependency| dependency["pkg"].as_str()));
-            }
-        }
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        seen.into_iter()
-            .map(|id| (text(&packages[id]["name"]), text(&packages[id]["links"])))
-            .filter(|(package, _)| package != name)
-            .collect()
+        let of_tree = |package: &&Value| {
+            let version = package["version"].as_str().unwrap_or_default();
+            package["name"] != name && listed.contains(&(self::name(package), version))
+        };
+        self.all().filter(of_tree).map(|package| (text(&package["name"]), text(&package["links"]))).collect()
     }
 
     /// The packages that `package` names in its manifest, for every platform and feature.
@@ -128,6 +122,10 @@ impl Packages {
         let members = self.metadata["workspace_members"].as_array().cloned().unwrap_or_default();
         self.all().filter(move |package| members.contains(&package["id"]))
     }
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
 }
 
 /// The name of a package.
