@@ -71,10 +71,8 @@ impl Upkeep {
 
     async fn list(&self) -> Result<Vec<Recording>> {
         let folder = self.recordings.clone();
-        tokio::task::spawn_blocking(move || recordings::list(&folder))
-            .await
-            .map_err(Error::internal)?
-            .map_err(|cause| Error::storage("list the recordings", cause))
+        let listed = on_thread(move || recordings::list(&folder)).await?;
+        listed.map_err(|cause| Error::storage("list the recordings", cause))
     }
 
     async fn delete_old_turns(&self, settings: &HistorySettings, now: Timestamp) -> Result<()> {
@@ -152,9 +150,7 @@ impl Upkeep {
             return Ok(());
         }
         let wav = recording.path.clone();
-        let compressed =
-            tokio::task::spawn_blocking(move || recordings::compress(&wav)).await.map_err(Error::internal)??;
-        let Some(compressed) = compressed else { return Ok(()) };
+        let Some(compressed) = on_thread(move || recordings::compress(&wav)).await?? else { return Ok(()) };
         let (wav, flac) = (recording.path.clone(), compressed.clone());
         let change = move |record: &mut crate::record::TurnRecord| {
             for audio in [&mut record.question_audio, &mut record.answer_audio] {
@@ -169,6 +165,15 @@ impl Upkeep {
             // The turn was deleted meanwhile.
             remove(&Recording { path: compressed, ..recording }).await
         }
+    }
+}
+
+/// Runs work on a thread of its own. When the program ends before the work has begun, this never returns: that is no error to warn of.
+async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done),
+        Err(cause) if cause.is_cancelled() => std::future::pending().await,
+        Err(cause) => Err(Error::internal(cause)),
     }
 }
 
