@@ -18,9 +18,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
+use crate::blocking::blocking;
 use crate::config::{Config, Environment, Keys, SettingsStore};
 use crate::consent::Consents;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::mcp::{McpServerView, McpServers};
@@ -131,9 +132,7 @@ impl Assistant {
         let Setup { settings_file, environment, sandbox, data, exports, catalog, consent_timeout } = setup;
         let keys = Arc::new(Keys::new(ports.secrets.clone(), environment.clone()));
         let variables = environment.variables();
-        let store = tokio::task::spawn_blocking(move || SettingsStore::open(settings_file, environment))
-            .await
-            .map_err(Error::internal)?;
+        let store = blocking(move || SettingsStore::open(settings_file, environment)).await?;
         let store = Arc::new(store);
         log_problems(&store.get());
         let events = Events::default();
@@ -150,13 +149,13 @@ impl Assistant {
             .usage(usage.clone())
             .builtin_only(sandbox)
             .catalog(catalog.unwrap_or_else(Catalog::embedded));
-        let router = tokio::task::spawn_blocking(move || builder.build()).await.map_err(Error::internal)??;
+        let router = blocking(move || builder.build()).await??;
         let forwarding = tokio::spawn(forward(router.availability(), events.clone()));
         let (folder, unsaved) = (data.join("running"), UnsavedTurns::default());
-        let owner = tokio::task::spawn_blocking(move || Owner::register(&folder)).await.map_err(Error::internal)?;
+        let owner = blocking(move || Owner::register(&folder)).await?;
         let owner = Arc::new(owner);
         let file = data.join("timers.json");
-        let timers = tokio::task::spawn_blocking(move || Timers::open(file)).await.map_err(Error::internal)?;
+        let timers = blocking(move || Timers::open(file)).await?;
         let mcp = McpServers::new(ports.secrets.clone());
         let saving = tokio::spawn(unsaved.clone().run(ports.history.clone()));
         let turns = Turns::start(TurnContext {
@@ -454,7 +453,7 @@ impl Assistant {
     /// Changes settings. They apply from the next request on.
     pub(crate) async fn change(&self, changes: Value) -> Result<Snapshot> {
         let store = self.0.store.clone();
-        tokio::task::spawn_blocking(move || store.change(&changes)).await.map_err(Error::internal)??;
+        blocking(move || store.change(&changes)).await??;
         self.reconfigure();
         Ok(self.announce())
     }

@@ -11,6 +11,7 @@ mod action;
 mod action_words;
 pub mod api;
 mod assistant;
+mod blocking;
 pub mod config;
 mod consent;
 pub mod desktop;

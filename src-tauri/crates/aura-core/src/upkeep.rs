@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::blocking::blocking;
 use crate::config::{HistorySettings, SettingsStore};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -71,7 +72,7 @@ impl Upkeep {
 
     async fn list(&self) -> Result<Vec<Recording>> {
         let folder = self.recordings.clone();
-        let listed = on_thread(move || recordings::list(&folder)).await?;
+        let listed = blocking(move || recordings::list(&folder)).await?;
         listed.map_err(|cause| Error::storage("list the recordings", cause))
     }
 
@@ -150,7 +151,7 @@ impl Upkeep {
             return Ok(());
         }
         let wav = recording.path.clone();
-        let Some(compressed) = on_thread(move || recordings::compress(&wav)).await?? else { return Ok(()) };
+        let Some(compressed) = blocking(move || recordings::compress(&wav)).await?? else { return Ok(()) };
         let (wav, flac) = (recording.path.clone(), compressed.clone());
         let change = move |record: &mut crate::record::TurnRecord| {
             for audio in [&mut record.question_audio, &mut record.answer_audio] {
@@ -165,15 +166,6 @@ impl Upkeep {
             // The turn was deleted meanwhile.
             remove(&Recording { path: compressed, ..recording }).await
         }
-    }
-}
-
-/// Runs work on a thread of its own. When the program ends before the work has begun, this never returns: that is no error to warn of.
-async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done),
-        Err(cause) if cause.is_cancelled() => std::future::pending().await,
-        Err(cause) => Err(Error::internal(cause)),
     }
 }
 

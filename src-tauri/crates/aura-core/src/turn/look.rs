@@ -15,6 +15,7 @@ use super::request::{Attachment, check_picture, check_picture_size};
 use super::tools::{Call, Tool, ToolResult};
 use super::turn::Turn;
 use super::words::plain_words;
+use crate::blocking::blocking;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, Result};
 use crate::ports::Screenshot;
@@ -122,7 +123,7 @@ impl Turn {
         let path = folder.join(format!("{}-picture.{extension}", self.id));
         let (to, content) = (path.clone(), picture.clone());
         let write = move || write_private(&to, &content).map_err(|cause| Error::storage("save the picture", cause));
-        match tokio::task::spawn_blocking(write).await.map_err(Error::internal).flatten() {
+        match blocking(write).await.flatten() {
             Ok(()) => self.edit(|record| record.picture = Some(path.clone())),
             Err(error) => self.notify_error(NoticeKind::RecordingNotSaved, &error),
         }

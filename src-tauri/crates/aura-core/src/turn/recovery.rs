@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::owner::Owner;
 use super::unsaved::UnsavedTurns;
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::ports::History;
 use crate::record::TurnRecord;
@@ -154,8 +155,4 @@ fn time_of(id: &str) -> Option<Timestamp> {
     let (seconds, nanoseconds) = uuid::Uuid::parse_str(id).ok()?.get_timestamp()?.to_unix();
     let since_1970 = Duration::new(seconds, nanoseconds);
     Timestamp::UNIX_EPOCH.checked_add(since_1970).ok()
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::recorded_speech::RecordedSpeech;
 use super::turn::Turn;
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::record::Stage;
 
@@ -54,7 +55,7 @@ async fn decode(file: Bytes, shown: &str) -> Result<RecordedSpeech> {
         return Err(Error::invalid(format!("{shown} is empty.")));
     }
     let samples = decode_to_speech_rate(file).await?;
-    tokio::task::spawn_blocking(move || RecordedSpeech::of_file(samples)).await.map_err(Error::internal)?
+    blocking(move || RecordedSpeech::of_file(samples)).await?
 }
 
 /// Decodes an audio file to mono samples at [`aura_audio::SPEECH_RATE`].

@@ -9,6 +9,7 @@ use super::prepare::Prepared;
 use super::request::Question;
 use super::turn::Turn;
 use super::words::plain_words;
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::ports::TurnFilter;
@@ -141,7 +142,7 @@ impl Turn {
         let offered = [Service::Llm, Service::Vlm].into_iter().filter(|service| provider.services.contains(service));
         let routes: Map<String, Value> = offered.map(|service| (service.as_str().to_owned(), choice.clone())).collect();
         let (store, changes) = (self.context.store.clone(), json!({ "routes": routes }));
-        tokio::task::spawn_blocking(move || store.change(&changes)).await.map_err(Error::internal)??;
+        blocking(move || store.change(&changes)).await??;
         self.context.session.tell_change();
         Ok(format!("{} {}", provider.label, language.switched))
     }
