@@ -29,6 +29,11 @@ impl Purpose {
         matches!(self, Self::Dictate | Self::AnswerHere | Self::EditSelection)
     }
 
+    /// Whether earlier turns of the conversation are sent with it.
+    pub(crate) fn has_memory(self) -> bool {
+        matches!(self, Self::Answer | Self::AnswerHere)
+    }
+
     /// Whether it is answered in the usual way.
     pub(crate) fn is_answered(&self) -> bool {
         *self == Self::Answer

@@ -107,22 +107,9 @@ impl Microphone for FakeMicrophone {
             return Err(Error::new(ErrorCode::NoMicrophone, "There is no such microphone."));
         }
         let mic = self.0.lock().unwrap().clone();
-        let (mut lost, mut endless, mut late) = (false, false, None);
-        let samples = match mic {
+        let samples = match &mic {
             Mic::None => return Err(Error::new(ErrorCode::NoMicrophone, "There is no microphone.")),
-            Mic::Hears(samples) => samples,
-            Mic::Endless(samples) => {
-                endless = true;
-                samples
-            }
-            Mic::Late(samples, rest) => {
-                late = Some(rest);
-                samples
-            }
-            Mic::Lost(samples) => {
-                lost = true;
-                samples
-            }
+            Mic::Hears(samples) | Mic::Endless(samples) | Mic::Late(samples, _) | Mic::Lost(samples) => samples.clone(),
             Mic::Room(room) => return Ok(room.record()),
             Mic::Broken => panic!("a defect"),
         };
@@ -135,17 +122,17 @@ impl Microphone for FakeMicrophone {
                     return;
                 }
             }
-            if let Some(rest) = late {
+            if let Mic::Late(_, rest) = mic {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 let _ = blocks.send(Ok(rest)).await;
                 return stopped.cancelled().await;
             }
-            if lost {
+            if let Mic::Lost(_) = mic {
                 let _ =
                     blocks.send(Err(Error::new(ErrorCode::MicrophoneLost, "The microphone was disconnected."))).await;
                 return;
             }
-            while endless || !stopped.is_cancelled() {
+            while matches!(mic, Mic::Endless(_)) || !stopped.is_cancelled() {
                 if blocks.send(Ok(vec![0; 320])).await.is_err() {
                     return;
                 }

@@ -20,21 +20,16 @@ use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 /// How long a microphone may deliver digital silence before it counts as ready. One that wakes up does so for a moment, one that removes
 /// noise itself does so in every pause.
 const MAX_ZEROS: Duration = Duration::from_millis(400);
-/// After this much silence, what a microphone in time has not delivered yet when the key is released holds no word: some 20 ms.
+/// After this much silence, no word is lost with the 20 ms or so that the microphone has not delivered yet when the key is released.
 const QUIET: Duration = Duration::from_millis(200);
-/// The longest time between two blocks of a microphone that is in time. Blocks come every 20 ms.
-const IN_TIME: Duration = Duration::from_millis(40);
+/// A microphone whose last block is older has fallen behind. Blocks come every 20 ms.
+const MAX_BLOCK_AGE: Duration = Duration::from_millis(40);
 /// A recording with at least this much speech is answered although the microphone was disconnected.
 const MIN_SPEECH_OF_LOST_MICROPHONE: Duration = Duration::from_millis(500);
 
-/// Whether the microphone has delivered what was said until a moment ago.
-fn is_in_time(last_block: Instant) -> bool {
-    last_block.elapsed() <= IN_TIME
-}
-
-/// Whether nobody is in the middle of a word.
-fn is_quiet(activity: &VoiceActivity) -> bool {
-    activity.speech().is_some() && activity.silence() >= QUIET
+/// Whether nothing that was said is missing, although the microphone has not delivered its last sound.
+fn is_complete(activity: &VoiceActivity, last_block: Instant) -> bool {
+    activity.speech().is_some() && activity.silence() >= QUIET && last_block.elapsed() <= MAX_BLOCK_AGE
 }
 
 impl Turn {
@@ -79,7 +74,7 @@ impl Turn {
                     continue;
                 }
                 block = recording.next() => block,
-                () = std::future::ready(()), if released && all_read && is_in_time(last_block) && is_quiet(&activity) => break,
+                () = std::future::ready(()), if released && all_read && is_complete(&activity, last_block) => break,
             };
             last_block = Instant::now();
             match block {

@@ -49,7 +49,12 @@ impl Turn {
                 None => self.recognise(&recorded).await,
             }
         };
-        let (routed, saved, _) = tokio::join!(transcribe, save, self.earlier_turns());
+        let read = async {
+            if self.request.purpose.has_memory() {
+                self.earlier_turns().await;
+            }
+        };
+        let (routed, saved, ()) = tokio::join!(transcribe, save, read);
         if let Err(error) = saved {
             self.notify_error(NoticeKind::RecordingNotSaved, &error);
         }
