@@ -70,7 +70,7 @@ pub(super) fn open(device: &AudioDevice, frames: u32) -> Result<(OutputStream, S
             .with_sample_rate(rate)
             .with_sample_format(device.config.sample_format())
             .with_buffer_size(config.buffer_size)
-            .with_error_callback(move |cause| on_error.count_error(cause, &mut first_error))
+            .with_error_callback(move |cause| on_error.note_error(cause, &mut first_error))
             .open_stream();
         match sink {
             Ok(mut sink) => {

@@ -61,7 +61,7 @@ impl StreamStatus {
     }
 
     /// Notes that the device asks for samples, and whether there are some. It may ask several times in one callback.
-    pub(super) fn count_callback(&self, has_sound: bool) {
+    pub(super) fn note_callback(&self, has_sound: bool) {
         let now = self.now();
         let gap = now.saturating_sub(self.last_callback.swap(now, Ordering::Relaxed));
         if gap > self.longest_gap && has_sound {
@@ -75,7 +75,7 @@ impl StreamStatus {
     }
 
     /// Notes what the device reports about the stream.
-    pub(super) fn count_error(&self, cause: cpal::Error, first_error: &mut rtrb::Producer<cpal::Error>) {
+    pub(super) fn note_error(&self, cause: cpal::Error, first_error: &mut rtrb::Producer<cpal::Error>) {
         if is_recoverable(cause.kind()) {
             self.underruns.fetch_add(u64::from(cause.kind() == ErrorKind::Xrun), Ordering::Relaxed);
         } else {
