@@ -17,6 +17,7 @@ use aura_core::{Assistant, Setup};
 use aura_providers::{ChatRequest, Message, Role, Service};
 use aura_router::{Attempt, Observer, RouteNotice, RouteOverrides, RoutePlan, sink_fn};
 use aura_testkit::fake_ports::FakePorts;
+use aura_tests::quantile::quantile;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -74,8 +75,8 @@ async fn measure(address: &str, rounds: usize, mut clients: Option<Clients>) {
     ] {
         let (direct, taken) = stack.both(name, count).await;
         let added = |part| {
-            let over = quantile(taken.iter().copied(), part).saturating_sub(quantile(direct.iter().copied(), 0.5));
-            over.saturating_sub(waits).as_secs_f64() * 1e3
+            let of = |times: &[Duration], part| quantile(times.iter().copied(), part).unwrap_or_default();
+            of(&taken, part).saturating_sub(of(&direct, 0.5)).saturating_sub(waits).as_secs_f64() * 1e3
         };
         let note = if waits.is_zero() { "" } else { "  beyond the wait that is set" };
         println!("{name:34} {:10.2} {:10.2} {count:11}{note}", added(0.5), added(0.99));
@@ -118,7 +119,7 @@ async fn added(
         if round == 0 {
             continue;
         }
-        let median = |of: &[Taken]| quantile(of.iter().map(|taken| taken.whole), 0.5);
+        let median = |of: &[Taken]| quantile(of.iter().map(|taken| taken.whole), 0.5).unwrap_or_default();
         medians.push(median(&taken[1]).saturating_sub(median(&taken[0])));
         for (all, taken) in all.iter_mut().zip(taken) {
             all.extend(taken);
@@ -126,7 +127,9 @@ async fn added(
     }
     let how = if bare.path == "ok" { "at once" } else { "bit by bit" };
     let row = |what: &str, of: fn(&Taken) -> Duration| {
-        let at = |client: usize, part: f64| quantile(all[client].iter().map(of), part).as_secs_f64() * 1e6;
+        let at = |client: usize, part: f64| {
+            quantile(all[client].iter().map(of), part).unwrap_or_default().as_secs_f64() * 1e6
+        };
         let (p50, p99) = (at(0, 0.5), at(0, 0.99));
         for (client, name) in names.iter().enumerate().skip(1) {
             let title = format!("{what}, {how}: {name}");
@@ -135,7 +138,7 @@ async fn added(
     };
     row("whole answer", |taken| taken.whole);
     row("first content", |taken| taken.first);
-    let spread = |part| quantile(medians.iter().copied(), part).as_secs_f64() * 1e6;
+    let spread = |part| quantile(medians.iter().copied(), part).unwrap_or_default().as_secs_f64() * 1e6;
     println!("  median of the rounds' added p50: {:.1}, from {:.1} to {:.1}", spread(0.5), spread(0.0), spread(1.0));
 }
 
@@ -211,13 +214,6 @@ impl Drop for ClientProcess {
         let _ = self.program.kill();
         let _ = self.program.wait();
     }
-}
-
-fn quantile(values: impl Iterator<Item = Duration>, part: f64) -> Duration {
-    let mut values: Vec<Duration> = values.collect();
-    values.sort_unstable();
-    let rank = (values.len() as f64 * part).ceil() as usize;
-    values.get(rank.clamp(1, values.len().max(1)) - 1).copied().unwrap_or_default()
 }
 
 /// How long a request took.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use aura_tests::aura::Aura;
 use aura_tests::process::Running;
+use aura_tests::quantile::quantile;
 use futures::future::{BoxFuture, join_all};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response};
@@ -231,11 +232,6 @@ struct Times {
     why: Option<String>,
 }
 
-fn quantile(sorted: &[f64], part: f64) -> f64 {
-    let at = (sorted.len() as f64 * part).ceil() as usize;
-    sorted.get(at.clamp(1, sorted.len().max(1)) - 1).copied().unwrap_or(f64::NAN)
-}
-
 impl Times {
     /// Makes one call.
     async fn take(&mut self, client: &Client, send: &Send) {
@@ -252,17 +248,12 @@ impl Times {
         }
     }
 
-    fn sort(&mut self) {
-        self.whole.sort_by(f64::total_cmp);
-        self.own.sort_by(f64::total_cmp);
-    }
-
     fn at(&self, part: f64) -> f64 {
-        quantile(&self.whole, part)
+        quantile(self.whole.iter().copied(), part).unwrap_or(f64::NAN)
     }
 
     fn own(&self, part: f64) -> f64 {
-        quantile(&self.own, part)
+        quantile(self.own.iter().copied(), part).unwrap_or(f64::NAN)
     }
 
     /// Prints a row of the table. Calls per second are left out if `seconds` is 0.
@@ -289,8 +280,6 @@ async fn in_turns(calls: usize, here: &Send, there: &Send) -> (Times, Times) {
         first.take(&client, here).await;
         second.take(&client, there).await;
     }
-    first.sort();
-    second.sort();
     (first, second)
 }
 
@@ -321,7 +310,6 @@ async fn run(name: &str, callers: usize, load: Duration, send: &Send) -> Times {
         all.errors += times.errors;
         all.why = all.why.or(times.why);
     }
-    all.sort();
     if !name.is_empty() {
         all.print(name, began.elapsed().as_secs_f64());
     }

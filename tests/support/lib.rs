@@ -15,6 +15,7 @@ pub mod models;
 pub mod process;
 pub mod processes;
 pub mod providers;
+pub mod quantile;
 pub mod sound;
 pub mod speech;
 pub mod tray;

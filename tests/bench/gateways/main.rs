@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use aura_tests::quantile::quantile;
 use caller::{Caller, Taken};
 use futures::future::join_all;
 use gateway::Gateway;
@@ -136,7 +137,7 @@ async fn load(gateway: &Gateway, streamed: bool) -> Load {
 fn print(title: &str, measured: &[Measured], kind: usize) {
     println!("\n{title:20} {:>9} {:>9} {:>9} {:>9} {:>11}", "p50 µs", "p99 µs", "first p50", "first p99", "requests/s");
     let alone = |one: &Measured, time: fn(&Taken) -> Duration, part| {
-        quantile(one.alone[kind].iter().map(time), part).as_secs_f64() * 1e6
+        quantile(one.alone[kind].iter().map(time), part).unwrap_or_default().as_secs_f64() * 1e6
     };
     for (number, one) in measured.iter().enumerate() {
         let cell = |time: fn(&Taken) -> Duration, part| match number {
@@ -150,14 +151,9 @@ fn print(title: &str, measured: &[Measured], kind: usize) {
     }
     println!("with {CALLERS} callers");
     for one in measured {
-        let at = |part| quantile(one.load[kind].taken.iter().map(|taken| taken.whole), part).as_secs_f64() * 1e3;
+        let at = |part| {
+            quantile(one.load[kind].taken.iter().map(|taken| taken.whole), part).unwrap_or_default().as_secs_f64() * 1e3
+        };
         println!("{:20} {:>6.2} ms {:>6.2} ms", one.gateway.name, at(0.5), at(0.99));
     }
-}
-
-fn quantile(times: impl Iterator<Item = Duration>, part: f64) -> Duration {
-    let mut times: Vec<Duration> = times.collect();
-    times.sort_unstable();
-    let at = (times.len() as f64 * part).ceil() as usize;
-    times.get(at.clamp(1, times.len().max(1)) - 1).copied().unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use std::process::{ChildStdin, Command, Stdio};
 use aura_tests::aura::{App, Aura};
 use aura_tests::process::Running;
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{ConnectionExt as _, KEY_PRESS_EVENT, KEY_RELEASE_EVENT};
+use x11rb::protocol::xproto::{KEY_PRESS_EVENT, KEY_RELEASE_EVENT};
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 
@@ -16,8 +16,8 @@ use crate::providers::Providers;
 /// The longest measurement, in seconds. An app that outlives it ends by itself.
 const LIFETIME: u32 = 3_600;
 
-/// The keysym of F1. Those of the other function keys follow.
-const F1: u32 = 0xffbe;
+/// The evdev keycode of F1. Those of the other function keys follow.
+const F1: u8 = 67;
 
 /// A program that answers a spoken question while its key is held.
 pub(crate) enum Client {
@@ -35,14 +35,13 @@ pub(crate) struct AuraClient {
 
 impl Client {
     /// Starts AURA with its window. `key` is the number of its function key, `share` the setting for screenshots.
-    pub(crate) fn aura(programs: &Path, providers: &Providers, key: u32, share: &str) -> Self {
+    pub(crate) fn aura(programs: &Path, providers: &Providers, key: u8, share: &str) -> Self {
         let settings = format!("shortcut = \"F{key}\"\n[appearance]\noverlay = true\n[screen]\nshare = \"{share}\"\n");
         let base = format!("{}/groq/openai/v1", providers.url());
         let aura = Aura::of(programs.join("aura")).with("GROQ_API_KEY", "sandbox-key").with("GROQ_BASE_URL", base);
         let app = aura.settings(&settings).living(LIFETIME).start();
         let (display, _) = x11rb::connect(None).expect("a display");
-        let key = key_code(&display, F1 + key - 1);
-        Self::Aura(Box::new(AuraClient { app, display, key }))
+        Self::Aura(Box::new(AuraClient { app, display, key: F1 + key - 1 }))
     }
 
     /// Starts a Python program and waits until it is ready.
@@ -81,14 +80,4 @@ impl Client {
             }
         }
     }
-}
-
-/// The code of the key with this symbol on the first level of the keyboard's layout.
-fn key_code(display: &RustConnection, symbol: u32) -> u8 {
-    let (first, last) = (display.setup().min_keycode, display.setup().max_keycode);
-    let mapping =
-        display.get_keyboard_mapping(first, last - first + 1).expect("a display").reply().expect("a keyboard");
-    let per_key = usize::from(mapping.keysyms_per_keycode);
-    let found = mapping.keysyms.chunks(per_key).position(|symbols| symbols.first() == Some(&symbol));
-    first + u8::try_from(found.expect("the keyboard has the key")).expect("a key code")
 }

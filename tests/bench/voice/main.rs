@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use aura_tests::aura::App;
 use aura_tests::display::Display;
 use aura_tests::process::wait_until;
+use aura_tests::quantile::quantile;
 use aura_tests::sound::{Sound, SoundMonitor, play_into_microphone};
 use aura_tests::speech::say;
 use clap::Parser;
@@ -33,9 +34,6 @@ const SILENCE: Duration = Duration::from_millis(700);
 
 /// Answers are played within this.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// The name of the first column.
-const AURA: &str = "AURA";
 
 /// `cargo xtask bench voice` calls this.
 #[derive(Debug, Parser)]
@@ -74,7 +72,7 @@ fn measure(options: &Options) {
     let question = folder.path().join("question.wav");
     say(&question, "do I need a coat");
     let mut clients = vec![
-        (AURA, Client::aura(&options.programs, &providers, 9, "never")),
+        ("AURA", Client::aura(&options.programs, &providers, 9, "never")),
         ("AURA with a screenshot", Client::aura(&options.programs, &providers, 8, "always")),
     ];
     if let (Some(python), Some(peers)) = (&options.python, &options.peers) {
@@ -105,11 +103,8 @@ fn measure(options: &Options) {
         let json: Value = all.iter().map(|(name, times)| ((*name).to_owned(), json!(list(times)))).collect();
         std::fs::write(file, format!("{json:#}\n")).expect("the file can be written");
     }
-    for (_, client) in &clients {
-        if let Client::Aura(aura) = client {
-            silence(&aura.app, &monitor, options.turns);
-            break;
-        }
+    if let Some((_, Client::Aura(aura))) = clients.first() {
+        silence(&aura.app, &monitor, options.turns);
     }
 }
 
@@ -148,8 +143,8 @@ fn report(all: &[(&str, Vec<Stages>)]) {
     for (part, of) in parts {
         print!("{part:30}");
         for (_, times) in all {
-            let mut values: Vec<f64> = times.iter().map(of).collect();
-            print!(" {:>26}", format!("{:.1} / {:.1}", quantile(&mut values, 0.5), quantile(&mut values, 0.95)));
+            let at = |part| quantile(times.iter().map(of), part).unwrap_or(f64::NAN);
+            print!(" {:>26}", format!("{:.1} / {:.1}", at(0.5), at(0.95)));
         }
         println!();
     }
@@ -157,10 +152,9 @@ fn report(all: &[(&str, Vec<Stages>)]) {
 
 /// Prints the time from a cancel to silence.
 fn silence(app: &App, monitor: &SoundMonitor, turns: usize) {
-    let mut silent: Vec<f64> = (0..turns).filter_map(|_| until_silent(app, monitor)).collect();
-    if !silent.is_empty() {
-        let (middle, most) = (quantile(&mut silent, 0.5), quantile(&mut silent, 1.0));
-        let count = silent.len();
+    let silent: Vec<f64> = (0..turns).filter_map(|_| until_silent(app, monitor)).collect();
+    let (at, count) = (|part| quantile(silent.iter().copied(), part), silent.len());
+    if let (Some(middle), Some(most)) = (at(0.5), at(1.0)) {
         println!(
             "\nfrom a cancel to the last sound at the speaker: p50 {middle:.1} ms, at most {most:.1} ms, of {count}"
         );
@@ -180,11 +174,4 @@ fn until_silent(app: &App, monitor: &SoundMonitor) -> Option<f64> {
         let last = monitor.last(LOUD)?;
         (record["interrupted"] == true).then(|| last.saturating_duration_since(stopped).as_secs_f64() * 1_000.0)
     })
-}
-
-/// The smallest value that is not below this part of all. Sorts them.
-fn quantile(values: &mut [f64], part: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let at = (values.len() as f64 * part).ceil() as usize;
-    values.get(at.clamp(1, values.len().max(1)) - 1).copied().unwrap_or(f64::NAN)
 }

@@ -185,8 +185,8 @@ impl Providers {
         if self.peers {
             // A target folder of its own: these packages share no lock file with the workspace.
             let target = program::target().join("bench-peers");
-            let mut build = program::command("cargo");
-            build.args(["build", "--release", "--manifest-path", "bench-peers/Cargo.toml"]);
+            let mut build = program::cargo_elsewhere("build");
+            build.args(["--release", "--manifest-path", "bench-peers/Cargo.toml"]);
             program::run(build.env("CARGO_TARGET_DIR", &target))?;
             measure.arg(target.join("release/aura-bench-peers"));
         }
@@ -217,8 +217,8 @@ impl Gateways {
         measure.arg(self.rounds.to_string()).arg(program::target().join(programs));
         if !self.alone {
             let folder = program::target().join("bench-gateways");
-            let mut install = program::command("cargo");
-            install.args(["install", "--locked", "--version", CRABLLM, "crabllm", "--root"]).arg(&folder);
+            let mut install = program::cargo_elsewhere("install");
+            install.args(["--locked", "--version", CRABLLM, "crabllm", "--root"]).arg(&folder);
             program::run(&mut install)?;
             let python = sdk::environment(&program::root().join(LITELLM), "python-gateways")?;
             measure.arg(format!("crabllm={}", folder.join("bin/crabllm").display()));
