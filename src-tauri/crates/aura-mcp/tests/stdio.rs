@@ -3,10 +3,12 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aura_mcp::{Call, Error, Failure, Fingerprint, Limits, ServerConfig, ServerState, Servers};
-use common::{SOON, call, scripted, short, started, status, until};
+use aura_mcp::{Call, Error, Failure, Fingerprint, Limits, ServerConfig, ServerState, Servers, Transport};
+use common::{SOON, Values, call, scripted, short, started, status, until};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -195,6 +197,25 @@ async fn a_server_that_dies_in_a_call_comes_back_and_the_call_is_not_repeated() 
     assert_eq!(call(&servers, "count", json!({})).await.unwrap().text, "1");
     let deaths = lines(&log).into_iter().filter(|line| line["params"]["name"] == "die").count();
     assert_eq!(deaths, 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_broken_pipe_is_told_with_how_the_program_ended() {
+    // It reads no further than the request for the list of tools, and lives on for a while.
+    let lines = "for line in 1 2 3; do read -r line <&3; printf '%s\\n' \"$line\"; done";
+    let script = format!(
+        "exec 3<&0 </dev/null; {{ {{ {lines}; }} | \"$0\" 3<&-; }} & exec 3<&-; wait; sleep 0.5; echo out of memory >&2; exit 7"
+    );
+    let mut config = ServerConfig::stdio("s", "sh");
+    if let Transport::Stdio { args, .. } = &mut config.transport {
+        *args = ["-c", &script, env!("CARGO_BIN_EXE_scripted-mcp-server")].map(str::to_owned).to_vec();
+    }
+    let servers = Servers::new(Arc::new(Values(BTreeMap::new())), short());
+    servers.configure([config]);
+    started(&servers).await;
+    let failure = Failure::Ended { status: "exit status: 7, out of memory".into() };
+    assert_eq!(call(&servers, "echo", json!({})).await.unwrap_err(), Error::Ended { server: "s".into(), failure });
 }
 
 #[tokio::test]

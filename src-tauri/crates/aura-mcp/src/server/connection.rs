@@ -25,6 +25,8 @@ use crate::transport::{End, TOO_LARGE, UNREADABLE};
 
 /// Pages of the list of tools.
 const MAX_PAGES: usize = 32;
+/// How long the reason of a connection's end may take: a program has a second to end by itself.
+const END: Duration = Duration::from_secs(3);
 
 /// A connection that is open.
 pub(crate) struct Connection {
@@ -105,7 +107,7 @@ impl Connection {
                 Err(ServiceError::McpError(error)) => {
                     return Err(Failure::Handshake { cause: clean(&error.message, &self.redactor) });
                 }
-                Err(error) => return Err(self.failure(&error)),
+                Err(error) => return Err(self.failure(&error).await),
                 Ok(answer) => answer,
             };
             let (page, next) = page(answer)?;
@@ -148,7 +150,11 @@ impl Connection {
             self.suspected.notify_one();
             return Err(Error::Timeout { tool: tool.name.clone(), limit });
         };
-        let result = result(answer.map_err(|error| self.error(tool, &error))?, tool)?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.error(tool, &error).await),
+        };
+        let result = result(answer, tool)?;
         Ok(output(result, &self.limits, &self.redactor))
     }
 
@@ -157,20 +163,21 @@ impl Connection {
         match request(&self.peer, ClientRequest::PingRequest(PingRequest::default())).await {
             // A refusal is an answer, too.
             Ok(_) | Err(ServiceError::McpError(_)) => Ok(()),
-            Err(error) => Err(self.failure(&error)),
+            Err(error) => Err(self.failure(&error).await),
         }
     }
 
     /// Why a request got no answer.
-    fn failure(&self, error: &ServiceError) -> Failure {
+    async fn failure(&self, error: &ServiceError) -> Failure {
         let failure = match error {
             ServiceError::TransportSend(error) => broken(error),
             _ => closed(),
         };
-        self.end.get().unwrap_or(failure)
+        let known = if failure == closed() { self.end.within(END).await } else { self.end.get() };
+        known.unwrap_or(failure)
     }
 
-    fn error(&self, tool: &ToolInfo, error: &ServiceError) -> Error {
+    async fn error(&self, tool: &ToolInfo, error: &ServiceError) -> Error {
         let (server, name) = (self.server.clone(), tool.name.clone());
         let too_large = || Error::AnswerTooLarge { tool: name.clone(), limit: self.limits.message_bytes };
         match error {
@@ -179,20 +186,21 @@ impl Connection {
                 UNREADABLE => Error::InvalidAnswer { tool: name },
                 code => Error::Rejected { server, code, message: clean(&error.message, &self.redactor) },
             },
-            ServiceError::TransportSend(error) => {
-                match error.error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
+            ServiceError::TransportSend(sending) => {
+                match sending.error.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
                     Some(StreamableHttpError::ResponseBodyTooLarge { .. }) => too_large(),
                     Some(StreamableHttpError::Deserialize(_) | StreamableHttpError::UnexpectedServerResponse(_)) => {
                         Error::InvalidAnswer { tool: name }
                     }
                     _ => {
+                        // It closes the connection, and so finds out how the program ended.
                         self.broken.cancel();
-                        Error::Ended { server, failure: self.end.get().unwrap_or_else(|| broken(error)) }
+                        Error::Ended { server, failure: self.failure(error).await }
                     }
                 }
             }
             ServiceError::UnexpectedResponse => Error::InvalidAnswer { tool: name },
-            error => Error::Ended { server, failure: self.failure(error) },
+            error => Error::Ended { server, failure: self.failure(error).await },
         }
     }
 }
