@@ -35,22 +35,26 @@ fn with_models(aura: Aura) -> Aura {
 
 #[test]
 fn a_spoken_question_is_answered_without_an_account() {
-    let aura = with_models(Aura::new());
-    let question = aura.folder().join("question.wav");
-    say(&question, "where is the train station");
-    let ended = aura.run(&["listen", "--audio", "question.wav", "--json"]);
-    assert_eq!(ended.code, 0, "{ended:?}");
-    let turn = ended.json();
-    let heard = turn["transcript"].as_str().unwrap_or_default().trim_end_matches(['.', '?']).to_lowercase();
-    assert_eq!(heard, "where is the train station", "{turn:#}");
-    let answer = turn["answer"].as_str().unwrap_or_default();
-    assert!(answer.split_whitespace().count() >= 2, "{turn:#}");
-    // Without a chosen language, the recogniser that knows many is used.
-    for (stage, model) in [("transcribing", "whisper-base"), ("thinking", "smollm2-135m"), ("speaking", "hibari-en")] {
-        assert_eq!(attempt(&turn, stage)["usage"]["model"], model, "{stage}: {turn:#}");
-    }
-    let speech = std::fs::metadata(turn["answer_audio"].as_str().unwrap_or_default());
-    assert!(speech.is_ok_and(|file| file.len() > 16_000), "{turn:#}");
+    with_desktop("local_models::a_spoken_question_is_answered_without_an_account", || {
+        let aura = with_models(Aura::new());
+        let question = aura.folder().join("question.wav");
+        say(&question, "where is the train station");
+        let ended = aura.run(&["listen", "--audio", "question.wav", "--json"]);
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let turn = ended.json();
+        let heard = turn["transcript"].as_str().unwrap_or_default().trim_end_matches(['.', '?']).to_lowercase();
+        assert_eq!(heard, "where is the train station", "{turn:#}");
+        let answer = turn["answer"].as_str().unwrap_or_default();
+        assert!(answer.split_whitespace().count() >= 2, "{turn:#}");
+        // Without a chosen language, the recogniser that knows many is used.
+        for (stage, model) in
+            [("transcribing", "whisper-base"), ("thinking", "smollm2-135m"), ("speaking", "hibari-en")]
+        {
+            assert_eq!(attempt(&turn, stage)["usage"]["model"], model, "{stage}: {turn:#}");
+        }
+        let speech = std::fs::metadata(turn["answer_audio"].as_str().unwrap_or_default());
+        assert!(speech.is_ok_and(|file| file.len() > 16_000), "{turn:#}");
+    });
 }
 
 /// The attempts of a stage of a turn.
