@@ -56,6 +56,11 @@ pub(crate) fn format() -> Result {
     program::run(program::cargo("fmt").args(["--all", "--check"]))
 }
 
+/// Downloads the crates that this system needs.
+pub(crate) fn crates() -> Result {
+    program::run(program::cargo("fetch").args(["--target", "host-tuple"]))
+}
+
 /// Tests the crates that need no system library with an empty pkg-config path, where a crate that links one fails to build. The programs
 /// of the offline provider may be missing, too. Not a part of a whole run: it builds every dependency a second time, with fewer features.
 pub(crate) fn core(report: &mut Report, runner: &TestRunner) -> Result {

@@ -27,6 +27,7 @@ const OFFLINE: &[&str] = &["espeak-ng", "pocketsphinx", "pocketsphinx-en-us", "t
 
 /// Packages to test: a display, a sound server and a key store that need no desktop, a browser, and tools that control and observe them.
 const TEST: &[&str] = &[
+    "at-spi2-core",
     "chromium",
     "chromium-driver",
     "curl",
@@ -49,6 +50,7 @@ const TEST: &[&str] = &[
     "xdg-desktop-portal",
     "xdotool",
     "xvfb",
+    "zenity",
 ];
 
 /// Packages that check packages.
@@ -94,13 +96,12 @@ const TEST_PROGRAMS: &[&str] = &[
     "xdotool",
     "xprop",
     "xwininfo",
+    "zenity",
 ];
 
 /// What the system packages are needed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To test only the core or the interface: no packages.
-    Nothing,
     /// To build and run AURA.
     Run,
     /// To build AURA and run all tests.
@@ -117,7 +118,6 @@ pub(crate) enum Purpose {
 /// Packages are missing and could not be installed.
 pub(crate) fn prepare(purpose: Purpose) -> Result {
     let packages: Vec<&str> = match purpose {
-        Purpose::Nothing => return Ok(()),
         Purpose::Run => [BUILD, OFFLINE].concat(),
         Purpose::Test => [BUILD, OFFLINE, TEST].concat(),
         Purpose::Packages => [BUILD, OFFLINE, PACKAGES].concat(),

@@ -53,10 +53,6 @@ enum Kind {
 impl Test {
     /// Runs the tests and prints a report that ends with the test runners' summary lines.
     pub(crate) fn start(&self) -> Result<ExitCode> {
-        system::prepare(match self.only {
-            Some(Kind::Core | Kind::Ui) => Purpose::Nothing,
-            _ => Purpose::Test,
-        })?;
         let runner = TestRunner::new(&self.arguments)?;
         let mut report = Report::default();
         let done = self.run(&mut report, &runner);
@@ -76,8 +72,14 @@ impl Test {
             Some(Kind::Ui) => return report.step("interface", steps::interface),
             _ => {}
         }
-        // The app contains the interface's files.
-        report.step("interface build", |_| crate::ui::build())?;
+        // Downloads, mostly. The app contains the interface's files.
+        report.lanes(
+            |lane| lane.step("system to build", |_| system::prepare(Purpose::Run)),
+            |lane| {
+                lane.step("interface build", |_| crate::ui::build())?;
+                lane.step("crates", |_| steps::crates())
+            },
+        )?;
         let (built, is_built) = mpsc::channel();
         let mut may_go_on = false;
         let done = report.lanes(
@@ -117,6 +119,7 @@ impl Test {
 
     /// What needs nothing that the build makes: programs of others, and the interface's own tests.
     fn beside_the_build(&self, report: &mut Report) -> Result {
+        report.step("system to test", |_| system::prepare(Purpose::Test))?;
         if self.is_selected(Kind::Sdk) || self.is_selected(Kind::Api) {
             report.step("python packages", |_| crate::sdk::python().map(drop))?;
         }
