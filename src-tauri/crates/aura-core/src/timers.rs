@@ -1,6 +1,6 @@
 //! Timers: what AURA says later. They are in a small file in the data folder, so that they survive the end of AURA.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::private_file::private_file;
+use crate::files::replace_file;
 
 /// The shortest and the longest timer, in seconds: a second and a year.
 pub(crate) const SECONDS: std::ops::RangeInclusive<u32> = 1..=31_536_000;
@@ -166,8 +166,8 @@ impl Timers {
         let inner = self.0.clone();
         let write = move || {
             let _writing = inner.writing.lock();
-            let list = inner.list.lock().clone();
-            write(&inner.file, &list)
+            let list = serde_json::to_vec(&*inner.list.lock())?;
+            replace_file(&inner.file, &list)
         };
         let written = tokio::task::spawn_blocking(write).await.map_err(Error::internal)?;
         if let Err(cause) = written {
@@ -185,15 +185,6 @@ fn read(file: &Path) -> io::Result<Vec<Timer>> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(cause) => Err(cause),
     }
-}
-
-/// Replaces the file as a whole, so that a crash leaves the old or the new one.
-fn write(file: &Path, timers: &[Timer]) -> io::Result<()> {
-    let new_file = file.with_extension(format!("{}.new", std::process::id()));
-    let mut new = private_file().create(true).truncate(true).open(&new_file)?;
-    new.write_all(&serde_json::to_vec(timers)?)?;
-    new.sync_all()?;
-    std::fs::rename(&new_file, file)
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::{ExportFormat, Exported};
 use crate::assistant::Assistant;
 use crate::error::{Error, Result};
+use crate::files::private_file;
 use crate::ports::TurnFilter;
-use crate::private_file::private_file;
 use crate::record::TurnRecord;
 
 /// Turns per query of the history.

@@ -1,8 +1,7 @@
 //! The settings file: reading it value by value, replacing it atomically, locking it, and migrating older layouts.
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Map, Value};
@@ -13,7 +12,6 @@ use super::merge_patch::{empty, merge};
 use super::settings::SCHEMA;
 use super::settings_document::{self, RENAMED};
 use crate::error::{Error, ErrorCode, Result};
-use crate::private_file::private_file;
 
 /// How long to wait for another AURA process to release the settings file. A process that holds it longer hangs.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -246,45 +244,6 @@ fn collect(defaults: &Value, written: &Value, path: &mut Vec<String>, leaves: &m
             }
         }
         _ => leaves.push((path.clone(), written.clone())),
-    }
-}
-
-/// Writes the text to a new file and renames it to the settings file, so that a crash leaves either the old or the new file. A
-/// symbolic link stays one: the file that it names is replaced.
-///
-/// # Errors
-/// When the file cannot be written.
-pub(super) fn write(file: &Path, text: &str) -> Result<()> {
-    let file = &target(file);
-    let new_file = file.with_extension(format!("{}.new", std::process::id()));
-    let written = (|| {
-        let mut new = private_file().create(true).truncate(true).open(&new_file)?;
-        new.write_all(text.as_bytes())?;
-        new.sync_all()?;
-        fs::rename(&new_file, file)
-    })();
-    written.map_err(|cause: std::io::Error| {
-        let _ = fs::remove_file(&new_file);
-        Error::storage("save the settings", cause)
-    })?;
-    // The new name must survive a power cut too.
-    #[cfg(unix)]
-    if let Some(folder) = file.parent()
-        && let Err(cause) = fs::File::open(folder).and_then(|folder| folder.sync_all())
-    {
-        tracing::debug!(%cause, "the folder of the settings cannot be synchronised");
-    }
-    Ok(())
-}
-
-/// The file itself, behind symbolic links. A link to a missing file names the file to create.
-fn target(file: &Path) -> PathBuf {
-    if let Ok(target) = fs::canonicalize(file) {
-        return target;
-    }
-    match fs::read_link(file) {
-        Ok(target) => file.parent().map_or(target.clone(), |folder| folder.join(target)),
-        Err(_) => file.to_owned(),
     }
 }
 

@@ -8,10 +8,11 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::merge_patch::{difference, empty, merge};
-use super::settings_file::{Content, FileStamp, Layout, keep_copy, lock, parse, read, rename, write};
+use super::settings_file::{Content, FileStamp, Layout, keep_copy, lock, parse, read, rename};
 use super::start_values::{Overruled, StartValues};
 use super::{Environment, Settings};
 use crate::error::{Error, ErrorCode, Result};
+use crate::files::replace_file;
 
 /// The settings at one moment. A reader takes one per request.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +112,7 @@ impl SettingsStore {
                     keep_copy(file, version)?;
                 }
                 let text = present.changed(&patch, &values);
-                write(file, &text)?;
+                replace_file(file, text.as_bytes()).map_err(|cause| Error::storage("save the settings", cause))?;
                 let written = parse(text).map_err(Error::internal)?;
                 (written.values, written.problems, written.text)
             }

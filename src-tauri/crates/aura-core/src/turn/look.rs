@@ -18,8 +18,8 @@ use super::words::plain_words;
 use crate::blocking::blocking;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, Result};
+use crate::files::private_file;
 use crate::ports::Screenshot;
-use crate::private_file::private_file;
 use crate::record::{NoticeKind, SentPicture, Stage};
 
 /// Phrases that refer to the screen, in the languages of the interface, for the one case in which no model can be asked: the question

@@ -9,13 +9,13 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::Updates;
+use aura_core::replace_file;
 use aura_core::updates::{PackageView, ReleaseView, UpdateState, UpdatesView};
 use aura_local::download::{Downloader, Progress, Wanted, is_file};
 use aura_local::format_bytes;
@@ -171,8 +171,8 @@ impl SignedUpdates {
         let saved = tokio::task::spawn_blocking(move || {
             create_private(&folder)?;
             // The catalogs that the manifest names are there by now.
-            write(&folder.join(catalogs::SIGNATURE), &signature)?;
-            write(&folder.join(catalogs::MANIFEST), &bytes)
+            replace_file(&folder.join(catalogs::SIGNATURE), &signature)?;
+            replace_file(&folder.join(catalogs::MANIFEST), &bytes)
         });
         saved
             .await
@@ -323,16 +323,6 @@ impl Updates for SignedUpdates {
             Error::new(ErrorCode::NotFound, message).because(cause)
         })
     }
-}
-
-/// Writes a file that only the user can read. It is there as a whole or not at all.
-fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A second process may write at the same time.
-    let temporary = file.with_added_extension(format!("{}.new", std::process::id()));
-    let mut out = aura_core::private_file().create(true).truncate(true).open(&temporary)?;
-    out.write_all(bytes)?;
-    out.sync_all()?;
-    std::fs::rename(temporary, file)
 }
 
 fn no_source() -> Error {

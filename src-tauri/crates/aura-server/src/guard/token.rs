@@ -1,12 +1,11 @@
 //! The token of the local API, for callers that the operating system does not identify as the user who started AURA.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aura_core::error::{Error, Result};
-use aura_core::private_file;
+use aura_core::{private_file, replace_file};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -38,7 +37,8 @@ impl Token {
             free_file(data).map_err(|cause| Error::storage("find a place for the token of the local API", cause))?;
         // Two random UUIDs: 244 random bits.
         let secret = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        write(&file, &secret).map_err(|cause| Error::storage("save the token of the local API", cause))?;
+        replace_file(&file, secret.as_bytes())
+            .map_err(|cause| Error::storage("save the token of the local API", cause))?;
         let _ = fs::remove_file(data.join(OLD_FILE));
         Ok(Self { secret, file, _lock: Some(Arc::new(lock)) })
     }
@@ -73,16 +73,6 @@ fn free_file(data: &Path) -> std::io::Result<(PathBuf, fs::File)> {
         }
     }
     Err(std::io::Error::other(format!("{MAX_SERVERS} servers already use this data folder")))
-}
-
-/// Writes a temporary file and renames it, so that the file is never incomplete or readable by others.
-fn write(file: &Path, secret: &str) -> std::io::Result<()> {
-    let temporary = file.with_extension(format!("{}.new", std::process::id()));
-    let _ = fs::remove_file(&temporary);
-    let mut new = private_file().create_new(true).open(&temporary)?;
-    new.write_all(secret.as_bytes())?;
-    new.sync_all()?;
-    fs::rename(&temporary, file)
 }
 
 #[cfg(test)]
