@@ -45,6 +45,18 @@ pub fn with_desktop_and_bus(test: &str, body: impl FnOnce()) {
     in_own_process(test, prepare, body);
 }
 
+/// Like [`with_desktop`], whose programs describe their windows as for a screen reader. [`BUS`] has the address of their message bus.
+pub fn with_desktop_and_accessibility(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let (sound, display) = (Sound::start(), Display::managed(1280, 900));
+        let bus = Bus::with_accessibility(&display.environment());
+        let mut environment = [sound.environment(), display.environment()].concat();
+        environment.extend(address(&bus));
+        ((bus, sound, display), environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
 /// The variable with the address of a bus. The bus's other variables are folders, which the sound server sets as well.
 fn address(bus: &Bus) -> Option<(&'static str, std::ffi::OsString)> {
     let address = bus.environment().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS");
@@ -68,4 +80,4 @@ pub fn in_private_desktop(width: u32, height: u32, managed: bool, body: impl FnO
 }
 
 /// The variable that holds the address of the private bus. The user's own bus is never used.
-pub(crate) const BUS: &str = "AURA_TEST_BUS";
+pub const BUS: &str = "AURA_TEST_BUS";

@@ -1,4 +1,4 @@
-//! A private message bus, with the GNOME keyring as a key store on it.
+//! A private message bus, with the GNOME keyring as a key store on it, or with the service by which programs describe their windows.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,10 +17,14 @@ const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus C
   <policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
 </busconfig>"#;
 
-/// A private message bus, with or without a key store.
+/// The program that starts the bus of AT-SPI. It is on no search path.
+const ACCESSIBILITY: &str = "/usr/libexec/at-spi-bus-launcher";
+
+/// A private message bus, with or without a service.
 #[derive(Debug)]
 pub struct Bus {
     store: Option<Running>,
+    accessibility: Option<Running>,
     _bus: Running,
     folder: TempDir,
 }
@@ -35,7 +39,7 @@ impl Bus {
         command.arg("--nofork").arg(format!("--config-file={}", config.display()));
         let bus = Running::start(command.stdout(Stdio::null()), "dbus");
         wait_for_file(&socket);
-        Self { store: None, _bus: bus, folder }
+        Self { store: None, accessibility: None, _bus: bus, folder }
     }
 
     /// Starts a bus with an unlocked key store.
@@ -47,11 +51,25 @@ impl Bus {
         let mut store = Running::start(&mut command, "gnome-keyring");
         store.feed(b"password of a test");
         bus.store = Some(store);
-        // Waits until the store is on the bus.
-        let mut wait = Command::new("gdbus");
-        wait.args(["wait", "--session", "--timeout", "60", "org.freedesktop.secrets"]).envs(bus.environment());
-        run(&mut wait, "libglib2.0-bin");
+        bus.wait_for("org.freedesktop.secrets");
         bus
+    }
+
+    /// Starts a bus with AT-SPI. Programs use it if their display is that of this process.
+    pub fn with_accessibility(display: &Environment) -> Self {
+        let mut bus = Self::start();
+        let mut command = Command::new(ACCESSIBILITY);
+        command.arg("--launch-immediately").envs(bus.environment()).envs(display.iter().cloned());
+        bus.accessibility = Some(Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "at-spi2-core"));
+        bus.wait_for("org.a11y.Bus");
+        bus
+    }
+
+    /// Waits until a service is on the bus.
+    fn wait_for(&self, service: &str) {
+        let mut wait = Command::new("gdbus");
+        wait.args(["wait", "--session", "--timeout", "60", service]).envs(self.environment());
+        run(&mut wait, "libglib2.0-bin");
     }
 
     /// The variables by which a program uses this bus and no other.
@@ -67,6 +85,15 @@ impl Bus {
             environment.push(("AURA_TEST_STORE", store.id().to_string().into()));
         }
         environment
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        // Its bus and its registry are programs of their own.
+        if let Some(accessibility) = &mut self.accessibility {
+            accessibility.end_family();
+        }
     }
 }
 

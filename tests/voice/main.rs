@@ -6,6 +6,7 @@
 mod answers;
 mod at_cursor;
 mod blindfold;
+mod by_name;
 mod command_line;
 mod errors;
 mod hands_free;

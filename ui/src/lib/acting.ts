@@ -14,6 +14,12 @@ export function describeAction(action: Action, words: Acting): string {
       return say.typeText(action.window.title)
     case 'press_shortcut':
       return say.press(action.keys, action.window.title)
+    case 'read_window':
+      return say.readWindow(action.window.title)
+    case 'use_control': {
+      const { name, is_field } = action.control
+      return is_field ? say.focusField(name, action.window.title) : say.pressControl(name, action.window.title)
+    }
     case 'media':
       return action.media.command === 'volume' ? say.volume(action.media.percent) : say[action.media.command]
     case 'set_timer':

@@ -12,6 +12,9 @@ export interface Acting {
     setClipboard: string
     typeText: (window: string) => string
     press: (keys: string, window: string) => string
+    readWindow: (window: string) => string
+    pressControl: (control: string, window: string) => string
+    focusField: (field: string, window: string) => string
     play: string
     pause: string
     next: string

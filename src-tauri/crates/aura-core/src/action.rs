@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::desktop::{MediaCommand, OpenTarget, TargetWindow};
+use crate::desktop::{Control, MediaCommand, OpenTarget, TargetWindow};
 
 /// Something that a tool does. What is shown in the question is this value, and what is carried out is this value too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,18 @@ pub enum Action {
     PressShortcut {
         /// The combination, such as `Ctrl+S`.
         keys: String,
+        /// The window.
+        window: TargetWindow,
+    },
+    /// Gives the model what a window shows.
+    ReadWindow {
+        /// The window.
+        window: TargetWindow,
+    },
+    /// Presses a control of a window, or puts the cursor into it.
+    UseControl {
+        /// The control.
+        control: Control,
         /// The window.
         window: TargetWindow,
     },
@@ -100,7 +112,7 @@ pub struct PlanStep {
 pub(crate) enum Effect {
     /// It shows the model what a setting lets it see, or what belongs to AURA. Nobody is asked.
     Reads,
-    /// It shows the model what the person may not want to share: the clipboard or the selection.
+    /// It shows the model what the person may not want to share: the clipboard, the selection or a window.
     ReadsPrivate,
     /// It changes something within AURA that can be changed back. Asked only when text that AURA read may have led to it.
     ChangesAura,

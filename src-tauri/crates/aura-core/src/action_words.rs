@@ -84,6 +84,29 @@ pub(crate) fn question(action: &Action, language: &str) -> String {
                 format!("¿Pulso {keys} en la ventana «{title}»?"),
             )
         }
+        Action::ReadWindow { window } => {
+            let title = shortened(&window.title);
+            spoken.pick(
+                format!("May I read what is in the window “{title}”?"),
+                format!("Darf ich lesen, was im Fenster „{title}“ steht?"),
+                format!("¿Puedo leer lo que hay en la ventana «{title}»?"),
+            )
+        }
+        Action::UseControl { control, window } => {
+            let (name, title) = (quoted(&control.name, spoken), shortened(&window.title));
+            match control.is_field {
+                true => spoken.pick(
+                    format!("Shall I put the cursor into {name} in the window “{title}”?"),
+                    format!("Soll ich im Fenster „{title}“ den Cursor in {name} setzen?"),
+                    format!("¿Pongo el cursor en {name} en la ventana «{title}»?"),
+                ),
+                false => spoken.pick(
+                    format!("Shall I press {name} in the window “{title}”?"),
+                    format!("Soll ich im Fenster „{title}“ {name} drücken?"),
+                    format!("¿Pulso {name} en la ventana «{title}»?"),
+                ),
+            }
+        }
         Action::Media { media } => match media {
             MediaCommand::Play => spoken
                 .pick("Shall I go on playing?", "Soll ich die Wiedergabe starten?", "¿Reanudo la reproducción?")

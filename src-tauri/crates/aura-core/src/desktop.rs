@@ -1,5 +1,7 @@
 //! The desktop port: what AURA can do in the programs of the person. Whoever uses it has the person's consent already.
 
+mod controls;
+
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
@@ -7,6 +9,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorCode, Result};
+
+pub use controls::{Control, Element, ElementState, WindowContents};
 
 /// What [`Desktop::open`] opens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,6 +272,26 @@ pub trait Desktop: Send + Sync {
     /// As those of [`Desktop::type_text`], or when the keyboard has no such key.
     async fn press(&self, keys: &KeyCombination, window: &TargetWindow) -> Result<()>;
 
+    /// The window in front, to read it and use its controls. It may be one that cannot be typed into.
+    ///
+    /// # Errors
+    /// As those of [`Desktop::target_window`].
+    async fn front_window(&self) -> Result<TargetWindow> {
+        self.target_window().await
+    }
+
+    /// What a window shows, by the descriptions that its program has for screen readers.
+    ///
+    /// # Errors
+    /// When the window is gone, or its program describes nothing.
+    async fn read_window(&self, window: &TargetWindow) -> Result<WindowContents>;
+
+    /// Uses a control of a window: presses it or, if text is written into it, puts the cursor into it.
+    ///
+    /// # Errors
+    /// When it is no longer there, or its program does not let AURA do it.
+    async fn use_control(&self, control: &Control, window: &TargetWindow) -> Result<()>;
+
     /// Controls media players, or the volume.
     ///
     /// # Errors
@@ -328,6 +352,14 @@ impl Desktop for NoDesktop {
     }
 
     async fn press(&self, _keys: &KeyCombination, _window: &TargetWindow) -> Result<()> {
+        no_desktop()
+    }
+
+    async fn read_window(&self, _window: &TargetWindow) -> Result<WindowContents> {
+        no_desktop()
+    }
+
+    async fn use_control(&self, _control: &Control, _window: &TargetWindow) -> Result<()> {
         no_desktop()
     }
 

@@ -2,16 +2,17 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aura_core::desktop::{KeyCombination, OpenTarget, TargetWindow};
+use aura_core::desktop::{Control, ElementState, KeyCombination, OpenTarget, TargetWindow};
 use aura_core::error::{ErrorCode, Result};
 use aura_core::ports::Desktop;
 use aura_platform::SystemDesktop;
 use aura_tests::display::{Display, make_picture, open_window, with_display};
 use aura_tests::field::Field;
-use aura_tests::process::wait_until;
+use aura_tests::keyring::Bus;
+use aura_tests::process::{in_own_process, wait_until};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, CreateWindowAux, WindowClass};
@@ -120,9 +121,115 @@ fn a_desktop_without_windows_says_what_to_do() {
 #[test]
 fn on_wayland_the_error_says_what_to_do_instead() {
     let prepare = || ((), vec![("WAYLAND_DISPLAY", "wayland-0".into()), ("DISPLAY", "".into())]);
-    aura_tests::process::in_own_process("on_wayland_the_error_says_what_to_do_instead", prepare, || {
+    in_own_process("on_wayland_the_error_says_what_to_do_instead", prepare, || {
         let desktop = SystemDesktop::default();
         let error = wait(desktop.target_window()).unwrap_err();
         assert!(error.message.contains("X11 session") && error.message.contains("paste it yourself"), "{error}");
+    });
+}
+
+/// Runs a test's body in a process whose programs describe their windows, as for a screen reader.
+fn with_described_windows(test: &str, body: impl FnOnce()) {
+    let prepare = || {
+        let display = display();
+        let bus = Bus::with_accessibility(&display.environment());
+        let environment = [bus.environment(), display.environment()].concat();
+        ((bus, display), environment)
+    };
+    in_own_process(test, prepare, body);
+}
+
+/// Opens a dialog of a real program, and waits until it is in front.
+fn open_dialog(desktop: &SystemDesktop, arguments: &[&str]) -> (std::process::Child, TargetWindow) {
+    let dialog = Command::new("zenity").args(arguments).stdout(Stdio::piped()).spawn().expect("apt install zenity");
+    let mut window = None;
+    let is_in_front = || {
+        window = wait(desktop.front_window()).ok();
+        window.as_ref().is_some_and(|window| window.title == "Sign in")
+    };
+    assert!(wait_until(Duration::from_secs(20), is_in_front), "the dialog did not appear");
+    (dialog, window.unwrap())
+}
+
+#[test]
+fn what_a_window_offers_is_read_and_used_by_name() {
+    with_described_windows("what_a_window_offers_is_read_and_used_by_name", || {
+        let desktop = SystemDesktop::default();
+        let arguments = ["--entry", "--title=Sign in", "--text=Your name", "--entry-text=Ana"];
+        let (dialog, window) = open_dialog(&desktop, &arguments);
+        let contents = wait(desktop.read_window(&window)).unwrap();
+        let outline = contents.outline(&window);
+        let field = contents.find("your name", None).unwrap();
+        assert!(field.is_field, "{outline}");
+        let entered = |text: &str| {
+            let contents = wait(desktop.read_window(&window)).unwrap();
+            contents.elements.iter().any(|element| element.control == *field && element.text == text)
+        };
+        assert!(entered("Ana"), "{outline}");
+        let (ok, cancel) = (contents.find("OK", None).unwrap(), contents.find("cancel", None).unwrap());
+        assert_eq!((ok.role.as_str(), cancel.role.as_str()), ("button", "button"), "{outline}");
+
+        press(&desktop, "Tab", &window).unwrap();
+        wait(desktop.use_control(field, &window)).unwrap();
+        let has_focus = || {
+            let contents = wait(desktop.read_window(&window)).unwrap();
+            contents
+                .elements
+                .iter()
+                .any(|element| element.control == *field && element.states.contains(&ElementState::Focused))
+        };
+        assert!(wait_until(Duration::from_secs(10), has_focus), "the cursor is not in the field");
+        press(&desktop, "Ctrl+A", &window).unwrap();
+        wait(desktop.type_text("Maria", &window)).unwrap();
+        assert!(wait_until(Duration::from_secs(10), || entered("Maria")), "nothing was typed");
+        wait(desktop.use_control(ok, &window)).unwrap();
+        let said = dialog.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), "Maria");
+        assert_eq!(
+            wait(desktop.use_control(ok, &window)).unwrap_err().code,
+            ErrorCode::Desktop,
+            "the window is closed"
+        );
+    });
+}
+
+#[test]
+fn a_password_is_not_read_and_a_control_that_is_gone_is_not_pressed() {
+    with_described_windows("a_password_is_not_read_and_a_control_that_is_gone_is_not_pressed", || {
+        let desktop = SystemDesktop::default();
+        let (mut dialog, window) = open_dialog(&desktop, &["--password", "--title=Sign in"]);
+        wait(desktop.type_text("secret", &window)).unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let contents = wait(desktop.read_window(&window)).unwrap();
+        let outline = contents.outline(&window);
+        assert!(
+            outline.contains("password text") && !outline.contains("secret") && !outline.contains('•'),
+            "{outline}"
+        );
+        let gone = Control::new("button", "Forget everything", false);
+        let error = wait(desktop.use_control(&gone, &window)).unwrap_err();
+        assert!(error.message.contains("Nothing was done"), "{error}");
+        assert_eq!(dialog.try_wait().unwrap(), None, "the dialog is still open");
+        let cancel = contents.find("cancel", None).unwrap();
+        wait(desktop.use_control(cancel, &window)).unwrap();
+        assert_eq!(dialog.wait().unwrap().code(), Some(1), "{outline}");
+    });
+}
+
+#[test]
+fn a_window_that_is_not_described_says_what_to_do() {
+    with_described_windows("a_window_that_is_not_described_says_what_to_do", || {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = folder.path().join("picture.png");
+        make_picture(&picture, &["-size", "200x100", "xc:white"]);
+        let desktop = SystemDesktop::default();
+        let _window = open_window("picture", &picture);
+        let mut window = None;
+        assert!(wait_until(Duration::from_secs(20), || {
+            window = wait(desktop.front_window()).ok();
+            window.is_some()
+        }));
+        let error = wait(desktop.read_window(&window.unwrap())).unwrap_err();
+        assert!(error.code == ErrorCode::NotFound && error.message.contains("look at the screen"), "{error}");
     });
 }

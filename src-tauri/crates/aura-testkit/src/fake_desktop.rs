@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use aura_core::desktop::{KeyCombination, MediaCommand, OpenTarget, TargetWindow};
+use aura_core::desktop::{Control, KeyCombination, MediaCommand, OpenTarget, TargetWindow, WindowContents};
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::Desktop;
 
@@ -21,6 +21,8 @@ pub struct FakeDesktop {
     pub refuses: AtomicBool,
     /// Whether every action takes for ever.
     pub hangs: AtomicBool,
+    /// What the window shows.
+    pub contents: Mutex<WindowContents>,
     /// The volume in percent.
     pub volume: Mutex<u32>,
 }
@@ -93,6 +95,14 @@ impl Desktop for FakeDesktop {
 
     async fn press(&self, keys: &KeyCombination, window: &TargetWindow) -> Result<()> {
         self.act(format!("press {keys} in {}", window.title)).await
+    }
+
+    async fn read_window(&self, _window: &TargetWindow) -> Result<WindowContents> {
+        Ok(self.contents.lock().unwrap().clone())
+    }
+
+    async fn use_control(&self, control: &Control, window: &TargetWindow) -> Result<()> {
+        self.act(format!("use the {} {} in {}", control.role, control.name, window.title)).await
     }
 
     async fn media(&self, command: MediaCommand) -> Result<()> {

@@ -13,6 +13,8 @@ export const actingDetails: ActingDetails = {
     read_selection: 'Markierten Text lesen',
     type_text: 'Text tippen',
     press_shortcut: 'Tasten drücken',
+    read_window: 'Lesen, was in einem Fenster steht',
+    use_control: 'Schaltflächen beim Namen drücken',
     media: 'Medien und Lautstärke steuern',
   },
   permissions: { ask: 'Jedes Mal fragen', conversation: 'Einmal je Gespräch fragen', always: 'Erlauben', never: 'Nie' },

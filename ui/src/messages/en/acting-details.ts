@@ -13,6 +13,8 @@ export const actingDetails: ActingDetails = {
     read_selection: 'Read the selected text',
     type_text: 'Type text',
     press_shortcut: 'Press keys',
+    read_window: 'Read what is in a window',
+    use_control: 'Press buttons by name',
     media: 'Control media and volume',
   },
   permissions: { ask: 'Ask each time', conversation: 'Ask once per conversation', always: 'Allow', never: 'Never' },

@@ -13,6 +13,8 @@ export const actingDetails: ActingDetails = {
     read_selection: 'Leer el texto seleccionado',
     type_text: 'Escribir texto',
     press_shortcut: 'Pulsar teclas',
+    read_window: 'Leer lo que hay en una ventana',
+    use_control: 'Pulsar botones por su nombre',
     media: 'Controlar la música y el volumen',
   },
   permissions: {

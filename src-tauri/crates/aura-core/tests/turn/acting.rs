@@ -7,6 +7,7 @@ use aura_core::DetachedTurn;
 use aura_core::api::{
     self, Action, AnswerConsent, AnsweredBy, Ask, ConsentAnswer, ConsentRequest, Nothing, Speech, UndoAction,
 };
+use aura_core::desktop::{Control, Element, WindowContents};
 use aura_core::error::ErrorCode;
 use aura_core::event::Event;
 use aura_core::record::{ToolOutcome, TurnRecord};
@@ -336,4 +337,45 @@ async fn a_caller_of_the_local_api_acts_on_nothing() {
         assert_eq!((outcomes(&record), record.answer.as_str()), (vec![], "That is all."), "{plans}");
     }
     assert_eq!(harness.ports.desktop.done(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_is_read_and_its_controls_are_used_by_name() {
+    let calls = [("read_window", json!({})), ("use_control", json!({"name": "save"}))];
+    let mut harness = acting(&calls).await;
+    let button = Control::new("button", "Save…", false);
+    let elements = vec![
+        Element { control: button.clone(), text: String::new(), states: Vec::new(), depth: 0 },
+        Element {
+            control: Control::new("entry", "File name", true),
+            text: "a.txt".into(),
+            states: Vec::new(),
+            depth: 0,
+        },
+    ];
+    *harness.ports.desktop.contents.lock().unwrap() = WindowContents { elements, is_cut: false };
+
+    let asked = asking(&harness, "What does this window offer? Save it.");
+    let request = question(&mut harness).await;
+    assert_eq!(request.sentence, "May I read what is in the window “Letter”? Yes or no?");
+    answer(&harness, &request, ConsentAnswer::Yes).await;
+    let request = question(&mut harness).await;
+    assert_eq!(request.sentence, "Shall I press “Save…” in the window “Letter”? Yes or no?");
+    assert!(matches!(&request.action, Action::UseControl { control, .. } if *control == button), "{request:?}");
+    assert!(!request.may_remember, "a foreign text may have led to it");
+    answer(&harness, &request, ConsentAnswer::Yes).await;
+    let record = asked.await.unwrap();
+    assert_eq!(outcomes(&record), [("read_window", ToolOutcome::Done), ("use_control", ToolOutcome::Done)]);
+    assert_eq!(harness.ports.desktop.done(), ["use the button Save… in Letter"]);
+    assert!(told(&harness).await.contains("entry “File name”: a.txt"));
+
+    // What is not there is not asked for.
+    set_calls(&harness, &[("use_control", json!({"name": "Print"})), ("use_control", json!({"name": "file name"}))]);
+    let asked = asking(&harness, "Print it, and then the name.");
+    let request = question(&mut harness).await;
+    assert!(request.sentence.contains("put the cursor into “File name”"), "{}", request.sentence);
+    answer(&harness, &request, ConsentAnswer::No).await;
+    let record = asked.await.unwrap();
+    assert_eq!(outcomes(&record), [("use_control", ToolOutcome::Failed), ("use_control", ToolOutcome::Declined)]);
+    assert_eq!(harness.ports.desktop.done().len(), 1);
 }

@@ -1,8 +1,11 @@
 //! The desktop: applications, files and addresses are opened, text and keys reach other programs, media players and the volume are set.
 //!
-//! Opening works everywhere. Text and keys reach other windows through X11 alone: Wayland lets no program do that without a portal. What a
-//! desktop cannot do is an error that says what to do instead.
+//! Opening works everywhere. Text and keys reach other windows through X11 alone: Wayland lets no program do that without a portal. What is in
+//! a window is read, and pressed, through the desktop's interface for screen readers. What a desktop cannot do is an error that says what to do
+//! instead.
 
+#[cfg(target_os = "linux")]
+mod accessible;
 #[cfg(target_os = "linux")]
 mod applications;
 mod clipboard;
@@ -21,7 +24,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aura_core::desktop::{KeyCombination, MediaCommand, OpenTarget, TargetWindow};
+use aura_core::desktop::{Control, KeyCombination, MediaCommand, OpenTarget, TargetWindow, WindowContents};
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::Desktop;
 
@@ -195,6 +198,49 @@ impl Desktop for SystemDesktop {
     #[cfg(not(target_os = "linux"))]
     async fn press(&self, _keys: &KeyCombination, _window: &TargetWindow) -> Result<()> {
         not_here("press keys in other programs")
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn front_window(&self) -> Result<TargetWindow> {
+        match windows::is_wayland() {
+            true => on_thread(TIMEOUT, || accessible::Accessibility::connect()?.front()).await,
+            false => self.target_window().await,
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn read_window(&self, window: &TargetWindow) -> Result<WindowContents> {
+        let window = window.clone();
+        on_thread(TIMEOUT, move || {
+            let process = if windows::is_wayland() { None } else { windows::Windows::connect()?.process(&window) };
+            accessible::Accessibility::connect()?.read(&window, process)
+        })
+        .await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn read_window(&self, _window: &TargetWindow) -> Result<WindowContents> {
+        not_here("read the windows of other programs")
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn use_control(&self, control: &Control, window: &TargetWindow) -> Result<()> {
+        let (control, window) = (control.clone(), window.clone());
+        on_thread(TIMEOUT, move || {
+            let mut process = None;
+            if !windows::is_wayland() {
+                let windows = windows::Windows::connect()?;
+                windows.focus(&window)?;
+                process = windows.process(&window);
+            }
+            accessible::Accessibility::connect()?.use_control(&control, &window, process)
+        })
+        .await
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn use_control(&self, _control: &Control, _window: &TargetWindow) -> Result<()> {
+        not_here("press buttons in other programs")
     }
 
     #[cfg(target_os = "linux")]

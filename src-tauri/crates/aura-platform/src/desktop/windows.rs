@@ -39,14 +39,18 @@ pub(super) struct Windows {
     atoms: Atoms,
 }
 
+/// Whether this is a Wayland session.
+pub(super) fn is_wayland() -> bool {
+    std::env::var_os("WAYLAND_DISPLAY").is_some_and(|value| !value.is_empty())
+}
+
 impl Windows {
     /// Connects to the X server.
     ///
     /// # Errors
     /// On Wayland, where no program may act in another one's windows, and without a display.
     pub(super) fn connect() -> Result<Self> {
-        let is_set = |variable: &str| std::env::var_os(variable).is_some_and(|value| !value.is_empty());
-        if is_set("WAYLAND_DISPLAY") {
+        if is_wayland() {
             let message = "On Wayland, AURA cannot type or press keys in other programs. Log in with an X11 session, or ask AURA to copy \
                            the text, and paste it yourself.";
             return Err(Error::new(ErrorCode::Desktop, message));
@@ -146,6 +150,11 @@ impl Windows {
     /// The windows that a window manager knows, the lowest first.
     fn stacked(&self) -> Result<Vec<xproto::Window>, ReplyError> {
         self.numbers(self.root, self.atoms._NET_CLIENT_LIST_STACKING, MAX_WINDOWS)
+    }
+
+    /// The process ID that a window's program gives itself.
+    pub(super) fn process(&self, window: &TargetWindow) -> Option<u32> {
+        self.numbers(window.id, self.atoms._NET_WM_PID, 1).ok()?.first().copied()
     }
 
     fn is_of_another_program(&self, window: xproto::Window) -> bool {

@@ -9,6 +9,7 @@ mod open;
 mod perform;
 mod show_plan;
 mod timer_tools;
+mod window;
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ first with all of them, then carry out those that can be done. If the person say
 done before its tool says so, and say what could not be done and why.";
 
 /// Every tool that acts, whatever the settings say.
-fn all() -> [Arc<dyn Tool>; 11] {
+fn all() -> [Arc<dyn Tool>; 13] {
     [
         Arc::new(show_plan::ShowPlan),
         Arc::new(open::Open),
@@ -41,6 +42,8 @@ fn all() -> [Arc<dyn Tool>; 11] {
         Arc::new(clipboard::ReadSelection),
         Arc::new(keys::TypeText),
         Arc::new(keys::PressShortcut),
+        Arc::new(window::ReadWindow),
+        Arc::new(window::UseControl),
         Arc::new(media::Media),
         Arc::new(timer_tools::SetTimer),
         Arc::new(timer_tools::ListTimers),

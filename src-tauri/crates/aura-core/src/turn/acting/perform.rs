@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Texts up to this length are typed; longer ones are pasted, because typing them takes seconds.
 const TYPED: usize = 300;
 
-/// The longest text of the clipboard, a selection or a server that the model is given, in characters.
+/// The longest text of the clipboard, a selection, a window or a server that the model is given, in characters.
 const MAX_READ: usize = 12_000;
 
 impl Turn {
@@ -46,6 +46,18 @@ impl Turn {
             Action::PressShortcut { keys, window } => {
                 desktop.press(&keys.parse::<KeyCombination>()?, &window).await?;
                 ("The keys were pressed.".to_owned(), None)
+            }
+            Action::ReadWindow { window } => {
+                let contents = desktop.read_window(&window).await?;
+                return Ok(match contents.elements.is_empty() {
+                    true => ToolResult::said("The program does not describe what is in its window."),
+                    false => ToolResult::foreign(cut(&contents.outline(&window))),
+                });
+            }
+            Action::UseControl { control, window } => {
+                desktop.use_control(&control, &window).await?;
+                let told = if control.is_field { "The cursor is in the field." } else { "It was pressed." };
+                (told.to_owned(), None)
             }
             Action::Media { media } => {
                 let before = match media {

@@ -1,0 +1,325 @@
+//! What is in the windows of other programs, by AT-SPI: the interface of Linux desktops for screen readers.
+//!
+//! Each program is asked over a message bus of its own. A program that hangs, or describes a million rows, ends at the limits below.
+
+use std::time::{Duration, Instant};
+
+use atspi_common::{Interface, InterfaceSet, ObjectRefOwned, RelationType, Role, State, StateSet};
+use atspi_proxies::accessible::AccessibleProxyBlocking;
+use atspi_proxies::action::ActionProxyBlocking;
+use atspi_proxies::bus::{BusProxyBlocking, StatusProxyBlocking};
+use atspi_proxies::component::ComponentProxyBlocking;
+use atspi_proxies::text::TextProxyBlocking;
+use aura_core::desktop::{Control, Element, ElementState, TargetWindow, WindowContents};
+use aura_core::error::{Error, ErrorCode, Result};
+use zbus::blocking::connection::Builder;
+use zbus::blocking::fdo::DBusProxy;
+
+use zbus::blocking::Connection;
+use zbus::proxy::{CacheProperties, Defaults};
+
+/// The longest time for one answer of a program.
+const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest time for a window. What was read by then counts.
+const READ_TIME: Duration = Duration::from_secs(5);
+/// The time that a program has to describe itself, after it was told that somebody wants to know.
+const WAKE_TIME: Duration = Duration::from_secs(1);
+/// The most objects that are asked, and the most elements that are listed.
+const MAX_VISITED: usize = 4_000;
+const MAX_ELEMENTS: usize = 400;
+/// The most children of one object. Rows of a table are children of the table.
+const MAX_CHILDREN: i32 = 200;
+/// The end of a field's text that is read, in characters.
+const MAX_TEXT: i32 = 2_000;
+
+/// The registry of the programs, an object like those that they have.
+const REGISTRY: (&str, &str) = ("org.a11y.atspi.Registry", "/org/a11y/atspi/accessible/root");
+
+/// The connection to the programs that describe their windows.
+pub(super) struct Accessibility {
+    bus: Connection,
+    /// Whether the programs were told just now that somebody wants to know.
+    has_woken: bool,
+}
+
+/// An element with the object that it describes.
+struct Found {
+    element: Element,
+    object: ObjectRefOwned,
+    interfaces: InterfaceSet,
+}
+
+impl Accessibility {
+    /// Connects to the bus.
+    ///
+    /// # Errors
+    /// When the desktop has none.
+    pub(super) fn connect() -> Result<Self> {
+        let connect = || -> zbus::Result<Self> {
+            let session = Connection::session()?;
+            let address = BusProxyBlocking::new(&session)?.get_address()?;
+            let bus = Builder::address(address.as_str())?.method_timeout(CALL_TIMEOUT).build()?;
+            // Qt and browsers describe nothing until then.
+            let status = StatusProxyBlocking::new(&session)?;
+            let has_woken = !status.is_enabled().unwrap_or(true) && status.set_is_enabled(true).is_ok();
+            Ok(Self { bus, has_woken })
+        };
+        connect().map_err(|cause| {
+            let message = "This desktop does not describe its windows to screen readers. Install the package at-spi2-core, log in again, \
+                           then try again.";
+            Error::new(ErrorCode::Desktop, message).because(cause)
+        })
+    }
+
+    /// The window that has the focus, for desktops that do not tell it otherwise.
+    ///
+    /// # Errors
+    /// When no program describes such a window.
+    pub(super) fn front(&self) -> Result<TargetWindow> {
+        let windows = self.windows().map_err(failed)?;
+        let front = windows.into_iter().find(|window| window.state.contains(State::Active));
+        let front = front.ok_or_else(|| {
+            Error::new(
+                ErrorCode::NotFound,
+                "No window of another program has the focus. Click into the one that you mean, then ask again.",
+            )
+        })?;
+        Ok(TargetWindow::new(0, &front.title))
+    }
+
+    /// What a window shows. `process` is the ID of its program, where that is known.
+    ///
+    /// # Errors
+    /// When its program does not describe it.
+    pub(super) fn read(&self, window: &TargetWindow, process: Option<u32>) -> Result<WindowContents> {
+        let (found, is_cut) = self.elements(window, process)?;
+        Ok(WindowContents { elements: found.into_iter().map(|found| found.element).collect(), is_cut })
+    }
+
+    /// Presses a control, or puts the cursor into it.
+    ///
+    /// # Errors
+    /// When it is not there any more, or its program does not let AURA do it.
+    pub(super) fn use_control(&self, control: &Control, window: &TargetWindow, process: Option<u32>) -> Result<()> {
+        let (found, _) = self.elements(window, process)?;
+        let mut same = found.into_iter().filter(|found| found.element.control == *control);
+        let (Some(found), None) = (same.next(), same.next()) else {
+            let message = format!(
+                "The window has changed: “{}” is no longer the only one of its name. Nothing was done.",
+                control.name
+            );
+            return Err(Error::new(ErrorCode::Desktop, message));
+        };
+        let done = if !control.is_field && found.interfaces.contains(Interface::Action) {
+            self.press(&found.object)
+        } else {
+            self.proxy::<ComponentProxyBlocking<'_>>(&found.object).and_then(|component| component.grab_focus())
+        };
+        match done {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(not_usable(control)),
+            Err(cause) => Err(not_usable(control).because(cause)),
+        }
+    }
+
+    fn press(&self, object: &ObjectRefOwned) -> zbus::Result<bool> {
+        let actions = self.proxy::<ActionProxyBlocking<'_>>(object)?;
+        let count = actions.n_actions()?.clamp(0, 16);
+        // Qt lists "set focus", too. A single action needs no name.
+        let is_press = |index: &i32| {
+            let name = actions.get_name(*index).unwrap_or_default().to_lowercase();
+            ["press", "click", "activate", "toggle", "jump", "dodefault", "open"].contains(&name.as_str())
+        };
+        match (0..count).find(is_press).or((count > 0).then_some(0)) {
+            Some(index) => actions.do_action(index),
+            None => Ok(false),
+        }
+    }
+
+    fn proxy<'p, P: Defaults + From<zbus::Proxy<'p>>>(&self, object: &ObjectRefOwned) -> zbus::Result<P> {
+        let name = object.name().ok_or(zbus::Error::InterfaceNotFound)?.clone();
+        // Without a cache: each object is asked once, and a subscription for each would be two calls more.
+        zbus::blocking::proxy::Builder::new(&self.bus)
+            .destination(name)?
+            .path(object.path().clone())?
+            .cache_properties(CacheProperties::No)
+            .build()
+    }
+
+    fn accessible(&self, object: &ObjectRefOwned) -> zbus::Result<AccessibleProxyBlocking<'static>> {
+        self.proxy(object)
+    }
+
+    /// The windows of all programs but this one.
+    fn windows(&self) -> zbus::Result<Vec<Window>> {
+        let registry = AccessibleProxyBlocking::builder(&self.bus)
+            .destination(REGISTRY.0)?
+            .path(REGISTRY.1)?
+            .cache_properties(CacheProperties::No)
+            .build()?;
+        let daemon = DBusProxy::new(&self.bus)?;
+        let mut windows = Vec::new();
+        for program in registry.get_children()? {
+            let Some(name) = program.name() else { continue };
+            let process = daemon.get_connection_unix_process_id(name.clone().into()).ok();
+            if process == Some(std::process::id()) {
+                continue;
+            }
+            // A program that hangs or ends describes no windows.
+            let Ok(objects) = self.accessible(&program).and_then(|program| program.get_children()) else { continue };
+            for object in objects {
+                let described = self.accessible(&object).and_then(|window| Ok((window.name()?, window.get_state()?)));
+                if let Ok((title, state)) = described {
+                    windows.push(Window { object, title, state, process });
+                }
+            }
+        }
+        Ok(windows)
+    }
+
+    fn window(&self, window: &TargetWindow, process: Option<u32>) -> zbus::Result<Option<ObjectRefOwned>> {
+        // The title as it is shown is all that is known of it.
+        let rank = |described: &Window| {
+            let has_title = !window.title.is_empty() && TargetWindow::new(0, &described.title).title == window.title;
+            let is_its = process.is_some() && described.process == process;
+            let is_active = described.state.contains(State::Active);
+            (has_title || is_its).then_some((has_title, is_its, is_active))
+        };
+        let ranked = self.windows()?.into_iter().filter_map(|window| Some((rank(&window)?, window)));
+        Ok(ranked.max_by_key(|(rank, _)| *rank).map(|(_, window)| window.object))
+    }
+
+    /// The elements of a window in their order, and whether there are more.
+    fn elements(&self, window: &TargetWindow, process: Option<u32>) -> Result<(Vec<Found>, bool)> {
+        let mut object = self.window(window, process).map_err(failed)?;
+        if object.is_none() && self.has_woken {
+            std::thread::sleep(WAKE_TIME);
+            object = self.window(window, process).map_err(failed)?;
+        }
+        let object = object.ok_or_else(|| {
+            let message = format!(
+                "The program of the window “{}” does not describe it to screen readers. Ask AURA to look at the screen instead.",
+                window.title
+            );
+            Error::new(ErrorCode::NotFound, message)
+        })?;
+        let begun = Instant::now();
+        let (mut found, mut visited, mut is_cut) = (Vec::new(), 0, false);
+        // The next object is the last: the children of an object come before what follows it.
+        let mut waiting = self.children(&object, 0, &mut is_cut);
+        while let Some((object, depth)) = waiting.pop() {
+            visited += 1;
+            if visited > MAX_VISITED || found.len() >= MAX_ELEMENTS || begun.elapsed() > READ_TIME {
+                is_cut = true;
+                break;
+            }
+            // It may be gone by now.
+            let Ok(Some(described)) = self.describe(object.clone(), depth) else { continue };
+            let is_listed = described.is_listed();
+            let mut children = self.children(&object, depth + usize::from(is_listed), &mut is_cut);
+            waiting.append(&mut children);
+            if is_listed {
+                found.push(described);
+            }
+        }
+        Ok((found, is_cut))
+    }
+
+    /// The children of an object, the last first.
+    fn children(&self, object: &ObjectRefOwned, depth: usize, is_cut: &mut bool) -> Vec<(ObjectRefOwned, usize)> {
+        let mut read = || -> zbus::Result<Vec<ObjectRefOwned>> {
+            let parent = self.accessible(object)?;
+            let count = parent.child_count()?;
+            if count > MAX_CHILDREN {
+                *is_cut = true;
+                return (0..MAX_CHILDREN).map(|index| parent.get_child_at_index(index)).collect();
+            }
+            if count == 0 { Ok(Vec::new()) } else { parent.get_children() }
+        };
+        let children = read().unwrap_or_default();
+        children.into_iter().rev().map(|child| (child, depth)).collect()
+    }
+
+    /// An object in words; `None` when it is not shown.
+    fn describe(&self, object: ObjectRefOwned, depth: usize) -> zbus::Result<Option<Found>> {
+        let described = self.accessible(&object)?;
+        let state = described.get_state()?;
+        if !state.contains(State::Showing) {
+            return Ok(None);
+        }
+        let (role, interfaces) = (described.get_role()?, described.get_interfaces()?);
+        let has_text = interfaces.contains(Interface::Text) && role != Role::PasswordText;
+        let is_field =
+            state.contains(State::Editable) || matches!(role, Role::Entry | Role::PasswordText | Role::Terminal);
+        let mut name = described.name()?;
+        let text = if has_text && (is_field || name.is_empty()) {
+            self.text(&object).unwrap_or_default()
+        } else {
+            String::new()
+        };
+        if name.is_empty() {
+            name = self.label(&described).unwrap_or_default();
+        }
+        let (name, text) = if name.is_empty() && !is_field { (text, String::new()) } else { (name, text) };
+        let element =
+            Element { control: Control::new(role.name(), &name, is_field), text, states: states(state), depth };
+        Ok(Some(Found { element, object, interfaces }))
+    }
+
+    /// The end of the text in an object.
+    fn text(&self, object: &ObjectRefOwned) -> zbus::Result<String> {
+        let text = self.proxy::<TextProxyBlocking<'_>>(object)?;
+        let count = text.character_count()?;
+        let read = text.get_text((count - MAX_TEXT).max(0), count)?;
+        // Objects within the text, such as links, which are elements of their own.
+        Ok(read.replace('\u{fffc}', " ").trim().to_owned())
+    }
+
+    /// The label of an object that has no name of its own: that of the text beside it, or its tooltip.
+    fn label(&self, object: &AccessibleProxyBlocking<'_>) -> zbus::Result<String> {
+        let relations = object.get_relation_set()?;
+        let labels = relations.into_iter().filter(|(kind, _)| *kind == RelationType::LabelledBy);
+        for label in labels.flat_map(|(_, objects)| objects) {
+            let name = self.accessible(&label)?.name()?;
+            if !name.is_empty() {
+                return Ok(name);
+            }
+        }
+        object.description()
+    }
+}
+
+/// A window as its program describes it.
+struct Window {
+    object: ObjectRefOwned,
+    title: String,
+    state: StateSet,
+    process: Option<u32>,
+}
+
+impl Found {
+    /// Whether it says anything: boxes that only arrange others do not.
+    fn is_listed(&self) -> bool {
+        let Element { control, text, .. } = &self.element;
+        !control.name.is_empty() || !text.is_empty() || control.is_field
+    }
+}
+
+fn states(state: StateSet) -> Vec<ElementState> {
+    let said = [
+        (state.contains(State::Checked), ElementState::Checked),
+        (state.contains(State::Selected), ElementState::Selected),
+        (state.contains(State::Focused), ElementState::Focused),
+        (!state.contains(State::Sensitive) && !state.contains(State::Enabled), ElementState::Disabled),
+    ];
+    said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, state)| state).collect()
+}
+
+fn failed(cause: zbus::Error) -> Error {
+    Error::new(ErrorCode::Desktop, "The desktop's accessibility service does not answer. Try again, or log in again.")
+        .because(cause)
+}
+
+fn not_usable(control: &Control) -> Error {
+    Error::new(ErrorCode::Desktop, format!("The program does not let AURA use “{}”. Use it yourself.", control.name))
+}
