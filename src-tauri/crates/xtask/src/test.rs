@@ -90,8 +90,7 @@ impl Test {
                 // waiting.
                 let built = built;
                 let _ = built.send(());
-                let tested = self.crates(lane, runner);
-                tested.and(self.whole_system(lane, runner, &[(Kind::Cli, &["cli"]), (Kind::Api, &["api"])]))
+                self.crates(lane, runner)
             },
             move |lane| {
                 let done = self.beside_the_build(lane);
@@ -99,11 +98,12 @@ impl Test {
                     // The first lane says why.
                     return done;
                 }
-                let api = ["openai", "browser", "canary", "guide", "private", "judges"];
+                let api = ["api", "openai", "browser", "canary", "guide", "private", "judges"];
                 let kinds = [
                     (Kind::Unit, &["engine"][..]),
                     (Kind::Mcp, &["mcp_servers"]),
                     (Kind::Sdk, &["sdk"]),
+                    (Kind::Cli, &["cli"]),
                     (Kind::Api, &api),
                 ];
                 done.and(self.whole_system(lane, runner, &kinds))
