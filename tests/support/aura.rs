@@ -111,8 +111,7 @@ impl Aura {
     /// With the private message bus of [`crate::desktop::with_desktop_and_store`].
     #[must_use]
     pub fn with_store(self) -> Self {
-        let address = std::env::var_os(crate::desktop::BUS).expect("a private message bus");
-        self.with("DBUS_SESSION_BUS_ADDRESS", address)
+        self.with("DBUS_SESSION_BUS_ADDRESS", crate::desktop::bus_address())
     }
 
     /// Sets several environment variables.

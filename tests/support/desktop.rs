@@ -25,32 +25,23 @@ fn sound_and_display() -> ((Sound, Display), Environment) {
 
 /// Like [`with_desktop`], with a key store, which [`crate::aura::Aura::with_store`] uses.
 pub fn with_desktop_and_store(test: &str, body: impl FnOnce()) {
-    let prepare = || {
-        let (sound, display, bus) = (Sound::start(), Display::managed(1280, 900), Bus::with_store());
-        let mut environment = [sound.environment(), display.environment()].concat();
-        environment.extend(address(&bus));
-        ((sound, display, bus), environment)
-    };
-    in_own_process(test, prepare, body);
+    with_bus(test, |_| Bus::with_store(), body);
 }
 
 /// Like [`with_desktop`], with an empty message bus, which [`crate::aura::Aura::with_store`] uses.
 pub fn with_desktop_and_bus(test: &str, body: impl FnOnce()) {
-    let prepare = || {
-        let (sound, display, bus) = (Sound::start(), Display::managed(1280, 900), Bus::start());
-        let mut environment = [sound.environment(), display.environment()].concat();
-        environment.extend(address(&bus));
-        ((sound, display, bus), environment)
-    };
-    in_own_process(test, prepare, body);
+    with_bus(test, |_| Bus::start(), body);
 }
 
-/// Like [`with_desktop`], whose programs describe their windows as for a screen reader. [`BUS`] has the address of their message bus.
+/// Like [`with_desktop`], whose programs describe their windows as for a screen reader, on the message bus at [`bus_address`].
 pub fn with_desktop_and_accessibility(test: &str, body: impl FnOnce()) {
+    with_bus(test, |display| Bus::with_accessibility(&display.environment()), body);
+}
+
+fn with_bus(test: &str, start: impl FnOnce(&Display) -> Bus, body: impl FnOnce()) {
     let prepare = || {
-        let (sound, display) = (Sound::start(), Display::managed(1280, 900));
-        let bus = Bus::with_accessibility(&display.environment());
-        let mut environment = [sound.environment(), display.environment()].concat();
+        let ((sound, display), mut environment) = sound_and_display();
+        let bus = start(&display);
         environment.extend(address(&bus));
         ((bus, sound, display), environment)
     };
@@ -79,5 +70,10 @@ pub fn in_private_desktop(width: u32, height: u32, managed: bool, body: impl FnO
     if done.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The variable that holds the address of the private bus. The user's own bus is never used.
-pub const BUS: &str = "AURA_TEST_BUS";
+/// The address of the private message bus of this process. The user's own bus is never used.
+pub fn bus_address() -> String {
+    std::env::var(BUS).expect("a private message bus")
+}
+
+/// The variable that holds it.
+const BUS: &str = "AURA_TEST_BUS";

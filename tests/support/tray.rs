@@ -10,7 +10,7 @@ use zbus::blocking::{Connection, Proxy, connection};
 use zbus::message::Header;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Structure, Value};
 
-use crate::desktop::BUS;
+use crate::desktop::bus_address;
 use crate::process::wait_until;
 
 /// A menu entry on the bus: its ID, its properties, its children.
@@ -66,7 +66,7 @@ pub struct Tray {
 impl Tray {
     /// Starts on the bus of [`crate::desktop::with_desktop_and_bus`].
     pub fn start() -> Self {
-        let address = std::env::var(BUS).expect("a private bus");
+        let address = bus_address();
         let icons = Icons::default();
         let serve = || -> zbus::Result<Connection> {
             let builder = connection::Builder::address(address.as_str())?.name(WATCHER)?;

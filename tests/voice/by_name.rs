@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aura_sandbox::{Rule, RuleCondition, Script, ScriptedReply, Service, ToolCall};
 use aura_tests::aura::{App, Aura};
-use aura_tests::desktop::{BUS, with_desktop_and_accessibility};
+use aura_tests::desktop::{bus_address, with_desktop_and_accessibility};
 use aura_tests::display::xdotool;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
@@ -53,11 +53,9 @@ fn ask(app: &App, answers: usize) -> (Vec<String>, Value) {
 }
 
 fn open_dialog() -> Child {
-    let mut dialog = Command::new("zenity");
-    let bus = std::env::var_os(BUS).expect("a private message bus");
-    dialog.args(["--entry", "--title=Sign in", "--text=Your name"]).env("DBUS_SESSION_BUS_ADDRESS", bus);
-    let dialog = dialog.stdout(Stdio::piped());
-    let dialog = dialog.spawn().expect("apt install zenity");
+    let mut zenity = Command::new("zenity");
+    zenity.args(["--entry", "--title=Sign in", "--text=Your name"]).env("DBUS_SESSION_BUS_ADDRESS", bus_address());
+    let dialog = zenity.stdout(Stdio::piped()).spawn().expect("apt install zenity");
     let is_open = || {
         let found = Command::new("xdotool").args(["search", "--onlyvisible", "--name", "^Sign in$"]).output();
         found.is_ok_and(|found| found.status.success())

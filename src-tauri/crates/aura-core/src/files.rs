@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
 
-/// The begin of the name of a file that is not complete.
+/// The start of the name of a file that is not complete.
 const UNFINISHED: &str = ".unfinished-";
 
 /// Options to write a file that only the current user can read. The caller says whether it is created.

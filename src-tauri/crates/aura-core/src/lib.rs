@@ -35,6 +35,7 @@ mod update_checks;
 pub mod updates;
 mod upkeep;
 mod views;
+mod words;
 
 pub use assistant::{Assistant, Setup};
 pub use files::{private_file, replace_file};

@@ -74,7 +74,7 @@ impl Test {
         }
         // Downloads, mostly. The app contains the interface's files.
         report.lanes(
-            |lane| lane.step("system to build", |_| system::prepare(Purpose::Run)),
+            |lane| lane.step("system packages", |_| system::prepare(Purpose::Run)),
             |lane| {
                 lane.step("interface build", |_| crate::ui::build())?;
                 lane.step("crates", |_| steps::crates())
@@ -119,7 +119,7 @@ impl Test {
 
     /// What needs nothing that the build makes: programs of others, and the interface's own tests.
     fn beside_the_build(&self, report: &mut Report) -> Result {
-        report.step("system to test", |_| system::prepare(Purpose::Test))?;
+        report.step("test programs", |_| system::prepare(Purpose::Test))?;
         if self.is_selected(Kind::Sdk) || self.is_selected(Kind::Api) {
             report.step("python packages", |_| crate::sdk::python().map(drop))?;
         }

@@ -1,4 +1,4 @@
-//! The settings file: reading it value by value, replacing it atomically, locking it, and migrating older layouts.
+//! The settings file: reading it value by value, locking it, and migrating older layouts.
 
 use std::fs;
 use std::path::Path;

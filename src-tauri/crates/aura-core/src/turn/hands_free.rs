@@ -6,8 +6,8 @@ use std::time::Duration;
 use aura_audio::VoiceActivity;
 use parking_lot::Mutex;
 
-use super::words::plain_words;
 use crate::ports::Recording;
+use crate::words::plain_words;
 
 /// The silence that ends a question.
 const END_OF_QUESTION: Duration = Duration::from_millis(900);

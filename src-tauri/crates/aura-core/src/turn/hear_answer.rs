@@ -12,11 +12,11 @@ use super::level_reports::LevelReports;
 use super::recorded_speech::{RecordedSpeech, length};
 use super::transcribe::words_of;
 use super::turn::Turn;
-use super::words::plain_words;
 use crate::consent::ConsentAnswer;
 use crate::error::{ErrorCode, Result};
 use crate::event::Event;
 use crate::record::{NoticeKind, Stage};
+use crate::words::plain_words;
 
 /// The longest answer.
 const MAX_ANSWER: Duration = Duration::from_secs(15);

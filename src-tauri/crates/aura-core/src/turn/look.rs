@@ -14,13 +14,13 @@ use super::prepare::Prepared;
 use super::request::{Attachment, check_picture, check_picture_size};
 use super::tools::{Call, Tool, ToolResult};
 use super::turn::Turn;
-use super::words::plain_words;
 use crate::blocking::blocking;
 use crate::config::ScreenPolicy;
 use crate::error::{Error, Result};
 use crate::files::private_file;
 use crate::ports::Screenshot;
 use crate::record::{NoticeKind, SentPicture, Stage};
+use crate::words::plain_words;
 
 /// Phrases that refer to the screen, in the languages of the interface, for the one case in which no model can be asked: the question
 /// goes to a model on this computer, or to the built-in answer, which cannot call tools. Without these, nobody who keeps everything on

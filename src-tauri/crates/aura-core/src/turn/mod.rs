@@ -50,7 +50,6 @@ mod transcribe;
 mod turn;
 mod unsaved;
 mod voice;
-mod words;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 use super::prepare::Prepared;
 use super::request::Question;
 use super::turn::Turn;
-use super::words::plain_words;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::ports::TurnFilter;
 use crate::record::NoticeKind;
+use crate::words::plain_words;
 
 /// Turns among which the last answer is looked for.
 const LAST_TURNS: u32 = 20;

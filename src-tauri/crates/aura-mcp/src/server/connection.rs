@@ -25,8 +25,8 @@ use crate::transport::{End, TOO_LARGE, UNREADABLE};
 
 /// Pages of the list of tools.
 const MAX_PAGES: usize = 32;
-/// How long the reason of a connection's end may take: a program has a second to end by itself.
-const END: Duration = Duration::from_secs(3);
+/// The longest wait for why a connection ended: a program has a second to end by itself.
+const REASON_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A connection that is open.
 pub(crate) struct Connection {
@@ -152,7 +152,10 @@ impl Connection {
         };
         let answer = match answer {
             Ok(answer) => answer,
-            Err(error) => return Err(self.error(tool, &error).await),
+            Err(error) => {
+                let error = cancel.run_until_cancelled(self.error(tool, &error)).await;
+                return Err(error.unwrap_or(Error::Cancelled));
+            }
         };
         let result = result(answer, tool)?;
         Ok(output(result, &self.limits, &self.redactor))
@@ -173,7 +176,7 @@ impl Connection {
             ServiceError::TransportSend(error) => broken(error),
             _ => closed(),
         };
-        let known = if failure == closed() { self.end.within(END).await } else { self.end.get() };
+        let known = if failure == closed() { self.end.within(REASON_TIMEOUT).await } else { self.end.get() };
         known.unwrap_or(failure)
     }
 

@@ -1,6 +1,7 @@
 //! What is in the windows of other programs, by AT-SPI: the interface of Linux desktops for screen readers.
 //!
-//! Each program is asked over a message bus of its own. A program that hangs, or describes a million rows, ends at the limits below.
+//! AT-SPI has a message bus of its own, on which each program answers for its windows. A program that hangs, or describes a million rows, ends
+//! at the limits below. Errors name no window and no control: both are the other program's words, and the model reads errors as AURA's own.
 
 use std::time::{Duration, Instant};
 
@@ -12,25 +13,24 @@ use atspi_proxies::component::ComponentProxyBlocking;
 use atspi_proxies::text::TextProxyBlocking;
 use aura_core::desktop::{Control, Element, ElementState, TargetWindow, WindowContents};
 use aura_core::error::{Error, ErrorCode, Result};
+use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
-
-use zbus::blocking::Connection;
 use zbus::proxy::{CacheProperties, Defaults};
 
 /// The longest time for one answer of a program.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// The longest time for a window. What was read by then counts.
 const READ_TIME: Duration = Duration::from_secs(5);
-/// The time that a program has to describe itself, after it was told that somebody wants to know.
-const WAKE_TIME: Duration = Duration::from_secs(1);
+/// The time that programs have to begin with their descriptions, once AT-SPI is enabled.
+const ENABLE_TIME: Duration = Duration::from_secs(1);
 /// The most objects that are asked, and the most elements that are listed.
 const MAX_VISITED: usize = 4_000;
 const MAX_ELEMENTS: usize = 400;
 /// The most children of one object. Rows of a table are children of the table.
 const MAX_CHILDREN: i32 = 200;
-/// The end of a field's text that is read, in characters.
-const MAX_TEXT: i32 = 2_000;
+/// The longest text of an element that is read, in characters: of a field its end, else its beginning.
+const MAX_TEXT: i32 = 200;
 
 /// The registry of the programs, an object like those that they have.
 const REGISTRY: (&str, &str) = ("org.a11y.atspi.Registry", "/org/a11y/atspi/accessible/root");
@@ -38,8 +38,8 @@ const REGISTRY: (&str, &str) = ("org.a11y.atspi.Registry", "/org/a11y/atspi/acce
 /// The connection to the programs that describe their windows.
 pub(super) struct Accessibility {
     bus: Connection,
-    /// Whether the programs were told just now that somebody wants to know.
-    has_woken: bool,
+    /// Whether AT-SPI was enabled just now.
+    just_enabled: bool,
 }
 
 /// An element with the object that it describes.
@@ -61,8 +61,8 @@ impl Accessibility {
             let bus = Builder::address(address.as_str())?.method_timeout(CALL_TIMEOUT).build()?;
             // Qt and browsers describe nothing until then.
             let status = StatusProxyBlocking::new(&session)?;
-            let has_woken = !status.is_enabled().unwrap_or(true) && status.set_is_enabled(true).is_ok();
-            Ok(Self { bus, has_woken })
+            let just_enabled = !status.is_enabled().unwrap_or(true) && status.set_is_enabled(true).is_ok();
+            Ok(Self { bus, just_enabled })
         };
         connect().map_err(|cause| {
             let message = "This desktop does not describe its windows to screen readers. Install the package at-spi2-core, log in again, \
@@ -104,10 +104,7 @@ impl Accessibility {
         let (found, _) = self.elements(window, process)?;
         let mut same = found.into_iter().filter(|found| found.element.control == *control);
         let (Some(found), None) = (same.next(), same.next()) else {
-            let message = format!(
-                "The window has changed: “{}” is no longer the only one of its name. Nothing was done.",
-                control.name
-            );
+            let message = "The window has changed, and what was to be used is no longer the only thing of its name. Nothing was done.";
             return Err(Error::new(ErrorCode::Desktop, message));
         };
         let done = if !control.is_field && found.interfaces.contains(Interface::Action) {
@@ -117,8 +114,8 @@ impl Accessibility {
         };
         match done {
             Ok(true) => Ok(()),
-            Ok(false) => Err(not_usable(control)),
-            Err(cause) => Err(not_usable(control).because(cause)),
+            Ok(false) => Err(not_usable()),
+            Err(cause) => Err(not_usable().because(cause)),
         }
     }
 
@@ -192,15 +189,13 @@ impl Accessibility {
     /// The elements of a window in their order, and whether there are more.
     fn elements(&self, window: &TargetWindow, process: Option<u32>) -> Result<(Vec<Found>, bool)> {
         let mut object = self.window(window, process).map_err(failed)?;
-        if object.is_none() && self.has_woken {
-            std::thread::sleep(WAKE_TIME);
+        if object.is_none() && self.just_enabled {
+            std::thread::sleep(ENABLE_TIME);
             object = self.window(window, process).map_err(failed)?;
         }
         let object = object.ok_or_else(|| {
-            let message = format!(
-                "The program of the window “{}” does not describe it to screen readers. Ask AURA to look at the screen instead.",
-                window.title
-            );
+            let message =
+                "The program does not describe its window to screen readers. Ask AURA to look at the screen instead.";
             Error::new(ErrorCode::NotFound, message)
         })?;
         let begun = Instant::now();
@@ -253,7 +248,7 @@ impl Accessibility {
             state.contains(State::Editable) || matches!(role, Role::Entry | Role::PasswordText | Role::Terminal);
         let mut name = described.name()?;
         let text = if has_text && (is_field || name.is_empty()) {
-            self.text(&object).unwrap_or_default()
+            self.text(&object, is_field).unwrap_or_default()
         } else {
             String::new()
         };
@@ -266,11 +261,12 @@ impl Accessibility {
         Ok(Some(Found { element, object, interfaces }))
     }
 
-    /// The end of the text in an object.
-    fn text(&self, object: &ObjectRefOwned) -> zbus::Result<String> {
+    /// The text in an object.
+    fn text(&self, object: &ObjectRefOwned, is_field: bool) -> zbus::Result<String> {
         let text = self.proxy::<TextProxyBlocking<'_>>(object)?;
         let count = text.character_count()?;
-        let read = text.get_text((count - MAX_TEXT).max(0), count)?;
+        let first = if is_field { (count - MAX_TEXT).max(0) } else { 0 };
+        let read = text.get_text(first, count.min(first.saturating_add(MAX_TEXT)))?;
         // Objects within the text, such as links, which are elements of their own.
         Ok(read.replace('\u{fffc}', " ").trim().to_owned())
     }
@@ -320,6 +316,6 @@ fn failed(cause: zbus::Error) -> Error {
         .because(cause)
 }
 
-fn not_usable(control: &Control) -> Error {
-    Error::new(ErrorCode::Desktop, format!("The program does not let AURA use “{}”. Use it yourself.", control.name))
+fn not_usable() -> Error {
+    Error::new(ErrorCode::Desktop, "The program does not let AURA do that in its window. Do it yourself.")
 }

@@ -92,8 +92,7 @@ impl Windows {
     pub(super) fn focus(&self, window: &TargetWindow) -> Result<()> {
         let exists = self.server.get_window_attributes(window.id).map_err(failed)?.reply().is_ok();
         if !exists {
-            let message = format!("The window “{}” is closed. Nothing was typed.", window.title);
-            return Err(Error::new(ErrorCode::Desktop, message));
+            return Err(Error::new(ErrorCode::Desktop, "The window is closed. Nothing was done in it."));
         }
         if self.active().map_err(failed)? == Some(window.id) {
             return Ok(());
@@ -119,10 +118,7 @@ impl Windows {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        let message = format!(
-            "The window “{}” did not come to the front, so nothing was typed. Click into it, then ask again.",
-            window.title
-        );
+        let message = "The window did not come to the front, so nothing was done in it. Click into it, then ask again.";
         Err(Error::new(ErrorCode::Desktop, message))
     }
 

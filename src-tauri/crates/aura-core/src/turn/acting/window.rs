@@ -53,8 +53,8 @@ impl Tool for UseControl {
     }
 
     fn description(&self) -> String {
-        "Presses a button, ticks a box, opens a menu or chooses an entry in the window in front, by its name. Of a field, it puts the \
-         cursor into it; write with `type_text` then."
+        "Presses a button, ticks a box, opens a menu or chooses an entry in the window in front, by its name. If it is a field, the \
+         cursor is put into it; then write with `type_text`."
             .into()
     }
 
