@@ -63,7 +63,8 @@ pub async fn mcp_servers(assistant: &Assistant, _: Nothing) -> Result<Vec<McpSer
     Ok(assistant.mcp_servers().await)
 }
 
-/// Takes over the servers of another program's list. Their values go into the keyring.
+/// Takes over the servers of another program's list. Their values go into the keyring, and those that only a replaced server of the same name
+/// needed leave it.
 ///
 /// # Errors
 /// With [`ErrorCode::InvalidRequest`] when the text holds no server that can be used; with [`ErrorCode::Storage`] when the settings cannot
@@ -71,7 +72,7 @@ pub async fn mcp_servers(assistant: &Assistant, _: Nothing) -> Result<Vec<McpSer
 pub async fn import_mcp_servers(assistant: &Assistant, request: ImportMcpServers) -> Result<ImportedMcpServers> {
     let unusable =
         |cause: aura_mcp::ConfigError| Error::invalid(format!("This list of servers cannot be used: {cause}."));
-    let mut imported = ImportedMcpServers { values_are_kept: true, ..ImportedMcpServers::default() };
+    let mut imported = ImportedMcpServers::default();
     let (mut changes, mut values) = (Map::new(), Vec::new());
     for server in import(&request.json).map_err(unusable)? {
         match server {
@@ -94,11 +95,21 @@ pub async fn import_mcp_servers(assistant: &Assistant, request: ImportMcpServers
         let why = imported.problems.first().map_or("it is empty.", String::as_str);
         return Err(Error::invalid(format!("This list has no server that AURA can use: {why}")));
     }
+    let secrets_of_all = || {
+        imported.servers.iter().flat_map(|server| secrets(assistant, server).unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let before = secrets_of_all();
+    let mcp = &assistant.turns().context().mcp;
     // The values first: a server that starts finds them.
+    let mut values_are_kept = true;
     for (name, value) in values {
-        imported.values_are_kept &= assistant.turns().context().mcp.save_value(name, value).await;
+        values_are_kept &= mcp.save_value(name, value).await;
     }
     assistant.change(json!({ "mcp_servers": changes })).await?;
+    // Values that only the replaced servers needed.
+    let needed = secrets_of_all();
+    mcp.forget_values(before.into_iter().filter(|name| !needed.contains(name)).collect()).await;
+    imported.values_are_kept = values_are_kept;
     Ok(imported)
 }
 

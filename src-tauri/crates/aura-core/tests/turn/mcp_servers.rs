@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use crate::acting::{answer, asking, at_desk, outcomes, question, set_calls};
 
 /// The scripted server of `aura-mcp`. Cargo builds it with the workspace.
-fn program() -> String {
+pub(crate) fn program() -> String {
     let test = std::env::current_exe().unwrap();
     let program = test.ancestors().nth(2).unwrap().join("scripted-mcp-server");
     assert!(program.is_file(), "build the workspace first: cargo build --workspace --all-targets");
     program.display().to_string()
 }
 
-async fn import(harness: &Harness, servers: Value) -> ImportedMcpServers {
+pub(crate) async fn import(harness: &Harness, servers: Value) -> ImportedMcpServers {
     let json = json!({ "mcpServers": servers }).to_string();
     api::import_mcp_servers(&harness.assistant, ImportMcpServers { json }).await.unwrap()
 }
@@ -31,7 +31,7 @@ async fn view(harness: &Harness) -> McpServerView {
     api::mcp_servers(&harness.assistant, Nothing {}).await.unwrap().remove(0)
 }
 
-async fn until_state(harness: &Harness, state: McpServerState) -> McpServerView {
+pub(crate) async fn until_state(harness: &Harness, state: McpServerState) -> McpServerView {
     let wait = async {
         loop {
             let view = view(harness).await;
@@ -193,7 +193,20 @@ async fn values_are_in_the_keyring_and_in_no_view() {
     assert!(!view(&harness).await.values[0].is_set, "the values went with the server");
 }
 
-fn fingerprint(view: &McpServerView, tool: &str) -> String {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_server_leaves_no_values_behind() {
+    let harness = at_desk(Harness::new().await, &[]).await;
+    let with = |env: Value| json!({"s": {"command": program(), "env": env}});
+    import(&harness, with(json!({"OLD_KEY": "sk-old", "API_KEY": "sk-first"}))).await;
+    until_state(&harness, McpServerState::Ready).await;
+    import(&harness, with(json!({"API_KEY": "sk-second"}))).await;
+    // The server is there again as it was: only what it needed all the time is known.
+    import(&harness, with(json!({"OLD_KEY": null, "API_KEY": null}))).await;
+    let values = view(&harness).await.values.into_iter().map(|value| (value.name.name, value.is_set));
+    assert_eq!(values.collect::<Vec<_>>(), [("API_KEY".to_owned(), true), ("OLD_KEY".to_owned(), false)]);
+}
+
+pub(crate) fn fingerprint(view: &McpServerView, tool: &str) -> String {
     view.tools.iter().find(|known| known.name == tool).unwrap().fingerprint.clone()
 }
 

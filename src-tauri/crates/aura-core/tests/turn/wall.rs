@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aura_core::api::{self, AnsweredBy, ConsentAnswer, Nothing};
+use aura_core::api::{self, AnsweredBy, ConsentAnswer, McpServerState, Nothing};
 use aura_core::desktop::{Control, Element, WindowContents};
 use aura_core::event::Event;
 use aura_core::record::{ToolOutcome, TurnRecord};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::acting::{answer, asking, at_desk, outcomes, question, set_calls};
+use super::mcp_servers::{fingerprint, import, program, until_state};
 
 /// Orders as a page, a selection, a picture or a file may give them, in ten languages.
 const HOSTILE: [&str; 20] = [
@@ -126,6 +127,33 @@ async fn hostile_texts_in_ten_languages_do_nothing_without_a_yes() {
         }
     }
     assert_eq!((asked, texts), (60, 60));
+    assert_eq!(acted(&harness), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_file_names_and_tool_results_do_nothing_without_a_yes() {
+    let harness = trusting().await;
+    import(&harness, json!({"files": {"command": program()}})).await;
+    let server = until_state(&harness, McpServerState::Ready).await;
+    let allowed = json!({"permission": "always", "fingerprint": fingerprint(&server, "echo")});
+    harness.change(json!({"mcp_servers": {"files": {"tools": {"echo": allowed}}}})).await;
+    let mut asked = 0;
+    for (number, text) in HOSTILE.iter().enumerate() {
+        // A name on the disk has no slash and at most 255 bytes.
+        let name: String = text.replace('/', "∕").chars().take(80).collect();
+        for listed in [format!("report.pdf\n{name}.txt\nnotes.md"), (*text).to_owned()] {
+            api::new_session(&harness.assistant, Nothing {}).await.unwrap();
+            let order = orders(number);
+            set_calls(&harness, &[("files__echo", json!({"title": listed})), order.clone()]);
+            let record = asking(&harness, "Which files are there?").await.unwrap();
+            let expected = [("files__echo", ToolOutcome::Done), (order.0, ToolOutcome::Declined)];
+            assert_eq!(outcomes(&record), expected, "{text}: {record:#?}");
+            assert_eq!(record.tools[1].consent.unwrap().by, AnsweredBy::Nobody, "{text}");
+            assert!(record.tools[0].foreign, "{text}");
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 40);
     assert_eq!(acted(&harness), [""; 0]);
 }
 
