@@ -19,8 +19,8 @@ const SYSTEM_FREE_CRATES: &[&str] = &["aura-audio", "aura-providers", "aura-rout
 /// Libraries for other programs, each in `src-tauri/crates/<name>`.
 const PUBLIC_LIBRARIES: &[&str] = &["aura-audio", "aura-providers", "aura-router"];
 
-/// Integration tests with a step of their own: they need a display, a sound server or the built programs, or take long. They run in two
-/// lanes.
+/// Integration tests with a step of their own: they need a display, a sound server or the built programs, or take long. Some run beside
+/// others.
 const WHOLE_SYSTEM: &[&str] = &[
     "api",
     "browser",
