@@ -11,6 +11,7 @@ pub mod field;
 pub mod http;
 pub mod keyboard;
 pub mod keyring;
+pub mod mcp_client;
 pub mod models;
 pub mod process;
 pub mod processes;

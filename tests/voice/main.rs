@@ -11,6 +11,7 @@ mod command_line;
 mod errors;
 mod hands_free;
 mod local_models;
+mod mcp;
 mod push_to_talk;
 mod recogniser;
 mod screen;
