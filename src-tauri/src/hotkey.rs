@@ -138,13 +138,8 @@ async fn register<R: tauri::Runtime>(
     shortcut: &str,
     key_events: KeyEvents,
 ) -> Result<RegisteredShortcut> {
-    use aura_core::error::ErrorCode;
     use aura_platform::hotkey::{self, ShortcutEvent};
     let shortcut: hotkey::Shortcut = shortcut.parse()?;
-    if purpose != Purpose::Answer && hotkey::is_watched_by_portal() {
-        let message = "Shortcuts that type at the cursor need an X11 session: Wayland lets no program type for you.";
-        return Err(Error::new(ErrorCode::Shortcut, message));
-    }
     let problems = key_events.clone();
     let on_event = move |event| {
         key_events.send(match event {
@@ -154,7 +149,7 @@ async fn register<R: tauri::Runtime>(
         });
     };
     let on_problem = move |problem| problems.send(KeyEvent::Problem(purpose, problem));
-    let listening = tokio::task::spawn_blocking(move || hotkey::listen(&shortcut, on_event, on_problem));
+    let listening = tokio::task::spawn_blocking(move || hotkey::listen(purpose, &shortcut, on_event, on_problem));
     Ok(RegisteredShortcut::new(listening.await.map_err(Error::internal)??))
 }
 

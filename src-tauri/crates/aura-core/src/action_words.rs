@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::action::Action;
-use crate::desktop::{MediaCommand, OpenTarget};
+use crate::desktop::{MediaCommand, OpenTarget, TargetWindow};
 use crate::timers::Timer;
 
 /// The longest text that is read out in a question, in characters. Of a longer one, the beginning is.
@@ -69,41 +69,41 @@ pub(crate) fn question(action: &Action, language: &str) -> String {
             )
         }
         Action::TypeText { text, window } => {
-            let (text, title) = (quoted(text, spoken), shortened(&window.title));
+            let (text, window) = (quoted(text, spoken), named(window, spoken));
             spoken.pick(
-                format!("Shall I type {text} into the window “{title}”?"),
-                format!("Soll ich {text} in das Fenster „{title}“ tippen?"),
-                format!("¿Escribo {text} en la ventana «{title}»?"),
+                format!("Shall I type {text} into {window}?"),
+                format!("Soll ich {text} in das {window} tippen?"),
+                format!("¿Escribo {text} en la {window}?"),
             )
         }
         Action::PressShortcut { keys, window } => {
-            let title = shortened(&window.title);
+            let window = named(window, spoken);
             spoken.pick(
-                format!("Shall I press {keys} in the window “{title}”?"),
-                format!("Soll ich im Fenster „{title}“ {keys} drücken?"),
-                format!("¿Pulso {keys} en la ventana «{title}»?"),
+                format!("Shall I press {keys} in {window}?"),
+                format!("Soll ich im {window} {keys} drücken?"),
+                format!("¿Pulso {keys} en la {window}?"),
             )
         }
         Action::ReadWindow { window } => {
-            let title = shortened(&window.title);
+            let window = named(window, spoken);
             spoken.pick(
-                format!("May I read what is in the window “{title}”?"),
-                format!("Darf ich lesen, was im Fenster „{title}“ steht?"),
-                format!("¿Puedo leer lo que hay en la ventana «{title}»?"),
+                format!("May I read what is in {window}?"),
+                format!("Darf ich lesen, was im {window} steht?"),
+                format!("¿Puedo leer lo que hay en la {window}?"),
             )
         }
         Action::UseControl { control, window } => {
-            let (name, title) = (quoted(&control.name, spoken), shortened(&window.title));
+            let (name, window) = (quoted(&control.name, spoken), named(window, spoken));
             match control.is_field {
                 true => spoken.pick(
-                    format!("Shall I put the cursor into {name} in the window “{title}”?"),
-                    format!("Soll ich im Fenster „{title}“ den Cursor in {name} setzen?"),
-                    format!("¿Pongo el cursor en {name} en la ventana «{title}»?"),
+                    format!("Shall I put the cursor into {name} in {window}?"),
+                    format!("Soll ich im {window} den Cursor in {name} setzen?"),
+                    format!("¿Pongo el cursor en {name} en la {window}?"),
                 ),
                 false => spoken.pick(
-                    format!("Shall I press {name} in the window “{title}”?"),
-                    format!("Soll ich im Fenster „{title}“ {name} drücken?"),
-                    format!("¿Pulso {name} en la ventana «{title}»?"),
+                    format!("Shall I press {name} in {window}?"),
+                    format!("Soll ich im {window} {name} drücken?"),
+                    format!("¿Pulso {name} en la {window}?"),
                 ),
             }
         }
@@ -274,6 +274,17 @@ fn quoted(text: &str, spoken: Spoken) -> String {
     )
 }
 
+/// A window by its title; of one that tells none, where it is. English with the article.
+fn named(window: &TargetWindow, spoken: Spoken) -> String {
+    let title = shortened(&window.title);
+    match title.is_empty() {
+        true => spoken.pick("the window in front", "Fenster im Vordergrund", "ventana activa").into(),
+        false => {
+            spoken.pick(format!("the window “{title}”"), format!("Fenster „{title}“"), format!("ventana «{title}»"))
+        }
+    }
+}
+
 /// The text on one line, cut after [`MAX_SPOKEN`] characters.
 fn shortened(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -286,7 +297,6 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desktop::TargetWindow;
 
     #[test]
     fn a_question_names_exactly_what_would_be_done() {
@@ -295,6 +305,9 @@ mod tests {
         assert_eq!(question(&typing("Hello"), "en"), "Shall I type “Hello” into the window “Letter”? Yes or no?");
         assert_eq!(question(&typing("Hallo"), "de"), "Soll ich „Hallo“ in das Fenster „Letter“ tippen? Ja oder nein?");
         assert_eq!(question(&typing("Hola"), "es"), "¿Escribo «Hola» en la ventana «Letter»? ¿Sí o no?");
+        let untitled = Action::PressShortcut { keys: "Ctrl+S".into(), window: TargetWindow::new(0, "") };
+        assert_eq!(question(&untitled, "en"), "Shall I press Ctrl+S in the window in front? Yes or no?");
+        assert_eq!(question(&untitled, "de"), "Soll ich im Fenster im Vordergrund Ctrl+S drücken? Ja oder nein?");
         assert!(question(&typing(&"x".repeat(500)), "fr").contains("a text of 500 characters"));
         let open = Action::Open { target: OpenTarget::Address { url: "https://example.org/".into() } };
         assert_eq!(question(&open, "en"), "Shall I open https://example.org/? Yes or no?");

@@ -40,9 +40,10 @@ pub enum OpenTarget {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct TargetWindow {
-    /// The window's ID in the operating system.
+    /// The window's ID in the operating system. On Wayland, where windows of other programs have none, the ID of its process; 0 where that is
+    /// not known.
     pub id: u32,
-    /// Its title, at most 80 characters, without control characters.
+    /// Its title, at most 80 characters, without control characters. Empty where it has none, or none is known.
     pub title: String,
 }
 

@@ -21,6 +21,8 @@ mod model_store;
 mod no_devices;
 mod opener;
 mod paths;
+#[cfg(all(feature = "devices", target_os = "linux"))]
+mod portal;
 mod programs;
 #[cfg(feature = "devices")]
 mod screen;
@@ -64,7 +66,7 @@ pub fn ports(paths: &Paths, newer: Option<NewerCatalogs>) -> Result<Ports> {
     #[cfg(not(feature = "devices"))]
     let [microphone, speaker, screen] = std::array::from_fn(|_| Arc::new(no_devices::NoDevices));
     #[cfg(feature = "devices")]
-    let desktop = Arc::new(SystemDesktop::default());
+    let desktop = Arc::new(SystemDesktop::new(&paths.data));
     #[cfg(not(feature = "devices"))]
     let desktop = Arc::new(aura_core::ports::NoDesktop);
     let secrets = Arc::new(Keyring);

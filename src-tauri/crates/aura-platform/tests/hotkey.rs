@@ -4,6 +4,7 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use aura_core::api::Purpose;
 use aura_core::error::ErrorCode;
 use aura_platform::hotkey::{self, HotkeyGuard, Shortcut, ShortcutEvent};
 use aura_tests::display::{self, Display, with_display, xdotool};
@@ -12,6 +13,7 @@ use aura_tests::process::{in_own_process, wait_until};
 fn listen(shortcut: &str) -> (HotkeyGuard, Receiver<(ShortcutEvent, Instant)>) {
     let (send, events) = channel();
     let guard = hotkey::listen(
+        Purpose::Answer,
         &shortcut.parse::<Shortcut>().unwrap(),
         move |event| {
             let _ = send.send((event, Instant::now()));
@@ -53,7 +55,7 @@ fn press_and_release_are_reported_once_each() {
         nothing(&events);
 
         // A second grab fails with an error. It works after the first one is freed.
-        let taken = hotkey::listen(&"Ctrl+Shift+Space".parse().unwrap(), |_| {}, |_| {}).unwrap_err();
+        let taken = hotkey::listen(Purpose::Answer, &"Ctrl+Shift+Space".parse().unwrap(), |_| {}, |_| {}).unwrap_err();
         assert_eq!(taken.code, ErrorCode::Shortcut);
         assert!(taken.message.contains("Another program already uses Ctrl+Shift+Space"), "{}", taken.message);
         drop(guard);
@@ -130,7 +132,7 @@ fn a_key_held_during_a_layout_change_is_released() {
         assert_eq!(next(&events).0, ShortcutEvent::Press);
         layout("de");
         // The shortcut has moved when its old key is free for others.
-        let free = || hotkey::listen(&"Ctrl+Y".parse().unwrap(), |_| {}, |_| {}).is_ok();
+        let free = || hotkey::listen(Purpose::Answer, &"Ctrl+Y".parse().unwrap(), |_| {}, |_| {}).is_ok();
         assert!(wait_until(Duration::from_secs(30), free), "the shortcut stays where the key was");
         code(&server, false, US_Z);
         assert_eq!(next(&events).0, ShortcutEvent::Release);
@@ -157,6 +159,7 @@ fn a_shortcut_lost_in_a_layout_change_is_reported() {
         other.grab_key(false, root, ModMask::CONTROL, US_Y, mode, mode).unwrap().check().unwrap();
         let ((send, events), (reports, problems)) = (channel(), channel());
         let _guard = hotkey::listen(
+            Purpose::Answer,
             &"Ctrl+Z".parse().unwrap(),
             move |event| assert!(send.send((event, Instant::now())).is_ok()),
             move |problem| assert!(reports.send(problem.map(|error| (error.code, error.message))).is_ok()),
@@ -201,7 +204,7 @@ fn a_change_that_moves_no_key_never_frees_the_shortcut() {
 fn escape_is_grabbed_only_while_it_is_wanted() {
     with_display("escape_is_grabbed_only_while_it_is_wanted", display_of_keys, || {
         let (guard, events) = listen("Ctrl+Shift+Space");
-        let free = || hotkey::listen(&"Escape".parse().unwrap(), |_| {}, |_| {}).is_ok();
+        let free = || hotkey::listen(Purpose::Answer, &"Escape".parse().unwrap(), |_| {}, |_| {}).is_ok();
         xdotool(&["key", "Escape"]);
         nothing(&events);
         assert!(free(), "Escape is grabbed although it is not wanted");
@@ -234,6 +237,7 @@ fn a_lost_display_releases_the_key() {
     with_display("a_lost_display_releases_the_key", display_of_keys, || {
         let ((send, events), (reports, problems)) = (channel(), channel());
         let guard = hotkey::listen(
+            Purpose::Answer,
             &"Alt+F9".parse().unwrap(),
             move |event| assert!(send.send((event, Instant::now())).is_ok()),
             move |problem| assert!(reports.send(problem.is_some()).is_ok()),
@@ -280,7 +284,7 @@ fn no_event_is_lost() {
 fn an_error_without_a_desktop_names_the_remedy() {
     let nowhere = || ((), vec![("DISPLAY", "".into()), ("WAYLAND_DISPLAY", "".into())]);
     in_own_process("an_error_without_a_desktop_names_the_remedy", nowhere, || {
-        let error = hotkey::listen(&"Alt+F9".parse().unwrap(), |_| {}, |_| {}).unwrap_err();
+        let error = hotkey::listen(Purpose::Answer, &"Alt+F9".parse().unwrap(), |_| {}, |_| {}).unwrap_err();
         assert_eq!(error.code, ErrorCode::Shortcut);
         assert!(error.message.contains("aura ptt press"), "{}", error.message);
         assert!(hotkey::check().is_err());

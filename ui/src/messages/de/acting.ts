@@ -3,17 +3,21 @@ import type { Acting } from '../acting'
 
 const labelled = (text: string, label: string) => (label === '' ? text : `${text}: ${label}`)
 
+/** Ein Fenster mit seinem Titel; ohne einen das Fenster, das vorn ist. */
+const named = (title: string, article: string) =>
+  title === '' ? `${article} Fenster im Vordergrund` : `„${title}“`
+
 export const acting: Acting = {
   phrases: {
     open: (what) => `${what} öffnen`,
     readClipboard: 'Zwischenablage lesen',
     readSelection: 'Markierten Text lesen',
     setClipboard: 'Diesen Text in die Zwischenablage legen',
-    typeText: (window) => `Diesen Text in „${window}“ tippen`,
-    press: (keys, window) => `${keys} in „${window}“ drücken`,
-    readWindow: (window) => `Lesen, was in „${window}“ steht`,
-    pressControl: (control, window) => `„${control}“ in „${window}“ drücken`,
-    focusField: (field, window) => `Den Cursor in „${field}“ in „${window}“ setzen`,
+    typeText: (window) => `Diesen Text in ${named(window, 'das')} tippen`,
+    press: (keys, window) => `${keys} in ${named(window, 'dem')} drücken`,
+    readWindow: (window) => `Lesen, was in ${named(window, 'dem')} steht`,
+    pressControl: (control, window) => `„${control}“ in ${named(window, 'dem')} drücken`,
+    focusField: (field, window) => `Den Cursor in „${field}“ in ${named(window, 'dem')} setzen`,
     play: 'Wiedergabe fortsetzen',
     pause: 'Wiedergabe anhalten',
     next: 'Nächsten Titel spielen',

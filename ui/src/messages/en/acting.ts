@@ -3,17 +3,20 @@ import type { Acting } from '../acting'
 
 const labelled = (text: string, label: string) => (label === '' ? text : `${text}: ${label}`)
 
+/** A window by its title; one without, by where it is. */
+const named = (title: string) => (title === '' ? 'the window in front' : `“${title}”`)
+
 export const acting: Acting = {
   phrases: {
     open: (what) => `Open ${what}`,
     readClipboard: 'Read the clipboard',
     readSelection: 'Read the selected text',
     setClipboard: 'Put this text on the clipboard',
-    typeText: (window) => `Type this text into “${window}”`,
-    press: (keys, window) => `Press ${keys} in “${window}”`,
-    readWindow: (window) => `Read what is in “${window}”`,
-    pressControl: (control, window) => `Press “${control}” in “${window}”`,
-    focusField: (field, window) => `Put the cursor into “${field}” in “${window}”`,
+    typeText: (window) => `Type this text into ${named(window)}`,
+    press: (keys, window) => `Press ${keys} in ${named(window)}`,
+    readWindow: (window) => `Read what is in ${named(window)}`,
+    pressControl: (control, window) => `Press “${control}” in ${named(window)}`,
+    focusField: (field, window) => `Put the cursor into “${field}” in ${named(window)}`,
     play: 'Go on playing',
     pause: 'Pause the playback',
     next: 'Play the next title',

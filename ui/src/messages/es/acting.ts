@@ -3,17 +3,20 @@ import type { Acting } from '../acting'
 
 const labelled = (text: string, label: string) => (label === '' ? text : `${text}: ${label}`)
 
+/** Una ventana por su título; sin él, la que está delante. */
+const named = (title: string) => (title === '' ? 'la ventana activa' : `«${title}»`)
+
 export const acting: Acting = {
   phrases: {
     open: (what) => `Abrir ${what}`,
     readClipboard: 'Leer el portapapeles',
     readSelection: 'Leer el texto seleccionado',
     setClipboard: 'Poner este texto en el portapapeles',
-    typeText: (window) => `Escribir este texto en «${window}»`,
-    press: (keys, window) => `Pulsar ${keys} en «${window}»`,
-    readWindow: (window) => `Leer lo que hay en «${window}»`,
-    pressControl: (control, window) => `Pulsar «${control}» en «${window}»`,
-    focusField: (field, window) => `Poner el cursor en «${field}» en «${window}»`,
+    typeText: (window) => `Escribir este texto en ${named(window)}`,
+    press: (keys, window) => `Pulsar ${keys} en ${named(window)}`,
+    readWindow: (window) => `Leer lo que hay en ${named(window)}`,
+    pressControl: (control, window) => `Pulsar «${control}» en ${named(window)}`,
+    focusField: (field, window) => `Poner el cursor en «${field}» en ${named(window)}`,
     play: 'Reanudar la reproducción',
     pause: 'Pausar la reproducción',
     next: 'Pasar a la siguiente pista',

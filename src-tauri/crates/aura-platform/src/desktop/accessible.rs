@@ -71,20 +71,32 @@ impl Accessibility {
         })
     }
 
-    /// The window that has the focus, for desktops that do not tell it otherwise.
+    /// The window of another program that has the focus, for desktops that do not tell it otherwise. See [`Self::focus`].
     ///
     /// # Errors
     /// When no program describes such a window.
     pub(super) fn front(&self) -> Result<TargetWindow> {
-        let windows = self.windows().map_err(failed)?;
-        let front = windows.into_iter().find(|window| window.state.contains(State::Active));
-        let front = front.ok_or_else(|| {
-            Error::new(
+        match self.focus()? {
+            Focus::Window(window) => Ok(window),
+            Focus::Aura | Focus::Unknown => Err(Error::new(
                 ErrorCode::NotFound,
                 "No window of another program has the focus. Click into the one that you mean, then ask again.",
-            )
-        })?;
-        Ok(TargetWindow::new(0, &front.title))
+            )),
+        }
+    }
+
+    /// Who has the focus. On Wayland programs know no IDs of each other's windows, so the window has the ID of its process.
+    ///
+    /// # Errors
+    /// When AT-SPI does not answer.
+    pub(super) fn focus(&self) -> Result<Focus> {
+        let windows = self.windows().map_err(failed)?;
+        let active = windows.into_iter().find(|window| window.state.contains(State::Active));
+        Ok(match active {
+            Some(window) if window.is_own() => Focus::Aura,
+            Some(window) => Focus::Window(TargetWindow::new(window.process.unwrap_or_default(), &window.title)),
+            None => Focus::Unknown,
+        })
     }
 
     /// What a window shows. `process` is the ID of its program, where that is known.
@@ -147,7 +159,7 @@ impl Accessibility {
         self.proxy(object)
     }
 
-    /// The windows of all programs but this one.
+    /// The windows of all programs.
     fn windows(&self) -> zbus::Result<Vec<Window>> {
         let registry = AccessibleProxyBlocking::builder(&self.bus)
             .destination(REGISTRY.0)?
@@ -159,9 +171,6 @@ impl Accessibility {
         for program in registry.get_children()? {
             let Some(name) = program.name() else { continue };
             let process = daemon.get_connection_unix_process_id(name.clone().into()).ok();
-            if process == Some(std::process::id()) {
-                continue;
-            }
             // A program that hangs or ends describes no windows.
             let Ok(objects) = self.accessible(&program).and_then(|program| program.get_children()) else { continue };
             for object in objects {
@@ -177,6 +186,9 @@ impl Accessibility {
     fn window(&self, window: &TargetWindow, process: Option<u32>) -> zbus::Result<Option<ObjectRefOwned>> {
         // The title as it is shown is all that is known of it.
         let rank = |described: &Window| {
+            if described.is_own() {
+                return None;
+            }
             let has_title = !window.title.is_empty() && TargetWindow::new(0, &described.title).title == window.title;
             let is_its = process.is_some() && described.process == process;
             let is_active = described.state.contains(State::Active);
@@ -291,6 +303,23 @@ struct Window {
     title: String,
     state: StateSet,
     process: Option<u32>,
+}
+
+impl Window {
+    /// Whether it is one of AURA's.
+    fn is_own(&self) -> bool {
+        self.process == Some(std::process::id())
+    }
+}
+
+/// Who has the focus.
+pub(super) enum Focus {
+    /// A window of another program.
+    Window(TargetWindow),
+    /// One of AURA's own windows.
+    Aura,
+    /// No program says that it has it.
+    Unknown,
 }
 
 impl Found {

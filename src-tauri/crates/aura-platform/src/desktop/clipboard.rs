@@ -9,15 +9,18 @@ use parking_lot::Mutex;
 use arboard::{ClearExtLinux, GetExtLinux, LinuxClipboardKind, SetExtLinux};
 
 #[cfg(target_os = "linux")]
-use super::Stop;
+use aura_core::desktop::{DesktopKey, KeyCombination};
 #[cfg(target_os = "linux")]
-use super::keyboard::Keyboard;
-#[cfg(target_os = "linux")]
-use super::windows::Windows;
+use tokio_util::sync::CancellationToken;
 
 /// How long a program has to fetch a text that is pasted, before the clipboard is as it was again.
 #[cfg(target_os = "linux")]
 const FETCH_TIME: Duration = Duration::from_secs(1);
+
+/// The keys that paste.
+#[cfg(target_os = "linux")]
+const PASTE: KeyCombination =
+    KeyCombination { ctrl: false, alt: false, shift: true, logo: false, key: DesktopKey::Named("Insert") };
 
 /// The clipboard. It stays open once it was used, because on X11 and Wayland a text is there as long as the program that has set it.
 #[derive(Default)]
@@ -54,25 +57,32 @@ impl Clipboard {
     }
 
     /// Pastes a text into the window that has the focus. Both the clipboard and the selection hold it for a moment, because Shift+Insert
-    /// pastes the one in windows and the other in terminals; then both are as they were.
+    /// pastes the one in windows and the other in terminals; then both are as they were. `is_taken` tells whether the clipboard holds anything,
+    /// text or not.
     ///
     /// # Errors
-    /// When the clipboard holds something else than text, which could not be put back.
+    /// When the clipboard holds something else than text, which could not be put back, or `press` fails.
     #[cfg(target_os = "linux")]
-    pub(super) fn paste(&self, windows: &Windows, text: String, stop: &Stop) -> Result<()> {
+    pub(super) fn paste(
+        &self,
+        text: String,
+        stop: &CancellationToken,
+        is_taken: impl Fn() -> Result<bool>,
+        press: impl FnOnce(&KeyCombination) -> Result<()>,
+    ) -> Result<()> {
         const KINDS: [LinuxClipboardKind; 2] = [LinuxClipboardKind::Clipboard, LinuxClipboardKind::Primary];
         self.with(|clipboard| {
             let mut before = Vec::new();
             for kind in KINDS {
                 let held = found(clipboard.get().clipboard(kind).text())?;
-                if held.is_none() && matches!(kind, LinuxClipboardKind::Clipboard) && windows.clipboard_has_owner()? {
+                if held.is_none() && matches!(kind, LinuxClipboardKind::Clipboard) && is_taken()? {
                     let message =
                         "The clipboard holds something other than text, which pasting would lose. Copy any text, then ask again.";
                     return Err(Error::new(ErrorCode::Desktop, message));
                 }
                 before.push(held);
             }
-            if stop.is_wanted() {
+            if stop.is_cancelled() {
                 return Ok(());
             }
             let put = |clipboard: &mut arboard::Clipboard, kind, text: String| {
@@ -81,7 +91,7 @@ impl Clipboard {
             let pasted = KINDS
                 .into_iter()
                 .try_for_each(|kind| put(clipboard, kind, text.clone()))
-                .and_then(|()| Keyboard::new(windows)?.press_paste())
+                .and_then(|()| press(&PASTE))
                 .inspect(|()| std::thread::sleep(FETCH_TIME));
             // Put back whatever happened, without telling clipboard managers of it again.
             for (kind, before) in KINDS.into_iter().zip(before) {

@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use aura_core::desktop::{DesktopKey, KeyCombination};
 use aura_core::error::{Error, ErrorCode, Result};
+use tokio_util::sync::CancellationToken;
 use x11rb::connection::Connection;
 use x11rb::protocol::xkb::{self, ConnectionExt as _};
 use x11rb::protocol::xproto::{self, ConnectionExt as _};
 use x11rb::protocol::xtest::ConnectionExt as _;
 use xkeysym::{Keysym, RawKeysym, key};
 
-use super::Stop;
 use super::windows::{Windows, failed};
 
 /// The longest time until the person's own modifier keys are up.
 const RELEASE_TIME: Duration = Duration::from_secs(3);
 /// The pause after each character, for programs that are slow to read.
-const PAUSE: Duration = Duration::from_millis(2);
+pub(super) const PAUSE: Duration = Duration::from_millis(2);
 
 /// The keyboard in its present layout.
 pub(super) struct Keyboard<'a> {
@@ -54,7 +54,7 @@ impl<'a> Keyboard<'a> {
     ///
     /// # Errors
     /// When a modifier key is held, or the display fails. A part may have been typed then.
-    pub(super) fn type_text(&self, text: &str, stop: &Stop) -> Result<bool> {
+    pub(super) fn type_text(&self, text: &str, stop: &CancellationToken) -> Result<bool> {
         let Some(strokes) = text.chars().map(|c| self.stroke(c)).collect::<Option<Vec<Stroke>>>() else {
             return Ok(false);
         };
@@ -64,7 +64,7 @@ impl<'a> Keyboard<'a> {
             return Ok(false);
         }
         for (keycode, is_shifted) in strokes {
-            if stop.is_wanted() {
+            if stop.is_cancelled() {
                 break;
             }
             let held: &[xproto::Keycode] = if is_shifted { &[shift] } else { &[] };
@@ -92,12 +92,6 @@ impl<'a> Keyboard<'a> {
         }
         self.wait_for_modifiers()?;
         self.strike(&held, keycode)
-    }
-
-    /// Pastes by Shift+Insert.
-    pub(super) fn press_paste(&self) -> Result<()> {
-        let key = DesktopKey::Named("Insert");
-        self.press(&KeyCombination { ctrl: false, alt: false, shift: true, logo: false, key })
     }
 
     /// Presses and releases a key while others are held. All are released whatever fails.
@@ -172,7 +166,7 @@ fn characters(c: char) -> [RawKeysym; 2] {
 }
 
 /// The keysyms by which a layout may name a key.
-fn keysyms(of: DesktopKey) -> Vec<RawKeysym> {
+pub(super) fn keysyms(of: DesktopKey) -> Vec<RawKeysym> {
     let keysym = match of {
         DesktopKey::Character(c) => return characters(c).to_vec(),
         DesktopKey::Function(number) => key::F1 + u32::from(number) - 1,

@@ -1,8 +1,8 @@
 //! The desktop: applications, files and addresses are opened, text and keys reach other programs, media players and the volume are set.
 //!
-//! Opening works everywhere. Text and keys reach other windows through X11 alone: Wayland lets no program do that without a portal. What is in
-//! a window is read, and pressed, through the desktop's interface for screen readers. What a desktop cannot do is an error that says what to do
-//! instead.
+//! Opening works everywhere. Text and keys reach other windows by XTEST on X11, and on Wayland through the desktop portal, which asks the person.
+//! What is in a window is read, and pressed, through the desktop's interface for screen readers. What a desktop cannot do is an error that says
+//! what to do instead.
 
 #[cfg(target_os = "linux")]
 mod accessible;
@@ -14,19 +14,22 @@ mod keyboard;
 #[cfg(target_os = "linux")]
 mod media;
 #[cfg(target_os = "linux")]
+mod remote;
+#[cfg(target_os = "linux")]
 mod volume;
 #[cfg(target_os = "linux")]
 mod windows;
 
+use std::path::Path;
 use std::sync::Arc;
-#[cfg(target_os = "linux")]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aura_core::desktop::{Control, KeyCombination, MediaCommand, OpenTarget, TargetWindow, WindowContents};
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::Desktop;
+#[cfg(target_os = "linux")]
+use tokio_util::sync::CancellationToken;
 
 use crate::blocking::{BlockingError, run_blocking};
 use crate::opener::open_with_system;
@@ -34,39 +37,28 @@ use clipboard::Clipboard;
 
 /// The longest time for one exchange with the desktop.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest time for typing: a few thousand characters.
+/// The longest time for typing a few thousand characters, or for a paste. On Wayland the person may have to answer the desktop first.
 #[cfg(target_os = "linux")]
-const TYPING_TIMEOUT: Duration = Duration::from_secs(60);
+const TYPING_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The desktop of this computer. Cheap: it connects to the display when it is used.
 #[derive(Debug, Default)]
 pub struct SystemDesktop {
     clipboard: Arc<Clipboard>,
+    #[cfg(target_os = "linux")]
+    remote: Arc<remote::RemoteKeyboard>,
 }
 
-/// Whether whoever waits for an action has left. Dropping the guard says so to the thread that acts.
-#[cfg(target_os = "linux")]
-#[derive(Debug, Clone, Default)]
-struct Stop(Arc<AtomicBool>);
-
-#[cfg(target_os = "linux")]
-impl Stop {
-    fn is_wanted(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    fn when_dropped(&self) -> StopOnDrop {
-        StopOnDrop(self.clone())
-    }
-}
-
-#[cfg(target_os = "linux")]
-struct StopOnDrop(Stop);
-
-#[cfg(target_os = "linux")]
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.0.store(true, Ordering::Release);
+impl SystemDesktop {
+    /// The desktop, which remembers in the folder `data` what a Wayland desktop allows AURA. Without one ([`Self::default`]) it asks again after
+    /// each start.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
+    pub fn new(data: &Path) -> Self {
+        Self {
+            clipboard: Arc::default(),
+            #[cfg(target_os = "linux")]
+            remote: Arc::new(remote::RemoteKeyboard::new(data)),
+        }
     }
 }
 
@@ -83,6 +75,22 @@ async fn on_thread<T: Send + 'static>(
         )),
         Err(BlockingError::ThreadFailed) => Err(Error::internal("the desktop's thread failed")),
     }
+}
+
+/// Pastes a text on Wayland: which keys write it, the portal does not tell. Where the clipboard cannot be used, a text of ASCII is typed, which
+/// the desktop finds keys for.
+#[cfg(target_os = "linux")]
+fn paste_on_wayland(
+    clipboard: &Clipboard,
+    keyboard: &remote::LentKeyboard<'_>,
+    text: &str,
+    window: &TargetWindow,
+    stop: &CancellationToken,
+) -> Result<()> {
+    if text.is_ascii() && clipboard.text().is_err() {
+        return keyboard.type_text(text, window, stop);
+    }
+    clipboard.paste(text.to_owned(), stop, remote::clipboard_is_taken, |keys| keyboard.press(keys, window, stop))
 }
 
 /// An error for what this operating system does not offer yet.
@@ -136,7 +144,11 @@ impl Desktop for SystemDesktop {
 
     #[cfg(target_os = "linux")]
     async fn target_window(&self) -> Result<TargetWindow> {
-        on_thread(TIMEOUT, || windows::Windows::connect()?.target()).await
+        on_thread(TIMEOUT, || match windows::is_wayland() {
+            true => remote::target(),
+            false => windows::Windows::connect()?.target(),
+        })
+        .await
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -146,16 +158,27 @@ impl Desktop for SystemDesktop {
 
     #[cfg(target_os = "linux")]
     async fn type_text(&self, text: &str, window: &TargetWindow) -> Result<()> {
-        let (clipboard, text, window, stop) =
-            (self.clipboard.clone(), text.to_owned(), window.clone(), Stop::default());
-        let _stop = stop.when_dropped();
+        let keyboards = (self.clipboard.clone(), self.remote.clone());
+        let (text, window, stop) = (text.to_owned(), window.clone(), CancellationToken::new());
+        let _stop = stop.clone().drop_guard();
         on_thread(TYPING_TIMEOUT, move || {
+            let (clipboard, remote) = keyboards;
+            if windows::is_wayland() {
+                let keyboard = remote.lend(&stop)?;
+                // A terminal runs no line of a pasted text, so the Enter at the end is a key.
+                let pasted = text.trim_end_matches('\n');
+                if !pasted.is_empty() {
+                    paste_on_wayland(&clipboard, &keyboard, pasted, &window, &stop)?;
+                }
+                return keyboard.type_text(&text[pasted.len()..], &window, &stop);
+            }
             let windows = windows::Windows::connect()?;
             windows.focus(&window)?;
-            match keyboard::Keyboard::new(&windows)?.type_text(&text, &stop)? {
+            let keyboard = keyboard::Keyboard::new(&windows)?;
+            match keyboard.type_text(&text, &stop)? {
                 true => Ok(()),
                 // The layout has no key for some character.
-                false => clipboard.paste(&windows, text, &stop),
+                false => clipboard.paste(text, &stop, || windows.clipboard_has_owner(), |keys| keyboard.press(keys)),
             }
         })
         .await
@@ -168,13 +191,18 @@ impl Desktop for SystemDesktop {
 
     #[cfg(target_os = "linux")]
     async fn paste_text(&self, text: &str, window: &TargetWindow) -> Result<()> {
-        let (clipboard, text, window, stop) =
-            (self.clipboard.clone(), text.to_owned(), window.clone(), Stop::default());
-        let _stop = stop.when_dropped();
-        on_thread(TIMEOUT, move || {
+        let keyboards = (self.clipboard.clone(), self.remote.clone());
+        let (text, window, stop) = (text.to_owned(), window.clone(), CancellationToken::new());
+        let _stop = stop.clone().drop_guard();
+        on_thread(TYPING_TIMEOUT, move || {
+            let (clipboard, remote) = keyboards;
+            if windows::is_wayland() {
+                return paste_on_wayland(&clipboard, &remote.lend(&stop)?, &text, &window, &stop);
+            }
             let windows = windows::Windows::connect()?;
             windows.focus(&window)?;
-            clipboard.paste(&windows, text, &stop)
+            let keyboard = keyboard::Keyboard::new(&windows)?;
+            clipboard.paste(text, &stop, || windows.clipboard_has_owner(), |keys| keyboard.press(keys))
         })
         .await
     }
@@ -186,8 +214,13 @@ impl Desktop for SystemDesktop {
 
     #[cfg(target_os = "linux")]
     async fn press(&self, keys: &KeyCombination, window: &TargetWindow) -> Result<()> {
-        let (keys, window) = (keys.clone(), window.clone());
-        on_thread(TIMEOUT, move || {
+        let (remote, keys, window, stop) =
+            (self.remote.clone(), keys.clone(), window.clone(), CancellationToken::new());
+        let _stop = stop.clone().drop_guard();
+        on_thread(TYPING_TIMEOUT, move || {
+            if windows::is_wayland() {
+                return remote.lend(&stop)?.press(&keys, &window, &stop);
+            }
             let windows = windows::Windows::connect()?;
             windows.focus(&window)?;
             keyboard::Keyboard::new(&windows)?.press(&keys)
@@ -212,7 +245,10 @@ impl Desktop for SystemDesktop {
     async fn read_window(&self, window: &TargetWindow) -> Result<WindowContents> {
         let window = window.clone();
         on_thread(TIMEOUT, move || {
-            let process = if windows::is_wayland() { None } else { windows::Windows::connect()?.process(&window) };
+            let process = match windows::is_wayland() {
+                true => Some(window.id),
+                false => windows::Windows::connect()?.process(&window),
+            };
             accessible::Accessibility::connect()?.read(&window, process)
         })
         .await
@@ -227,12 +263,13 @@ impl Desktop for SystemDesktop {
     async fn use_control(&self, control: &Control, window: &TargetWindow) -> Result<()> {
         let (control, window) = (control.clone(), window.clone());
         on_thread(TIMEOUT, move || {
-            let mut process = None;
-            if !windows::is_wayland() {
+            let process = if windows::is_wayland() {
+                Some(window.id)
+            } else {
                 let windows = windows::Windows::connect()?;
                 windows.focus(&window)?;
-                process = windows.process(&window);
-            }
+                windows.process(&window)
+            };
             accessible::Accessibility::connect()?.use_control(&control, &window, process)
         })
         .await

@@ -48,13 +48,8 @@ impl Windows {
     /// Connects to the X server.
     ///
     /// # Errors
-    /// On Wayland, where no program may act in another one's windows, and without a display.
+    /// Without a display.
     pub(super) fn connect() -> Result<Self> {
-        if is_wayland() {
-            let message = "On Wayland, AURA cannot type or press keys in other programs. Log in with an X11 session, or ask AURA to copy \
-                           the text, and paste it yourself.";
-            return Err(Error::new(ErrorCode::Desktop, message));
-        }
         let (server, screen) = x11rb::connect(None).map_err(failed)?;
         let root = server.setup().roots[screen].root;
         let atoms = Atoms::new(&server).map_err(failed)?.reply().map_err(failed)?;

@@ -8,6 +8,7 @@ mod shortcut;
 #[cfg(target_os = "linux")]
 mod x11;
 
+use aura_core::api::Purpose;
 use aura_core::error::{Error, ErrorCode, Result};
 
 pub use shortcut::{Key, Shortcut};
@@ -55,7 +56,8 @@ impl HotkeyGuard {
     }
 }
 
-/// Grabs a shortcut and calls `on_event` for every press and release, on a thread of its own. Holding the key is one press.
+/// Grabs a shortcut and calls `on_event` for every press and release, on a thread of its own. Holding the key is one press. A Wayland
+/// desktop tells the person the `purpose`, and remembers the keys by it.
 ///
 /// `on_problem` receives an error when the shortcut is lost later, to another program or because of a new keyboard layout, and `None`
 /// when it works again. Neither function may block: the next key event is read only after it returns.
@@ -65,13 +67,16 @@ impl HotkeyGuard {
 /// later, through `on_problem`: the desktop may have to ask the person first.
 #[cfg(target_os = "linux")]
 pub fn listen(
+    purpose: Purpose,
     shortcut: &Shortcut,
     on_event: impl Fn(ShortcutEvent) + Send + 'static,
     on_problem: impl Fn(Option<Error>) + Send + 'static,
 ) -> Result<HotkeyGuard> {
     let listener = match Session::of_this_process()? {
         Session::X11 => Listener::X11(x11::Listener::start(shortcut, on_event, on_problem)?),
-        Session::Wayland => Listener::Portal { _listener: portal::Listener::start(shortcut, on_event, on_problem)? },
+        Session::Wayland => {
+            Listener::Portal { _listener: portal::Listener::start(purpose, shortcut, on_event, on_problem)? }
+        }
     };
     Ok(HotkeyGuard { listener })
 }
@@ -86,12 +91,6 @@ pub fn check() -> Result<()> {
         Session::X11 => x11::check(),
         Session::Wayland => portal::check(),
     }
-}
-
-/// Whether the desktop portal watches the shortcut: on Wayland.
-#[cfg(target_os = "linux")]
-pub fn is_watched_by_portal() -> bool {
-    matches!(Session::of_this_process(), Ok(Session::Wayland))
 }
 
 /// How the desktop draws windows, and who watches the keyboard.
@@ -126,6 +125,7 @@ pub fn check() -> Result<()> {
 /// Always.
 #[cfg(not(target_os = "linux"))]
 pub fn listen(
+    _purpose: Purpose,
     _shortcut: &Shortcut,
     _on_event: impl Fn(ShortcutEvent) + Send + 'static,
     _on_problem: impl Fn(Option<Error>) + Send + 'static,

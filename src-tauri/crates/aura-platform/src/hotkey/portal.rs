@@ -9,17 +9,14 @@ use std::time::{Duration, Instant};
 use ashpd::desktop::global_shortcuts::{BindShortcutsOptions, GlobalShortcuts, NewShortcut};
 use ashpd::desktop::{CreateSessionOptions, ResponseError, Session};
 use ashpd::zbus;
+use aura_core::api::Purpose;
 use aura_core::error::{Error, ErrorCode, Result};
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{Shortcut, ShortcutEvent};
 
-/// The ID of AURA's desktop entry. The portal remembers the keys by it.
-const APP_ID: &str = "app.aura.desktop";
-/// The shortcut that is held to talk, for the portal.
-const TALK: &str = "talk";
-/// The shortcut that cancels, in the place of Escape, which a program cannot have to itself on Wayland.
+/// The shortcut that cancels, beside the one to talk, in the place of Escape, which a program cannot have to itself on Wayland.
 const CANCEL: &str = "cancel";
 /// The keys that are offered for [`CANCEL`].
 const CANCEL_KEYS: &str = "CTRL+SHIFT+Escape";
@@ -29,6 +26,28 @@ const RETRY: Duration = Duration::from_millis(500);
 const MAX_RETRY: Duration = Duration::from_secs(60);
 /// How long the portal may take to say whether it has shortcuts.
 const CHECK: Duration = Duration::from_secs(3);
+
+/// A shortcut as the desktop offers it to the person.
+struct Offer {
+    /// The desktop remembers the keys by it.
+    id: &'static str,
+    description: &'static str,
+    /// The keys of the setting, which the person may change. `None` for keys that have no name there.
+    trigger: Option<String>,
+    with_cancel: bool,
+}
+
+impl Offer {
+    fn new(purpose: Purpose, shortcut: &Shortcut) -> Self {
+        let (id, description) = match purpose {
+            Purpose::Dictate => ("dictate", "Hold to dictate at the cursor"),
+            Purpose::AnswerHere => ("answer-here", "Hold to ask AURA, and have the answer typed at the cursor"),
+            Purpose::EditSelection => ("edit-selection", "Hold to say how the selected text is to change"),
+            Purpose::Answer | Purpose::Transcribe | Purpose::Unknown => ("talk", "Hold to talk to AURA"),
+        };
+        Self { id, description, trigger: shortcut.trigger(), with_cancel: id == "talk" }
+    }
+}
 
 /// A running listener. Dropping it frees the shortcut.
 #[derive(Debug)]
@@ -41,17 +60,18 @@ impl Listener {
     /// Binds the shortcut and starts the thread. Returns at once: the person may have to agree first, and the portal may start later. See
     /// [`listen`](super::listen).
     pub(super) fn start(
+        purpose: Purpose,
         shortcut: &Shortcut,
         on_event: impl Fn(ShortcutEvent) + Send + 'static,
         on_problem: impl Fn(Option<Error>) + Send + 'static,
     ) -> Result<Self> {
-        let trigger = shortcut.trigger();
+        let offer = Offer::new(purpose, shortcut);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let thread = std::thread::Builder::new()
             .name("aura-hotkey".into())
-            .spawn(move || runtime.block_on(serve(trigger.as_deref(), &on_event, &on_problem, &stopped)))
+            .spawn(move || runtime.block_on(serve(&offer, &on_event, &on_problem, &stopped)))
             .map_err(failed)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -97,7 +117,7 @@ async fn find(connection: zbus::Connection) -> Result<GlobalShortcuts, Problem> 
 
 /// Serves one session of the portal after the other until `stop` is cancelled.
 async fn serve(
-    trigger: Option<&str>,
+    offer: &Offer,
     on_event: &impl Fn(ShortcutEvent),
     on_problem: &impl Fn(Option<Error>),
     stop: &CancellationToken,
@@ -106,7 +126,7 @@ async fn serve(
     loop {
         let began = Instant::now();
         let ended = tokio::select! {
-            ended = session(trigger, on_event, on_problem, stop) => ended,
+            ended = session(offer, on_event, on_problem, stop) => ended,
             () = stop.cancelled() => return,
         };
         match ended {
@@ -156,26 +176,18 @@ impl From<zbus::Error> for Problem {
 
 /// Binds the shortcuts in a session and reports their events until the session ends.
 async fn session(
-    trigger: Option<&str>,
+    offer: &Offer,
     on_event: &impl Fn(ShortcutEvent),
     on_problem: &impl Fn(Option<Error>),
     stop: &CancellationToken,
 ) -> Result<(), Problem> {
-    // A connection of its own, which ends with the session. The portal knows a program that runs outside a sandbox by its connection.
-    let connection = zbus::Connection::session().await?;
-    if let Ok(app_id) = APP_ID.parse() {
-        // Before anything else is asked. A portal that is older has no such registry, and a sandbox tells the ID itself.
-        let registered = ashpd::register_host_app_with_connection(connection.clone(), app_id).await;
-        if let Err(cause) = registered {
-            tracing::debug!(%cause, "the desktop portal does not register programs");
-        }
-    }
+    let connection = crate::portal::connect().await?;
     let portal = find(connection.clone()).await?;
     let (mut pressed, mut released) = (portal.receive_activated().await?, portal.receive_deactivated().await?);
     let mut owner = portal.receive_owner_changed().await?;
     let session = portal.create_session(CreateSessionOptions::default()).await?;
     let mut closed = std::pin::pin!(session.receive_closed().await?);
-    let bound = bind(&portal, &session, trigger);
+    let bound = bind(&portal, &session, offer);
     tokio::select! {
         bound = bound => bound?,
         _ = closed.next() => return Err(Problem { error: unreachable(), is_final: false }),
@@ -186,11 +198,11 @@ async fn session(
     loop {
         tokio::select! {
             Some(event) = pressed.next() => match event.shortcut_id() {
-                TALK => held.set(true),
+                id if id == offer.id => held.set(true),
                 CANCEL => (held.on_event)(ShortcutEvent::Escape),
                 _ => {}
             },
-            Some(event) = released.next() => if event.shortcut_id() == TALK { held.set(false) },
+            Some(event) = released.next() => if event.shortcut_id() == offer.id { held.set(false) },
             _ = closed.next() => return Ok(()),
             _ = owner.next() => return Ok(()),
             () = stop.cancelled() => {
@@ -203,15 +215,11 @@ async fn session(
 }
 
 /// Waits until the person has agreed. What the portal says is bound may be an empty list although the keys work.
-async fn bind(
-    portal: &GlobalShortcuts,
-    session: &Session<GlobalShortcuts>,
-    trigger: Option<&str>,
-) -> Result<(), ashpd::Error> {
-    let shortcuts = [
-        NewShortcut::new(TALK, "Hold to talk to AURA").preferred_trigger(trigger),
-        NewShortcut::new(CANCEL, "Stop AURA").preferred_trigger(CANCEL_KEYS),
-    ];
+async fn bind(portal: &GlobalShortcuts, session: &Session<GlobalShortcuts>, offer: &Offer) -> Result<(), ashpd::Error> {
+    let mut shortcuts = vec![NewShortcut::new(offer.id, offer.description).preferred_trigger(offer.trigger.as_deref())];
+    if offer.with_cancel {
+        shortcuts.push(NewShortcut::new(CANCEL, "Stop AURA").preferred_trigger(CANCEL_KEYS));
+    }
     portal.bind_shortcuts(session, &shortcuts, None, BindShortcutsOptions::default()).await?.response()?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The real desktop portal, and behind it a desktop whose keys a test presses: `org.freedesktop.impl.portal.GlobalShortcuts`.
+//! The real desktop portal, and behind it a desktop whose keys a test presses, `org.freedesktop.impl.portal.GlobalShortcuts`, and which lends its
+//! keyboard, `org.freedesktop.impl.portal.RemoteDesktop`.
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
@@ -12,11 +13,13 @@ use zbus::blocking::connection::Builder;
 use zbus::interface;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
 
+use crate::lent_keyboard::{self, Seen};
+
 const PATH: &str = "/org/freedesktop/portal/desktop";
 const NAME: &str = "org.freedesktop.impl.portal.desktop.auratest";
 const INTERFACE: &str = "org.freedesktop.impl.portal.GlobalShortcuts";
 const PORTAL: &str = "[portal]\nDBusName=org.freedesktop.impl.portal.desktop.auratest\n\
-                      Interfaces=org.freedesktop.impl.portal.GlobalShortcuts;\nUseIn=AURATEST\n";
+                      Interfaces=org.freedesktop.impl.portal.GlobalShortcuts;org.freedesktop.impl.portal.RemoteDesktop;\nUseIn=AURATEST\n";
 /// Where distributions install the portal.
 const PROGRAMS: [&str; 3] = [
     "/usr/libexec/xdg-desktop-portal",
@@ -37,6 +40,8 @@ struct State {
 
 /// A desktop and its portal. Dropping it ends both.
 pub(crate) struct Desktop {
+    /// What it saw of a program that borrowed its keyboard.
+    pub(crate) keyboard: Arc<Mutex<Seen>>,
     state: Arc<Mutex<State>>,
     connection: Connection,
     _portal: Running,
@@ -119,7 +124,9 @@ impl Desktop {
     pub(crate) fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let connection = Builder::session().unwrap().name(NAME).unwrap();
-        let connection = connection.serve_at(PATH, Backend(state.clone())).unwrap().build().unwrap();
+        let connection = connection.serve_at(PATH, Backend(state.clone())).unwrap();
+        let keyboard = Arc::new(Mutex::new(Seen::default()));
+        let connection = connection.serve_at(PATH, lent_keyboard::Backend(keyboard.clone())).unwrap().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("auratest.portal"), PORTAL).unwrap();
         let program = PROGRAMS.iter().find(|program| std::path::Path::new(program).is_file());
@@ -130,7 +137,7 @@ impl Desktop {
         let mut wait = Command::new("gdbus");
         wait.args(["wait", "--session", "--timeout", "60", "org.freedesktop.portal.Desktop"]);
         run(&mut wait, "libglib2.0-bin");
-        Self { state, connection, _portal: portal, _folder: folder }
+        Self { keyboard, state, connection, _portal: portal, _folder: folder }
     }
 
     /// The IDs of the shortcuts that are bound, and the keys that were offered.
@@ -167,6 +174,13 @@ impl Desktop {
     /// The desktop ends the session.
     pub(crate) fn close_session(&self) {
         let session: OwnedObjectPath = self.state.lock().unwrap().session.take().expect("there is a session");
+        let path: ObjectPath<'_> = session.as_ref();
+        self.connection.emit_signal(None::<&str>, path, "org.freedesktop.impl.portal.Session", "Closed", &()).unwrap();
+    }
+
+    /// The desktop ends the session in which it lends its keyboard.
+    pub(crate) fn take_keyboard_back(&self) {
+        let session = self.keyboard.lock().unwrap().sessions.pop().expect("there is a session");
         let path: ObjectPath<'_> = session.as_ref();
         self.connection.emit_signal(None::<&str>, path, "org.freedesktop.impl.portal.Session", "Closed", &()).unwrap();
     }

@@ -1,14 +1,17 @@
-//! The shortcut on Wayland: through the real desktop portal with a desktop behind it that a test controls, and through a portal that has
-//! the traps of others.
+//! The shortcut and the keyboard on Wayland: through the real desktop portal with a desktop behind it that a test controls, and through
+//! portals that have the traps of others.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod desktop;
+mod lent_keyboard;
 mod portal;
+mod typing;
 
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use aura_core::api::Purpose;
 use aura_core::error::Error;
 use aura_platform::hotkey::{self, HotkeyGuard, Shortcut, ShortcutEvent};
 use aura_tests::keyring::Bus;
@@ -35,7 +38,7 @@ fn listen(shortcut: &str) -> (HotkeyGuard, Receiver<Report>) {
         let _ = problems.send(problem.map_or(Report::Works, |error| Report::Problem(error.message)));
     };
     let on_event = move |event| drop(send.send(Report::Event(event)));
-    let guard = hotkey::listen(&shortcut.parse::<Shortcut>().unwrap(), on_event, on_problem).unwrap();
+    let guard = hotkey::listen(Purpose::Answer, &shortcut.parse::<Shortcut>().unwrap(), on_event, on_problem).unwrap();
     (guard, reports)
 }
 
@@ -48,7 +51,7 @@ fn nothing(reports: &Receiver<Report>) {
 }
 
 /// Runs a test in a process with a message bus of its own, in a Wayland session.
-fn with_session(test: &str, body: impl FnOnce()) {
+pub(crate) fn with_session(test: &str, body: impl FnOnce()) {
     let prepare = || {
         let bus = Bus::start();
         let mut environment = bus.environment();

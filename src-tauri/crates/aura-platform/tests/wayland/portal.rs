@@ -10,8 +10,8 @@ use zbus::message::Header;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 use zbus::{fdo, interface};
 
-const PATH: &str = "/org/freedesktop/portal/desktop";
-const NAME: &str = "org.freedesktop.portal.Desktop";
+pub(crate) const PATH: &str = "/org/freedesktop/portal/desktop";
+pub(crate) const NAME: &str = "org.freedesktop.portal.Desktop";
 const INTERFACE: &str = "org.freedesktop.portal.GlobalShortcuts";
 
 type Options = HashMap<String, OwnedValue>;
@@ -53,15 +53,21 @@ impl Registry {
 }
 
 /// The path of an object of this caller: its bus name with other separators, and the token that it chose.
-fn path(kind: &str, header: &Header<'_>, options: &Options, token: &str) -> OwnedObjectPath {
+pub(crate) fn path(kind: &str, header: &Header<'_>, options: &Options, token: &str) -> OwnedObjectPath {
     let sender = header.sender().unwrap().trim_start_matches(':').replace('.', "_");
     let token = String::try_from(options[token].clone()).unwrap();
     format!("{PATH}/{kind}/{sender}/{token}").try_into().unwrap()
 }
 
-async fn respond(connection: &zbus::Connection, request: &OwnedObjectPath, results: HashMap<&str, Value<'_>>) {
+/// Answers a request: 0 is done, 1 is refused.
+pub(crate) async fn respond(
+    connection: &zbus::Connection,
+    request: &OwnedObjectPath,
+    code: u32,
+    results: HashMap<&str, Value<'_>>,
+) {
     let interface = "org.freedesktop.portal.Request";
-    connection.emit_signal(None::<&str>, request, interface, "Response", &(0_u32, results)).await.unwrap();
+    connection.emit_signal(None::<&str>, request, interface, "Response", &(code, results)).await.unwrap();
 }
 
 #[interface(name = "org.freedesktop.portal.GlobalShortcuts")]
@@ -78,7 +84,7 @@ impl Shortcuts {
         let request = path("request", &header, &options, "handle_token");
         let session = path("session", &header, &options, "session_handle_token");
         self.0.lock().unwrap().session = Some(session.clone());
-        respond(connection, &request, HashMap::from([("session_handle", Value::from(session.as_str()))])).await;
+        respond(connection, &request, 0, HashMap::from([("session_handle", Value::from(session.as_str()))])).await;
         Ok(request)
     }
 
@@ -97,7 +103,7 @@ impl Shortcuts {
             .map(|(id, _)| (id, HashMap::from([("description", "".into()), ("trigger_description", "".into())])))
             .filter(|_| !self.1.lists_nothing)
             .collect();
-        respond(connection, &request, HashMap::from([("shortcuts", Value::from(bound))])).await;
+        respond(connection, &request, 0, HashMap::from([("shortcuts", Value::from(bound))])).await;
         request
     }
 
