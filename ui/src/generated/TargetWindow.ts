@@ -5,10 +5,11 @@
  */
 export type TargetWindow = { 
 /**
- * The window's ID in the operating system.
+ * The window's ID in the operating system. On Wayland, where windows of other programs have none, the ID of its process; 0 where that is
+ * not known.
  */
 id: number, 
 /**
- * Its title, at most 80 characters, without control characters.
+ * Its title, at most 80 characters, without control characters. Empty where it has none, or none is known.
  */
 title: string, };

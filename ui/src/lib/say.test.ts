@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { readySnapshot, sampleFindings, sampleTurn } from '../backend/samples'
+import { readySnapshot, sampleFindings, sampleProvider, sampleTurn } from '../backend/samples'
 import type { Attempt } from '../generated/Attempt'
 import type { Diagnostic } from '../generated/Diagnostic'
 import type { Notice } from '../generated/Notice'
 import { setPreferences } from './preferences.svelte'
-import { sayError, sayFinding, sayNotice, subjectOf } from './say'
+import { sayError, sayFinding, sayHistoryProblem, sayNotice, sayProviderProblem, subjectOf } from './say'
 
 const snapshot = readySnapshot()
 const [sample] = sampleTurn('a').stages.flatMap((stage) => stage.attempts)
@@ -68,6 +68,33 @@ describe('what AURA has to say', () => {
     // A notice of another version, or of an old record without facts.
     for (const kind of ['unknown', 'model_replaced', 'not_ready', 'recording_limit', 'voice_language'] as const)
       expect(say({ kind })).toBe('English.')
+  })
+})
+
+describe('a problem of a provider or of the history', () => {
+  const problem = 'Its address `nowhere` is not valid.'
+  const provider = sampleProvider('groq', 'Groq', { problem, problem_facts: { kind: 'invalid_address', address: 'nowhere' } })
+  const repaired = readySnapshot({
+    history_problem: 'AURA repaired it.',
+    history_problem_facts: { kind: 'repaired', turns: 1200, from_backup: 3, kept: '/data/history.broken' },
+  })
+
+  it('is AURA’s own sentence in English', () => {
+    setPreferences({ language: 'en' })
+    expect(sayProviderProblem(provider)).toBe(problem)
+    expect(sayHistoryProblem(repaired)).toBe('AURA repaired it.')
+  })
+
+  it('is a sentence of the window in another language', () => {
+    setPreferences({ language: 'de' })
+    expect(sayProviderProblem(provider)).toBe('Die Adresse „nowhere“ ist ungültig.')
+    expect(sayHistoryProblem(repaired)).toMatch(/1\.200 Fragen .* Sicherung: 3\. .* \/data\/history\.broken/)
+    setPreferences({ language: 'es' })
+    const inMemory = { kind: 'in_memory', reason: 'disk_full' } as const
+    const full = readySnapshot({ history_problem: 'The disk is full.', history_problem_facts: inMemory })
+    expect(sayHistoryProblem(full)).toMatch(/^El disco está lleno\./)
+    // An older AURA tells no facts.
+    expect(sayHistoryProblem(readySnapshot({ history_problem: 'The disk is full.' }))).toBe('The disk is full.')
   })
 })
 

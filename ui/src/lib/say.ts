@@ -5,11 +5,16 @@ import type { Diagnostic } from '../generated/Diagnostic'
 import type { ErrorCode } from '../generated/ErrorCode'
 import type { Finding } from '../generated/Finding'
 import type { Notice } from '../generated/Notice'
+import type { ProviderView } from '../generated/ProviderView'
 import type { Service } from '../generated/Service'
 import type { Snapshot } from '../generated/Snapshot'
 import { day, labelOf, money, number, percent } from './format'
 import type { Errors, Notices, Sentence } from '../messages/said'
 import { t } from './messages'
+
+/** A sentence with its facts. */
+const say = (sentence: Sentence | undefined, facts: string[]) =>
+  typeof sentence === 'function' ? sentence(...facts) : (sentence ?? '')
 
 /** "Groq timed out, Gemini is out of quota": how calls failed, each once. */
 function failures(snapshot: Snapshot | null, attempts: Attempt[]): string {
@@ -34,6 +39,19 @@ export const sayThrown = (thrown: unknown, snapshot: Snapshot | null = null) => 
 
 /** That keys cannot be saved. */
 export const sayKeyringProblem = (snapshot: Snapshot) => sayError({ code: 'keyring', message: snapshot.keyring_problem ?? '' })
+
+/** Why a provider cannot be used, and what to do. In English its own sentence. */
+export function sayProviderProblem({ problem = '', problem_facts: facts }: ProviderView): string {
+  if (t.said === null || facts === undefined) return problem
+  return say(t.said.providers[facts.kind], 'address' in facts ? [facts.address] : [])
+}
+
+/** What is wrong with the history, or was repaired, and what to do. In English its own sentences. */
+export function sayHistoryProblem({ history_problem = '', history_problem_facts: facts }: Snapshot): string {
+  if (t.said === null || facts === undefined) return history_problem
+  const kind = 'reason' in facts ? facts.reason : facts.kind
+  return say(t.said.history[kind], 'kept' in facts ? [number(facts.turns), number(facts.from_backup), facts.kept] : [])
+}
 
 /** One sentence for each service in which another provider took over, in the order of the turn. */
 function fallbacks(sentences: Notices, snapshot: Snapshot | null, attempts: Attempt[]): string[] {
@@ -102,8 +120,8 @@ export function sayFinding(diagnostic: Diagnostic, snapshot: Snapshot | null = n
   // The sentence of an error says what to do, too.
   const sentence = 'code' in finding ? t.said?.errors[finding.code as keyof Errors] : found?.[name as keyof typeof found]
   if (sentence === undefined) return [message, remedy ?? '']
-  const say = (one: Sentence = '') => (typeof one === 'string' ? one : one(...factsOf(finding, snapshot)))
-  return [say(sentence), say(remedies?.[finding.kind])]
+  const facts = factsOf(finding, snapshot)
+  return [say(sentence, facts), say(remedies?.[finding.kind], facts)]
 }
 
 /** The subject of a finding. */

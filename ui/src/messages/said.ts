@@ -4,8 +4,11 @@
  */
 import type { ErrorCode } from '../generated/ErrorCode'
 import type { Finding } from '../generated/Finding'
+import type { HistoryProblem } from '../generated/HistoryProblem'
+import type { MemoryReason } from '../generated/MemoryReason'
 import type { NoticeKind } from '../generated/NoticeKind'
 import type { ProgramTask } from '../generated/ProgramTask'
+import type { ProviderProblem } from '../generated/ProviderProblem'
 import type { RouteNoticeReason } from '../generated/RouteNoticeReason'
 
 /** The codes that are missing say different things; their own sentence is shown. */
@@ -34,8 +37,16 @@ export interface Findings {
   remedies: Partial<Record<Finding['kind'], Sentence>>
 }
 
+/** Why a provider cannot be used, and what to do. */
+export type ProviderProblems = Record<ProviderProblem['kind'], Sentence>
+
+/** What is wrong with the history or was repaired, and what to do: why it is kept in memory, or of which kind it is. */
+export type HistoryProblems = Record<Exclude<HistoryProblem['kind'], 'in_memory'> | MemoryReason, Sentence>
+
 export interface Said {
   errors: Errors
+  providers: ProviderProblems
+  history: HistoryProblems
   notices: Notices
   findings: Findings
 }

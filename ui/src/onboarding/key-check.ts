@@ -1,5 +1,6 @@
 /** Checks an API key by the provider's free model list: no call is billed. */
 import type { Backend } from '../backend'
+import { sayProviderProblem } from '../lib/say'
 
 export type Verdict = { kind: 'works'; models: number } | { kind: 'refused'; message: string } | { kind: 'unsure' }
 
@@ -15,8 +16,8 @@ export async function checkKey(backend: Backend, provider: string, polling = def
   const until = Date.now() + polling.timeout
   for (;;) {
     const [snapshot, models] = await Promise.all([backend.call('snapshot', {}), backend.call('models', { provider })])
-    const problem = snapshot.providers.find((known) => known.name === provider)?.problem
-    if (problem !== undefined) return { kind: 'refused', message: problem }
+    const known = snapshot.providers.find((one) => one.name === provider)
+    if (known?.problem !== undefined) return { kind: 'refused', message: sayProviderProblem(known) }
     const live = models.filter((model) => model.source === 'live').length
     if (live > 0) return { kind: 'works', models: live }
     if (Date.now() >= until) return { kind: 'unsure' }

@@ -312,6 +312,7 @@ impl Assistant {
     /// The whole state that an interface shows while nothing happens.
     pub fn snapshot(&self) -> Snapshot {
         let config = self.config();
+        let history_problem = self.0.ports.history.problem().borrow().clone();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
             sandbox: self.0.sandbox,
@@ -328,7 +329,8 @@ impl Assistant {
             providers: self.providers(),
             routes: self.routes(),
             keyring_problem: self.0.keys.problem(),
-            history_problem: self.0.ports.history.problem().borrow().as_ref().map(ToString::to_string),
+            history_problem: history_problem.as_ref().map(ToString::to_string),
+            history_problem_facts: history_problem,
             shortcut_problem: self.0.shortcut_problem.load().as_deref().cloned(),
             server_problem: self.0.server_problem.load().as_deref().cloned(),
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// A problem of the history that the user must know of. Displayed as what happened, then what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HistoryProblem {
     /// The database cannot be used. New turns are kept in memory and written to the disk as soon as that works again.
@@ -19,8 +20,10 @@ pub enum HistoryProblem {
     /// The database was damaged. Every row that could still be read was copied to a new one.
     Repaired {
         /// Turns in the new database.
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
         turns: u64,
         /// How many of them were no longer readable and came from a backup.
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
         from_backup: u64,
         /// The damaged file, kept for a repair by hand.
         kept: PathBuf,
@@ -31,6 +34,7 @@ pub enum HistoryProblem {
 
 /// Why the history is kept in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum MemoryReason {
     /// A newer version of AURA wrote the database.

@@ -1,11 +1,14 @@
 //! What an interface shows: a snapshot of the assistant, and its providers, routes, models, voices and servers.
 
 use aura_providers::Service;
-use aura_router::{Consent, ModelInfo, ModelSource, PriceInfo, ProviderInfo, Route, RouteInfo, ServerInfo, VoiceInfo};
+use aura_router::{
+    Consent, ModelInfo, ModelSource, PriceInfo, ProviderInfo, ProviderProblem, Route, RouteInfo, ServerInfo, VoiceInfo,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{KeyView, Overruled, Settings};
 use crate::consent::ConsentRequest;
+use crate::history_problem::HistoryProblem;
 use crate::record::{Playback, Stage};
 
 /// The whole state that an interface shows while nothing happens. Sent with every change of it.
@@ -52,6 +55,10 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub history_problem: Option<String>,
+    /// The same as facts, for sentences in another language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub history_problem_facts: Option<HistoryProblem>,
     /// Why the global shortcut does not work, in a sentence; absent when it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
@@ -86,6 +93,10 @@ pub struct ProviderView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub problem: Option<String>,
+    /// The same as facts, for a sentence in another language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub problem_facts: Option<ProviderProblem>,
 }
 
 /// The current routes of one service.
@@ -224,7 +235,8 @@ impl ProviderView {
     /// The view of a provider and of its API key.
     pub(crate) fn new(info: ProviderInfo, key: Option<KeyView>) -> Self {
         let ProviderInfo { name, label, services, local, needs_key, may_receive, problem, .. } = info;
-        Self { name, label, services, local, needs_key, key, may_receive, problem }
+        let sentence = problem.as_ref().map(ToString::to_string);
+        Self { name, label, services, local, needs_key, key, may_receive, problem: sentence, problem_facts: problem }
     }
 }
 

@@ -5,6 +5,7 @@ use aura_providers::catalog::Unit;
 use jiff::civil::Date;
 
 use crate::attempt::Route;
+use crate::provider_problem::ProviderProblem;
 use crate::settings::Consent;
 
 /// A provider or a configured server.
@@ -27,8 +28,8 @@ pub struct ProviderInfo {
     pub preset: String,
     /// The kinds of data that it may receive.
     pub may_receive: Consent,
-    /// A sentence that says why it cannot be used; `None` when it is ready.
-    pub problem: Option<String>,
+    /// Why it cannot be used; `None` when it is ready.
+    pub problem: Option<ProviderProblem>,
 }
 
 /// The current routes of a service.

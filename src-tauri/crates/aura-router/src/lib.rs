@@ -32,6 +32,7 @@ mod model_lists;
 mod monitor;
 mod outcome;
 mod plan;
+mod provider_problem;
 mod ranking;
 mod router;
 mod routing_table;
@@ -62,6 +63,7 @@ pub use live::LiveTranscription;
 pub use monitor::Availability;
 pub use outcome::Routed;
 pub use plan::{Candidate, RoutePlan};
+pub use provider_problem::ProviderProblem;
 pub use router::{ModelListRefresh, Router, RouterBuilder, RoutingSnapshot};
 pub use settings::{
     Consent, ProviderSettings, RouteChoice, RouteOverrides, RoutePreference, Routes, RoutingSettings, Timeouts,

@@ -30,6 +30,7 @@ use crate::live_failures::LiveFailures;
 use crate::model_lists::{ModelList, ModelLists};
 use crate::monitor::{Availability, Monitor};
 use crate::plan::{Candidate, RoutePlan};
+use crate::provider_problem::ProviderProblem;
 use crate::ranking;
 use crate::routing_table::{Environment, Inputs, RoutingTable};
 use crate::settings::{RouteOverrides, RoutingSettings};
@@ -443,7 +444,7 @@ impl Router {
         let services: Vec<_> = services.iter().map(|service| self.0.monitor.service_health(&name, *service)).collect();
         let worst = services.iter().max_by_key(|service| service.status);
         let (status, reason) = match (problem, worst) {
-            (Some(problem), _) => (Status::Unavailable, Some(problem)),
+            (Some(problem), _) => (Status::Unavailable, Some(problem.to_string())),
             (None, Some(worst)) => (worst.status, worst.reason.clone()),
             (None, None) => (Status::Unavailable, None),
         };
@@ -534,7 +535,7 @@ impl Router {
         let mut providers = self.0.table.load().provider_infos();
         for provider in &mut providers {
             if provider.problem.is_none() && self.0.monitor.circuits.is_key_rejected(&provider.name) {
-                provider.problem = Some("Its API key was rejected. Save a new one.".into());
+                provider.problem = Some(ProviderProblem::KeyRejected);
             }
         }
         providers

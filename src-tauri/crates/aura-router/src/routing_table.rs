@@ -21,6 +21,7 @@ use crate::attempt::{Route, RouteNotice, RouteNoticeKind, RouteNoticeReason};
 use crate::error::{Error, Result};
 use crate::model_lists::KnownModels;
 use crate::plan::{Candidate, RoutePlan};
+use crate::provider_problem::ProviderProblem;
 use crate::settings::{Consent, RouteChoice, RouteOverrides, RoutePreference, RoutingSettings};
 
 /// The provider kind of every configured name that is not a built-in provider.
@@ -60,7 +61,7 @@ pub(crate) struct ConnectedProvider {
     /// Whether it runs on this computer or in the local network: it may have to load its model first, and no call is billed.
     is_local: bool,
     /// Why it cannot be used; a sentence that begins with "It" or "Its".
-    pub(crate) problem: Option<String>,
+    pub(crate) problem: Option<ProviderProblem>,
     /// Its address; empty for local programs, and for a server at the address of its preset.
     pub(crate) address: String,
     /// The address that requests go to; `None` for local programs.
@@ -278,7 +279,7 @@ impl RoutingTable {
             return Err(Skipped::new(RouteNoticeReason::NotOffered, "It does not offer this service."));
         }
         if let Some(problem) = &provider.problem {
-            return Err(Skipped::new(RouteNoticeReason::NotSetUp, problem));
+            return Err(Skipped::new(RouteNoticeReason::NotSetUp, &problem.to_string()));
         }
         if !provider.consent.allows(service) {
             let message = "It may not receive this kind of data. You can change that under Providers.";
@@ -377,7 +378,7 @@ fn connect(
     let base_url = address.and_then(|address| {
         let slash = if address.ends_with('/') { "" } else { "/" };
         Url::parse(&format!("{address}{slash}"))
-            .map_err(|_| problem = Some(format!("Its address `{address}` is not valid.")))
+            .map_err(|_| problem = Some(ProviderProblem::InvalidAddress { address: address.to_owned() }))
             .ok()
     });
     let catalog_id = own.preset.clone().unwrap_or_else(|| name.clone());
@@ -388,22 +389,16 @@ fn connect(
         KeyChoice::Use(key) => Some(key.clone()),
         KeyChoice::None => {
             if kind.key_env.is_some() {
-                problem.get_or_insert_with(|| "It has no API key yet.".to_owned());
+                problem.get_or_insert(ProviderProblem::NoKey);
             }
             None
         }
         KeyChoice::OtherAddress => {
-            problem.get_or_insert_with(|| {
-                "Its address is not the one that its API key is for, so the key is not sent. Save its key again."
-                    .to_owned()
-            });
+            problem.get_or_insert(ProviderProblem::KeyOfOtherAddress);
             None
         }
         KeyChoice::Unprotected => {
-            problem.get_or_insert_with(|| {
-                "Its address is not encrypted (http), so its API key is not sent. Use an https address, or remove the key."
-                    .to_owned()
-            });
+            problem.get_or_insert(ProviderProblem::KeyUnprotected);
             None
         }
     };

@@ -4,8 +4,7 @@ import type { Acting } from '../acting'
 const labelled = (text: string, label: string) => (label === '' ? text : `${text}: ${label}`)
 
 /** Ein Fenster mit seinem Titel; ohne einen das Fenster, das vorn ist. */
-const named = (title: string, article: string) =>
-  title === '' ? `${article} Fenster im Vordergrund` : `„${title}“`
+const named = (title: string, article: string) => (title === '' ? `${article} Fenster im Vordergrund` : `„${title}“`)
 
 export const acting: Acting = {
   phrases: {

@@ -12,6 +12,7 @@ import { history } from './history'
 import { local } from './local'
 import { overlay } from './overlay'
 import { providers } from './providers'
+import { history as historyProblems, providers as providerProblems } from './problems'
 import { errors, findings, notices } from './said'
 import { screen } from './screen'
 import { settings } from './settings'
@@ -32,7 +33,7 @@ export const es: Messages = {
   local,
   health,
   history,
-  said: { errors, notices, findings },
+  said: { errors, providers: providerProblems, history: historyProblems, notices, findings },
   conversations,
   screen,
   settings,

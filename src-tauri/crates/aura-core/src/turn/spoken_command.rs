@@ -136,7 +136,7 @@ impl Turn {
             return Err(Error::invalid(format!("There is no provider `{name}` any more.")));
         };
         if let Some(problem) = provider.problem {
-            return Ok(problem);
+            return Ok(problem.to_string());
         }
         let choice = json!({"provider": name, "model": null, "voice": null});
         let offered = [Service::Llm, Service::Vlm].into_iter().filter(|service| provider.services.contains(service));

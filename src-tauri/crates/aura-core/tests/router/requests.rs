@@ -10,7 +10,7 @@ use aura_core::event::Event;
 use aura_core::{Assistant, Setup};
 use aura_providers::{ChatRequest, Failure, FailureKind, Message, ResponseFormat, Role, Service, Tool, ToolChoice};
 use aura_router::health::Status;
-use aura_router::{CostBasis, RouteOverrides, RoutePlan, retry_policy, sink_fn};
+use aura_router::{CostBasis, ProviderProblem, RouteOverrides, RoutePlan, retry_policy, sink_fn};
 use aura_testkit::fake_ports::FakePorts;
 use aura_testkit::scripted::{CallInput, End, RecordingObserver, ScriptedCall, ScriptedProviders};
 use serde_json::{Value, json};
@@ -433,7 +433,7 @@ async fn a_saved_key_that_is_rejected_as_well_is_reported() {
         let plan = scripted.plan(Service::Llm, &overrides);
         router.chat(&plan, &question(), &scripted.observer, &mut sink_fn(|_: String| {})).await.unwrap_err();
         let own = router.providers().into_iter().find(|provider| provider.name == OWN).unwrap();
-        assert!(own.problem.is_some_and(|problem| problem.contains("rejected")), "{key} is reported as fine");
+        assert_eq!(own.problem, Some(ProviderProblem::KeyRejected), "{key} is reported as fine");
     }
 }
 

@@ -6,6 +6,7 @@
 use aura_core::api::{Ask, Speech};
 use aura_core::record::{NoticeKind, Stage, TurnRecord};
 use aura_providers::{FailureKind, Service};
+use aura_router::ProviderProblem;
 use aura_sandbox::{ErrorBody, Fault, FaultKind, GoneForm, Provider, Service as SandboxService};
 use aura_testkit::harness::Harness;
 use serde_json::json;
@@ -119,7 +120,7 @@ async fn trap_19_a_rejected_key_is_reported_whatever_its_status() {
         providers.into_iter().find(|provider| provider.name == "gemini").unwrap().problem
     };
     harness.until(|harness| problem(harness).is_some()).await;
-    assert!(problem(&harness).unwrap().contains("key was rejected"));
+    assert_eq!(problem(&harness), Some(ProviderProblem::KeyRejected));
 }
 
 /// A screenshot is sent with its own question and not with later ones.

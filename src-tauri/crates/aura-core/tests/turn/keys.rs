@@ -6,7 +6,7 @@ use aura_core::api::{self, ProviderName, ProviderView, SaveKey, Snapshot};
 use aura_core::config::{Environment, KeyPlace, KeyView, Keys, Settings};
 use aura_core::error::ErrorCode;
 use aura_core::ports::Secrets;
-use aura_router::{ProviderInfo, Router};
+use aura_router::{ProviderInfo, ProviderProblem, Router};
 use aura_sandbox::DEFAULT_KEY;
 use aura_testkit::fake_ports::FakeSecrets;
 use aura_testkit::harness::Harness;
@@ -46,7 +46,7 @@ impl Started {
         self.router.providers().into_iter().find(|provider| provider.name == name).unwrap()
     }
 
-    fn problem(&self, name: &str) -> Option<String> {
+    fn problem(&self, name: &str) -> Option<ProviderProblem> {
         self.info(name).problem
     }
 
@@ -140,7 +140,7 @@ async fn a_key_in_a_variable_is_not_for_an_address_in_the_settings() {
     let settings = json!({"providers": {"groq": {"base_url": "https://proxy.example/v1"}}});
     let key = ("GROQ_API_KEY", "gsk_from-the-environment");
     let started = Started::with(Arc::default(), settings.clone(), &[key]).await;
-    assert!(started.problem("groq").unwrap().contains("Save its key again"));
+    assert_eq!(started.problem("groq"), Some(ProviderProblem::KeyOfOtherAddress));
     started.keys.save(&started.info("groq"), "gsk_saved-for-proxy".into(), true).await.unwrap();
     started.apply();
     assert_eq!((started.problem("groq"), started.key("groq").place), (None, KeyPlace::Session));
