@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use crate::process::{Running, wait_until};
 
-/// A page with a field. The title of the window is its text or, of a long one, the number of its characters and their checksum.
+/// A page with a field. The title of the window is its text or, of a long one, the number of its characters and their checksum. The colour
+/// around the field is that of the checksum, which the page paints together with the text. The browser sets a title up to 200 ms later.
 const PAGE: &str = r#"<!doctype html><meta charset=utf-8><title>field</title><textarea autofocus oninput="
     const all = [...this.value];
     const sum = all.reduce((sum, c) => (sum * 31 + c.codePointAt(0)) >>> 0, 7);
+    document.body.style.background = '#' + (sum & 0xffffff).toString(16).padStart(6, '0');
     document.title = 'field: ' + (all.length > 100 ? `${all.length} ${sum}` : this.value.replaceAll('\n', '¶'));
 "></textarea>"#;
 
@@ -27,6 +29,8 @@ impl Field {
         std::fs::write(&page, PAGE).expect("the folder can be written");
         let mut command = Command::new("chromium");
         command.args(["--no-sandbox", "--no-first-run", "--disable-gpu", "--password-store=basic"]);
+        // Colours are not changed for the screen.
+        command.arg("--force-color-profile=srgb");
         command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
         command.arg(format!("--app=file://{}", page.display()));
         let browser = Running::start(command.stdout(Stdio::null()).stderr(Stdio::null()), "chromium");
@@ -46,10 +50,25 @@ impl Field {
         self.window.parse().expect("xdotool prints a number")
     }
 
+    /// The title of the window while the field holds this text.
+    pub fn title(text: &str) -> String {
+        let sum = sum(text);
+        match text.chars().count() {
+            length @ 101.. => format!("field: {length} {sum}"),
+            _ => format!("field: {}", text.replace('\n', "¶")),
+        }
+    }
+
+    /// The colour around the field while it holds this text: red, green and blue.
+    pub fn colour(text: &str) -> [u8; 3] {
+        let [_, red, green, blue] = sum(text).to_be_bytes();
+        [red, green, blue]
+    }
+
     /// Waits until the field holds this text.
     #[track_caller]
     pub fn assert_holds(&self, text: &str) {
-        let wanted = format!("field: {text}");
+        let wanted = Self::title(text);
         let title = || xdotool(&["getwindowname", &self.window]);
         assert!(wait_until(Duration::from_secs(20), || title() == wanted), "{} is not {wanted}", title());
     }
@@ -58,6 +77,11 @@ impl Field {
     pub fn focus(&self) {
         crate::display::xdotool(&["windowactivate", "--sync", &self.window]);
     }
+}
+
+/// The checksum that the page makes of a text.
+fn sum(text: &str) -> u32 {
+    text.chars().fold(7, |sum: u32, c| sum.wrapping_mul(31).wrapping_add(c.into()))
 }
 
 /// What xdotool prints; nothing where it fails, as it does while there is no such window.

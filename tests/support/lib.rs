@@ -5,6 +5,7 @@
 pub mod aura;
 pub mod axe;
 pub mod catcher;
+pub mod clipboard;
 pub mod desktop;
 pub mod display;
 pub mod field;

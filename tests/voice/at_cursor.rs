@@ -45,7 +45,7 @@ fn dictation_answers_and_changes_reach_the_field_in_front() {
         xdotool(&["key", "ctrl+a"]);
         let answered = speak(&app, "ctrl+shift+F8");
         assert_eq!((&answered["error"], &answered["spoken"]), (&Value::Null, &json!("")), "{answered:#}");
-        field.assert_holds("Dear Ms Jones,¶thank you.");
+        field.assert_holds("Dear Ms Jones,\nthank you.");
 
         xdotool(&["key", "ctrl+a"]);
         providers.answer("Dear Ana, thank you.");
@@ -55,6 +55,6 @@ fn dictation_answers_and_changes_reach_the_field_in_front() {
         // The old text is one undo away.
         field.focus();
         xdotool(&["key", "ctrl+z"]);
-        field.assert_holds("Dear Ms Jones,¶thank you.");
+        field.assert_holds("Dear Ms Jones,\nthank you.");
     });
 }

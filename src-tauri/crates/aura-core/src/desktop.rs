@@ -254,7 +254,8 @@ pub trait Desktop: Send + Sync {
     /// With [`ErrorCode::NotFound`] when no other window is open, or when the desktop does not tell.
     async fn target_window(&self) -> Result<TargetWindow>;
 
-    /// Types a text into a window, which gets the focus first. A line break presses Enter.
+    /// Types a text into a window, which gets the focus first. A long one, or one that the keyboard has no keys for, is pasted if that
+    /// loses nothing. A line break at its end presses Enter in either case.
     ///
     /// # Errors
     /// When the window is gone or gets no focus, or the desktop does not let AURA type. A part may have been typed.

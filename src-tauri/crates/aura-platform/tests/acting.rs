@@ -42,7 +42,7 @@ fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
         wait(desktop.set_clipboard("before: ä 你好")).unwrap();
 
         wait(desktop.type_text("Hello, World! 1+1=2 (a_b)\n", &window)).unwrap();
-        field.assert_holds("Hello, World! 1+1=2 (a_b)¶");
+        field.assert_holds("Hello, World! 1+1=2 (a_b)\n");
         // Characters that the layout does not have are pasted.
         press(&desktop, "Ctrl+A", &window).unwrap();
         wait(desktop.type_text("Grüße 你好 🎉", &window)).unwrap();
@@ -55,8 +55,7 @@ fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
         let hint = std::thread::spawn(hint_of_clipboard);
         let long = "Ein Satz mit Umlauten: äöüß, 你好 🎉.\n".repeat(140);
         wait(desktop.paste_text(&long, &window)).unwrap();
-        let sum = long.chars().fold(7_u32, |sum, c| sum.wrapping_mul(31).wrapping_add(c.into()));
-        field.assert_holds(&format!("{} {sum}", long.chars().count()));
+        field.assert_holds(&long);
         assert_eq!(wait(desktop.clipboard()).unwrap().as_deref(), Some("before: ä 你好"));
 
         assert_eq!(hint.join().unwrap().as_deref(), Some("secret"), "clipboard managers are asked to forget it");

@@ -22,6 +22,8 @@ pub(crate) enum Bench {
     Voice(Voice),
     /// Time from the release of the key to the transcript: sent while it is spoken and sent at the release, also over a slow link.
     Live(Live),
+    /// Time from the last byte of an answer until all of it is in the window of another program.
+    Cursor(Cursor),
     /// Voice activity and echo cancellation: speech in noise that is missed, noise that is taken for speech, and how much of an echo is removed.
     Activity,
     /// Models on this computer: a spoken question to the first sound, and each engine beside other programs with the same weights.
@@ -99,6 +101,17 @@ pub(crate) struct Window {
     release: bool,
 }
 
+/// Options of the benchmark of text at the cursor.
+#[derive(Debug, Args)]
+pub(crate) struct Cursor {
+    /// Number of answers of each kind that are measured, after one that is not.
+    #[arg(long, default_value_t = 20)]
+    turns: u32,
+    /// Measure a build with optimisation.
+    #[arg(long)]
+    release: bool,
+}
+
 /// Options of the benchmark of spoken turns.
 #[derive(Debug, Args)]
 pub(crate) struct Voice {
@@ -150,6 +163,7 @@ impl Bench {
         match self {
             Self::Voice(voice) => voice.start(),
             Self::Live(live) => live.start(),
+            Self::Cursor(cursor) => cursor.start(),
             Self::Activity => activity(),
             Self::Local(local) => local.start(),
             Self::Window(window) => window.start(),
@@ -280,6 +294,15 @@ impl Voice {
                 .arg(std::path::absolute(file).map_err(|cause| format!("{}: {cause}", file.display()))?);
         }
         program::run(&mut measure)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Cursor {
+    fn start(&self) -> Result<ExitCode> {
+        let programs = steps::build_app(self.release)?;
+        let mut measure = program::command(program::target().join("debug/bench-cursor"));
+        program::run(measure.arg(self.turns.to_string()).arg(programs))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -2,25 +2,33 @@
 
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use aura_core::desktop::{DesktopKey, KeyCombination, TargetWindow};
 use aura_core::error::{Error, ErrorCode, Result};
 use parking_lot::Mutex;
+#[cfg(target_os = "linux")]
+use tokio_util::sync::CancellationToken;
 
 #[cfg(target_os = "linux")]
 use arboard::{ClearExtLinux, GetExtLinux, LinuxClipboardKind, SetExtLinux};
 
 #[cfg(target_os = "linux")]
-use aura_core::desktop::{DesktopKey, KeyCombination};
+use super::keyboard::Keyboard;
 #[cfg(target_os = "linux")]
-use tokio_util::sync::CancellationToken;
+use super::offering::Offering;
+#[cfg(target_os = "linux")]
+use super::windows::{Offer, Windows};
 
-/// How long a program has to fetch a text that is pasted, before the clipboard is as it was again.
+/// How long a program has to fetch a text that is pasted on Wayland, where nobody tells whether it did.
 #[cfg(target_os = "linux")]
 const FETCH_TIME: Duration = Duration::from_secs(1);
-
 /// The keys that paste.
 #[cfg(target_os = "linux")]
 const PASTE: KeyCombination =
     KeyCombination { ctrl: false, alt: false, shift: true, logo: false, key: DesktopKey::Named("Insert") };
+/// Shift+Insert pastes the one in windows and the other in terminals.
+#[cfg(target_os = "linux")]
+const OFFERS: [Offer; 2] = [Offer::Clipboard, Offer::Selection];
 
 /// The clipboard. It stays open once it was used, because on X11 and Wayland a text is there as long as the program that has set it.
 #[derive(Default)]
@@ -36,6 +44,14 @@ impl Clipboard {
     /// The text on the clipboard; `None` when it holds none.
     pub(super) fn text(&self) -> Result<Option<String>> {
         self.with(|clipboard| found(clipboard.get_text()))
+    }
+
+    /// Whether there is something other than text on the clipboard, which pasting would lose.
+    #[cfg(target_os = "linux")]
+    pub(super) fn holds_no_text(&self, windows: &Windows) -> Result<bool> {
+        // Some programs answer with a picture when they are asked for text, which is an error.
+        let text = self.text().ok().flatten();
+        Ok(text.is_none() && windows.owner(Offer::Clipboard)?.is_some())
     }
 
     /// Puts a text on the clipboard.
@@ -56,52 +72,75 @@ impl Clipboard {
         Err(Error::new(ErrorCode::Desktop, message))
     }
 
-    /// Pastes a text into the window that has the focus. Both the clipboard and the selection hold it for a moment, because Shift+Insert
-    /// pastes the one in windows and the other in terminals; then both are as they were. `is_taken` tells whether the clipboard holds anything,
-    /// text or not.
+    /// Pastes a text into a window of X11 that has the focus. Both the clipboard and the selection offer it for a moment; then both are as they
+    /// were.
     ///
     /// # Errors
-    /// When the clipboard holds something else than text, which could not be put back, or `press` fails.
+    /// When the clipboard holds something else than text, which could not be put back.
     #[cfg(target_os = "linux")]
     pub(super) fn paste(
         &self,
-        text: String,
+        windows: &Windows,
+        window: &TargetWindow,
+        text: &str,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        self.with(|clipboard| {
+            let offers = match windows.replaces_its_selection(window)? {
+                true => &OFFERS[..1],
+                false => &OFFERS,
+            };
+            let before = held(clipboard, offers, || Ok(windows.owner(Offer::Clipboard)?.is_some()))?;
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            let offering = Offering::begin(windows, offers, text)?;
+            let pasted = Keyboard::new(windows)
+                .and_then(|keyboard| keyboard.press(&PASTE))
+                .and_then(|()| offering.hand_out(window));
+            for (offer, before) in offers.iter().zip(before) {
+                // Something else was copied or selected meanwhile, unless a clipboard manager has taken over the text.
+                if !offering.is_offered(*offer).unwrap_or(true)
+                    && found(clipboard.get().clipboard(kind(*offer)).text())
+                        .is_ok_and(|now| now.as_deref() != Some(text))
+                {
+                    continue;
+                }
+                put_back(clipboard, *offer, before);
+            }
+            pasted
+        })
+    }
+
+    /// Pastes a text into the window that has the focus on Wayland. `is_taken` tells whether the clipboard holds anything, text or not, and
+    /// `press` presses keys.
+    ///
+    /// # Errors
+    /// Like [`Self::paste`], or when `press` fails.
+    #[cfg(target_os = "linux")]
+    pub(super) fn paste_on_wayland(
+        &self,
+        text: &str,
         stop: &CancellationToken,
         is_taken: impl Fn() -> Result<bool>,
         press: impl FnOnce(&KeyCombination) -> Result<()>,
     ) -> Result<()> {
-        const KINDS: [LinuxClipboardKind; 2] = [LinuxClipboardKind::Clipboard, LinuxClipboardKind::Primary];
         self.with(|clipboard| {
-            let mut before = Vec::new();
-            for kind in KINDS {
-                let held = found(clipboard.get().clipboard(kind).text())?;
-                if held.is_none() && matches!(kind, LinuxClipboardKind::Clipboard) && is_taken()? {
-                    let message =
-                        "The clipboard holds something other than text, which pasting would lose. Copy any text, then ask again.";
-                    return Err(Error::new(ErrorCode::Desktop, message));
-                }
-                before.push(held);
-            }
+            let before = held(clipboard, &OFFERS, is_taken)?;
             if stop.is_cancelled() {
                 return Ok(());
             }
-            let put = |clipboard: &mut arboard::Clipboard, kind, text: String| {
-                clipboard.set().clipboard(kind).exclude_from_history().text(text).map_err(refused)
-            };
-            let pasted = KINDS
-                .into_iter()
-                .try_for_each(|kind| put(clipboard, kind, text.clone()))
+            let pasted = OFFERS
+                .iter()
+                .try_for_each(|offer| {
+                    let set = clipboard.set().clipboard(kind(*offer)).exclude_from_history().text(text);
+                    // Not every desktop has a selection.
+                    set.or_else(|cause| if *offer == Offer::Selection { Ok(()) } else { Err(refused(cause)) })
+                })
                 .and_then(|()| press(&PASTE))
                 .inspect(|()| std::thread::sleep(FETCH_TIME));
-            // Put back whatever happened, without telling clipboard managers of it again.
-            for (kind, before) in KINDS.into_iter().zip(before) {
-                let restored = match before {
-                    Some(text) => put(clipboard, kind, text),
-                    None => clipboard.clear_with().clipboard(kind).map_err(refused),
-                };
-                if let Err(error) = restored {
-                    tracing::warn!(%error, "the clipboard is not as it was");
-                }
+            for (offer, before) in OFFERS.iter().zip(before) {
+                put_back(clipboard, *offer, before);
             }
             pasted
         })
@@ -115,6 +154,50 @@ impl Clipboard {
             none => none.insert(arboard::Clipboard::new().map_err(refused)?),
         };
         work(clipboard)
+    }
+}
+
+/// The texts that are offered.
+///
+/// # Errors
+/// When the clipboard holds something else than text.
+#[cfg(target_os = "linux")]
+fn held(
+    clipboard: &mut arboard::Clipboard,
+    offers: &[Offer],
+    is_taken: impl Fn() -> Result<bool>,
+) -> Result<Vec<Option<String>>> {
+    let mut texts = Vec::new();
+    for offer in offers {
+        // Some programs answer with a picture when they are asked for text, which is an error.
+        let text = found(clipboard.get().clipboard(kind(*offer)).text()).ok().flatten();
+        if text.is_none() && *offer == Offer::Clipboard && is_taken()? {
+            let message = "The clipboard holds something other than text, which pasting would lose. Copy any text, then ask again.";
+            return Err(Error::new(ErrorCode::Desktop, message));
+        }
+        texts.push(text);
+    }
+    Ok(texts)
+}
+
+/// Offers what was offered before, without telling clipboard managers of it again.
+#[cfg(target_os = "linux")]
+fn put_back(clipboard: &mut arboard::Clipboard, offer: Offer, before: Option<String>) {
+    let restored = match before {
+        Some(text) => clipboard.set().clipboard(kind(offer)).exclude_from_history().text(text),
+        None => clipboard.clear_with().clipboard(kind(offer)),
+    };
+    if let Err(error) = restored {
+        tracing::warn!(%error, "the clipboard is not as it was");
+    }
+}
+
+/// The library's name for what is offered.
+#[cfg(target_os = "linux")]
+fn kind(of: Offer) -> LinuxClipboardKind {
+    match of {
+        Offer::Clipboard => LinuxClipboardKind::Clipboard,
+        Offer::Selection => LinuxClipboardKind::Primary,
     }
 }
 

@@ -14,6 +14,8 @@ mod keyboard;
 #[cfg(target_os = "linux")]
 mod media;
 #[cfg(target_os = "linux")]
+mod offering;
+#[cfg(target_os = "linux")]
 mod remote;
 #[cfg(target_os = "linux")]
 mod volume;
@@ -25,6 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+#[cfg(target_os = "linux")]
+use aura_core::desktop::DesktopKey;
 use aura_core::desktop::{Control, KeyCombination, MediaCommand, OpenTarget, TargetWindow, WindowContents};
 use aura_core::error::{Error, ErrorCode, Result};
 use aura_core::ports::Desktop;
@@ -37,9 +41,19 @@ use clipboard::Clipboard;
 
 /// The longest time for one exchange with the desktop.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest time for typing a few thousand characters, or for a paste. On Wayland the person may have to answer the desktop first.
+/// The longest time for an action that the person may have to allow first, when the desktop asks: on Wayland.
 #[cfg(target_os = "linux")]
-const TYPING_TIMEOUT: Duration = Duration::from_secs(120);
+const ALLOW_TIMEOUT: Duration = Duration::from_secs(120);
+/// The longest text that is typed, in characters. A window may take five milliseconds and more for each key, but takes a pasted text at once.
+#[cfg(target_os = "linux")]
+const TYPED: usize = 20;
+/// The key that ends a line.
+#[cfg(target_os = "linux")]
+const ENTER: KeyCombination =
+    KeyCombination { ctrl: false, alt: false, shift: false, logo: false, key: DesktopKey::Named("Enter") };
+/// The longest text that is typed where it cannot be pasted.
+#[cfg(target_os = "linux")]
+const TYPED_AT_MOST: usize = 300;
 
 /// The desktop of this computer. Cheap: it connects to the display when it is used.
 #[derive(Debug, Default)]
@@ -90,7 +104,7 @@ fn paste_on_wayland(
     if text.is_ascii() && clipboard.text().is_err() {
         return keyboard.type_text(text, window, stop);
     }
-    clipboard.paste(text.to_owned(), stop, remote::clipboard_is_taken, |keys| keyboard.press(keys, window, stop))
+    clipboard.paste_on_wayland(text, stop, remote::clipboard_is_taken, |keys| keyboard.press(keys, window, stop))
 }
 
 /// An error for what this operating system does not offer yet.
@@ -161,24 +175,35 @@ impl Desktop for SystemDesktop {
         let keyboards = (self.clipboard.clone(), self.remote.clone());
         let (text, window, stop) = (text.to_owned(), window.clone(), CancellationToken::new());
         let _stop = stop.clone().drop_guard();
-        on_thread(TYPING_TIMEOUT, move || {
+        on_thread(ALLOW_TIMEOUT, move || {
             let (clipboard, remote) = keyboards;
+            // A line break that is pasted presses no Enter: it sends no message, runs no command, and leaves no field.
+            let line = text.strip_suffix('\n');
+            let rest = line.unwrap_or(&text);
             if windows::is_wayland() {
                 let keyboard = remote.lend(&stop)?;
-                // A terminal runs no line of a pasted text, so the Enter at the end is a key.
-                let pasted = text.trim_end_matches('\n');
-                if !pasted.is_empty() {
-                    paste_on_wayland(&clipboard, &keyboard, pasted, &window, &stop)?;
+                if !rest.is_empty() {
+                    paste_on_wayland(&clipboard, &keyboard, rest, &window, &stop)?;
                 }
-                return keyboard.type_text(&text[pasted.len()..], &window, &stop);
+                return keyboard.type_text(&text[rest.len()..], &window, &stop);
             }
             let windows = windows::Windows::connect()?;
             windows.focus(&window)?;
             let keyboard = keyboard::Keyboard::new(&windows)?;
-            match keyboard.type_text(&text, &stop)? {
-                true => Ok(()),
-                // The layout has no key for some character.
-                false => clipboard.paste(text, &stop, || windows.clipboard_has_owner(), |keys| keyboard.press(keys)),
+            let is_typed = match text.chars().count() {
+                0..=TYPED => true,
+                ..=TYPED_AT_MOST => clipboard.holds_no_text(&windows)?,
+                _ => false,
+            };
+            if is_typed && keyboard.type_text(&text, &stop)? {
+                return Ok(());
+            }
+            if !rest.is_empty() {
+                clipboard.paste(&windows, &window, rest, &stop)?;
+            }
+            match line {
+                Some(_) if !stop.is_cancelled() => keyboard.press(&ENTER),
+                _ => Ok(()),
             }
         })
         .await
@@ -194,15 +219,14 @@ impl Desktop for SystemDesktop {
         let keyboards = (self.clipboard.clone(), self.remote.clone());
         let (text, window, stop) = (text.to_owned(), window.clone(), CancellationToken::new());
         let _stop = stop.clone().drop_guard();
-        on_thread(TYPING_TIMEOUT, move || {
+        on_thread(ALLOW_TIMEOUT, move || {
             let (clipboard, remote) = keyboards;
             if windows::is_wayland() {
                 return paste_on_wayland(&clipboard, &remote.lend(&stop)?, &text, &window, &stop);
             }
             let windows = windows::Windows::connect()?;
             windows.focus(&window)?;
-            let keyboard = keyboard::Keyboard::new(&windows)?;
-            clipboard.paste(text, &stop, || windows.clipboard_has_owner(), |keys| keyboard.press(keys))
+            clipboard.paste(&windows, &window, &text, &stop)
         })
         .await
     }
@@ -217,7 +241,7 @@ impl Desktop for SystemDesktop {
         let (remote, keys, window, stop) =
             (self.remote.clone(), keys.clone(), window.clone(), CancellationToken::new());
         let _stop = stop.clone().drop_guard();
-        on_thread(TYPING_TIMEOUT, move || {
+        on_thread(ALLOW_TIMEOUT, move || {
             if windows::is_wayland() {
                 return remote.lend(&stop)?.press(&keys, &window, &stop);
             }

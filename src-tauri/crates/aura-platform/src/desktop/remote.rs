@@ -22,7 +22,7 @@ use xkeysym::{Keysym, RawKeysym, key};
 
 use super::accessible::{Accessibility, Focus};
 use super::keyboard::{PAUSE, keysyms};
-use super::windows::Windows;
+use super::windows::{Offer, Windows};
 
 /// How long the person has to answer the desktop's question.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
@@ -273,7 +273,7 @@ pub(super) fn clipboard_is_taken() -> Result<bool> {
     match paste::get_mime_types(paste::ClipboardType::Regular, paste::Seat::Unspecified) {
         Ok(types) => Ok(!types.is_empty()),
         Err(paste::Error::ClipboardEmpty | paste::Error::NoMimeType) => Ok(false),
-        Err(_) => Windows::connect()?.clipboard_has_owner(),
+        Err(_) => Ok(Windows::connect()?.owner(Offer::Clipboard)?.is_some()),
     }
 }
 

@@ -32,6 +32,15 @@ x11rb::atom_manager! {
     }
 }
 
+/// A text that programs offer each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// What was copied.
+    Clipboard,
+    /// What is selected.
+    Selection,
+}
+
 /// A connection to the display.
 pub(super) struct Windows {
     pub(super) server: RustConnection,
@@ -117,10 +126,40 @@ impl Windows {
         Err(Error::new(ErrorCode::Desktop, message))
     }
 
-    /// Whether a program offers something on the clipboard.
-    pub(super) fn clipboard_has_owner(&self) -> Result<bool> {
-        let owner = self.server.get_selection_owner(self.atoms.CLIPBOARD).map_err(failed)?.reply().map_err(failed)?;
-        Ok(owner.owner != x11rb::NONE)
+    /// The window of the program that offers a text; `None` when none does.
+    pub(super) fn owner(&self, of: Offer) -> Result<Option<xproto::Window>> {
+        let owner = self.server.get_selection_owner(self.atom(of)).map_err(failed)?.reply().map_err(failed)?.owner;
+        Ok((owner != x11rb::NONE).then_some(owner))
+    }
+
+    /// The name of what is offered on the X server.
+    pub(super) fn atom(&self, of: Offer) -> xproto::Atom {
+        match of {
+            Offer::Clipboard => self.atoms.CLIPBOARD,
+            Offer::Selection => xproto::AtomEnum::PRIMARY.into(),
+        }
+    }
+
+    /// Whether two windows are on the same connection to the X server.
+    pub(super) fn are_of_one_program(&self, one: xproto::Window, other: xproto::Window) -> bool {
+        (one ^ other) & !self.server.setup().resource_id_mask == 0
+    }
+
+    /// Whether a window pastes the clipboard in place of a text that is selected in it. GTK deselects that text as soon as another program
+    /// offers a selection, and would paste beside it. False for terminals and Vim, which paste the selection.
+    pub(super) fn replaces_its_selection(&self, window: &TargetWindow) -> Result<bool> {
+        let is_its_own = self.owner(Offer::Selection)?.is_some_and(|owner| self.are_of_one_program(owner, window.id));
+        // Of a program that cannot be looked into, nothing is assumed.
+        let may_be_terminal = || self.process(window).is_none_or(has_terminal);
+        Ok(is_its_own && !self.is_vim(window) && !may_be_terminal())
+    }
+
+    /// Whether a window is Vim's.
+    fn is_vim(&self, window: &TargetWindow) -> bool {
+        let (name, kind) = (xproto::AtomEnum::WM_CLASS, xproto::AtomEnum::STRING);
+        let request = self.server.get_property(false, window.id, name, kind, 0, 256).ok();
+        let value = request.and_then(|request| request.reply().ok()).map(|reply| reply.value).unwrap_or_default();
+        value.split(|byte| *byte == 0).any(|name| name.eq_ignore_ascii_case(b"gvim"))
     }
 
     fn has_manager(&self) -> Result<bool, ReplyError> {
@@ -180,6 +219,13 @@ impl Windows {
         let reply = request.reply()?;
         Ok(reply.value32().map(Iterator::collect).unwrap_or_default())
     }
+}
+
+/// Whether a process runs other programs in a terminal of its own; true when that cannot be seen.
+fn has_terminal(process: u32) -> bool {
+    let Ok(files) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return true };
+    let is_terminal = |file: std::fs::DirEntry| std::fs::read_link(file.path()).is_ok_and(|to| to.ends_with("ptmx"));
+    files.flatten().any(is_terminal)
 }
 
 /// The display failed.

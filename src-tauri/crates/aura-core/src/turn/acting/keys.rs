@@ -25,7 +25,7 @@ impl Tool for TypeText {
     }
 
     fn description(&self) -> String {
-        "Types a text where the cursor is in the window in front. A line break presses Enter. Replaces what is selected there.".into()
+        "Types a text where the cursor is in the window in front. A line break at its end presses Enter. Replaces what is selected there.".into()
     }
 
     fn parameters(&self) -> Value {

@@ -8,9 +8,6 @@ use crate::consent::Undo;
 use crate::desktop::{KeyCombination, MediaCommand};
 use crate::error::{Error, Result};
 
-/// Texts up to this length are typed; longer ones are pasted, because typing them takes seconds.
-const TYPED: usize = 300;
-
 /// The longest text of the clipboard, a selection, a window or a server that the model is given, in characters.
 const MAX_READ: usize = 12_000;
 
@@ -37,10 +34,7 @@ impl Turn {
                 ("The text is on the clipboard.".to_owned(), before.map(Undo::SetClipboard))
             }
             Action::TypeText { text, window } => {
-                match text.chars().count() {
-                    0..=TYPED => desktop.type_text(&text, &window).await?,
-                    _ => desktop.paste_text(&text, &window).await?,
-                }
+                desktop.type_text(&text, &window).await?;
                 ("The text was typed.".to_owned(), None)
             }
             Action::PressShortcut { keys, window } => {
