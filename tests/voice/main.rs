@@ -15,6 +15,7 @@ mod mcp;
 mod push_to_talk;
 mod recogniser;
 mod screen;
+mod tasks;
 
 /// Settings for questions to the sandbox's recogniser, which takes longer on a busy computer than AURA waits for a provider.
 pub(crate) const PATIENT: &str = "[timeouts]\ntranscript_ms = 60000\n";

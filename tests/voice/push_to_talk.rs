@@ -49,13 +49,18 @@ pub(crate) fn ask_aloud(app: &App, text: &str) -> Heard {
 
 /// Presses the shortcut and keeps it pressed. Waits until AURA listens.
 pub(crate) fn hold_shortcut(app: &App) {
+    hold_keys(app, SHORTCUT);
+}
+
+/// Like [`hold_shortcut`], for another shortcut.
+pub(crate) fn hold_keys(app: &App, keys: &str) {
     // A key that is pressed before AURA has grabbed it is lost.
     for _ in 0..3 {
-        xdotool(&["keydown", SHORTCUT]);
+        xdotool(&["keydown", keys]);
         if wait_until(Duration::from_secs(20), || app.stage() == "listening") {
             return;
         }
-        xdotool(&["keyup", SHORTCUT]);
+        xdotool(&["keyup", keys]);
     }
     panic!("AURA does not react to its shortcut; the stage is `{}`", app.stage());
 }

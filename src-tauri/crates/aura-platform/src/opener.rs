@@ -1,6 +1,6 @@
 //! Opens pages and files in the programs that the system has for them.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::process::{Command, Stdio};
 
@@ -8,6 +8,36 @@ use aura_providers::inherited_variables;
 
 /// The variable in which `open` hands the target to the program that it starts on Windows.
 const HANDED_OVER: &str = "OPEN_RS_TARGET";
+
+/// The variables by which a program finds the session of the person: its display, message bus, sound and key agent, and how it looks there.
+const SESSION: &[&str] = &[
+    "BROWSER",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "DESKTOP_SESSION",
+    "DISPLAY",
+    "EDITOR",
+    "SESSION_MANAGER",
+    "SHELL",
+    "SSH_AUTH_SOCK",
+    "TMPDIR",
+    "VISUAL",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XCURSOR_SIZE",
+    "XCURSOR_THEME",
+    "XMODIFIERS",
+];
+/// What others of them begin with.
+const SESSION_BEGINNINGS: &[&str] = &["GDK_", "GNOME_", "GTK_", "KDE_", "MOZ_", "PIPEWIRE_", "PULSE_", "QT_"];
+
+/// The variables of this process that a program of the person's session inherits. No API key is among them.
+pub(crate) fn session_variables() -> impl Iterator<Item = (OsString, OsString)> {
+    let of_session = std::env::vars_os().filter(|(name, _)| {
+        let Some(name) = name.to_str().filter(|name| !name.ends_with("_API_KEY")) else { return false };
+        SESSION.contains(&name) || SESSION_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
+    });
+    inherited_variables().chain(of_session)
+}
 
 /// Opens an address or the path of a file in the program that the system has for it, and leaves that program alone afterwards. The caller
 /// decides whether the target may be opened.
@@ -35,7 +65,7 @@ pub(crate) fn start(command: &mut Command) -> std::io::Result<()> {
     command
         // Without AURA's API keys. This also removes the variables that the command has of its own.
         .env_clear()
-        .envs(inherited_variables())
+        .envs(session_variables())
         .envs(address.map(|address| (HANDED_OVER, address)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -9,10 +9,10 @@ use aura_core::desktop::{Control, ElementState, KeyCombination, OpenTarget, Targ
 use aura_core::error::{ErrorCode, Result};
 use aura_core::ports::Desktop;
 use aura_platform::SystemDesktop;
-use aura_tests::display::{Display, make_picture, open_window, with_display};
+use aura_tests::display::{Display, find_window, make_picture, open_window, with_display, xdotool};
 use aura_tests::field::Field;
 use aura_tests::keyring::Bus;
-use aura_tests::process::{in_own_process, wait_until};
+use aura_tests::process::{Running, in_own_process, wait_until};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, CreateWindowAux, WindowClass};
@@ -77,6 +77,31 @@ fn text_and_keys_reach_a_window_and_the_clipboard_stays_as_it_was() {
         assert!(wait_until(Duration::from_secs(20), is_closed));
         let error = wait(desktop.type_text("y", &window)).unwrap_err();
         assert!(error.code == ErrorCode::Desktop && error.message.contains("is closed"), "{error}");
+    });
+}
+
+#[test]
+fn a_terminal_gets_the_text_and_not_its_own_selection() {
+    with_display("a_terminal_gets_the_text_and_not_its_own_selection", display, || {
+        let (folder, desktop) = (tempfile::tempdir().unwrap(), SystemDesktop::default());
+        let told = folder.path().join("told");
+        let mut command = Command::new("xterm");
+        command.args(["-T", "Terminal", "-e", "sh", "-c", &format!("echo wrong; cat > {}", told.display())]);
+        let _terminal = Running::start(&mut command, "xterm");
+        let id = find_window("^Terminal$").to_string();
+        xdotool(&["windowactivate", "--sync", &id]);
+        let window = wait(desktop.target_window()).unwrap();
+        assert_eq!(window.title, "Terminal");
+        let is_selected = || {
+            // A double click on the first word.
+            xdotool(&["mousemove", "--window", &id, "15", "8", "click", "--repeat", "2", "--delay", "50", "1"]);
+            let selected = || wait(desktop.selection()).unwrap().as_deref() == Some("wrong");
+            wait_until(Duration::from_secs(1), selected)
+        };
+        assert!(wait_until(Duration::from_secs(20), is_selected), "{:?}", wait(desktop.selection()));
+        wait(desktop.paste_text("right\n", &window)).unwrap();
+        let pasted = || std::fs::read_to_string(&told).is_ok_and(|text| text == "right\n");
+        assert!(wait_until(Duration::from_secs(10), pasted), "{:?}", std::fs::read_to_string(&told));
     });
 }
 
@@ -188,6 +213,41 @@ fn what_a_window_offers_is_read_and_used_by_name() {
             wait(desktop.use_control(ok, &window)).unwrap_err().code,
             ErrorCode::Desktop,
             "the window is closed"
+        );
+    });
+}
+
+#[test]
+fn an_application_opens_in_the_session_and_its_closed_menus_are_used() {
+    with_described_windows("an_application_opens_in_the_session_and_its_closed_menus_are_used", || {
+        let desktop = SystemDesktop::default();
+        let editor = wait(desktop.find_application("mousepad")).unwrap();
+        wait(desktop.open(&editor)).unwrap();
+        let mut window = None;
+        let is_in_front = |title: &str, window: &mut Option<TargetWindow>| {
+            *window = wait(desktop.front_window()).ok();
+            window.as_ref().is_some_and(|window| window.title.contains(title))
+        };
+        assert!(wait_until(Duration::from_secs(20), || is_in_front("Untitled", &mut window)), "{window:?}");
+        let editor = window.unwrap();
+        let contents = wait(desktop.read_window(&editor)).unwrap();
+        let outline = contents.outline(&editor);
+        let at = |line: &str| outline.find(line).unwrap_or_else(|| panic!("no {line} in {outline}"));
+        let places = ["menu “Edit”", "menu item “Preferences...”", "menu “Search”", "menu item “Find”", "menu “View”"];
+        assert!(places.map(at).is_sorted(), "{outline}");
+
+        // The menu stays closed: an open one would take the keyboard from the shortcut.
+        let preferences = contents.find("preferences", None).unwrap();
+        wait(desktop.use_control(preferences, &editor)).unwrap();
+        let mut window = None;
+        assert!(wait_until(Duration::from_secs(20), || is_in_front("Preferences", &mut window)), "{window:?}");
+        press(&desktop, "Alt+F4", window.as_ref().unwrap()).unwrap();
+        assert!(wait_until(Duration::from_secs(20), || is_in_front("Untitled", &mut window)), "{window:?}");
+        press(&desktop, "Ctrl+Q", &editor).unwrap();
+        assert!(
+            wait_until(Duration::from_secs(20), || wait(desktop.front_window()).is_err()),
+            "{:?} is still open",
+            wait(desktop.front_window())
         );
     });
 }

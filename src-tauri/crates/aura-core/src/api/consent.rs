@@ -6,11 +6,8 @@ use serde_json::json;
 use super::types::Nothing;
 pub use crate::action::{Action, PlanStep};
 use crate::assistant::Assistant;
-use crate::consent::Undo;
 pub use crate::consent::{AnsweredBy, ConsentAnswer, ConsentRequest, ConsentTrace, Permission};
-use crate::desktop::MediaCommand;
 use crate::error::{Error, ErrorCode, Result};
-use crate::event::Event;
 
 /// Request of `answer_consent`: the answer to the question in `consent` of the snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,30 +68,6 @@ pub async fn answer_consent(assistant: &Assistant, request: AnswerConsent) -> Re
 /// With [`ErrorCode::NotFound`] when it can no longer be undone, or when the desktop does not let AURA do it.
 pub async fn undo(assistant: &Assistant, request: UndoAction) -> Result<Nothing> {
     let UndoAction { turn, index } = request;
-    let context = assistant.turns().context();
-    let Some(undo) = context.consents.take_undo(&turn, index) else {
-        let message = "This can no longer be undone. AURA keeps what was there before only until it ends.";
-        return Err(Error::new(ErrorCode::NotFound, message));
-    };
-    let desktop = &assistant.ports().desktop;
-    let undone = match undo.clone() {
-        Undo::SetClipboard(text) => desktop.set_clipboard(&text).await,
-        Undo::SetVolume(percent) => desktop.media(MediaCommand::Volume { percent }).await,
-        Undo::CancelTimer(id) => context.timers.cancel(id).await.map(drop),
-        Undo::SetTimer(timer) => context.timers.restore(timer).await,
-    };
-    if let Err(error) = undone {
-        context.consents.keep_undo(&turn, index, undo);
-        return Err(error);
-    }
-    let mark = move |record: &mut crate::record::TurnRecord| {
-        if let Some(tool) = record.tools.get_mut(index as usize) {
-            tool.undone = Some(true);
-        }
-    };
-    if let Err(error) = assistant.ports().history.edit(&turn, Box::new(mark)).await {
-        tracing::warn!(%error, "the history does not say that an action was undone");
-    }
-    assistant.send(Event::History);
+    assistant.turns().context().undo(&turn, index).await?;
     Ok(Nothing {})
 }

@@ -41,15 +41,19 @@ pub enum ElementState {
     Focused,
     /// It cannot be used now.
     Disabled,
+    /// It is an entry of a menu that is closed. It can be chosen all the same.
+    InClosedMenu,
 }
 
 impl ElementState {
-    fn name(self) -> &'static str {
+    /// What is said of it; `None` where its place in the list says it.
+    fn name(self) -> Option<&'static str> {
         match self {
-            Self::Checked => "checked",
-            Self::Selected => "selected",
-            Self::Focused => "focused",
-            Self::Disabled => "disabled",
+            Self::Checked => Some("checked"),
+            Self::Selected => Some("selected"),
+            Self::Focused => Some("focused"),
+            Self::Disabled => Some("disabled"),
+            Self::InClosedMenu => None,
         }
     }
 }
@@ -90,9 +94,9 @@ impl WindowContents {
             if !text.is_empty() {
                 let _ = write!(outline, ": {}", one_line(text));
             }
+            let states: Vec<&str> = states.iter().filter_map(|state| state.name()).collect();
             if !states.is_empty() {
-                let _ =
-                    write!(outline, " ({})", states.iter().map(|state| state.name()).collect::<Vec<_>>().join(", "));
+                let _ = write!(outline, " ({})", states.join(", "));
             }
             outline.push('\n');
         }
@@ -123,6 +127,11 @@ impl WindowContents {
         // A label stands beside the control that it names.
         if found.iter().any(|element| !is_label(element)) {
             found.retain(|element| !is_label(element));
+        }
+        // What is shown is meant rather than an entry that is not.
+        let is_shown = |element: &&Element| !element.states.contains(&ElementState::InClosedMenu);
+        if found.iter().any(is_shown) {
+            found.retain(is_shown);
         }
         match found.as_slice() {
             [] => Err(Error::new(
@@ -214,6 +223,12 @@ mod tests {
             let error = hostile.find(name, None).unwrap_err();
             assert!(error.code == code && !error.message.contains("SYSTEM"), "{error}");
         }
+        // An entry of a closed menu is chosen unless something of its name is shown.
+        let closed = [ElementState::InClosedMenu];
+        let mut menus = dialog.clone();
+        menus.elements.extend([element("menu item", "Print…", &closed), element("menu item", "Remember me", &closed)]);
+        assert_eq!(menus.find("print", None).unwrap().role, "menu item");
+        assert_eq!(menus.find("remember me", None).unwrap().role, "check box");
         for missing in ["Print", "", "…", "save as"] {
             assert_eq!(found(missing, None).unwrap_err().code, ErrorCode::NotFound, "{missing}");
         }

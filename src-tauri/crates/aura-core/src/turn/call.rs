@@ -81,6 +81,7 @@ impl Turn {
         let desktop = &self.context.ports.desktop;
         let typed = async {
             self.saved().await?;
+            self.context.consents.note_change(&self.id, running.index());
             // Pasted as a whole: a line break that is typed sends many a message.
             desktop.paste_text(&text, &window).await
         };

@@ -48,6 +48,7 @@ mod tools;
 mod transcribe;
 #[expect(clippy::module_inception, reason = "the file of `struct Turn`")]
 mod turn;
+mod undo;
 mod unsaved;
 mod voice;
 

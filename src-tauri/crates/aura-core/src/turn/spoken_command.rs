@@ -26,12 +26,16 @@ struct Language {
     new_conversation: &'static [&'static str],
     /// Says the last answer again. A whole transcript.
     repeat: &'static [&'static str],
+    /// Undoes the last change. A whole transcript.
+    undo: &'static [&'static str],
     /// Lets another provider answer: what stands before its name, which ends the transcript.
     switch: &'static [&'static str],
     /// What AURA says to a new conversation.
     begun: &'static str,
     /// What AURA says when there is no last answer.
     nothing: &'static str,
+    /// What AURA says when the last change is undone.
+    undone: &'static str,
     /// What AURA says when another provider answers, after its name.
     switched: &'static str,
 }
@@ -41,18 +45,22 @@ const LANGUAGES: &[Language] = &[
         code: "en",
         new_conversation: &["new conversation", "start a new conversation", "begin a new conversation", "new chat"],
         repeat: &["say that again", "repeat that", "say it again", "repeat the answer", "please repeat that"],
+        undo: &["undo that", "undo it", "undo", "please undo that", "take that back"],
         switch: &["switch to", "change to", "answer with"],
         begun: "This is a new conversation.",
         nothing: "There is nothing to say again yet.",
+        undone: "It is undone.",
         switched: "answers from now on.",
     },
     Language {
         code: "de",
         new_conversation: &["neues gespräch", "ein neues gespräch", "beginne ein neues gespräch", "neue unterhaltung"],
         repeat: &["sag das noch einmal", "sag das nochmal", "wiederhole das", "noch einmal bitte", "bitte wiederholen"],
+        undo: &["mach das rückgängig", "mach es rückgängig", "rückgängig", "rückgängig machen", "nimm das zurück"],
         switch: &["wechsle zu", "wechsel zu", "schalte um auf", "antworte mit"],
         begun: "Das ist ein neues Gespräch.",
         nothing: "Es gibt noch nichts zu wiederholen.",
+        undone: "Das ist rückgängig gemacht.",
         switched: "antwortet ab jetzt.",
     },
     Language {
@@ -64,9 +72,11 @@ const LANGUAGES: &[Language] = &[
             "una nueva conversación",
         ],
         repeat: &["dilo otra vez", "repite eso", "repítelo", "repite la respuesta", "otra vez por favor"],
+        undo: &["deshaz eso", "deshazlo", "deshacer", "deshaz lo último", "deshaz lo ultimo"],
         switch: &["cambia a", "responde con", "pasa a"],
         begun: "Esta es una conversación nueva.",
         nothing: "Todavía no hay nada que repetir.",
+        undone: "Está deshecho.",
         switched: "responde a partir de ahora.",
     },
 ];
@@ -80,6 +90,7 @@ pub(super) struct Command {
 enum What {
     NewConversation,
     Repeat,
+    Undo,
     /// To the provider with this name.
     Switch(String),
 }
@@ -100,13 +111,16 @@ impl Turn {
         let providers = self.context.router.providers().into_iter();
         let answering = providers.filter(|provider| provider.services.contains(&Service::Llm));
         let named: Vec<Named> = answering.map(|ProviderInfo { name, label, .. }| Named { name, label }).collect();
-        command(transcript, &named)
+        let command = command(transcript, &named)?;
+        // What AURA cannot undo, the model may: the program in front has an undo of its own.
+        let can_be_obeyed = !matches!(command.what, What::Undo) || self.context.consents.last_to_undo().is_some();
+        can_be_obeyed.then_some(command)
     }
 
     /// Obeys a command, and says so. A failure to speak is only a notice.
     ///
     /// # Errors
-    /// When the settings or the history cannot be read or written.
+    /// When the settings or the history cannot be read or written, or the desktop does not let AURA undo something.
     pub(super) async fn obey(&self, command: Command, prepared: Prepared) -> Result<()> {
         let Command { what, language } = command;
         let answer = match what {
@@ -115,6 +129,12 @@ impl Turn {
                 language.begun.to_owned()
             }
             What::Repeat => self.last_answer().await?.unwrap_or_else(|| language.nothing.to_owned()),
+            What::Undo => {
+                if let Some((turn, index)) = self.context.consents.last_to_undo() {
+                    self.context.undo(&turn, index).await?;
+                }
+                language.undone.to_owned()
+            }
             What::Switch(name) => self.switch_to(&name, language).await?,
         };
         self.say_at_once(answer, Some(language.code), prepared).await
@@ -172,6 +192,8 @@ fn command(transcript: &str, providers: &[Named]) -> Option<Command> {
             What::NewConversation
         } else if language.repeat.contains(&said.as_str()) {
             What::Repeat
+        } else if language.undo.contains(&said.as_str()) {
+            What::Undo
         } else {
             let name = language.switch.iter().find_map(|words| said.strip_prefix(words)?.strip_prefix(' '))?;
             What::Switch(named(name, providers)?.name.clone())
@@ -207,6 +229,7 @@ mod tests {
             let what = match what {
                 What::NewConversation => "new".into(),
                 What::Repeat => "repeat".into(),
+                What::Undo => "undo".into(),
                 What::Switch(name) => name,
             };
             format!("{} {what}", language.code)
@@ -223,6 +246,10 @@ mod tests {
             ("Say that again.", Some("en repeat")),
             ("Wiederhole das!", Some("de repeat")),
             ("Repítelo.", Some("es repeat")),
+            ("Undo that.", Some("en undo")),
+            ("Mach das rückgängig!", Some("de undo")),
+            ("Deshaz eso.", Some("es undo")),
+            ("Undo that last sentence", None),
             ("Switch to Quick.", Some("en quick")),
             ("Switch to quick AI", Some("en quick")),
             ("Wechsle zu Far Away.", Some("de far-away")),
@@ -243,7 +270,8 @@ mod tests {
     #[test]
     fn every_form_of_the_tables_is_a_command_of_its_language() {
         for language in LANGUAGES {
-            for (forms, what) in [(language.new_conversation, "new"), (language.repeat, "repeat")] {
+            let tables = [(language.new_conversation, "new"), (language.repeat, "repeat"), (language.undo, "undo")];
+            for (forms, what) in tables {
                 for said in forms {
                     assert_eq!(told(said), Some(format!("{} {what}", language.code)), "{said}");
                 }

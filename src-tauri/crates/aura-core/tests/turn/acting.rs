@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use aura_core::DetachedTurn;
 use aura_core::api::{
-    self, Action, AnswerConsent, AnsweredBy, Ask, ConsentAnswer, ConsentRequest, Nothing, Speech, UndoAction,
+    self, Action, AnswerConsent, AnsweredBy, Ask, ConsentAnswer, ConsentRequest, HistoryQuery, Nothing, Speech,
+    UndoAction,
 };
 use aura_core::desktop::{Control, Element, WindowContents};
 use aura_core::error::ErrorCode;
 use aura_core::event::Event;
 use aura_core::record::{ToolOutcome, TurnRecord};
-use aura_sandbox::{Fault, FaultKind, Provider, Rule, RuleCondition, Script, ScriptedReply, ToolCall};
+use aura_sandbox::{
+    Fault, FaultKind, FixedAnswers, FixedAudio, Provider, Rule, RuleCondition, Script, ScriptedReply, TestSignal,
+    ToolCall,
+};
 use aura_testkit::harness::Harness;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -212,6 +216,39 @@ async fn what_was_on_the_clipboard_can_be_put_back() {
     assert_eq!(harness.ports.desktop.clipboard.lock().unwrap().as_deref(), Some("a secret"));
     assert_eq!(harness.newest().unwrap().tools[0].undone, Some(true));
     assert_eq!(api::undo(&harness.assistant, undo).await.unwrap_err().code, ErrorCode::NotFound);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_change_is_undone_by_voice() {
+    let mut harness = acting(&[("set_clipboard", json!({"text": "new"}))]).await;
+    *harness.ports.desktop.clipboard.lock().unwrap() = Some("old".into());
+    let asked = asking(&harness, "Copy that.");
+    let request = question(&mut harness).await;
+    answer(&harness, &request, ConsentAnswer::Yes).await;
+    let changed = asked.await.unwrap().id;
+    harness.done().await;
+    harness.sandbox.set_fixed(FixedAnswers {
+        transcript: Some("Undo that.".into()),
+        audio: Some(FixedAudio { sound: TestSignal::Tone, ms: 400 }),
+    });
+    let record = harness.speak().await;
+    assert_eq!((record.error.as_ref(), record.answer.as_str()), (None, "It is undone."));
+    assert_eq!(harness.ports.desktop.clipboard.lock().unwrap().as_deref(), Some("old"));
+    let turns = api::history(&harness.assistant, HistoryQuery::default()).await.unwrap();
+    let changed = turns.into_iter().find(|turn| turn.id == changed).unwrap();
+    assert_eq!(changed.tools[0].undone, Some(true));
+
+    // A text that was typed is no earlier change: the model is asked, which can press the undo of the program in front.
+    set_calls(&harness, &[("set_clipboard", json!({"text": "new"})), ("type_text", json!({"text": "Dear Ana"}))]);
+    let asked = asking(&harness, "Copy that, and write it.");
+    for _ in 0..2 {
+        let request = question(&mut harness).await;
+        answer(&harness, &request, ConsentAnswer::Yes).await;
+    }
+    asked.await.unwrap();
+    harness.done().await;
+    assert_eq!(harness.speak().await.answer, "That is all.");
+    assert_eq!(harness.ports.desktop.clipboard.lock().unwrap().as_deref(), Some("new"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

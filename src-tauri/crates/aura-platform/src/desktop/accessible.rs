@@ -49,6 +49,16 @@ struct Found {
     interfaces: InterfaceSet,
 }
 
+/// How far the elements of a window were read.
+struct Walk {
+    begun: Instant,
+    visited: usize,
+    listed: usize,
+    is_cut: bool,
+    /// The menus, each with the place and the depth of its entries in the list.
+    menus: Vec<(usize, usize, ObjectRefOwned)>,
+}
+
 impl Accessibility {
     /// Connects to the bus.
     ///
@@ -210,26 +220,45 @@ impl Accessibility {
                 "The program does not describe its window to screen readers. Ask AURA to look at the screen instead.";
             Error::new(ErrorCode::NotFound, message)
         })?;
-        let begun = Instant::now();
-        let (mut found, mut visited, mut is_cut) = (Vec::new(), 0, false);
+        let mut walk = Walk { begun: Instant::now(), visited: 0, listed: 0, is_cut: false, menus: Vec::new() };
+        let mut found = self.walk(&object, 0, false, &mut walk);
+        // The entries of menus are read last, so that the limits leave out these rather than what is shown.
+        let menus = std::mem::take(&mut walk.menus);
+        let entries: Vec<_> =
+            menus.into_iter().map(|(place, depth, menu)| (place, self.walk(&menu, depth, true, &mut walk))).collect();
+        // The last first, so that the places of the others stay right.
+        for (place, entries) in entries.into_iter().rev() {
+            found.splice(place..place, entries);
+        }
+        Ok((found, walk.is_cut))
+    }
+
+    /// The elements below an object. Menus are noted and not entered, unless the object is one itself.
+    fn walk(&self, object: &ObjectRefOwned, depth: usize, in_menu: bool, walk: &mut Walk) -> Vec<Found> {
+        let mut found = Vec::new();
         // The next object is the last: the children of an object come before what follows it.
-        let mut waiting = self.children(&object, 0, &mut is_cut);
+        let mut waiting = self.children(object, depth, &mut walk.is_cut);
         while let Some((object, depth)) = waiting.pop() {
-            visited += 1;
-            if visited > MAX_VISITED || found.len() >= MAX_ELEMENTS || begun.elapsed() > READ_TIME {
-                is_cut = true;
+            walk.visited += 1;
+            if walk.visited > MAX_VISITED || walk.listed >= MAX_ELEMENTS || walk.begun.elapsed() > READ_TIME {
+                walk.is_cut = true;
                 break;
             }
             // It may be gone by now.
-            let Ok(Some(described)) = self.describe(object.clone(), depth) else { continue };
-            let is_listed = described.is_listed();
-            let mut children = self.children(&object, depth + usize::from(is_listed), &mut is_cut);
-            waiting.append(&mut children);
-            if is_listed {
+            let Ok(Some(described)) = self.describe(object.clone(), depth, in_menu) else { continue };
+            let is_menu = described.element.control.role == Role::Menu.name();
+            let below = depth + usize::from(described.is_listed());
+            if described.is_listed() {
+                walk.listed += 1;
                 found.push(described);
             }
+            if is_menu && !in_menu {
+                walk.menus.push((found.len(), below, object));
+            } else {
+                waiting.append(&mut self.children(&object, below, &mut walk.is_cut));
+            }
         }
-        Ok((found, is_cut))
+        found
     }
 
     /// The children of an object, the last first.
@@ -247,11 +276,14 @@ impl Accessibility {
         children.into_iter().rev().map(|child| (child, depth)).collect()
     }
 
-    /// An object in words; `None` when it is not shown.
-    fn describe(&self, object: ObjectRefOwned, depth: usize) -> zbus::Result<Option<Found>> {
+    /// An object in words; `None` when it is neither shown nor an entry of a closed menu.
+    fn describe(&self, object: ObjectRefOwned, depth: usize, in_menu: bool) -> zbus::Result<Option<Found>> {
         let described = self.accessible(&object)?;
         let state = described.get_state()?;
-        if !state.contains(State::Showing) {
+        // A menu that is opened takes the keyboard, and with it the shortcut by which the next question is answered. Its entries can be
+        // chosen while it is closed.
+        let can_be_used = state.contains(State::Showing) || (in_menu && state.contains(State::Visible));
+        if !can_be_used {
             return Ok(None);
         }
         let (role, interfaces) = (described.get_role()?, described.get_interfaces()?);
@@ -264,7 +296,10 @@ impl Accessibility {
         } else {
             String::new()
         };
-        if name.is_empty() {
+        // Boxes that only arrange others have no label, and are many.
+        let can_have_label =
+            is_field || interfaces.contains(Interface::Action) || interfaces.contains(Interface::Value);
+        if name.is_empty() && can_have_label {
             name = self.label(&described).unwrap_or_default();
         }
         let (name, text) = if name.is_empty() && !is_field { (text, String::new()) } else { (name, text) };
@@ -336,6 +371,7 @@ fn states(state: StateSet) -> Vec<ElementState> {
         (state.contains(State::Selected), ElementState::Selected),
         (state.contains(State::Focused), ElementState::Focused),
         (!state.contains(State::Sensitive) && !state.contains(State::Enabled), ElementState::Disabled),
+        (!state.contains(State::Showing), ElementState::InClosedMenu),
     ];
     said.into_iter().filter(|(is_so, _)| *is_so).map(|(_, state)| state).collect()
 }

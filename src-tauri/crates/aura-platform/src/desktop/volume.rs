@@ -3,7 +3,8 @@
 use std::process::{Command, Stdio};
 
 use aura_core::error::{Error, ErrorCode, Result};
-use aura_providers::inherited_variables;
+
+use crate::opener::session_variables;
 
 /// A program that sets the volume of the default speaker.
 enum Mixer {
@@ -36,7 +37,7 @@ impl Mixer {
             Error::new(ErrorCode::Desktop, message).because(cause)
         };
         let mut command = Command::new(program);
-        command.env_clear().envs(inherited_variables()).env("LC_ALL", "C").stdin(Stdio::null());
+        command.env_clear().envs(session_variables()).env("LC_ALL", "C").stdin(Stdio::null());
         let output = command.args(arguments).args(value).output().map_err(|cause| failed(cause.to_string()))?;
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),

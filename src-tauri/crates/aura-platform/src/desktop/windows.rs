@@ -156,10 +156,8 @@ impl Windows {
 
     /// Whether a window is Vim's.
     fn is_vim(&self, window: &TargetWindow) -> bool {
-        let (name, kind) = (xproto::AtomEnum::WM_CLASS, xproto::AtomEnum::STRING);
-        let request = self.server.get_property(false, window.id, name, kind, 0, 256).ok();
-        let value = request.and_then(|request| request.reply().ok()).map(|reply| reply.value).unwrap_or_default();
-        value.split(|byte| *byte == 0).any(|name| name.eq_ignore_ascii_case(b"gvim"))
+        let class = self.text(window.id, xproto::AtomEnum::WM_CLASS.into(), xproto::AtomEnum::STRING.into());
+        class.unwrap_or_default().split('\0').any(|name| name.eq_ignore_ascii_case("gvim"))
     }
 
     fn has_manager(&self) -> Result<bool, ReplyError> {
@@ -187,9 +185,10 @@ impl Windows {
         self.numbers(window.id, self.atoms._NET_WM_PID, 1).ok()?.first().copied()
     }
 
+    /// False for a window that is closed, too: a window manager may name it a moment longer.
     fn is_of_another_program(&self, window: xproto::Window) -> bool {
-        let process = self.numbers(window, self.atoms._NET_WM_PID, 1).unwrap_or_default();
-        process.first() != Some(&std::process::id())
+        let process = self.numbers(window, self.atoms._NET_WM_PID, 1);
+        process.is_ok_and(|process| process.first() != Some(&std::process::id()))
     }
 
     /// Whether a window is one of another program, and neither minimised nor a part of the desktop.
@@ -203,14 +202,16 @@ impl Windows {
     }
 
     fn title(&self, window: xproto::Window) -> String {
-        let read = |property, kind| {
-            let request = self.server.get_property(false, window, property, kind, 0, 256).ok()?;
-            let value = request.reply().ok()?.value;
-            (!value.is_empty()).then(|| String::from_utf8_lossy(&value).into_owned())
-        };
-        read(self.atoms._NET_WM_NAME, self.atoms.UTF8_STRING)
-            .or_else(|| read(xproto::AtomEnum::WM_NAME.into(), xproto::AtomEnum::ANY.into()))
+        self.text(window, self.atoms._NET_WM_NAME, self.atoms.UTF8_STRING)
+            .or_else(|| self.text(window, xproto::AtomEnum::WM_NAME.into(), xproto::AtomEnum::ANY.into()))
             .unwrap_or_default()
+    }
+
+    /// The text of a property, cut after a kilobyte; `None` when the window does not have it.
+    fn text(&self, window: xproto::Window, property: xproto::Atom, kind: xproto::Atom) -> Option<String> {
+        let request = self.server.get_property(false, window, property, kind, 0, 256).ok()?;
+        let value = request.reply().ok()?.value;
+        (!value.is_empty()).then(|| String::from_utf8_lossy(&value).into_owned())
     }
 
     /// The 32-bit numbers of a property; none when the window does not have it.
