@@ -190,11 +190,8 @@ impl Desktop for SystemDesktop {
             let windows = windows::Windows::connect()?;
             windows.focus(&window)?;
             let keyboard = keyboard::Keyboard::new(&windows)?;
-            let is_typed = match text.chars().count() {
-                0..=TYPED => true,
-                ..=TYPED_AT_MOST => clipboard.holds_no_text(&windows)?,
-                _ => false,
-            };
+            let length = text.chars().count();
+            let is_typed = length <= TYPED || (length <= TYPED_AT_MOST && clipboard.holds_no_text(&windows)?);
             if is_typed && keyboard.type_text(&text, &stop)? {
                 return Ok(());
             }

@@ -104,7 +104,7 @@ impl<'a> Offering<'a> {
         }
         // `TEXT` leaves the format to the one who offers.
         let name = if format == self.formats.TEXT { self.formats.UTF8_STRING } else { format };
-        self.unicode().contains(&format).then(|| (name, self.text.as_bytes()))
+        self.unicode().contains(&format).then_some((name, self.text.as_bytes()))
     }
 
     /// Answers a request; returns whether it was one for the text.
