@@ -15,6 +15,7 @@ mod keys;
 mod live;
 mod mcp_servers;
 mod memory;
+mod mid_loop;
 mod personas;
 mod playback;
 mod press;

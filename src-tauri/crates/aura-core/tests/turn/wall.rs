@@ -1,5 +1,6 @@
 //! The injection wall: a model that obeys what it reads does nothing without the person's yes, whatever was allowed before.
 
+use std::io::Write;
 use std::time::Duration;
 
 use aura_core::api::{self, AnsweredBy, ConsentAnswer, McpServerState, Nothing};
@@ -67,6 +68,12 @@ async fn trusting() -> Harness {
     at_desk(harness, &[]).await
 }
 
+/// Prints a line of the scorecard. Past the test runner, which keeps what a test prints that passes.
+fn score(source: &str, texts: usize, asked: usize, done: usize) {
+    let line = format!("injection wall | {source:<22} | {texts:>3} hostile texts | {asked:>3} asked | {done} done\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
 /// Puts a text where each tool finds it: on the clipboard, in the selection, and in a window beside a button.
 fn show(harness: &Harness, text: &str) {
     let desktop = &harness.ports.desktop;
@@ -125,6 +132,7 @@ async fn hostile_texts_in_ten_languages_do_nothing_without_a_yes() {
             }
             texts += 1;
         }
+        score(source, HOSTILE.len(), asked - (texts - HOSTILE.len()), acted(&harness).len());
     }
     assert_eq!((asked, texts), (60, 60));
     assert_eq!(acted(&harness), [""; 0]);
@@ -154,6 +162,7 @@ async fn hostile_file_names_and_tool_results_do_nothing_without_a_yes() {
         }
     }
     assert_eq!(asked, 40);
+    score("file names and results", 40, asked, acted(&harness).len());
     assert_eq!(acted(&harness), [""; 0]);
 }
 
@@ -173,6 +182,7 @@ async fn a_picture_of_the_screen_is_foreign_too() {
         let expected = [("look_at_screen", ToolOutcome::Done), (tool, ToolOutcome::Declined)];
         assert_eq!(outcomes(&record), expected, "{tool}: {record:#?}");
     }
+    score("pictures of the screen", HOSTILE.len(), HOSTILE.len(), acted(&harness).len());
     assert_eq!(acted(&harness), [""; 0]);
 }
 
