@@ -123,10 +123,18 @@ pub(crate) fn build_app(release: bool) -> Result<PathBuf> {
     Ok(program::target().join(if release { "release" } else { "debug" }))
 }
 
-/// Runs the tests within the crates, the integration tests that do not need the whole system, and the doc tests.
+/// Runs the tests within the crates, and the doc tests.
 pub(crate) fn unit(report: &mut Report, runner: &TestRunner) -> Result {
+    let mut libtest = runner.cargo_test();
+    libtest.args(["--workspace", "--no-fail-fast", "--lib", "--bins", "--"]).args(&runner.arguments);
+    let done = report.watch("unit", &mut libtest);
+    done.and(report.watch("doc", program::cargo("test").args(["--workspace", "--doc", "--"]).args(&runner.arguments)))
+}
+
+/// Runs the integration tests that do not need the whole system.
+pub(crate) fn integration(report: &mut Report, runner: &TestRunner) -> Result {
     let (mut libtest, mut custom) = (runner.cargo_test(), program::cargo("test"));
-    libtest.args(["--workspace", "--no-fail-fast", "--lib", "--bins"]);
+    libtest.args(["--workspace", "--no-fail-fast"]);
     custom.args(["--workspace", "--no-fail-fast"]);
     let mut has_custom = false;
     for test in test_targets()?.iter().filter(|test| !WHOLE_SYSTEM.contains(&test.name.as_str())) {
@@ -134,11 +142,11 @@ pub(crate) fn unit(report: &mut Report, runner: &TestRunner) -> Result {
         let cargo = if test.is_libtest { &mut libtest } else { &mut custom };
         cargo.args(["--test", &test.name]);
     }
-    let mut done = report.watch("unit", libtest.arg("--").args(&runner.arguments));
+    let mut done = report.watch("integr.", libtest.arg("--").args(&runner.arguments));
     if has_custom {
-        done = done.and(report.watch("unit", custom.arg("--").args(&runner.arguments)));
+        done = done.and(report.watch("integr.", custom.arg("--").args(&runner.arguments)));
     }
-    done.and(report.watch("doc", program::cargo("test").args(["--workspace", "--doc", "--"]).args(&runner.arguments)))
+    done
 }
 
 /// Packages the public libraries and checks each from its package, as another program would. Cargo's own verification builds them and all that

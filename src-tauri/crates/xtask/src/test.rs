@@ -90,7 +90,7 @@ impl Test {
                 // waiting.
                 let built = built;
                 let _ = built.send(());
-                self.crates(lane, runner)
+                self.integration(lane, runner)
             },
             move |lane| {
                 let done = self.beside_the_build(lane);
@@ -111,7 +111,11 @@ impl Test {
                     },
                     |lane| {
                         let api = ["api", "openai", "browser", "canary", "guide", "private", "judges"];
-                        self.whole_system(lane, runner, &[(Kind::Api, &api[..])])
+                        let done = self.whole_system(lane, runner, &[(Kind::Api, &api[..])]);
+                        match self.is_selected(Kind::Unit) {
+                            true => done.and(lane.step("unit", |report| steps::unit(report, runner))),
+                            false => done,
+                        }
                     },
                 ))
             },
@@ -176,8 +180,8 @@ impl Test {
         report.step("models", |_| steps::models())
     }
 
-    /// Runs the tests within the crates.
-    fn crates(&self, report: &mut Report, runner: &TestRunner) -> Result {
+    /// Checks the packages of the public libraries, and runs the integration tests that do not need the whole system.
+    fn integration(&self, report: &mut Report, runner: &TestRunner) -> Result {
         if !self.is_selected(Kind::Unit) {
             return Ok(());
         }
@@ -186,6 +190,6 @@ impl Test {
         if self.arguments.is_empty() {
             done = report.step("packages", |_| steps::packages());
         }
-        done.and(report.step("unit", |report| steps::unit(report, runner)))
+        done.and(report.step("integration", |report| steps::integration(report, runner)))
     }
 }
