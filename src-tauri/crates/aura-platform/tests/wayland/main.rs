@@ -32,13 +32,17 @@ const PRESS: Report = Report::Event(ShortcutEvent::Press);
 const RELEASE: Report = Report::Event(ShortcutEvent::Release);
 
 fn listen(shortcut: &str) -> (HotkeyGuard, Receiver<Report>) {
+    listen_for(Purpose::Answer, shortcut)
+}
+
+fn listen_for(purpose: Purpose, shortcut: &str) -> (HotkeyGuard, Receiver<Report>) {
     let (send, reports) = channel();
     let problems = send.clone();
     let on_problem = move |problem: Option<Error>| {
         let _ = problems.send(problem.map_or(Report::Works, |error| Report::Problem(error.message)));
     };
     let on_event = move |event| drop(send.send(Report::Event(event)));
-    let guard = hotkey::listen(Purpose::Answer, &shortcut.parse::<Shortcut>().unwrap(), on_event, on_problem).unwrap();
+    let guard = hotkey::listen(purpose, &shortcut.parse::<Shortcut>().unwrap(), on_event, on_problem).unwrap();
     (guard, reports)
 }
 
@@ -96,6 +100,22 @@ fn press_and_release_come_through_the_real_portal() {
         drop(guard);
         assert_eq!(next(&reports), RELEASE);
         desktop.wait_until_closed();
+    });
+}
+
+#[test]
+fn a_shortcut_at_the_cursor_is_one_of_its_own() {
+    with_session("a_shortcut_at_the_cursor_is_one_of_its_own", || {
+        let desktop = Desktop::start();
+        let (_guard, reports) = listen_for(Purpose::Dictate, "Alt+F9");
+        assert_eq!(next(&reports), Report::Works);
+        assert_eq!(desktop.bound(), [("dictate".to_owned(), "ALT+F9".to_owned())], "it does not cancel, too");
+        desktop.activate("talk");
+        nothing(&reports);
+        desktop.activate("dictate");
+        assert_eq!(next(&reports), PRESS);
+        desktop.deactivate("dictate");
+        assert_eq!(next(&reports), RELEASE);
     });
 }
 
