@@ -150,7 +150,7 @@ struct State {
     allowed: HashMap<String, HashSet<String>>,
     /// What can be undone, by turn and index of the call; the oldest first.
     undo: VecDeque<(String, u32, Undo)>,
-    /// The last call that changed something, by its turn and its index there.
+    /// The last call that was to change something, by its turn and its index there.
     last_change: Option<(String, u32)>,
 }
 
@@ -226,12 +226,12 @@ impl Consents {
         list.push_back((turn.to_owned(), index, undo));
     }
 
-    /// Notes that a call has changed something, whether it can be undone or not.
+    /// Notes that a call is about to change something, whether that can be undone or not.
     pub(crate) fn note_change(&self, turn: &str, index: u32) {
         self.0.state.lock().last_change = Some((turn.to_owned(), index));
     }
 
-    /// The last call that changed something; `None` when it cannot be undone.
+    /// The last call that was to change something; `None` when it cannot be undone.
     pub(crate) fn last_to_undo(&self) -> Option<(String, u32)> {
         let state = self.0.state.lock();
         let (turn, index) = state.last_change.clone()?;

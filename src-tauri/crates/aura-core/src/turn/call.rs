@@ -48,7 +48,7 @@ impl Turn {
             }
         }
         if matches!(tool.effect(), Effect::Changes | Effect::ChangesAura)
-            && let Err(error) = self.saved().await
+            && let Err(error) = running.begin_change().await
         {
             return running.fail(&error);
         }
@@ -80,8 +80,7 @@ impl Turn {
         });
         let desktop = &self.context.ports.desktop;
         let typed = async {
-            self.saved().await?;
-            self.context.consents.note_change(&self.id, running.index());
+            running.begin_change().await?;
             // Pasted as a whole: a line break that is typed sends many a message.
             desktop.paste_text(&text, &window).await
         };
@@ -125,6 +124,16 @@ impl<'a> RunningTool<'a> {
         });
         turn.save_soon();
         Self { turn, index, start_ms, outcome: ToolOutcome::Stopped }
+    }
+
+    /// Saves the record before the call changes anything, and notes the call as the last change.
+    ///
+    /// # Errors
+    /// When the record cannot be saved.
+    async fn begin_change(&self) -> Result<()> {
+        self.turn.saved().await?;
+        self.turn.context.consents.note_change(&self.turn.id, self.index());
+        Ok(())
     }
 
     fn index(&self) -> u32 {

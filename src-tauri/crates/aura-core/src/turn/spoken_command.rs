@@ -130,9 +130,7 @@ impl Turn {
             }
             What::Repeat => self.last_answer().await?.unwrap_or_else(|| language.nothing.to_owned()),
             What::Undo => {
-                if let Some((turn, index)) = self.context.consents.last_to_undo() {
-                    self.context.undo(&turn, index).await?;
-                }
+                self.context.undo_last().await?;
                 language.undone.to_owned()
             }
             What::Switch(name) => self.switch_to(&name, language).await?,

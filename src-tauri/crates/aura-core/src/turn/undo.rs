@@ -8,15 +8,21 @@ use crate::event::Event;
 use crate::record::TurnRecord;
 
 impl TurnContext {
+    /// Undoes the last change.
+    ///
+    /// # Errors
+    /// As those of [`Self::undo`].
+    pub(super) async fn undo_last(&self) -> Result<()> {
+        let (turn, index) = self.consents.last_to_undo().ok_or_else(gone)?;
+        self.undo(&turn, index).await
+    }
+
     /// Undoes what the call with this index of a turn has changed.
     ///
     /// # Errors
     /// With [`ErrorCode::NotFound`] when it can no longer be undone, or when the desktop does not let AURA do it.
     pub(crate) async fn undo(&self, turn: &str, index: u32) -> Result<()> {
-        let Some(undo) = self.consents.take_undo(turn, index) else {
-            let message = "This can no longer be undone. AURA keeps what was there before only until it ends.";
-            return Err(Error::new(ErrorCode::NotFound, message));
-        };
+        let undo = self.consents.take_undo(turn, index).ok_or_else(gone)?;
         let desktop = &self.ports.desktop;
         let undone = match undo.clone() {
             Undo::SetClipboard(text) => desktop.set_clipboard(&text).await,
@@ -39,4 +45,9 @@ impl TurnContext {
         self.events.send(Event::History);
         Ok(())
     }
+}
+
+fn gone() -> Error {
+    let message = "This can no longer be undone. AURA keeps what was there before only until it ends.";
+    Error::new(ErrorCode::NotFound, message)
 }

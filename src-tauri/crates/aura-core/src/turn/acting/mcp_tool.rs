@@ -64,9 +64,6 @@ impl Tool for McpTool {
         let Some(Action::CallMcpTool { arguments, .. }) = call.action else {
             return Err(Error::internal("a call of a server without its action"));
         };
-        if self.effect() == Effect::Changes {
-            turn.context.consents.note_change(&turn.id, call.index);
-        }
         let mut output = turn.context.mcp.call(ServerCall::of(&self.0, arguments)).await.map_err(failed)?;
         let mut text = cut(output.text.trim());
         if output.truncated {

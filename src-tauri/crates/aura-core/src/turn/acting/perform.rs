@@ -76,7 +76,6 @@ impl Turn {
             // The first is carried out by its tool.
             Action::CallMcpTool { .. } | Action::Unknown => return Err(Error::internal("an action of another kind")),
         };
-        self.context.consents.note_change(&self.id, index);
         if let Some(undo) = undo {
             self.context.consents.keep_undo(&self.id, index, undo);
             self.edit_tool(index, |trace| trace.undone = Some(false));
