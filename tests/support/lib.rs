@@ -7,6 +7,7 @@ pub mod axe;
 pub mod catcher;
 pub mod clipboard;
 pub mod desktop;
+pub mod desktop_port;
 pub mod display;
 pub mod field;
 pub mod http;

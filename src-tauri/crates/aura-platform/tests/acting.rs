@@ -5,10 +5,11 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aura_core::desktop::{Control, ElementState, KeyCombination, OpenTarget, TargetWindow};
-use aura_core::error::{ErrorCode, Result};
+use aura_core::desktop::{Control, ElementState, OpenTarget, TargetWindow};
+use aura_core::error::ErrorCode;
 use aura_core::ports::Desktop;
 use aura_platform::SystemDesktop;
+use aura_tests::desktop_port::{press, wait};
 use aura_tests::display::{Display, find_window, make_picture, open_window, with_display, xdotool};
 use aura_tests::field::Field;
 use aura_tests::keyring::Bus;
@@ -19,15 +20,6 @@ use x11rb::protocol::xproto::{AtomEnum, ConnectionExt, CreateWindowAux, WindowCl
 
 fn display() -> Display {
     Display::managed(1024, 768)
-}
-
-fn wait<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
-}
-
-fn press(desktop: &SystemDesktop, keys: &str, window: &TargetWindow) -> Result<()> {
-    let keys: KeyCombination = keys.parse()?;
-    wait(desktop.press(&keys, window))
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The real desktop portal, and behind it a desktop whose keys a test presses, `org.freedesktop.impl.portal.GlobalShortcuts`, and which lends its
-//! keyboard, `org.freedesktop.impl.portal.RemoteDesktop`.
+//! The real desktop portal, and behind it a desktop whose keys a test presses, `org.freedesktop.impl.portal.GlobalShortcuts`, and which lets a
+//! program use its keyboard, `org.freedesktop.impl.portal.RemoteDesktop`.
 
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use zbus::blocking::connection::Builder;
 use zbus::interface;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue, Value};
 
-use crate::lent_keyboard::{self, Seen};
+use crate::remote_desktop::{self, Seen};
 
 const PATH: &str = "/org/freedesktop/portal/desktop";
 const NAME: &str = "org.freedesktop.impl.portal.desktop.auratest";
@@ -40,7 +40,7 @@ struct State {
 
 /// A desktop and its portal. Dropping it ends both.
 pub(crate) struct Desktop {
-    /// What it saw of a program that borrowed its keyboard.
+    /// What it saw of a program that used its keyboard.
     pub(crate) keyboard: Arc<Mutex<Seen>>,
     state: Arc<Mutex<State>>,
     connection: Connection,
@@ -50,12 +50,13 @@ pub(crate) struct Desktop {
 
 struct Backend(Arc<Mutex<State>>);
 
-struct Session(Arc<Mutex<State>>);
+/// A session of the desktop, and what its end does.
+pub(crate) struct Session(pub(crate) Box<dyn Fn() + Send + Sync>);
 
 #[interface(name = "org.freedesktop.impl.portal.Session")]
 impl Session {
     fn close(&self) {
-        self.0.lock().unwrap().session = None;
+        (self.0)();
     }
 
     #[zbus(property, name = "version")]
@@ -74,7 +75,9 @@ impl Backend {
         _options: Options,
         #[zbus(object_server)] server: &zbus::ObjectServer,
     ) -> (u32, Options) {
-        server.at(&session, Session(self.0.clone())).await.unwrap();
+        let state = self.0.clone();
+        let close = move || state.lock().unwrap().session = None;
+        server.at(&session, Session(Box::new(close))).await.unwrap();
         self.0.lock().unwrap().session = Some(session);
         (0, Options::new())
     }
@@ -126,7 +129,7 @@ impl Desktop {
         let connection = Builder::session().unwrap().name(NAME).unwrap();
         let connection = connection.serve_at(PATH, Backend(state.clone())).unwrap();
         let keyboard = Arc::new(Mutex::new(Seen::default()));
-        let connection = connection.serve_at(PATH, lent_keyboard::Backend(keyboard.clone())).unwrap().build().unwrap();
+        let connection = connection.serve_at(PATH, remote_desktop::Backend(keyboard.clone())).unwrap().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("auratest.portal"), PORTAL).unwrap();
         let program = PROGRAMS.iter().find(|program| std::path::Path::new(program).is_file());
@@ -178,8 +181,8 @@ impl Desktop {
         self.connection.emit_signal(None::<&str>, path, "org.freedesktop.impl.portal.Session", "Closed", &()).unwrap();
     }
 
-    /// The desktop ends the session in which it lends its keyboard.
-    pub(crate) fn take_keyboard_back(&self) {
+    /// The desktop ends the session with the keyboard.
+    pub(crate) fn end_remote_desktop(&self) {
         let session = self.keyboard.lock().unwrap().sessions.pop().expect("there is a session");
         let path: ObjectPath<'_> = session.as_ref();
         self.connection.emit_signal(None::<&str>, path, "org.freedesktop.impl.portal.Session", "Closed", &()).unwrap();

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
 mod desktop;
-mod lent_keyboard;
 mod portal;
+mod remote_desktop;
 mod typing;
 
 use std::sync::mpsc::{Receiver, channel};

@@ -1,4 +1,4 @@
-//! Desktops that lend their keyboard: behind the real portal, and a newer portal that remembers the permission.
+//! Desktops whose keyboard a program may use: one behind the real portal, and a newer portal that remembers the permission.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,7 @@ use zbus::message::Header;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 use zbus::{fdo, interface};
 
+use crate::desktop;
 use crate::portal::{NAME, PATH, path, respond};
 
 type Options = HashMap<String, OwnedValue>;
@@ -195,7 +196,9 @@ impl Backend {
         _options: Options,
         #[zbus(object_server)] server: &zbus::ObjectServer,
     ) -> (u32, Options) {
-        server.at(&session, BackendSession(self.0.clone(), session.clone())).await.unwrap();
+        let (seen, closed) = (self.0.clone(), session.clone());
+        let close = move || seen.lock().unwrap().sessions.retain(|session| *session != closed);
+        server.at(&session, desktop::Session(Box::new(close))).await.unwrap();
         self.0.lock().unwrap().sessions.push(session);
         (0, Options::new())
     }
@@ -233,20 +236,6 @@ impl Backend {
     #[zbus(property)]
     fn available_device_types(&self) -> u32 {
         KEYBOARD
-    }
-
-    #[zbus(property, name = "version")]
-    fn version(&self) -> u32 {
-        1
-    }
-}
-
-struct BackendSession(Arc<Mutex<Seen>>, OwnedObjectPath);
-
-#[interface(name = "org.freedesktop.impl.portal.Session")]
-impl BackendSession {
-    fn close(&self) {
-        self.0.lock().unwrap().sessions.retain(|session| *session != self.1);
     }
 
     #[zbus(property, name = "version")]
