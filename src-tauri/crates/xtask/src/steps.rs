@@ -142,9 +142,9 @@ pub(crate) fn integration(report: &mut Report, runner: &TestRunner) -> Result {
         let cargo = if test.is_libtest { &mut libtest } else { &mut custom };
         cargo.args(["--test", &test.name]);
     }
-    let mut done = report.watch("integr.", libtest.arg("--").args(&runner.arguments));
+    let mut done = report.watch("integration", libtest.arg("--").args(&runner.arguments));
     if has_custom {
-        done = done.and(report.watch("integr.", custom.arg("--").args(&runner.arguments)));
+        done = done.and(report.watch("integration", custom.arg("--").args(&runner.arguments)));
     }
     done
 }

@@ -15,9 +15,9 @@ use arboard::{ClearExtLinux, GetExtLinux, LinuxClipboardKind, SetExtLinux};
 #[cfg(target_os = "linux")]
 use super::keyboard::Keyboard;
 #[cfg(target_os = "linux")]
-use super::offering::Offering;
+use super::selection_owner::SelectionOwner;
 #[cfg(target_os = "linux")]
-use super::windows::{Offer, Windows};
+use super::windows::Windows;
 
 /// How long a program has to fetch a text that is pasted on Wayland, where nobody tells whether it did.
 #[cfg(target_os = "linux")]
@@ -28,7 +28,7 @@ const PASTE: KeyCombination =
     KeyCombination { ctrl: false, alt: false, shift: true, logo: false, key: DesktopKey::Named("Insert") };
 /// Shift+Insert pastes the one in windows and the other in terminals.
 #[cfg(target_os = "linux")]
-const OFFERS: [Offer; 2] = [Offer::Clipboard, Offer::Selection];
+const PASTED: [LinuxClipboardKind; 2] = [LinuxClipboardKind::Clipboard, LinuxClipboardKind::Primary];
 
 /// The clipboard. It stays open once it was used, because on X11 and Wayland a text is there as long as the program that has set it.
 #[derive(Default)]
@@ -49,9 +49,8 @@ impl Clipboard {
     /// Whether there is something other than text on the clipboard, which pasting would lose.
     #[cfg(target_os = "linux")]
     pub(super) fn holds_no_text(&self, windows: &Windows) -> Result<bool> {
-        // Some programs answer with a picture when they are asked for text, which is an error.
-        let text = self.text().ok().flatten();
-        Ok(text.is_none() && windows.owner(Offer::Clipboard)?.is_some())
+        let text = self.with(|clipboard| Ok(readable(clipboard, LinuxClipboardKind::Clipboard)))?;
+        Ok(text.is_none() && windows.owner(LinuxClipboardKind::Clipboard)?.is_some())
     }
 
     /// Puts a text on the clipboard.
@@ -86,27 +85,25 @@ impl Clipboard {
         stop: &CancellationToken,
     ) -> Result<()> {
         self.with(|clipboard| {
-            let offers = match windows.replaces_its_selection(window)? {
-                true => &OFFERS[..1],
-                false => &OFFERS,
+            let kinds = match windows.replaces_its_selection(window)? {
+                true => &PASTED[..1],
+                false => &PASTED,
             };
-            let before = held(clipboard, offers, || Ok(windows.owner(Offer::Clipboard)?.is_some()))?;
+            let before = held(clipboard, kinds, || Ok(windows.owner(LinuxClipboardKind::Clipboard)?.is_some()))?;
             if stop.is_cancelled() {
                 return Ok(());
             }
-            let offering = Offering::begin(windows, offers, text)?;
-            let pasted = Keyboard::new(windows)
-                .and_then(|keyboard| keyboard.press(&PASTE))
-                .and_then(|()| offering.hand_out(window));
-            for (offer, before) in offers.iter().zip(before) {
+            let owner = SelectionOwner::begin(windows, kinds, text)?;
+            let pasted =
+                Keyboard::new(windows).and_then(|keyboard| keyboard.press(&PASTE)).and_then(|()| owner.serve(window));
+            for (kind, before) in kinds.iter().zip(before) {
                 // Something else was copied or selected meanwhile, unless a clipboard manager has taken over the text.
-                if !offering.is_offered(*offer).unwrap_or(true)
-                    && found(clipboard.get().clipboard(kind(*offer)).text())
-                        .is_ok_and(|now| now.as_deref() != Some(text))
+                if !owner.is_owner(*kind).unwrap_or(true)
+                    && found(clipboard.get().clipboard(*kind).text()).is_ok_and(|now| now.as_deref() != Some(text))
                 {
                     continue;
                 }
-                put_back(clipboard, *offer, before);
+                put_back(clipboard, *kind, before);
             }
             pasted
         })
@@ -126,21 +123,23 @@ impl Clipboard {
         press: impl FnOnce(&KeyCombination) -> Result<()>,
     ) -> Result<()> {
         self.with(|clipboard| {
-            let before = held(clipboard, &OFFERS, is_taken)?;
+            let before = held(clipboard, &PASTED, is_taken)?;
             if stop.is_cancelled() {
                 return Ok(());
             }
-            let pasted = OFFERS
+            let pasted = PASTED
                 .iter()
-                .try_for_each(|offer| {
-                    let set = clipboard.set().clipboard(kind(*offer)).exclude_from_history().text(text);
+                .try_for_each(|kind| {
+                    let set = clipboard.set().clipboard(*kind).exclude_from_history().text(text);
                     // Not every desktop has a selection.
-                    set.or_else(|cause| if *offer == Offer::Selection { Ok(()) } else { Err(refused(cause)) })
+                    set.or_else(
+                        |cause| if matches!(kind, LinuxClipboardKind::Primary) { Ok(()) } else { Err(refused(cause)) },
+                    )
                 })
                 .and_then(|()| press(&PASTE))
                 .inspect(|()| std::thread::sleep(FETCH_TIME));
-            for (offer, before) in OFFERS.iter().zip(before) {
-                put_back(clipboard, *offer, before);
+            for (kind, before) in PASTED.iter().zip(before) {
+                put_back(clipboard, *kind, before);
             }
             pasted
         })
@@ -164,14 +163,13 @@ impl Clipboard {
 #[cfg(target_os = "linux")]
 fn held(
     clipboard: &mut arboard::Clipboard,
-    offers: &[Offer],
+    kinds: &[LinuxClipboardKind],
     is_taken: impl Fn() -> Result<bool>,
 ) -> Result<Vec<Option<String>>> {
     let mut texts = Vec::new();
-    for offer in offers {
-        // Some programs answer with a picture when they are asked for text, which is an error.
-        let text = found(clipboard.get().clipboard(kind(*offer)).text()).ok().flatten();
-        if text.is_none() && *offer == Offer::Clipboard && is_taken()? {
+    for kind in kinds {
+        let text = readable(clipboard, *kind);
+        if text.is_none() && matches!(kind, LinuxClipboardKind::Clipboard) && is_taken()? {
             let message = "The clipboard holds something other than text, which pasting would lose. Copy any text, then ask again.";
             return Err(Error::new(ErrorCode::Desktop, message));
         }
@@ -182,23 +180,20 @@ fn held(
 
 /// Offers what was offered before, without telling clipboard managers of it again.
 #[cfg(target_os = "linux")]
-fn put_back(clipboard: &mut arboard::Clipboard, offer: Offer, before: Option<String>) {
+fn put_back(clipboard: &mut arboard::Clipboard, kind: LinuxClipboardKind, before: Option<String>) {
     let restored = match before {
-        Some(text) => clipboard.set().clipboard(kind(offer)).exclude_from_history().text(text),
-        None => clipboard.clear_with().clipboard(kind(offer)),
+        Some(text) => clipboard.set().clipboard(kind).exclude_from_history().text(text),
+        None => clipboard.clear_with().clipboard(kind),
     };
     if let Err(error) = restored {
         tracing::warn!(%error, "the clipboard is not as it was");
     }
 }
 
-/// The library's name for what is offered.
+/// The text that can be put back; `None` when there is none. Some programs answer with a picture when they are asked for text.
 #[cfg(target_os = "linux")]
-fn kind(of: Offer) -> LinuxClipboardKind {
-    match of {
-        Offer::Clipboard => LinuxClipboardKind::Clipboard,
-        Offer::Selection => LinuxClipboardKind::Primary,
-    }
+fn readable(clipboard: &mut arboard::Clipboard, kind: LinuxClipboardKind) -> Option<String> {
+    found(clipboard.get().clipboard(kind).text()).ok().flatten()
 }
 
 /// The text, or that there is none.

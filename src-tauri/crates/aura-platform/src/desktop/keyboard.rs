@@ -82,14 +82,7 @@ impl<'a> Keyboard<'a> {
         let missing =
             || Error::new(ErrorCode::Desktop, format!("The keyboard has no key for {keys}. Nothing was pressed."));
         let keycode = keysyms(keys.key).into_iter().find_map(|keysym| self.key(keysym, 0)).ok_or_else(missing)?;
-        let mut held = Vec::new();
-        for (is_held, keysym) in
-            [(keys.ctrl, key::Control_L), (keys.alt, key::Alt_L), (keys.shift, key::Shift_L), (keys.logo, key::Super_L)]
-        {
-            if is_held {
-                held.push(self.modifier(keysym)?);
-            }
-        }
+        let held = modifiers(keys).map(|keysym| self.modifier(keysym)).collect::<Result<Vec<_>>>()?;
         self.wait_for_modifiers()?;
         self.strike(&held, keycode)
     }
@@ -109,12 +102,7 @@ impl<'a> Keyboard<'a> {
 
     /// The key, and whether it needs Shift, that types a character in the layout in use.
     fn stroke(&self, c: char) -> Option<Stroke> {
-        let wanted = match c {
-            '\n' => vec![key::Return],
-            '\t' => vec![key::Tab],
-            c => characters(c).to_vec(),
-        };
-        wanted.into_iter().find_map(|keysym| {
+        characters(c).into_iter().find_map(|keysym| {
             let plain = self.key(keysym, 0).map(|keycode| (keycode, false));
             plain.or_else(|| self.key(keysym, 1).map(|keycode| (keycode, true)))
         })
@@ -160,8 +148,20 @@ impl<'a> Keyboard<'a> {
     }
 }
 
-/// The keysyms by which a layout may name a character: some have an older one besides their Unicode one.
-fn characters(c: char) -> [RawKeysym; 2] {
+/// The keysyms of the modifiers of a combination.
+pub(super) fn modifiers(keys: &KeyCombination) -> impl Iterator<Item = RawKeysym> {
+    let all =
+        [(keys.ctrl, key::Control_L), (keys.alt, key::Alt_L), (keys.shift, key::Shift_L), (keys.logo, key::Super_L)];
+    all.into_iter().filter(|(is_held, _)| *is_held).map(|(_, keysym)| keysym)
+}
+
+/// The keysyms by which a layout may name the key of a character: some have an older one besides their Unicode one.
+pub(super) fn characters(c: char) -> [RawKeysym; 2] {
+    match c {
+        '\n' => return [key::Return; 2],
+        '\t' => return [key::Tab; 2],
+        _ => {}
+    }
     [Keysym::from_char(c).raw(), 0x0100_0000 | u32::from(c)]
 }
 

@@ -14,9 +14,9 @@ mod keyboard;
 #[cfg(target_os = "linux")]
 mod media;
 #[cfg(target_os = "linux")]
-mod offering;
+mod remote_desktop;
 #[cfg(target_os = "linux")]
-mod remote;
+mod selection_owner;
 #[cfg(target_os = "linux")]
 mod volume;
 #[cfg(target_os = "linux")]
@@ -38,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 use crate::blocking::{BlockingError, run_blocking};
 use crate::opener::open_with_system;
 use clipboard::Clipboard;
+#[cfg(target_os = "linux")]
+use remote_desktop::{KeyboardPermission, VirtualKeyboard};
 
 /// The longest time for one exchange with the desktop.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,20 +49,20 @@ const ALLOW_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest text that is typed, in characters. A window may take five milliseconds and more for each key, but takes a pasted text at once.
 #[cfg(target_os = "linux")]
 const TYPED: usize = 20;
+/// The longest text that is typed where it cannot be pasted.
+#[cfg(target_os = "linux")]
+const TYPED_AT_MOST: usize = 300;
 /// The key that ends a line.
 #[cfg(target_os = "linux")]
 const ENTER: KeyCombination =
     KeyCombination { ctrl: false, alt: false, shift: false, logo: false, key: DesktopKey::Named("Enter") };
-/// The longest text that is typed where it cannot be pasted.
-#[cfg(target_os = "linux")]
-const TYPED_AT_MOST: usize = 300;
 
 /// The desktop of this computer. Cheap: it connects to the display when it is used.
 #[derive(Debug, Default)]
 pub struct SystemDesktop {
     clipboard: Arc<Clipboard>,
     #[cfg(target_os = "linux")]
-    remote: Arc<remote::RemoteKeyboard>,
+    keyboard_permission: Arc<KeyboardPermission>,
 }
 
 impl SystemDesktop {
@@ -71,7 +73,7 @@ impl SystemDesktop {
         Self {
             clipboard: Arc::default(),
             #[cfg(target_os = "linux")]
-            remote: Arc::new(remote::RemoteKeyboard::new(data)),
+            keyboard_permission: Arc::new(KeyboardPermission::new(data)),
         }
     }
 }
@@ -96,7 +98,7 @@ async fn on_thread<T: Send + 'static>(
 #[cfg(target_os = "linux")]
 fn paste_on_wayland(
     clipboard: &Clipboard,
-    keyboard: &remote::LentKeyboard<'_>,
+    keyboard: &VirtualKeyboard<'_>,
     text: &str,
     window: &TargetWindow,
     stop: &CancellationToken,
@@ -104,7 +106,8 @@ fn paste_on_wayland(
     if text.is_ascii() && clipboard.text().is_err() {
         return keyboard.type_text(text, window, stop);
     }
-    clipboard.paste_on_wayland(text, stop, remote::clipboard_is_taken, |keys| keyboard.press(keys, window, stop))
+    clipboard
+        .paste_on_wayland(text, stop, remote_desktop::clipboard_is_taken, |keys| keyboard.press(keys, window, stop))
 }
 
 /// An error for what this operating system does not offer yet.
@@ -159,7 +162,7 @@ impl Desktop for SystemDesktop {
     #[cfg(target_os = "linux")]
     async fn target_window(&self) -> Result<TargetWindow> {
         on_thread(TIMEOUT, || match windows::is_wayland() {
-            true => remote::target(),
+            true => remote_desktop::target(),
             false => windows::Windows::connect()?.target(),
         })
         .await
@@ -172,16 +175,16 @@ impl Desktop for SystemDesktop {
 
     #[cfg(target_os = "linux")]
     async fn type_text(&self, text: &str, window: &TargetWindow) -> Result<()> {
-        let keyboards = (self.clipboard.clone(), self.remote.clone());
+        let shared = (self.clipboard.clone(), self.keyboard_permission.clone());
         let (text, window, stop) = (text.to_owned(), window.clone(), CancellationToken::new());
         let _stop = stop.clone().drop_guard();
         on_thread(ALLOW_TIMEOUT, move || {
-            let (clipboard, remote) = keyboards;
+            let (clipboard, permission) = shared;
             // A line break that is pasted presses no Enter: it sends no message, runs no command, and leaves no field.
             let line = text.strip_suffix('\n');
             let rest = line.unwrap_or(&text);
             if windows::is_wayland() {
-                let keyboard = remote.lend(&stop)?;
+                let keyboard = permission.keyboard(&stop)?;
                 if !rest.is_empty() {
                     paste_on_wayland(&clipboard, &keyboard, rest, &window, &stop)?;
                 }
@@ -213,13 +216,13 @@ impl Desktop for SystemDesktop {
 
     #[cfg(target_os = "linux")]
     async fn paste_text(&self, text: &str, window: &TargetWindow) -> Result<()> {
-        let keyboards = (self.clipboard.clone(), self.remote.clone());
+        let shared = (self.clipboard.clone(), self.keyboard_permission.clone());
         let (text, window, stop) = (text.to_owned(), window.clone(), CancellationToken::new());
         let _stop = stop.clone().drop_guard();
         on_thread(ALLOW_TIMEOUT, move || {
-            let (clipboard, remote) = keyboards;
+            let (clipboard, permission) = shared;
             if windows::is_wayland() {
-                return paste_on_wayland(&clipboard, &remote.lend(&stop)?, &text, &window, &stop);
+                return paste_on_wayland(&clipboard, &permission.keyboard(&stop)?, &text, &window, &stop);
             }
             let windows = windows::Windows::connect()?;
             windows.focus(&window)?;
@@ -235,12 +238,12 @@ impl Desktop for SystemDesktop {
 
     #[cfg(target_os = "linux")]
     async fn press(&self, keys: &KeyCombination, window: &TargetWindow) -> Result<()> {
-        let (remote, keys, window, stop) =
-            (self.remote.clone(), keys.clone(), window.clone(), CancellationToken::new());
+        let (permission, keys, window, stop) =
+            (self.keyboard_permission.clone(), keys.clone(), window.clone(), CancellationToken::new());
         let _stop = stop.clone().drop_guard();
         on_thread(ALLOW_TIMEOUT, move || {
             if windows::is_wayland() {
-                return remote.lend(&stop)?.press(&keys, &window, &stop);
+                return permission.keyboard(&stop)?.press(&keys, &window, &stop);
             }
             let windows = windows::Windows::connect()?;
             windows.focus(&window)?;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use arboard::LinuxClipboardKind;
 use aura_core::desktop::TargetWindow;
 use aura_core::error::{Error, ErrorCode, Result};
 use x11rb::connection::Connection;
@@ -30,15 +31,6 @@ x11rb::atom_manager! {
         _NET_WM_WINDOW_TYPE_DESKTOP,
         _NET_WM_WINDOW_TYPE_DOCK,
     }
-}
-
-/// A text that programs offer each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Offer {
-    /// What was copied.
-    Clipboard,
-    /// What is selected.
-    Selection,
 }
 
 /// A connection to the display.
@@ -127,16 +119,17 @@ impl Windows {
     }
 
     /// The window of the program that offers a text; `None` when none does.
-    pub(super) fn owner(&self, of: Offer) -> Result<Option<xproto::Window>> {
+    pub(super) fn owner(&self, of: LinuxClipboardKind) -> Result<Option<xproto::Window>> {
         let owner = self.server.get_selection_owner(self.atom(of)).map_err(failed)?.reply().map_err(failed)?.owner;
         Ok((owner != x11rb::NONE).then_some(owner))
     }
 
     /// The name of what is offered on the X server.
-    pub(super) fn atom(&self, of: Offer) -> xproto::Atom {
+    pub(super) fn atom(&self, of: LinuxClipboardKind) -> xproto::Atom {
         match of {
-            Offer::Clipboard => self.atoms.CLIPBOARD,
-            Offer::Selection => xproto::AtomEnum::PRIMARY.into(),
+            LinuxClipboardKind::Clipboard => self.atoms.CLIPBOARD,
+            LinuxClipboardKind::Primary => xproto::AtomEnum::PRIMARY.into(),
+            LinuxClipboardKind::Secondary => xproto::AtomEnum::SECONDARY.into(),
         }
     }
 
@@ -148,7 +141,8 @@ impl Windows {
     /// Whether a window pastes the clipboard in place of a text that is selected in it. GTK deselects that text as soon as another program
     /// offers a selection, and would paste beside it. False for terminals and Vim, which paste the selection.
     pub(super) fn replaces_its_selection(&self, window: &TargetWindow) -> Result<bool> {
-        let is_its_own = self.owner(Offer::Selection)?.is_some_and(|owner| self.are_of_one_program(owner, window.id));
+        let is_its_own =
+            self.owner(LinuxClipboardKind::Primary)?.is_some_and(|owner| self.are_of_one_program(owner, window.id));
         // Of a program that cannot be looked into, nothing is assumed.
         let may_be_terminal = || self.process(window).is_none_or(has_terminal);
         Ok(is_its_own && !self.is_vim(window) && !may_be_terminal())

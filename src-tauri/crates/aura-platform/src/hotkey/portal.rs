@@ -28,7 +28,7 @@ const MAX_RETRY: Duration = Duration::from_secs(60);
 const CHECK: Duration = Duration::from_secs(3);
 
 /// A shortcut as the desktop offers it to the person.
-struct Offer {
+struct PortalShortcut {
     /// The desktop remembers the keys by it.
     id: &'static str,
     description: &'static str,
@@ -37,7 +37,7 @@ struct Offer {
     with_cancel: bool,
 }
 
-impl Offer {
+impl PortalShortcut {
     fn new(purpose: Purpose, shortcut: &Shortcut) -> Self {
         let (id, description) = match purpose {
             Purpose::Dictate => ("dictate", "Hold to dictate at the cursor"),
@@ -65,13 +65,13 @@ impl Listener {
         on_event: impl Fn(ShortcutEvent) + Send + 'static,
         on_problem: impl Fn(Option<Error>) + Send + 'static,
     ) -> Result<Self> {
-        let offer = Offer::new(purpose, shortcut);
+        let shortcut = PortalShortcut::new(purpose, shortcut);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let thread = std::thread::Builder::new()
             .name("aura-hotkey".into())
-            .spawn(move || runtime.block_on(serve(&offer, &on_event, &on_problem, &stopped)))
+            .spawn(move || runtime.block_on(serve(&shortcut, &on_event, &on_problem, &stopped)))
             .map_err(failed)?;
         Ok(Self { stop, thread: Some(thread) })
     }
@@ -117,7 +117,7 @@ async fn find(connection: zbus::Connection) -> Result<GlobalShortcuts, Problem> 
 
 /// Serves one session of the portal after the other until `stop` is cancelled.
 async fn serve(
-    offer: &Offer,
+    shortcut: &PortalShortcut,
     on_event: &impl Fn(ShortcutEvent),
     on_problem: &impl Fn(Option<Error>),
     stop: &CancellationToken,
@@ -126,7 +126,7 @@ async fn serve(
     loop {
         let began = Instant::now();
         let ended = tokio::select! {
-            ended = session(offer, on_event, on_problem, stop) => ended,
+            ended = session(shortcut, on_event, on_problem, stop) => ended,
             () = stop.cancelled() => return,
         };
         match ended {
@@ -176,7 +176,7 @@ impl From<zbus::Error> for Problem {
 
 /// Binds the shortcuts in a session and reports their events until the session ends.
 async fn session(
-    offer: &Offer,
+    shortcut: &PortalShortcut,
     on_event: &impl Fn(ShortcutEvent),
     on_problem: &impl Fn(Option<Error>),
     stop: &CancellationToken,
@@ -187,7 +187,7 @@ async fn session(
     let mut owner = portal.receive_owner_changed().await?;
     let session = portal.create_session(CreateSessionOptions::default()).await?;
     let mut closed = std::pin::pin!(session.receive_closed().await?);
-    let bound = bind(&portal, &session, offer);
+    let bound = bind(&portal, &session, shortcut);
     tokio::select! {
         bound = bound => bound?,
         _ = closed.next() => return Err(Problem { error: unreachable(), is_final: false }),
@@ -198,11 +198,11 @@ async fn session(
     loop {
         tokio::select! {
             Some(event) = pressed.next() => match event.shortcut_id() {
-                id if id == offer.id => held.set(true),
+                id if id == shortcut.id => held.set(true),
                 CANCEL => (held.on_event)(ShortcutEvent::Escape),
                 _ => {}
             },
-            Some(event) = released.next() => if event.shortcut_id() == offer.id { held.set(false) },
+            Some(event) = released.next() => if event.shortcut_id() == shortcut.id { held.set(false) },
             _ = closed.next() => return Ok(()),
             _ = owner.next() => return Ok(()),
             () = stop.cancelled() => {
@@ -215,9 +215,14 @@ async fn session(
 }
 
 /// Waits until the person has agreed. What the portal says is bound may be an empty list although the keys work.
-async fn bind(portal: &GlobalShortcuts, session: &Session<GlobalShortcuts>, offer: &Offer) -> Result<(), ashpd::Error> {
-    let mut shortcuts = vec![NewShortcut::new(offer.id, offer.description).preferred_trigger(offer.trigger.as_deref())];
-    if offer.with_cancel {
+async fn bind(
+    portal: &GlobalShortcuts,
+    session: &Session<GlobalShortcuts>,
+    shortcut: &PortalShortcut,
+) -> Result<(), ashpd::Error> {
+    let mut shortcuts =
+        vec![NewShortcut::new(shortcut.id, shortcut.description).preferred_trigger(shortcut.trigger.as_deref())];
+    if shortcut.with_cancel {
         shortcuts.push(NewShortcut::new(CANCEL, "Stop AURA").preferred_trigger(CANCEL_KEYS));
     }
     portal.bind_shortcuts(session, &shortcuts, None, BindShortcutsOptions::default()).await?.response()?;

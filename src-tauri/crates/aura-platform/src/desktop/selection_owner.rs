@@ -1,7 +1,8 @@
-//! A text that other programs may paste, offered in the place of what they offer themselves.
+//! AURA as the owner of X11's selections, from which other programs paste: CLIPBOARD, and PRIMARY for what is selected.
 
 use std::time::{Duration, Instant};
 
+use arboard::LinuxClipboardKind;
 use aura_core::desktop::TargetWindow;
 use aura_core::error::Result;
 use x11rb::connection::Connection;
@@ -9,7 +10,7 @@ use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{self, ConnectionExt as _};
 use x11rb::wrapper::ConnectionExt as _;
 
-use super::windows::{Offer, Windows, failed};
+use super::windows::{Windows, failed};
 
 /// How long the text is offered on after a window has fetched it: some fetch it again in another format.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -34,8 +35,8 @@ x11rb::atom_manager! {
     }
 }
 
-/// A text that is offered until this is dropped, or another program offers something else.
-pub(super) struct Offering<'a> {
+/// Owns selections with a text until this is dropped, or another program takes them.
+pub(super) struct SelectionOwner<'a> {
     windows: &'a Windows,
     window: xproto::Window,
     formats: Formats,
@@ -44,31 +45,31 @@ pub(super) struct Offering<'a> {
     latin: Option<Vec<u8>>,
 }
 
-impl<'a> Offering<'a> {
-    /// Offers a text as all of these.
+impl<'a> SelectionOwner<'a> {
+    /// Takes these selections, with a text.
     ///
     /// # Errors
     /// When the display fails.
-    pub(super) fn begin(windows: &'a Windows, offers: &[Offer], text: &'a str) -> Result<Self> {
+    pub(super) fn begin(windows: &'a Windows, kinds: &[LinuxClipboardKind], text: &'a str) -> Result<Self> {
         let server = &windows.server;
         let formats = Formats::new(server).map_err(failed)?.reply().map_err(failed)?;
         let window = server.generate_id().map_err(failed)?;
         let (class, attributes) = (xproto::WindowClass::INPUT_ONLY, xproto::CreateWindowAux::new());
         server.create_window(0, window, windows.root, 0, 0, 1, 1, 0, class, 0, &attributes).map_err(failed)?;
         let latin = text.chars().map(|c| u8::try_from(c).ok()).collect();
-        let offering = Self { windows, window, formats, text, latin };
-        for offer in offers {
-            let request = server.set_selection_owner(window, windows.atom(*offer), x11rb::CURRENT_TIME);
+        let owner = Self { windows, window, formats, text, latin };
+        for kind in kinds {
+            let request = server.set_selection_owner(window, windows.atom(*kind), x11rb::CURRENT_TIME);
             request.map_err(failed)?.check().map_err(failed)?;
         }
-        Ok(offering)
+        Ok(owner)
     }
 
-    /// Hands the text out, until a window had the time to fetch it.
+    /// Serves requests for the text, until the target window had the time to fetch it.
     ///
     /// # Errors
     /// When the display fails.
-    pub(super) fn hand_out(&self, target: &TargetWindow) -> Result<()> {
+    pub(super) fn serve(&self, target: &TargetWindow) -> Result<()> {
         let mut end = Instant::now() + FETCH_TIME;
         while Instant::now() < end {
             match self.windows.server.poll_for_event().map_err(failed)? {
@@ -86,9 +87,9 @@ impl<'a> Offering<'a> {
         Ok(())
     }
 
-    /// Whether the text is still what is offered.
-    pub(super) fn is_offered(&self, offer: Offer) -> Result<bool> {
-        Ok(self.windows.owner(offer)? == Some(self.window))
+    /// Whether the selection is still AURA's.
+    pub(super) fn is_owner(&self, of: LinuxClipboardKind) -> Result<bool> {
+        Ok(self.windows.owner(of)? == Some(self.window))
     }
 
     /// The formats that every text has.
@@ -148,7 +149,7 @@ impl<'a> Offering<'a> {
     }
 }
 
-impl Drop for Offering<'_> {
+impl Drop for SelectionOwner<'_> {
     fn drop(&mut self) {
         // What fails here ends with the connection.
         let _ = self.windows.server.destroy_window(self.window);

@@ -1,12 +1,13 @@
 //! Keys on Wayland, by the desktop portal `org.freedesktop.portal.RemoteDesktop`.
 //!
-//! The desktop asks the person whether AURA may control the keyboard. Most desktops remember the answer by a token, so that a session lasts only
-//! as long as one action; with the others the session, and with it the permission, lasts until AURA ends. Keys go to whatever has the focus: the
-//! portal knows no windows. So it is asked of AT-SPI who has it, where that is known.
+//! A session of the portal gives AURA a virtual keyboard, once the person has allowed it. Most desktops remember that by a token, so that a session
+//! lasts only as long as one action; with the others it lasts until AURA ends. The keys go to the window that has the focus: the portal knows no
+//! windows. AT-SPI tells which one that is, where its program describes itself.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use arboard::LinuxClipboardKind;
 use ashpd::desktop::remote_desktop::{
     DeviceType, KeyState, NotifyKeyboardKeysymOptions, RemoteDesktop, SelectDevicesOptions, StartOptions,
 };
@@ -18,11 +19,11 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use wl_clipboard_rs::paste;
-use xkeysym::{Keysym, RawKeysym, key};
+use xkeysym::{RawKeysym, key};
 
 use super::accessible::{Accessibility, Focus};
-use super::keyboard::{PAUSE, keysyms};
-use super::windows::{Offer, Windows};
+use super::keyboard::{PAUSE, characters, keysyms, modifiers};
+use super::windows::Windows;
 
 /// How long the person has to answer the desktop's question.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
@@ -33,12 +34,12 @@ const FOCUS_TIME: Duration = Duration::from_secs(5);
 /// The file with the token, in the folder of AURA's data.
 const TOKEN_FILE: &str = "remote-desktop.token";
 
-/// The keyboard that the desktop lends.
+/// The person's permission to use a virtual keyboard.
 #[derive(Debug, Default)]
-pub(super) struct RemoteKeyboard {
+pub(super) struct KeyboardPermission {
     token: Token,
-    /// The session of a desktop that does not remember its permission.
-    kept: Mutex<Option<Session>>,
+    /// The session of a desktop that does not remember the permission.
+    kept: Mutex<Option<PortalSession>>,
 }
 
 /// The token by which the desktop remembers the permission. It is of use to AURA alone, and for the next session alone.
@@ -71,34 +72,34 @@ impl Token {
     }
 }
 
-/// A session of the portal in which the keyboard is lent.
+/// A session of the portal with a virtual keyboard.
 #[derive(Debug)]
-struct Session {
+struct PortalSession {
     portal: RemoteDesktop,
     session: ashpd::desktop::Session<RemoteDesktop>,
     is_remembered: bool,
 }
 
-/// The keyboard, lent for one action, on a thread that may block. Dropping it gives it back.
+/// A virtual keyboard for one action, on a thread that may block. Dropping it ends its session, if the desktop remembers the permission.
 #[derive(Debug)]
-pub(super) struct LentKeyboard<'a> {
-    keyboard: &'a RemoteKeyboard,
+pub(super) struct VirtualKeyboard<'a> {
+    permission: &'a KeyboardPermission,
     runtime: Runtime,
     /// Taken when this is dropped.
-    session: Option<Session>,
+    session: Option<PortalSession>,
 }
 
-impl RemoteKeyboard {
-    /// The keyboard, whose permission is remembered in the folder `data`.
+impl KeyboardPermission {
+    /// The permission, which is remembered in the folder `data`.
     pub(super) fn new(data: &Path) -> Self {
         Self { token: Token::open(data.join(TOKEN_FILE)), kept: Mutex::default() }
     }
 
-    /// Borrows the keyboard. The desktop asks the person, if it does not remember the answer; `stop` ends the waiting.
+    /// Opens a virtual keyboard. The desktop asks the person, if it does not remember the answer; `stop` ends the waiting.
     ///
     /// # Errors
-    /// When the desktop lends no keyboard, or the person refuses or does not answer in [`ANSWER_TIME`].
-    pub(super) fn lend(&self, stop: &CancellationToken) -> Result<LentKeyboard<'_>> {
+    /// When the desktop has no such portal, or the person refuses or does not answer in [`ANSWER_TIME`].
+    pub(super) fn keyboard(&self, stop: &CancellationToken) -> Result<VirtualKeyboard<'_>> {
         let runtime = runtime()?;
         let session = runtime.block_on(async {
             tokio::select! {
@@ -106,10 +107,10 @@ impl RemoteKeyboard {
                 () = stop.cancelled() => Err(declined()),
             }
         })?;
-        Ok(LentKeyboard { keyboard: self, runtime, session: Some(session) })
+        Ok(VirtualKeyboard { permission: self, runtime, session: Some(session) })
     }
 
-    async fn session(&self) -> Result<Session> {
+    async fn session(&self) -> Result<PortalSession> {
         let kept = self.kept.lock().take();
         if let Some(session) = kept
             && session.is_open().await
@@ -123,7 +124,7 @@ impl RemoteKeyboard {
         }
     }
 
-    async fn open(&self) -> Result<Session, ashpd::Error> {
+    async fn open(&self) -> Result<PortalSession, ashpd::Error> {
         let portal = RemoteDesktop::with_connection(crate::portal::connect().await?).await?;
         let session = portal.create_session(CreateSessionOptions::default()).await?;
         let token = self.token.value.lock().clone();
@@ -137,29 +138,21 @@ impl RemoteKeyboard {
         if !selected.devices().contains(DeviceType::Keyboard) {
             return Err(ashpd::Error::Response(ResponseError::Cancelled));
         }
-        Ok(Session { portal, session, is_remembered: selected.restore_token().is_some() })
+        Ok(PortalSession { portal, session, is_remembered: selected.restore_token().is_some() })
     }
 }
 
-impl LentKeyboard<'_> {
+impl VirtualKeyboard<'_> {
     /// Presses a combination of keys in the window that has the focus.
     ///
     /// # Errors
-    /// When another window has it than `window`, or the desktop takes the keyboard back.
+    /// When another window has it than `window`, or the desktop ends the session.
     pub(super) fn press(&self, keys: &KeyCombination, window: &TargetWindow, stop: &CancellationToken) -> Result<()> {
         let missing = || Error::new(ErrorCode::Desktop, format!("AURA cannot press {keys} on this desktop."));
         let keysym = keysyms(keys.key).first().copied().ok_or_else(missing)?;
-        let modifiers = [
-            (keys.ctrl, key::Control_L),
-            (keys.alt, key::Alt_L),
-            (keys.shift, key::Shift_L),
-            (keys.logo, key::Super_L),
-        ];
-        let held: Vec<_> = modifiers.into_iter().filter(|(is_held, _)| *is_held).map(|(_, keysym)| keysym).collect();
-        self.run(async |session| {
-            check_focus(window, stop).await?;
-            session.strike(&held, keysym).await
-        })
+        let held: Vec<_> = modifiers(keys).collect();
+        check_focus(window, stop)?;
+        self.run(async |session| session.strike(&held, keysym).await)
     }
 
     /// Types a text of ASCII, whose characters each layout has, into the window that has the focus.
@@ -167,17 +160,13 @@ impl LentKeyboard<'_> {
     /// # Errors
     /// Like [`Self::press`]. A part may have been typed then.
     pub(super) fn type_text(&self, text: &str, window: &TargetWindow, stop: &CancellationToken) -> Result<()> {
+        check_focus(window, stop)?;
         self.run(async |session| {
-            check_focus(window, stop).await?;
             for c in text.chars() {
                 if stop.is_cancelled() {
                     break;
                 }
-                let keysym = match c {
-                    '\n' => key::Return,
-                    '\t' => key::Tab,
-                    c => Keysym::from_char(c).raw(),
-                };
+                let [keysym, _] = characters(c);
                 session.strike(&[], keysym).await?;
                 tokio::time::sleep(PAUSE).await;
             }
@@ -186,7 +175,7 @@ impl LentKeyboard<'_> {
     }
 
     /// Not raced against the end of the action: a key that was pressed is released.
-    fn run(&self, work: impl AsyncFnOnce(&Session) -> Result<()>) -> Result<()> {
+    fn run(&self, work: impl AsyncFnOnce(&PortalSession) -> Result<()>) -> Result<()> {
         match &self.session {
             Some(session) => self.runtime.block_on(work(session)),
             None => Err(ended()),
@@ -194,18 +183,18 @@ impl LentKeyboard<'_> {
     }
 }
 
-impl Drop for LentKeyboard<'_> {
+impl Drop for VirtualKeyboard<'_> {
     fn drop(&mut self) {
         let Some(session) = self.session.take() else { return };
         if session.is_remembered {
             let _ = self.runtime.block_on(async { tokio::time::timeout(CALL_TIME, session.session.close()).await });
         } else {
-            *self.keyboard.kept.lock() = Some(session);
+            *self.permission.kept.lock() = Some(session);
         }
     }
 }
 
-impl Session {
+impl PortalSession {
     /// Presses and releases a key while others are held. All are released whatever fails.
     async fn strike(&self, held: &[RawKeysym], keysym: RawKeysym) -> Result<()> {
         let presses = held.iter().chain([&keysym]).map(|key| (*key, KeyState::Pressed));
@@ -237,11 +226,11 @@ impl Session {
 /// The window that gets the keys. Its title is empty where no program says that it has the focus.
 ///
 /// # Errors
-/// When the desktop lends no keyboard, or AURA's own window has the focus. The person is not asked.
+/// When the desktop has no such portal, or AURA's own window has the focus. The person is not asked.
 pub(super) fn target() -> Result<TargetWindow> {
     let asked = async {
         let portal = RemoteDesktop::with_connection(zbus::Connection::session().await?).await?;
-        // Only this tells a portal that lends keyboards from none at all.
+        // Only this tells a portal that has this interface from none at all.
         Ok::<u32, ashpd::Error>(portal.get_property("version").await?)
     };
     match runtime()?.block_on(async { tokio::time::timeout(CALL_TIME, asked).await }) {
@@ -273,15 +262,15 @@ pub(super) fn clipboard_is_taken() -> Result<bool> {
     match paste::get_mime_types(paste::ClipboardType::Regular, paste::Seat::Unspecified) {
         Ok(types) => Ok(!types.is_empty()),
         Err(paste::Error::ClipboardEmpty | paste::Error::NoMimeType) => Ok(false),
-        Err(_) => Ok(Windows::connect()?.owner(Offer::Clipboard)?.is_some()),
+        Err(_) => Ok(Windows::connect()?.owner(LinuxClipboardKind::Clipboard)?.is_some()),
     }
 }
 
-/// Waits until a window has the focus, where that is known. AT-SPI is asked on this thread, which may block.
+/// Waits until a window has the focus, where that is known.
 ///
 /// # Errors
 /// When another one keeps it.
-async fn check_focus(window: &TargetWindow, stop: &CancellationToken) -> Result<()> {
+fn check_focus(window: &TargetWindow, stop: &CancellationToken) -> Result<()> {
     let deadline = Instant::now() + FOCUS_TIME;
     loop {
         let message = match focus() {
@@ -299,7 +288,7 @@ async fn check_focus(window: &TargetWindow, stop: &CancellationToken) -> Result<
         if stop.is_cancelled() || Instant::now() > deadline {
             return Err(Error::new(ErrorCode::Desktop, message));
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -316,11 +305,15 @@ fn unsupported() -> Error {
 
 /// The person refused, or did not answer.
 fn declined() -> Error {
-    let message = "The desktop was not allowed to lend AURA the keyboard, so nothing was done. Ask again, and agree when the desktop asks.";
+    let message =
+        "AURA was not allowed to use the keyboard, so nothing was done. Ask again, and agree when the desktop asks.";
     Error::new(ErrorCode::Desktop, message)
 }
 
 /// The desktop ended the session.
 fn ended() -> Error {
-    Error::new(ErrorCode::Desktop, "The desktop took the keyboard back, so not everything was done. Try again.")
+    Error::new(
+        ErrorCode::Desktop,
+        "The desktop ended AURA's use of the keyboard, so not everything was done. Try again.",
+    )
 }
