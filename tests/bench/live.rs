@@ -1,8 +1,8 @@
-//! `cargo xtask bench live`: the time from the release of the key to the transcript, by live transcription and by sending the recording at the
-//! release, directly and over a shaped link.
+//! `cargo xtask bench live`: the time from the release of the key to the transcript, by live transcription, by uploading the recording while
+//! it is made, and by sending it at the release, directly and over a shaped link.
 //!
 //! The assistant is the real one with a microphone that delivers a reading person in real time; the provider is the sandbox, which takes the
-//! same time for its transcript either way. That favours sending at the release: a model for live speech has heard everything but the end
+//! same time for its transcript in every way. That favours sending at the release: a model for live speech has heard everything but the end
 //! by then. Times are taken from outside: from the operation `release` to the event with the transcript.
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
@@ -50,21 +50,46 @@ async fn measure(turns: usize) {
         "a question of 3 s and of 10 s, {build} build, {turns} of each kind in turns, {STT_MS} ms for a transcript"
     );
     println!("release to transcript, milliseconds: p50 (p95)\n");
-    println!("{:26} {:>6} {:>16} {:>16} {:>7}", "link", "speech", "live", "at the release", "ratio");
+    println!("{:26} {:>6} {:>16} {:>16} {:>16}", "link", "speech", "live", "uploaded", "at the release");
     for (name, link) in [("none", None), ("5 Mbit/s, 40 ms round trip", Some(LINK))] {
         for seconds in [3, 10] {
             let mut bench = Bench::start(link, seconds).await;
-            let (mut live, mut whole) = (Vec::new(), Vec::new());
+            let mut times: [Vec<f64>; 3] = Default::default();
             for turn in 0..=turns {
-                let times = [bench.turn(true).await, bench.turn(false).await];
-                if turn > 0 {
-                    live.push(times[0]);
-                    whole.push(times[1]);
+                for (way, times) in Way::ALL.into_iter().zip(&mut times) {
+                    let time = bench.turn(way).await;
+                    if turn > 0 {
+                        times.push(time);
+                    }
                 }
             }
-            let shown = |times: &mut [f64]| format!("{:.0} ({:.0})", quantile(times, 0.5), quantile(times, 0.95));
-            let ratio = quantile(&mut live, 0.5) / quantile(&mut whole, 0.5);
-            println!("{name:26} {seconds:4} s {:>16} {:>16} {ratio:>7.2}", shown(&mut live), shown(&mut whole));
+            let shown =
+                times.each_mut().map(|times| format!("{:.0} ({:.0})", quantile(times, 0.5), quantile(times, 0.95)));
+            let [live, uploaded, whole] = &shown;
+            println!("{name:26} {seconds:4} s {live:>16} {uploaded:>16} {whole:>16}");
+        }
+    }
+}
+
+/// When the recording is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// While it is made, to a model for live speech.
+    Live,
+    /// While it is made, as the body of an ordinary request.
+    Upload,
+    /// At the release.
+    Whole,
+}
+
+impl Way {
+    const ALL: [Self; 3] = [Self::Live, Self::Upload, Self::Whole];
+
+    /// The model that is chosen, and the one that is called.
+    fn models(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Live => ("gpt-transcribe", "gpt-live-transcribe"),
+            Self::Upload | Self::Whole => ("whisper-1", "whisper-1"),
         }
     }
 }
@@ -115,8 +140,9 @@ impl Bench {
     }
 
     /// Asks one question; returns the milliseconds from the release to the transcript.
-    async fn turn(&mut self, streaming: bool) -> f64 {
-        let changes = json!({"listening": {"streaming": streaming}});
+    async fn turn(&mut self, way: Way) -> f64 {
+        let stt = json!({"provider": "own", "model": way.models().0});
+        let changes = json!({"listening": {"streaming": way != Way::Whole}, "routes": {"stt": stt}});
         api::change_settings(&self.assistant, ChangeSettings { changes }).await.unwrap();
         api::press(&self.assistant, Press::default()).await.unwrap();
         tokio::time::sleep(Duration::from_secs(self.seconds as u64)).await;
@@ -127,7 +153,7 @@ impl Bench {
             match self.events.recv().await.unwrap() {
                 Event::Transcript { .. } => waited = Some(released.elapsed()),
                 Event::Done { record } => {
-                    check(&record, streaming);
+                    check(&record, way);
                     return waited.expect("the question is known").as_secs_f64() * 1e3;
                 }
                 _ => {}
@@ -137,10 +163,10 @@ impl Bench {
 }
 
 /// Whether the transcript came in the way that is measured.
-fn check(record: &TurnRecord, streaming: bool) {
+fn check(record: &TurnRecord, way: Way) {
     let attempts: Vec<_> = record.stages.iter().flat_map(|stage| &stage.attempts).collect();
-    let way = if streaming { "gpt-live-transcribe" } else { "gpt-transcribe" };
-    assert!(attempts[0].route.model == way && attempts[0].kind.is_none(), "{:?} {attempts:?}", record.error);
+    let is_expected = attempts[0].route.model == way.models().1 && attempts[0].kind.is_none();
+    assert!(is_expected, "{way:?}: {:?} {attempts:?}", record.error);
 }
 
 /// A microphone that hears these samples again and again, in real time.

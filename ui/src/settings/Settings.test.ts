@@ -111,7 +111,7 @@ describe('settings', () => {
 
   it('apply switches and texts at once too', async () => {
     const { backend } = await open('settings')
-    await fireEvent.click(screen.getByRole('switch', { name: 'Words while you speak' }))
+    await fireEvent.click(screen.getByRole('switch', { name: 'Send while you speak' }))
     await fireEvent.click(screen.getByRole('switch', { name: 'Speak answers aloud' }))
     await fireEvent.click(screen.getByRole('switch', { name: /overlay/ }))
     await fireEvent.change(screen.getByRole('textbox', { name: 'Extra instructions' }), { target: { value: 'Be short.' } })

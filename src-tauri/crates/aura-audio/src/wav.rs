@@ -38,6 +38,16 @@ pub fn wav(samples: &[i16], rate: u32) -> Bytes {
     file.into_inner().into()
 }
 
+/// The header of a 16-bit WAV file of mono samples at [`SPEECH_RATE`] whose length is not known yet: its sizes are 0xFFFFFFFF, as FFmpeg
+/// writes them into a pipe. The samples follow until the end of the file.
+pub fn endless_speech_wav_header() -> Bytes {
+    let mut header = speech_wav(&[]).to_vec();
+    for at in [4, 40] {
+        header[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
+    }
+    header.into()
+}
+
 /// A 16-bit mono WAV file that is written while recording. Each write reaches the operating system, so that a crash loses only what was
 /// not passed to it; [`restore_wav`] corrects the header then. The file is locked while it is written, so that another process can tell.
 pub struct WavFile {

@@ -24,8 +24,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for tenth in samples.chunks(SPEECH_RATE as usize / 10) {
         session.push(tenth);
         tokio::time::sleep(Duration::from_millis(100)).await;
-        let words = session.partial().borrow().clone();
-        println!("… {}[{}]", words.committed, words.tentative);
+        if let Some(partial) = session.partial() {
+            let words = partial.borrow().clone();
+            println!("… {}[{}]", words.committed, words.tentative);
+        }
     }
     println!("{}", session.finish().await?.text);
     Ok(())

@@ -1,10 +1,12 @@
 //! One provider's base URL and API key: builds, authorises and sends requests, and reads replies within size limits.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Request, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Body, Client, Method, Request, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -90,6 +92,15 @@ impl ApiClient {
 
     /// Posts a body and returns when the headers of a success arrive.
     pub(crate) async fn post(&self, url: Url, content_type: &str, body: Bytes) -> Result<Reply, Failure> {
+        self.send(self.request(Method::POST, url).header(CONTENT_TYPE, content_type).body(body)).await
+    }
+
+    /// Posts a body that is still being made, and returns when the headers of a success arrive.
+    pub(crate) async fn post_stream<S>(&self, url: Url, content_type: &str, body: S) -> Result<Reply, Failure>
+    where
+        S: Stream<Item = Bytes> + Send + 'static,
+    {
+        let body = Body::wrap_stream(body.map(Ok::<_, Infallible>));
         self.send(self.request(Method::POST, url).header(CONTENT_TYPE, content_type).body(body)).await
     }
 

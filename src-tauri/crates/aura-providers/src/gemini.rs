@@ -144,7 +144,7 @@ impl StreamingSpeechToText for Gemini {
 
     fn stream(&self, request: StreamingRequest) -> TranscriptionSession {
         let client = self.client().cloned();
-        TranscriptionSession::run(async move |audio, partial| {
+        TranscriptionSession::live(async move |audio, partial| {
             let client = client?;
             let url = client.service_url("google.ai.generativelanguage", "GenerativeService.BidiGenerateContent");
             streaming::transcribe(client, url, GeminiLive::new(request), audio, partial).await

@@ -10,8 +10,10 @@ use crate::limits::MAX_UPLOAD_BYTES;
 use crate::provider::{Connection, Provider, Services};
 use crate::types::{
     Chat, ChatRequest, ChatStream, Failure, FailureKind, ListedModel, ModelListing, ResponseFormat, Service,
-    SpeechRequest, SpeechStream, SpeechToText, TextToSpeech, Transcript, TranscriptionRequest,
+    SpeechRequest, SpeechStream, SpeechToText, StreamingRequest, StreamingSpeechToText, TextToSpeech, Transcript,
+    TranscriptionRequest, TranscriptionSession,
 };
+use crate::upload;
 use crate::wire::json_events::JsonEvents;
 use crate::wire::speech_decoder::SpeechDecoder;
 use crate::wire::{effort, openai_audio, openai_chat, openai_models, openai_request, transcription};
@@ -53,7 +55,7 @@ fn connect(connection: Connection) -> Services {
     });
     Services {
         stt: Some(groq.clone()),
-        streaming_stt: None,
+        streaming_stt: Some(groq.clone()),
         chat: Some(groq.clone()),
         tts: Some(groq.clone()),
         embedding: None,
@@ -79,13 +81,31 @@ impl SpeechToText for Groq {
         } else {
             "transcriptions"
         };
-        let (content_type, body) = openai_audio::transcription_form(&request, TRANSCRIPTION);
+        let (content_type, body) = openai_audio::transcription_form(&request, TRANSCRIPTION).with(&request.wav);
         let reply = client.post(client.url(&["audio", endpoint]), &content_type, body).await?;
         let rate_limit = reply.rate_limit();
         let mut transcript = reply.read(|body| openai_audio::transcript(body, &request)).await?;
         transcript.usage.rate_limit = rate_limit;
         transcript.usage.model = Some(request.model);
         Ok(transcript)
+    }
+}
+
+impl StreamingSpeechToText for Groq {
+    fn streaming_model(&self, model: &str) -> Option<String> {
+        Some(model.to_owned())
+    }
+
+    fn stream(&self, request: StreamingRequest) -> TranscriptionSession {
+        let client = self.client().cloned();
+        TranscriptionSession::upload(async move |audio| {
+            let client = client?;
+            let url = client.url(&["audio", "transcriptions"]);
+            let model = request.model.clone();
+            let mut transcript = upload::transcribe(&client, url, request, TRANSCRIPTION, audio).await?;
+            transcript.usage.model = Some(model);
+            Ok(transcript)
+        })
     }
 }
 

@@ -64,6 +64,7 @@ mod response_stream;
 mod streaming;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod web_socket;
 mod wire;
 

@@ -12,7 +12,6 @@ use crate::catalog::{self, Catalog};
 use crate::limits::MAX_UPLOAD_BYTES;
 use crate::presets::{ModelListFormat, Preset, Realtime, TranscriptionEndpoint, preset};
 use crate::provider::{Connection, Provider, Services};
-use crate::streaming;
 use crate::types::{
     Chat, ChatRequest, ChatStream, Embed, EmbeddingReply, EmbeddingRequest, Failure, FailureKind, ListedModel,
     ListedVoice, ModelListing, Service, SpeechRequest, SpeechStream, SpeechToText, StreamingRequest,
@@ -26,6 +25,7 @@ use crate::wire::vllm_realtime::VllmRealtime;
 use crate::wire::{
     chat_transcription, effort, embeddings, openai_audio, openai_chat, openai_models, openai_request, transcription,
 };
+use crate::{streaming, upload};
 
 /// The longest text that OpenAI's speech endpoint accepts, in characters.
 const MAX_CHARS: usize = 4096;
@@ -90,6 +90,15 @@ impl Server {
     fn client(&self) -> Result<&ApiClient, Failure> {
         if self.preset.needs_key { self.client.with_key(&self.preset.label) } else { Ok(&self.client) }
     }
+
+    fn transcription_dialect(&self, model: &str) -> openai_audio::TranscriptionDialect<'static> {
+        openai_audio::TranscriptionDialect {
+            format: &self.preset.stt_format,
+            words: self.preset.stt_words || self.catalog.limits(&self.preset.id, model).words,
+            vocabulary: self.preset.stt_vocabulary.as_deref(),
+            translate: None,
+        }
+    }
 }
 
 /// The base URL of the endpoints, and the one above the version. The user may have left out the version and the slash.
@@ -127,12 +136,7 @@ impl SpeechToText for Server {
         if request.translate && !self.preset.stt_translates {
             return Err(Failure::new(FailureKind::Unsupported, "This server transcribes but does not translate."));
         }
-        let mut dialect = openai_audio::TranscriptionDialect {
-            format: &self.preset.stt_format,
-            words: self.preset.stt_words || self.catalog.limits(&self.preset.id, &request.model).words,
-            vocabulary: self.preset.stt_vocabulary.as_deref(),
-            translate: None,
-        };
+        let mut dialect = self.transcription_dialect(&request.model);
         let endpoint = ["audio", if request.translate { "translations" } else { "transcriptions" }];
         let mut in_chat = false;
         let reply = match self.preset.stt {
@@ -142,7 +146,7 @@ impl SpeechToText for Server {
                     model: if request.translate { model } else { &request.model }.into(),
                     ..request.clone()
                 };
-                let (content_type, body) = openai_audio::transcription_form(&request, dialect);
+                let (content_type, body) = openai_audio::transcription_form(&request, dialect).with(&request.wav);
                 client.post(client.url(&endpoint), &content_type, body).await?
             }
             TranscriptionEndpoint::Openrouter => {
@@ -150,7 +154,7 @@ impl SpeechToText for Server {
             }
             TranscriptionEndpoint::Whispercpp => {
                 dialect.translate = Some("translate");
-                let (content_type, body) = openai_audio::transcription_form(request, dialect);
+                let (content_type, body) = openai_audio::transcription_form(request, dialect).with(&request.wav);
                 client.post(client.url(&["inference"]), &content_type, body).await?
             }
             TranscriptionEndpoint::Chat => {
@@ -181,23 +185,32 @@ impl StreamingSpeechToText for Server {
         match self.realtime {
             // The user says that the server does, and there is no other model to name.
             Some(_) => known.or_else(|| Some(model.to_owned())),
-            None => known.filter(|_| self.preset.realtime.is_some()),
+            None => {
+                let live = known.filter(|_| self.preset.realtime.is_some());
+                live.or_else(|| self.preset.stt_upload.then(|| model.to_owned()))
+            }
         }
     }
 
     fn stream(&self, request: StreamingRequest) -> TranscriptionSession {
         let client = self.client().cloned();
-        let format = self.realtime.or(self.preset.realtime);
+        let is_live_model = self.catalog.is_streaming_model(&self.preset.id, &request.model);
+        let Some(format) = self.realtime.or(self.preset.realtime.filter(|_| is_live_model)) else {
+            let dialect = self.transcription_dialect(&request.model);
+            return TranscriptionSession::upload(async move |audio| {
+                let client = client?;
+                let url = client.url(&["audio", "transcriptions"]);
+                upload::transcribe(&client, url, request, dialect, audio).await
+            });
+        };
         let names_model = self.realtime.is_some();
         let takes_keywords = self.catalog.takes_keywords(&self.preset.id, &request.model);
-        TranscriptionSession::run(async move |audio, partial| {
+        TranscriptionSession::live(async move |audio, partial| {
             let client = client?;
             let mut url = client.url(&["realtime"]);
             match format {
-                Some(Realtime::Vllm) => {
-                    streaming::transcribe(client, url, VllmRealtime::new(request), audio, partial).await
-                }
-                Some(Realtime::Openai) => {
+                Realtime::Vllm => streaming::transcribe(client, url, VllmRealtime::new(request), audio, partial).await,
+                Realtime::Openai => {
                     url.query_pairs_mut().append_pair("intent", "transcription");
                     // OpenAI takes a model here for a request to talk. LocalAI and speaches need it.
                     if names_model {
@@ -206,7 +219,6 @@ impl StreamingSpeechToText for Server {
                     let format = OpenaiRealtime::new(request, takes_keywords);
                     streaming::transcribe(client, url, format, audio, partial).await
                 }
-                None => Err(Failure::new(FailureKind::Unsupported, "This server does not transcribe live speech.")),
             }
         })
     }

@@ -58,6 +58,9 @@ pub struct Preset {
     /// Whether it translates into English, at `audio/translations`.
     #[serde(default)]
     pub(super) stt_translates: bool,
+    /// Whether it takes a recording that is still being made: a form without a length, whose WAV file does not tell its own.
+    #[serde(default)]
+    pub(super) stt_upload: bool,
     /// How it transcribes live speech, with the models for which the catalog names one that does; `None`: not at all.
     #[serde(default)]
     pub(super) realtime: Option<Realtime>,

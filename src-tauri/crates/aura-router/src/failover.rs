@@ -204,6 +204,16 @@ impl<'a> Failover<'a> {
         }
     }
 
+    /// The route that is called next.
+    pub(crate) fn next_route(&self) -> &Route {
+        &self.plan.candidates[self.current].route
+    }
+
+    /// A call of the next route that is already being made.
+    pub(crate) fn adopt(&mut self) -> (Call, InFlight) {
+        self.prepare_call(self.current)
+    }
+
     fn prepare_call(&mut self, index: usize) -> (Call, InFlight) {
         self.remaining.retain(|remaining| *remaining != index);
         let candidate = &self.plan.candidates[index];
@@ -461,6 +471,11 @@ impl<'a> Failover<'a> {
         self.observer.attempt(&attempt);
         self.attempts.push(attempt);
         self.has_content.push(has_content);
+    }
+
+    /// Records a call that failed for the way in which the request was sent. The same route is called again.
+    pub(crate) fn sent_in_vain(&mut self, call: &InFlight, failure: &Failure) {
+        self.record(call, Some(failure), CallOutcome::default());
     }
 
     /// The error of the request, whose last failure is `last`.

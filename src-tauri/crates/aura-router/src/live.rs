@@ -1,5 +1,6 @@
 //! Live transcription: audio goes to the first route of a plan while it is recorded. No other route is tried: whoever records has the whole
-//! recording, and sends it by [`Router::transcribe`] when this fails.
+//! recording, and sends it by [`Router::transcribe`] when this fails. An upload, of which nothing is recognised before its end, is finished by
+//! [`Router::finish_upload`], which goes on with the whole recording and the other routes by itself.
 
 use std::time::Duration;
 
@@ -34,8 +35,8 @@ pub struct LiveTranscription {
 }
 
 impl Router {
-    /// Begins to transcribe what will be recorded by the first route of a plan. `None` when it does not transcribe live speech, its circuit
-    /// is not closed, or live transcription failed with it twice in the last minutes. Must be called on a Tokio runtime. `request` needs no
+    /// Begins to transcribe what will be recorded by the first route of a plan. `None` when it takes no audio before its end, its circuit is
+    /// not closed, or this failed with it twice in the last minutes. Must be called on a Tokio runtime. `request` needs no
     /// model.
     pub fn transcribe_live(&self, plan: &RoutePlan, request: StreamingRequest) -> Option<LiveTranscription> {
         let candidate = plan.first();
@@ -77,9 +78,20 @@ impl LiveTranscription {
         }
     }
 
-    /// What was recognised so far, and its changes; closed when the transcription ends.
+    /// What was recognised so far, and its changes; closed when the transcription ends. `None` for an upload.
     pub fn partial(&self) -> Option<watch::Receiver<PartialTranscript>> {
-        self.session.as_ref().map(TranscriptionSession::partial)
+        self.session.as_ref()?.partial()
+    }
+
+    /// Whether the audio is the body of an ordinary request, of which nothing is recognised before its end.
+    pub fn is_upload(&self) -> bool {
+        self.partial().is_none()
+    }
+
+    /// The session, for a caller that records the call itself.
+    pub(crate) fn into_session(mut self) -> Option<TranscriptionSession> {
+        self.is_recorded = true;
+        self.session.take()
     }
 
     /// Ends the recording and waits for the transcript, no longer than `within`. With `has_speech`, an empty transcript counts as a failure.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// Failures in a row after which a provider is left alone for [`PAUSE`]: a network that lets no WebSocket through does so for long, and
-/// each attempt costs time.
+/// Failures in a row after which a provider is left alone for [`PAUSE`]: a network that lets no WebSocket through does so for long, as does
+/// a server that wants to know the length of a recording, and each attempt costs time.
 const MAX_FAILURES: u32 = 2;
 /// How long no live transcription is tried with a provider that keeps failing at it.
 const PAUSE: Duration = Duration::from_secs(300);

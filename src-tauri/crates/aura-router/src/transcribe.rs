@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use aura_providers::{Failure, FailureKind, Transcript, TranscriptionRequest};
+use aura_providers::{Failure, FailureKind, Transcript, TranscriptionRequest, TranscriptionSession};
 use futures::FutureExt;
 use tokio::time::timeout_at;
 
 use crate::attempt::Observer;
 use crate::cost::LocalCount;
 use crate::error::Result;
-use crate::failover::{Call, CallOutcome, Failover};
+use crate::failover::{Call, CallOutcome, Failover, InFlight};
+use crate::live::LiveTranscription;
 use crate::outcome::{Routed, char_count, timed_out};
 use crate::plan::RoutePlan;
 use crate::router::Router;
@@ -28,9 +29,49 @@ impl Router {
         has_speech: bool,
         observer: &dyn Observer,
     ) -> Result<Routed<Transcript>> {
-        let mut failover = Failover::new(self, plan, observer);
+        let failover = Failover::new(self, plan, observer);
+        Box::pin(self.transcribe_with(failover, None, request, has_speech)).await
+    }
+
+    /// Ends an upload and transcribes its recording like [`Router::transcribe`]: the upload is the first call. `request` has the whole
+    /// recording, which is sent when the upload fails, or when another route comes first by now.
+    ///
+    /// # Errors
+    /// The same as those of [`Router::transcribe`].
+    pub async fn finish_upload(
+        &self,
+        upload: LiveTranscription,
+        plan: &RoutePlan,
+        request: &TranscriptionRequest,
+        has_speech: bool,
+        observer: &dyn Observer,
+    ) -> Result<Routed<Transcript>> {
+        let failover = Failover::new(self, plan, observer);
+        let is_next = failover.next_route() == upload.route();
+        // An upload to another route is recorded as cancelled.
+        let session = if is_next { upload.into_session() } else { None };
+        Box::pin(self.transcribe_with(failover, session, request, has_speech)).await
+    }
+
+    /// Its callers box it: the future of a whole question has room for it.
+    async fn transcribe_with(
+        &self,
+        mut failover: Failover<'_>,
+        upload: Option<TranscriptionSession>,
+        request: &TranscriptionRequest,
+        has_speech: bool,
+    ) -> Result<Routed<Transcript>> {
         let start = |call: Call| transcribe(call, request.clone(), has_speech).boxed();
-        match failover.start(&start).await {
+        let uploaded = match upload {
+            Some(session) => self.finish_session(&mut failover, session, has_speech).await,
+            None => Ok(None),
+        };
+        let transcribed = match uploaded {
+            Ok(Some(transcribed)) => Ok(transcribed),
+            Ok(None) => failover.start(&start).await,
+            Err(error) => Err(error),
+        };
+        match transcribed {
             Ok((transcript, in_flight)) => {
                 let measured = LocalCount {
                     output_chars: char_count(&transcript.text),
@@ -50,6 +91,53 @@ impl Router {
             },
         }
     }
+
+    /// Waits for the transcript of an upload to the next route. `None` when it failed and another call is to be made.
+    ///
+    /// # Errors
+    /// When it failed, and the retry policy gives up or no route is left.
+    async fn finish_session(
+        &self,
+        failover: &mut Failover<'_>,
+        session: TranscriptionSession,
+        has_speech: bool,
+    ) -> Result<Option<(Transcript, InFlight)>> {
+        let (call, in_flight) = failover.adopt();
+        let transcript =
+            timeout_at(call.due(), session.finish()).await.unwrap_or_else(|_| Err(timed_out("transcript")));
+        let failures = &self.0.live_failures;
+        match transcript.and_then(|transcript| check(transcript, has_speech)) {
+            Ok(transcript) => {
+                failures.record(&in_flight.route.provider, false);
+                Ok(Some((transcript, in_flight)))
+            }
+            // Perhaps the provider takes no request without a length, or does not wait for one that takes long.
+            Err(failure) if is_about_upload(failure.kind) => {
+                failures.record(&in_flight.route.provider, true);
+                failover.sent_in_vain(&in_flight, &failure);
+                Ok(None)
+            }
+            Err(failure) => {
+                failover.failed(&in_flight, &failure, CallOutcome::default()).await?;
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Whether the same provider may take the whole recording, after an upload failed in this way.
+fn is_about_upload(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::InvalidRequest | FailureKind::Unsupported | FailureKind::Interrupted)
+}
+
+/// The transcript, unless it is empty and must not be.
+fn check(transcript: Transcript, has_speech: bool) -> Result<Transcript, Failure> {
+    if has_speech && transcript.text.is_empty() {
+        let usage = Some(Box::new(transcript.usage));
+        let failure = Failure::new(FailureKind::Empty, "The transcript of a recording with speech was empty.");
+        return Err(Failure { usage, ..failure });
+    }
+    Ok(transcript)
 }
 
 /// Makes one call.
@@ -64,11 +152,7 @@ async fn transcribe(call: Call, request: TranscriptionRequest, has_speech: bool)
     let due = (call.due() + extra).min(call.deadline);
     let transcript =
         timeout_at(due, stt.transcribe(&request)).await.unwrap_or_else(|_| Err(timed_out("transcript")))?;
-    if has_speech && transcript.text.is_empty() {
-        let usage = Some(Box::new(transcript.usage));
-        let failure = Failure::new(FailureKind::Empty, "The transcript of a recording with speech was empty.");
-        return Err(Failure { usage, ..failure });
-    }
+    let transcript = check(transcript, has_speech)?;
     if request.words && transcript.words.is_empty() && !transcript.text.is_empty() {
         let usage = Some(Box::new(transcript.usage));
         let failure = Failure::new(FailureKind::Unsupported, "This model does not report the times of words.");

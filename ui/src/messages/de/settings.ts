@@ -77,9 +77,9 @@ export const settings: typeof english = {
   vocabularyHint: 'Je Zeile einer. AURA schreibt sie so, wenn sie gesagt werden. Sie gehen mit jeder Aufnahme an den Anbieter.',
   vocabularyBad: (terms: number, characters: number) =>
     `Höchstens ${terms} Zeilen mit je ${characters} Zeichen. Kürze die Liste.`,
-  streaming: 'Wörter während des Sprechens',
+  streaming: 'Schon beim Sprechen senden',
   streamingHint:
-    'Deine Stimme wird schon beim Sprechen gesendet, wenn der Anbieter sie live erkennen kann. Die Wörter erscheinen sofort, und die Antwort kommt früher. Auch eine Frage, die du abbrichst, und Geräusche ohne Wörter sind dann gesendet.',
+    'Deine Stimme wird schon beim Sprechen gesendet, wenn der Anbieter das kann. Die Antwort kommt früher, und manche Anbieter zeigen deine Wörter sofort. Auch eine Frage, die du abbrichst, und Geräusche ohne Wörter sind dann gesendet.',
   speaking: 'Sprechen',
   speed: 'Sprechtempo',
   speedHint: 'Kann eine Stimme nicht schneller oder langsamer sprechen, ändert AURA ihren Ton, ohne die Tonhöhe zu ändern.',

@@ -66,9 +66,9 @@ export const settings = {
   vocabularyHint: 'One per line. AURA spells them like this when it hears them. They are sent with each recording.',
   vocabularyBad: (terms: number, characters: number) =>
     `At most ${terms} lines of ${characters} characters each. Shorten the list.`,
-  streaming: 'Words while you speak',
+  streaming: 'Send while you speak',
   streamingHint:
-    'Your voice is sent while you speak, where the provider can transcribe it live. Words appear at once and answers come sooner. A question that you cancel, and sound that holds no words, has been sent too.',
+    'Your voice is sent while you speak, where the provider takes that. Answers come sooner, and some providers show your words at once. A question that you cancel, and sound without words, has been sent too.',
   speaking: 'Speaking',
   speed: 'Speed',
   speedHint: 'Where a voice cannot speak faster or slower, AURA changes its sound without changing the pitch.',

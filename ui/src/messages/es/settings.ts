@@ -74,9 +74,9 @@ export const settings: typeof english = {
   vocabularyHint: 'Uno por línea. AURA los escribe así cuando los oye. Se envían con cada grabación.',
   vocabularyBad: (terms: number, characters: number) =>
     `Como máximo ${terms} líneas de ${characters} caracteres cada una. Acorta la lista.`,
-  streaming: 'Palabras mientras habla',
+  streaming: 'Enviar mientras habla',
   streamingHint:
-    'Su voz se envía mientras habla, si el proveedor puede transcribirla en directo. Las palabras aparecen al momento y la respuesta llega antes. También se habrá enviado una pregunta que cancele, o un sonido sin palabras.',
+    'Su voz se envía mientras habla, si el proveedor lo admite. La respuesta llega antes, y algunos proveedores muestran sus palabras al momento. También se habrá enviado una pregunta que cancele, o un sonido sin palabras.',
   speaking: 'Hablar',
   speed: 'Velocidad',
   speedHint: 'Si una voz no puede hablar más rápido o más despacio, AURA cambia su sonido sin cambiar el tono.',

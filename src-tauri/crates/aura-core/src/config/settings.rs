@@ -342,8 +342,8 @@ pub struct Listening {
     pub language: Option<String>,
     /// Names and terms that every transcription expects: at most 200, each of 1 to 80 characters.
     pub vocabulary: Vec<String>,
-    /// Whether speech is sent while it is recorded, to a route that transcribes live speech: its words appear while they are spoken, and
-    /// the transcript comes sooner. What is cancelled has been sent too.
+    /// Whether speech is sent while it is recorded, to a route that takes that: the transcript comes sooner, and words appear while they are
+    /// spoken if the route transcribes live speech. What is cancelled has been sent too.
     pub streaming: bool,
 }
 

@@ -127,7 +127,7 @@ impl Turn {
         }
         let recorded = RecordedSpeech::new(samples, &activity, None)?;
         let stage = self.enter(Stage::Transcribing);
-        let routed = self.recognise(&recorded).await?;
+        let routed = self.recognise(&recorded, None).await?;
         stage.answered_by(&routed.route);
         words_of(&routed.value, recorded.speech_duration)
     }

@@ -1,5 +1,5 @@
-//! Live transcription: the question goes out while it is recorded, and its words are shown. The recording is complete all the same: when
-//! anything goes wrong, it is sent as a whole.
+//! Live transcription: the question goes out while it is recorded, and its words are shown where the provider recognises them meanwhile. The
+//! recording is complete all the same: when anything goes wrong, it is sent as a whole.
 
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use aura_router::{LiveTranscription, Routed};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::recorded_speech::begin_of_speech;
+use super::recorded_speech::{RecordedSpeech, begin_of_speech, end_of_speech};
 use super::turn::Turn;
+use crate::error::Result;
 use crate::event::Event;
 
-/// How long the transcript may take after the recording has ended. Then the recording is sent as a whole.
+/// How long the transcript of live speech may take after the recording has ended. Then the recording is sent as a whole.
 const PATIENCE: Duration = Duration::from_millis(1_500);
 /// The least time between two changes that are shown: 20 per second.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -53,8 +54,13 @@ impl Turn {
             *live = self.begin_live(begin);
         }
         if let LiveWords::Running(running) = live {
-            running.transcription.push(&samples[running.sent..]);
-            running.sent = samples.len();
+            // An upload is the same as the recording that is sent at its end: a pause is sent only once somebody speaks after it.
+            let end = match running.transcription.is_upload() {
+                true => end_of_speech(activity, samples.len()).max(running.sent),
+                false => samples.len(),
+            };
+            running.transcription.push(&samples[running.sent..end]);
+            running.sent = end;
         }
     }
 
@@ -83,11 +89,25 @@ impl Turn {
         LiveWords::Running(Box::new(Running { transcription, sent: begin, _shown }))
     }
 
-    /// The transcript of what was sent; `None` when the recording is to be sent as a whole.
-    pub(super) async fn live_transcript(&self, live: LiveWords) -> Option<Routed<Transcript>> {
-        let LiveWords::Running(running) = live else { return None };
-        let Running { transcription, _shown, .. } = *running;
-        // Something was spoken, else nothing would have been sent. The failure is in the attempts of the turn.
-        transcription.finish(PATIENCE, true, self).await.ok()
+    /// The transcript of a recording that has ended.
+    ///
+    /// # Errors
+    /// When every route failed.
+    pub(super) async fn finish_transcript(
+        &self,
+        live: LiveWords,
+        recorded: &RecordedSpeech,
+    ) -> Result<Routed<Transcript>> {
+        let mut upload = None;
+        if let LiveWords::Running(running) = live {
+            let Running { transcription, _shown, .. } = *running;
+            if transcription.is_upload() {
+                upload = Some(transcription);
+            } else if let Ok(transcript) = transcription.finish(PATIENCE, true, self).await {
+                // Something was spoken, else nothing would have been sent. A failure is in the attempts of the turn.
+                return Ok(transcript);
+            }
+        }
+        self.recognise(recorded, upload).await
     }
 }

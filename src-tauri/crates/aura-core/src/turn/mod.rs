@@ -287,7 +287,7 @@ impl TurnOwner {
 
 /// Runs a turn whose caller waits for the record. A caller that leaves stops it.
 async fn run_for_caller(turn: &Turn, mut done: oneshot::Sender<TurnRecord>) {
-    let mut run = std::pin::pin!(turn.run());
+    let mut run = Box::pin(turn.run());
     let record = tokio::select! {
         biased;
         record = run.as_mut() => record,
@@ -353,17 +353,16 @@ impl Turn {
             self.begun().await;
         }
         let place = self.find_place();
-        let question = match &self.request.question {
-            Question::Microphone => {
-                let (recorded, live) = self.listen().await?;
-                self.transcribe(recorded, live).await?
-            }
-            Question::File(path) => self.transcribe(self.open_recording(path).await?, LiveWords::Off).await?,
-            Question::Audio(file) => {
-                self.transcribe(self.decode_recording(file.clone()).await?, LiveWords::Off).await?
-            }
-            Question::Text(text) => text.clone(),
-            Question::SayOnly(_) => String::new(),
+        let (recorded, live) = match &self.request.question {
+            Question::Microphone => self.listen().await.map(|(recorded, live)| (Some(recorded), live))?,
+            Question::File(path) => (Some(self.open_recording(path).await?), LiveWords::Off),
+            Question::Audio(file) => (Some(self.decode_recording(file.clone()).await?), LiveWords::Off),
+            Question::Text(_) | Question::SayOnly(_) => (None, LiveWords::Off),
+        };
+        let question = match (recorded, &self.request.question) {
+            (Some(recorded), _) => self.transcribe(recorded, live).await?,
+            (None, Question::Text(text)) => text.clone(),
+            (None, _) => String::new(),
         };
         if self.is_end_of_hands_free(&question) {
             return Ok(());

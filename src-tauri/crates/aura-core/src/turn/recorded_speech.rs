@@ -60,9 +60,9 @@ impl RecordedSpeech {
     }
 
     fn with(samples: Vec<i16>, activity: &VoiceActivity, file: Option<RecordingFile>) -> Self {
-        let spoken = match (begin_of_speech(activity), activity.speech()) {
-            (Some(begin), Some(speech)) => begin..(speech.end + LEAD_OUT).min(samples.len()),
-            _ => 0..samples.len(),
+        let spoken = match begin_of_speech(activity) {
+            Some(begin) => begin..end_of_speech(activity, samples.len()),
+            None => 0..samples.len(),
         };
         Self { samples, speech_duration: activity.duration(), spoken, file }
     }
@@ -77,6 +77,11 @@ impl RecordedSpeech {
 pub(super) fn begin_of_speech(activity: &VoiceActivity) -> Option<usize> {
     let speech = activity.speech().filter(|_| activity.duration() >= MIN_SPEECH)?;
     Some(speech.start.saturating_sub(LEAD_IN))
+}
+
+/// The end of what is sent of a recording with this many samples.
+pub(super) fn end_of_speech(activity: &VoiceActivity, samples: usize) -> usize {
+    activity.speech().map_or(samples, |speech| (speech.end + LEAD_OUT).min(samples))
 }
 
 fn nothing_heard() -> Error {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aura_audio::{SPEECH_RATE, speech_wav};
 use aura_providers::{SegmentConfidence, Service, Transcript, TranscriptionRequest};
-use aura_router::Routed;
+use aura_router::{LiveTranscription, Routed};
 
 use super::language;
 use super::live_words::LiveWords;
@@ -43,12 +43,7 @@ impl Turn {
                 None => Ok(()),
             }
         };
-        let transcribe = async {
-            match self.live_transcript(live).await {
-                Some(routed) => Ok(routed),
-                None => self.recognise(&recorded).await,
-            }
-        };
+        let transcribe = self.finish_transcript(live, &recorded);
         let read = async {
             if self.request.purpose.has_memory() {
                 self.earlier_turns().await;
@@ -64,11 +59,15 @@ impl Turn {
         words_of(&routed.value, recorded.speech_duration)
     }
 
-    /// Sends the recording as a whole to be transcribed.
+    /// Has the recording transcribed: by an upload that began while it was made, or sent as a whole.
     ///
     /// # Errors
     /// When there is no route, or every route failed.
-    pub(super) async fn recognise(&self, recorded: &RecordedSpeech) -> Result<Routed<Transcript>> {
+    pub(super) async fn recognise(
+        &self,
+        recorded: &RecordedSpeech,
+        upload: Option<LiveTranscription>,
+    ) -> Result<Routed<Transcript>> {
         let plan = self.plan(Service::Stt)?;
         let seconds = recorded.spoken().len() as f64 / f64::from(SPEECH_RATE);
         let request = TranscriptionRequest {
@@ -79,7 +78,11 @@ impl Turn {
             ..TranscriptionRequest::default()
         };
         let has_words = holds_words(recorded.speech_duration);
-        Ok(self.context.router.transcribe(&plan, &request, has_words, self).await?)
+        let router = &self.context.router;
+        Ok(match upload {
+            Some(upload) => router.finish_upload(upload, &plan, &request, has_words, self).await?,
+            None => router.transcribe(&plan, &request, has_words, self).await?,
+        })
     }
 }
 

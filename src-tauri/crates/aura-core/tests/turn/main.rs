@@ -24,6 +24,7 @@ mod stage;
 mod timers;
 mod tools;
 mod unfinished;
+mod upload;
 mod vocabulary;
 mod wall;
 

@@ -232,6 +232,11 @@ impl Catalog {
         self.model(provider, id)?.streaming_model.as_deref()
     }
 
+    /// Whether the model transcribes live speech in the place of another one.
+    pub fn is_streaming_model(&self, provider: &str, id: &str) -> bool {
+        self.models(provider).iter().any(|model| model.streaming_model.as_deref() == Some(id))
+    }
+
     /// Whether a model for live speech takes vocabulary and languages as the lists `keywords` and `languages`.
     pub fn takes_keywords(&self, provider: &str, id: &str) -> bool {
         self.model(provider, id).is_some_and(|model| model.keywords)
@@ -286,7 +291,7 @@ mod tests {
                 assert!(model.shutdown_on.is_none_or(|on| on > today()), "{provider}: default {id} is shut down");
             }
             for model in &entry.models {
-                let is_live = entry.models.iter().any(|of| of.streaming_model.as_ref() == Some(&model.id));
+                let is_live = catalog.is_streaming_model(provider, &model.id);
                 assert!(!model.services.is_empty() || is_live, "{}", model.id);
                 if let Some(live) = &model.streaming_model {
                     let known = catalog.model(provider, live).unwrap_or_else(|| panic!("{live} is not listed"));

@@ -7,6 +7,8 @@ use super::*;
 
 const TEXT: &str = "please open the big window";
 const LIMIT: Duration = Duration::from_secs(20);
+/// OpenAI's model for live speech.
+const LIVE_MODEL: &str = "gpt-live-transcribe";
 
 async fn sandbox() -> Sandbox {
     let fixed = FixedAnswers { transcript: Some(TEXT.into()), ..FixedAnswers::default() };
@@ -28,7 +30,7 @@ fn open(way: &str, sandbox: &Sandbox, key: &str) -> TranscriptionSession {
     let stt = (find(provider).unwrap().connect)(connection).streaming_stt.unwrap();
     let asked = match way {
         "gemini" => "gemini-3.5-transcribe",
-        "vllm" => "gpt-live-transcribe",
+        "vllm" => LIVE_MODEL,
         _ => "gpt-transcribe",
     };
     let model = stt.streaming_model(asked).unwrap();
@@ -50,7 +52,7 @@ async fn words_come_while_one_speaks_and_the_whole_text_at_the_end() {
     for way in WAYS {
         let sandbox = sandbox().await;
         let mut session = open(way, &sandbox, sandbox.key());
-        let mut partial = session.partial();
+        let mut partial = session.partial().unwrap();
         speak(&mut session);
         timeout(LIMIT, partial.wait_for(|words| words.committed.len() + words.tentative.len() >= 15))
             .await
@@ -147,7 +149,7 @@ async fn a_wrong_key_is_reported_and_never_repeated() {
 async fn a_key_is_not_sent_without_encryption() {
     let connection = connection("openai", "http://desk.example/v1/".parse().unwrap(), Some(KEY), Some("openai"));
     let stt = (find("openai_compatible").unwrap().connect)(connection).streaming_stt.unwrap();
-    let session = stt.stream(StreamingRequest { model: "m".into(), ..StreamingRequest::default() });
+    let session = stt.stream(StreamingRequest { model: LIVE_MODEL.into(), ..StreamingRequest::default() });
     assert_eq!(finished(session).await.unwrap_err().kind, FailureKind::KeyRejected);
 }
 
@@ -156,7 +158,7 @@ async fn a_server_without_websockets_is_no_live_transcription() {
     let reply = crate::wire::scripted::json(r#"{"text":"hello"}"#);
     let server = crate::wire::scripted::start(vec![reply]).await;
     let stt = at("openai_compatible", &server.base, Some(KEY), Some("openai")).streaming_stt.unwrap();
-    let session = stt.stream(StreamingRequest { model: "m".into(), ..StreamingRequest::default() });
+    let session = stt.stream(StreamingRequest { model: LIVE_MODEL.into(), ..StreamingRequest::default() });
     assert_eq!(finished(session).await.unwrap_err().kind, FailureKind::Unsupported);
     let head = server.requests()[0].to_lowercase();
     assert!(head.starts_with("get /v1/realtime?intent=transcription http/1.1\r\n"), "{head}");
@@ -176,7 +178,7 @@ async fn a_server_of_the_users_own_is_told_the_model_in_the_address() {
 }
 
 #[test]
-fn only_models_that_the_catalog_or_the_user_names_transcribe_live_speech() {
+fn live_speech_goes_to_the_model_that_the_catalog_or_the_user_names_or_is_uploaded() {
     let base: Url = "https://api.example/v1/".parse().unwrap();
     let of = |preset: &str, realtime| {
         let mut connection = connection("own", base.clone(), Some(KEY), Some(preset));
@@ -185,8 +187,11 @@ fn only_models_that_the_catalog_or_the_user_names_transcribe_live_speech() {
     };
     let named = |preset, realtime, model| of(preset, realtime).unwrap().streaming_model(model);
     assert_eq!(named("openai", None, "gpt-transcribe").as_deref(), Some("gpt-live-transcribe"));
-    assert_eq!(named("openai", None, "whisper-1"), None);
-    assert_eq!(named("vllm", None, "mistralai/Voxtral-Mini-4B-Realtime-2602"), None);
+    assert_eq!(named("openai", None, "whisper-1").as_deref(), Some("whisper-1"), "an upload");
+    assert_eq!(named("vllm", None, "voxtral").as_deref(), Some("voxtral"), "an upload");
+    for preset in ["openrouter", "ollama", "llamacpp", "whispercpp", "custom"] {
+        assert_eq!(named(preset, None, "whisper-1"), None, "{preset}: it is not known to take uploads");
+    }
     assert_eq!(named("vllm", Some(Realtime::Vllm), "voxtral").as_deref(), Some("voxtral"));
     assert!(of("kokoro", None).is_none(), "it only speaks");
 }

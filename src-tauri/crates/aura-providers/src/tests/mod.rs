@@ -6,6 +6,7 @@ mod faults;
 mod live;
 mod sent_once;
 mod traps;
+mod uploads;
 
 use std::time::Duration;
 

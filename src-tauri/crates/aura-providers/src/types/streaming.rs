@@ -1,4 +1,7 @@
 //! Speech to text while it is spoken: the request, the session, and what it reports meanwhile.
+//!
+//! There are two ways. A live transcription recognises what it has heard so far. An upload is an ordinary transcription whose request is
+//! sent while the recording is made, so that only the end of it is left to be sent.
 
 use aura_audio::SPEECH_RATE;
 use tokio::sync::{mpsc, watch};
@@ -41,7 +44,8 @@ pub struct TranscriptionSession {
     audio: Option<mpsc::Sender<Vec<i16>>>,
     /// Samples that are not a whole chunk yet.
     pending: Vec<i16>,
-    partial: watch::Receiver<PartialTranscript>,
+    /// `None` for an upload.
+    partial: Option<watch::Receiver<PartialTranscript>>,
     task: JoinHandle<Result<Transcript, Failure>>,
 }
 
@@ -57,16 +61,27 @@ impl SessionAudio {
 }
 
 impl TranscriptionSession {
-    /// Runs an adapter's work in the background, on the present Tokio runtime. The work takes the audio, reports what it recognised so
-    /// far, and returns the transcript after the end of the audio.
-    pub fn run<F>(work: impl FnOnce(SessionAudio, watch::Sender<PartialTranscript>) -> F) -> Self
+    /// Runs an adapter's live transcription in the background, on the present Tokio runtime. The work takes the audio, reports what it
+    /// recognised so far, and returns the transcript after the end of the audio.
+    pub fn live<F>(work: impl FnOnce(SessionAudio, watch::Sender<PartialTranscript>) -> F) -> Self
+    where
+        F: Future<Output = Result<Transcript, Failure>> + Send + 'static,
+    {
+        let (report, partial) = watch::channel(PartialTranscript::default());
+        let mut session = Self::upload(|audio| work(audio, report));
+        session.partial = Some(partial);
+        session
+    }
+
+    /// Runs an adapter's upload in the background, on the present Tokio runtime. The work sends the audio, and returns the transcript
+    /// after its end.
+    pub fn upload<F>(work: impl FnOnce(SessionAudio) -> F) -> Self
     where
         F: Future<Output = Result<Transcript, Failure>> + Send + 'static,
     {
         let (audio, inbox) = mpsc::channel(QUEUE);
-        let (report, partial) = watch::channel(PartialTranscript::default());
-        let task = tokio::spawn(work(SessionAudio(inbox), report));
-        Self { audio: Some(audio), pending: Vec::with_capacity(CHUNK), partial, task }
+        let task = tokio::spawn(work(SessionAudio(inbox)));
+        Self { audio: Some(audio), pending: Vec::with_capacity(CHUNK), partial: None, task }
     }
 
     /// Adds recorded samples without waiting. When the connection is more than 30 s behind, [`TranscriptionSession::finish`] fails.
@@ -86,8 +101,8 @@ impl TranscriptionSession {
         }
     }
 
-    /// What was recognised so far, and its changes.
-    pub fn partial(&self) -> watch::Receiver<PartialTranscript> {
+    /// What was recognised so far, and its changes; `None` for an upload, of which nothing is recognised before its end.
+    pub fn partial(&self) -> Option<watch::Receiver<PartialTranscript>> {
         self.partial.clone()
     }
 
@@ -127,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn audio_arrives_in_order_and_whole() {
-        let mut session = TranscriptionSession::run(|mut audio, _| async move {
+        let mut session = TranscriptionSession::live(|mut audio, _| async move {
             let mut all = Vec::new();
             while let Some(samples) = audio.next().await {
                 all.extend(samples);
@@ -143,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_session_that_cannot_keep_up_fails_and_never_grows() {
-        let mut session = TranscriptionSession::run(async |audio, _| {
+        let mut session = TranscriptionSession::live(async |audio, _| {
             std::future::pending::<()>().await;
             drop(audio);
             Ok(Transcript::default())
@@ -157,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn dropping_a_session_stops_its_work() {
         let (alive, watched) = tokio::sync::oneshot::channel::<()>();
-        let session = TranscriptionSession::run(|_audio, _| async move {
+        let session = TranscriptionSession::live(|_audio, _| async move {
             std::future::pending::<()>().await;
             drop(alive);
             Ok(Transcript::default())

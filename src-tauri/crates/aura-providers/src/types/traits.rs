@@ -23,7 +23,8 @@ pub trait SpeechToText: Send + Sync {
 
 /// Speech to text while it is spoken.
 pub trait StreamingSpeechToText: Send + Sync {
-    /// The model that transcribes live speech in the place of `model`; `None` when there is none.
+    /// The model that gets speech while it is spoken, in the place of `model`: one for live speech, or `model` itself where the recording is
+    /// uploaded while it is made. `None` when the audio cannot be sent before its end.
     fn streaming_model(&self, model: &str) -> Option<String>;
 
     /// Opens a session; returns at once. Must be called on a Tokio runtime. Failures, also those to connect, are the result of

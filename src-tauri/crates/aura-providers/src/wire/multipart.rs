@@ -1,39 +1,44 @@
-//! `multipart/form-data`, encoded as a whole: the body has a known length, can be sent again, and tests can compare it byte by byte.
+//! `multipart/form-data`. A form with a whole file has a known length, can be sent again, and tests can compare it byte by byte; of a form
+//! whose file is still being written, there is what comes before and after the file.
 
 use bytes::Bytes;
 
-/// A file to upload.
-pub(crate) struct FormFile<'a> {
-    /// The file name; providers take the format from its extension.
-    pub(crate) name: &'a str,
-    /// The media type.
-    pub(crate) mime: &'a str,
-    /// The content.
-    pub(crate) bytes: &'a [u8],
+/// A form whose last field, `file`, is sent separately.
+pub(crate) struct OpenForm {
+    /// The content type of the body.
+    pub(crate) content_type: String,
+    /// The body up to the file.
+    pub(crate) before: Vec<u8>,
+    /// The body after the file.
+    pub(crate) after: Vec<u8>,
 }
 
-/// The content type and the body of a form with `fields` and one file in the field `file`.
-pub(crate) fn form(fields: &[(&str, &str)], file: &FormFile<'_>) -> (String, Bytes) {
-    form_with(&format!("aura-{}", uuid::Uuid::new_v4().simple()), fields, file)
+/// A form with `fields` and a file with this name and media type.
+pub(crate) fn open_form(fields: &[(&str, &str)], name: &str, mime: &str) -> OpenForm {
+    open_form_with(&format!("aura-{}", uuid::Uuid::new_v4().simple()), fields, name, mime)
 }
 
-fn form_with(boundary: &str, fields: &[(&str, &str)], file: &FormFile<'_>) -> (String, Bytes) {
-    let mut body = Vec::with_capacity(file.bytes.len() + 1024);
-    for (name, value) in fields {
-        body.extend_from_slice(
-            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
-        );
+fn open_form_with(boundary: &str, fields: &[(&str, &str)], name: &str, mime: &str) -> OpenForm {
+    let mut before = String::new();
+    for (field, value) in fields {
+        before
+            .push_str(&format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"));
     }
-    body.extend_from_slice(
-        format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: {}\r\n\r\n",
-            file.name, file.mime
-        )
-        .as_bytes(),
-    );
-    body.extend_from_slice(file.bytes);
-    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    (format!("multipart/form-data; boundary={boundary}"), body.into())
+    before.push_str(&format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: {mime}\r\n\r\n"
+    ));
+    OpenForm {
+        content_type: format!("multipart/form-data; boundary={boundary}"),
+        before: before.into_bytes(),
+        after: format!("\r\n--{boundary}--\r\n").into_bytes(),
+    }
+}
+
+impl OpenForm {
+    /// The content type, and the whole body with this file.
+    pub(crate) fn with(self, file: &[u8]) -> (String, Bytes) {
+        (self.content_type, [&self.before, file, &self.after].concat().into())
+    }
 }
 
 #[cfg(test)]
@@ -42,8 +47,8 @@ mod tests {
 
     #[test]
     fn a_form_is_encoded_byte_by_byte() {
-        let file = FormFile { name: "audio.wav", mime: "audio/wav", bytes: b"RIFF\r\n--" };
-        let (content_type, body) = form_with("b", &[("model", "m"), ("language", "en")], &file);
+        let open = open_form_with("b", &[("model", "m"), ("language", "en")], "audio.wav", "audio/wav");
+        let (content_type, body) = open.with(b"RIFF\r\n--");
         assert_eq!(content_type, "multipart/form-data; boundary=b");
         assert_eq!(
             body.as_ref(),
@@ -52,6 +57,6 @@ mod tests {
               --b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"audio.wav\"\r\nContent-Type: audio/wav\r\n\r\n\
               RIFF\r\n--\r\n--b--\r\n"
         );
-        assert_ne!(form(&[], &file).0, form(&[], &file).0);
+        assert_ne!(open_form(&[], "a", "b").content_type, open_form(&[], "a", "b").content_type);
     }
 }

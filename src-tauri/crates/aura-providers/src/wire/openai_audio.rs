@@ -2,12 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::error_reply;
+use super::multipart::{self, OpenForm};
 use super::transcription::{language_code, prompt, without_echo};
-use super::{error_reply, multipart};
 use crate::types::{
     Failure, FailureKind, Segment, SegmentConfidence, SpeechOptions, SpeechRequest, Transcript, TranscriptionRequest,
     Usage, Word,
@@ -26,8 +26,8 @@ pub(crate) struct TranscriptionDialect<'a> {
     pub(crate) translate: Option<&'a str>,
 }
 
-/// The content type and body of `POST audio/transcriptions`, and of `POST audio/translations`, which accepts no language.
-pub(crate) fn transcription_form(request: &TranscriptionRequest, dialect: TranscriptionDialect<'_>) -> (String, Bytes) {
+/// The form of `POST audio/transcriptions`, and of `POST audio/translations`, which accepts no language. Its file is the recording, as WAV.
+pub(crate) fn transcription_form(request: &TranscriptionRequest, dialect: TranscriptionDialect<'_>) -> OpenForm {
     let language =
         language_code(request.language.as_deref()).filter(|_| !request.translate || dialect.translate.is_some());
     let temperature = request.temperature.unwrap_or(0.0).to_string();
@@ -48,7 +48,7 @@ pub(crate) fn transcription_form(request: &TranscriptionRequest, dialect: Transc
     if let Some(name) = dialect.translate.filter(|_| request.translate) {
         fields.push((name, "true"));
     }
-    multipart::form(&fields, &multipart::FormFile { name: "audio.wav", mime: "audio/wav", bytes: &request.wav })
+    multipart::open_form(&fields, "audio.wav", "audio/wav")
 }
 
 /// The JSON body of a transcription with the recording in base64, for OpenRouter.
@@ -191,6 +191,8 @@ pub(crate) fn speech(request: &SpeechRequest, response_format: &str, dialect: Sp
 mod tests {
     use std::time::Duration;
 
+    use bytes::Bytes;
+
     use super::*;
     use crate::wire::recorded;
 
@@ -259,7 +261,7 @@ mod tests {
     #[test]
     fn words_are_requested_and_read_with_their_times() {
         let request = TranscriptionRequest { words: true, ..sample_request(b"RIFF", None) };
-        let dialect = String::from_utf8(transcription_form(&request, DIALECT).1.to_vec()).unwrap();
+        let dialect = String::from_utf8(transcription_form(&request, DIALECT).with(&request.wav).1.to_vec()).unwrap();
         for part in ["verbose_json", "name=\"timestamp_granularities[]\"\r\n\r\nword\r\n"] {
             assert!(dialect.contains(part), "{part} is missing in {dialect}");
         }
@@ -282,7 +284,8 @@ mod tests {
             translate: true,
             ..sample_request(b"RIFF", Some("de"))
         };
-        let of = |dialect| String::from_utf8(transcription_form(&request, dialect).1.to_vec()).unwrap();
+        let of =
+            |dialect| String::from_utf8(transcription_form(&request, dialect).with(&request.wav).1.to_vec()).unwrap();
         let prompted = of(DIALECT);
         assert!(prompted.contains("name=\"prompt\"\r\n\r\nAURA, Tauri. We spoke of windows.\r\n"), "{prompted}");
         assert!(prompted.contains("name=\"temperature\"\r\n\r\n0.4\r\n"));
@@ -304,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_form_names_the_language_by_its_code() {
-        let (_, body) = transcription_form(&sample_request(b"RIFF", Some("en-GB")), DIALECT);
+        let (_, body) = transcription_form(&sample_request(b"RIFF", Some("en-GB")), DIALECT).with(b"RIFF");
         let body = String::from_utf8(body.to_vec()).unwrap();
         for part in [
             "name=\"language\"\r\n\r\nen\r\n",
@@ -314,8 +317,10 @@ mod tests {
             assert!(body.contains(part), "{part} is missing in {body}");
         }
         assert!(
-            !String::from_utf8_lossy(&transcription_form(&sample_request(b"RIFF", Some("auto")), DIALECT).1)
-                .contains("language")
+            !String::from_utf8_lossy(
+                &transcription_form(&sample_request(b"RIFF", Some("auto")), DIALECT).with(b"RIFF").1
+            )
+            .contains("language")
         );
     }
 
