@@ -31,7 +31,7 @@ language?: string,
  */
 vocabulary: Array<string>, 
 /**
- * Whether speech is sent while it is recorded, to a route that transcribes live speech: its words appear while they are spoken, and
- * the transcript comes sooner. What is cancelled has been sent too.
+ * Whether speech is sent while it is recorded, to a route that takes that: the transcript comes sooner, and words appear while they are
+ * spoken if the route transcribes live speech. What is cancelled has been sent too.
  */
 streaming: boolean, };
