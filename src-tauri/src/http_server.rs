@@ -41,7 +41,7 @@ pub(crate) async fn follow(assistant: Assistant, data: PathBuf, exiting: Cancell
                     Ok(started) => server = Some(started),
                     Err(error) => {
                         tracing::warn!(detail = ?error.detail, "{}", error.message);
-                        problem = Some(error.message);
+                        problem = Some(error);
                     }
                 }
             }

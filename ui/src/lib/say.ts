@@ -37,8 +37,8 @@ export function sayError(error: Failure, snapshot: Snapshot | null = null): stri
 /** Anything thrown. */
 export const sayThrown = (thrown: unknown, snapshot: Snapshot | null = null) => sayError(asFailure(thrown), snapshot)
 
-/** That keys cannot be saved. */
-export const sayKeyringProblem = (snapshot: Snapshot) => sayError({ code: 'keyring', message: snapshot.keyring_problem ?? '' })
+/** A problem that is known by its code and AURA's own sentence. */
+export const sayProblem = (code: ErrorCode, message = '') => sayError({ code, message })
 
 /** Why a provider cannot be used, and what to do. In English its own sentence. */
 export function sayProviderProblem({ problem = '', problem_facts: facts }: ProviderView): string {

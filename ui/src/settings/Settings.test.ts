@@ -2,6 +2,7 @@ import { fireEvent, screen } from '@testing-library/svelte'
 import { describe, expect, it } from 'vitest'
 import { failing } from '../backend/fake'
 import { readySnapshot } from '../backend/samples'
+import { setPreferences } from '../lib/preferences.svelte'
 import { accessible, open, settle } from '../test/harness'
 import { targetChoices } from './targets'
 
@@ -314,6 +315,21 @@ describe('the shortcut', () => {
     expect(screen.getByText(/Another app uses it\..*aura ptt press/)).toBeTruthy()
     await accessible()
   })
+})
+
+it('says in the language of the window why the shortcut and the local API do not work', async () => {
+  const snapshot = readySnapshot({
+    shortcut_problem: 'Another app uses it.',
+    server_problem: 'Another program uses port 8000.',
+    server_problem_code: 'port_taken',
+  })
+  setPreferences({ language: 'de' })
+  const { view } = await open('settings', { snapshot })
+  const shown = view.container.textContent
+  setPreferences({ language: 'en' })
+  expect(shown).toContain('Dieses Tastenkürzel lässt sich nicht verwenden.')
+  expect(shown).toContain('Eine andere App verwendet diesen Port.')
+  expect(shown).not.toContain('Another')
 })
 
 describe('the microphone', () => {

@@ -21,7 +21,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::blocking::blocking;
 use crate::config::{Config, Environment, Keys, SettingsStore};
 use crate::consent::Consents;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, EventSink, Events, TurnUpdate, TurnUpdates};
 use crate::local_models::LocalModelsView;
 use crate::mcp::{McpServerView, McpServers};
@@ -87,7 +87,7 @@ struct Inner {
     turns: Turns,
     sandbox: bool,
     shortcut_problem: ArcSwapOption<String>,
-    server_problem: ArcSwapOption<String>,
+    server_problem: ArcSwapOption<Error>,
     usage: UsageTracker,
     /// The folder for recordings.
     recordings: PathBuf,
@@ -313,6 +313,7 @@ impl Assistant {
     pub fn snapshot(&self) -> Snapshot {
         let config = self.config();
         let history_problem = self.0.ports.history.problem().borrow().clone();
+        let server_problem = self.0.server_problem.load();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
             sandbox: self.0.sandbox,
@@ -332,7 +333,8 @@ impl Assistant {
             history_problem: history_problem.as_ref().map(ToString::to_string),
             history_problem_facts: history_problem,
             shortcut_problem: self.0.shortcut_problem.load().as_deref().cloned(),
-            server_problem: self.0.server_problem.load().as_deref().cloned(),
+            server_problem: server_problem.as_ref().map(|error| error.message.clone()),
+            server_problem_code: server_problem.as_ref().map(|error| error.code),
         }
     }
 
@@ -356,8 +358,8 @@ impl Assistant {
         self.announce();
     }
 
-    /// Sets why the local API could not be opened, in a sentence; `None` when it is open or switched off. Shown in the snapshot.
-    pub fn set_server_problem(&self, problem: Option<String>) {
+    /// Sets why the local API could not be opened; `None` when it is open or switched off. Shown in the snapshot.
+    pub fn set_server_problem(&self, problem: Option<Error>) {
         self.0.server_problem.store(problem.map(Arc::new));
         self.announce();
     }

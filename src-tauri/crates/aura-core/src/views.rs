@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{KeyView, Overruled, Settings};
 use crate::consent::ConsentRequest;
+use crate::error::ErrorCode;
 use crate::history_problem::HistoryProblem;
 use crate::record::{Playback, Stage};
 
@@ -67,6 +68,10 @@ pub struct Snapshot {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub server_problem: Option<String>,
+    /// The same as a code, for a sentence in another language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub server_problem_code: Option<ErrorCode>,
 }
 
 /// A provider as an interface shows it.
