@@ -39,3 +39,17 @@ it('the keys work while one types', async () => {
   const actions = ['toggle', 'previous', 'next']
   expect(backend.requests('playback')).toEqual(actions.map((action) => ({ action })))
 })
+
+it('a sentence that is said again after the end has the same buttons, and Stop', async () => {
+  const { backend } = await open('talk')
+  backend.emit({ type: 'playback', playback: 'playing' })
+  await settle()
+  const buttons = within(screen.getByRole('group', { name: 'Reading aloud' }))
+  await fireEvent.click(buttons.getByRole('button', { name: 'Pause' }))
+  expect(backend.requests('playback')).toEqual([{ action: 'toggle' }])
+  await fireEvent.click(screen.getByRole('button', { name: 'Stop' }))
+  expect(backend.cancelled).toBe(1)
+  backend.emit({ type: 'playback', playback: 'idle' })
+  await settle()
+  expect(screen.queryByRole('group', { name: 'Reading aloud' })).toBeNull()
+})
