@@ -3,9 +3,10 @@
 //! AT-SPI has a message bus of its own, on which each program answers for its windows. A program that hangs, or describes a million rows, ends
 //! at the limits below. Errors name no window and no control: both are the other program's words, and the model reads errors as AURA's own.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use atspi_common::{Interface, InterfaceSet, ObjectRefOwned, RelationType, Role, State, StateSet};
+use atspi_common::{Interface, InterfaceSet, ObjectRef, ObjectRefOwned, RelationType, Role, State, StateSet};
 use atspi_proxies::accessible::AccessibleProxyBlocking;
 use atspi_proxies::action::ActionProxyBlocking;
 use atspi_proxies::bus::{BusProxyBlocking, StatusProxyBlocking};
@@ -16,7 +17,9 @@ use aura_core::error::{Error, ErrorCode, Result};
 use zbus::blocking::Connection;
 use zbus::blocking::connection::Builder;
 use zbus::blocking::fdo::DBusProxy;
+use zbus::names::{BusName, OwnedUniqueName};
 use zbus::proxy::{CacheProperties, Defaults};
+use zbus::zvariant::OwnedObjectPath;
 
 /// The longest time for one answer of a program.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -57,7 +60,12 @@ struct Walk {
     is_cut: bool,
     /// The menus, each with the place and the depth of its entries in the list.
     menus: Vec<(usize, usize, ObjectRefOwned)>,
+    /// Who has a name on the bus.
+    owners: HashMap<String, OwnedUniqueName>,
 }
+
+/// An object of a program: the program's name on the bus, and the path.
+type Reference = (String, OwnedObjectPath);
 
 impl Accessibility {
     /// Connects to the bus.
@@ -220,7 +228,14 @@ impl Accessibility {
                 "The program does not describe its window to screen readers. Ask AURA to look at the screen instead.";
             Error::new(ErrorCode::NotFound, message)
         })?;
-        let mut walk = Walk { begun: Instant::now(), visited: 0, listed: 0, is_cut: false, menus: Vec::new() };
+        let mut walk = Walk {
+            begun: Instant::now(),
+            visited: 0,
+            listed: 0,
+            is_cut: false,
+            menus: Vec::new(),
+            owners: HashMap::new(),
+        };
         let mut found = self.walk(&object, 0, false, &mut walk);
         // The entries of menus are read last, so that the limits leave out these rather than what is shown.
         let menus = std::mem::take(&mut walk.menus);
@@ -237,7 +252,7 @@ impl Accessibility {
     fn walk(&self, object: &ObjectRefOwned, depth: usize, in_menu: bool, walk: &mut Walk) -> Vec<Found> {
         let mut found = Vec::new();
         // The next object is the last: the children of an object come before what follows it.
-        let mut waiting = self.children(object, depth, &mut walk.is_cut);
+        let mut waiting = self.children(object, depth, walk);
         while let Some((object, depth)) = waiting.pop() {
             walk.visited += 1;
             if walk.visited > MAX_VISITED || walk.listed >= MAX_ELEMENTS || walk.begun.elapsed() > READ_TIME {
@@ -255,42 +270,70 @@ impl Accessibility {
             if is_menu && !in_menu {
                 walk.menus.push((found.len(), below, object));
             } else {
-                waiting.append(&mut self.children(&object, below, &mut walk.is_cut));
+                waiting.append(&mut self.children(&object, below, walk));
             }
         }
         found
     }
 
     /// The children of an object, the last first.
-    fn children(&self, object: &ObjectRefOwned, depth: usize, is_cut: &mut bool) -> Vec<(ObjectRefOwned, usize)> {
+    fn children(&self, object: &ObjectRefOwned, depth: usize, walk: &mut Walk) -> Vec<(ObjectRefOwned, usize)> {
         let mut read = || -> zbus::Result<Vec<ObjectRefOwned>> {
             let parent = self.accessible(object)?;
-            let count = parent.child_count()?;
-            if count > MAX_CHILDREN {
-                *is_cut = true;
-                return (0..MAX_CHILDREN).map(|index| parent.get_child_at_index(index)).collect();
+            let (calls, count) = (parent.inner(), parent.child_count()?);
+            walk.is_cut |= count > MAX_CHILDREN;
+            let mut children: Vec<Reference> = match count {
+                1..=MAX_CHILDREN => calls.call("GetChildren", &())?,
+                _ => Vec::new(),
+            };
+            // A box with a page of WebKit lists nothing, and has a child all the same.
+            if children.is_empty() {
+                let child = |index| calls.call("GetChildAtIndex", &(index,));
+                children = (0..count.min(MAX_CHILDREN)).map(child).collect::<zbus::Result<_>>()?;
             }
-            if count == 0 { Ok(Vec::new()) } else { parent.get_children() }
+            children.into_iter().map(|child| self.object(child, &mut walk.owners)).collect()
         };
         let children = read().unwrap_or_default();
         children.into_iter().rev().map(|child| (child, depth)).collect()
     }
 
-    /// An object in words; `None` when it is neither shown nor an entry of a closed menu.
+    /// The object that a program refers to. The processes of WebKit call themselves by names of their own on the bus.
+    fn object(
+        &self,
+        (name, path): Reference,
+        owners: &mut HashMap<String, OwnedUniqueName>,
+    ) -> zbus::Result<ObjectRefOwned> {
+        let unique = match OwnedUniqueName::try_from(name.as_str()) {
+            Ok(unique) => unique,
+            Err(_) => match owners.get(&name) {
+                Some(owner) => owner.clone(),
+                None => {
+                    let owner = DBusProxy::new(&self.bus)?.get_name_owner(BusName::try_from(name.as_str())?)?;
+                    owners.insert(name, owner.clone());
+                    owner
+                }
+            },
+        };
+        Ok(ObjectRef::Owned { name: unique.into_inner(), path: path.into_inner() }.into())
+    }
+
+    /// An object in words; `None` when it is neither shown nor an entry of a closed menu, and cannot hold anything that is.
     fn describe(&self, object: ObjectRefOwned, depth: usize, in_menu: bool) -> zbus::Result<Option<Found>> {
         let described = self.accessible(&object)?;
         let state = described.get_state()?;
         // A menu that is opened takes the keyboard, and with it the shortcut by which the next question is answered. Its entries can be
         // chosen while it is closed.
         let can_be_used = state.contains(State::Showing) || (in_menu && state.contains(State::Visible));
-        if !can_be_used {
+        let role = described.get_role()?;
+        // WebKit puts its pages into boxes that do not say that they are shown.
+        if !can_be_used && !matches!(role, Role::Filler | Role::ScrollPane) {
             return Ok(None);
         }
-        let (role, interfaces) = (described.get_role()?, described.get_interfaces()?);
+        let interfaces = described.get_interfaces()?;
         let has_text = interfaces.contains(Interface::Text) && role != Role::PasswordText;
         let is_field =
             state.contains(State::Editable) || matches!(role, Role::Entry | Role::PasswordText | Role::Terminal);
-        let mut name = described.name()?;
+        let mut name = if can_be_used { described.name()? } else { String::new() };
         let text = if has_text && (is_field || name.is_empty()) {
             self.text(&object, is_field).unwrap_or_default()
         } else {
