@@ -48,10 +48,11 @@ fn with_bus(test: &str, start: impl FnOnce(&Display) -> Bus, body: impl FnOnce()
     in_own_process(test, prepare, body);
 }
 
-/// The variable with the address of a bus. The bus's other variables are folders, which the sound server sets as well.
-fn address(bus: &Bus) -> Option<(&'static str, std::ffi::OsString)> {
+/// The variables with the address of a bus: for [`bus_address`], and for what the test itself calls. The bus's other variables are folders,
+/// which the sound server sets as well.
+fn address(bus: &Bus) -> Environment {
     let address = bus.environment().into_iter().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS");
-    address.map(|(_, address)| (BUS, address))
+    address.into_iter().flat_map(|(name, address)| [(BUS, address.clone()), (name, address)]).collect()
 }
 
 /// Runs the body of a program that is no test in a process of its own with a private speaker, microphone, screen, keyboard and mouse.

@@ -10,11 +10,13 @@ mod by_name;
 mod command_line;
 mod errors;
 mod hands_free;
+mod interruptions;
 mod local_models;
 mod mcp;
 mod push_to_talk;
 mod recogniser;
 mod screen;
+mod screen_reader;
 mod tasks;
 
 /// Settings for questions to the sandbox's recogniser, which takes longer on a busy computer than AURA waits for a provider.
