@@ -24,8 +24,8 @@ struct Sent {
 /// Sends the audio until its end, as a form without a length, and reads the transcript.
 ///
 /// # Errors
-/// When the call fails. A connection that breaks while the recording is sent is [`FailureKind::Interrupted`]: the server may just not wait
-/// for one that takes long.
+/// When the call fails. A connection that breaks, or a request that the server gives up, while the recording is sent is
+/// [`FailureKind::Interrupted`]: it may just not wait for a recording that takes long.
 pub(crate) async fn transcribe(
     client: &ApiClient,
     url: Url,
@@ -39,12 +39,13 @@ pub(crate) async fn transcribe(
     let sent = Arc::new(Sent::default());
     let content_type = form.content_type.clone();
     let reply = client.post_stream(url, &content_type, body(form, audio, sent.clone())).await;
-    let samples = sent.samples.load(Ordering::Acquire);
+    let (samples, is_whole) = (sent.samples.load(Ordering::Acquire), sent.is_whole.load(Ordering::Acquire));
     let reply = reply.map_err(|failure| match failure.kind {
         FailureKind::Unreachable if samples > 0 => Failure { kind: FailureKind::Interrupted, ..failure },
+        FailureKind::Timeout if !is_whole => Failure { kind: FailureKind::Interrupted, ..failure },
         _ => failure,
     })?;
-    if !sent.is_whole.load(Ordering::Acquire) {
+    if !is_whole {
         let why = "The provider answered before the recording had ended.";
         return Err(Failure::new(FailureKind::Interrupted, why));
     }

@@ -18,7 +18,7 @@ use crate::outcome::{Routed, char_count, timed_out};
 use crate::plan::{Candidate, RoutePlan};
 use crate::router::Router;
 
-/// A transcription of what is being recorded. Dropping it closes the connection, and records the call as cancelled.
+/// A transcription of what is being recorded. Dropping it is the same as [`LiveTranscription::cancel`].
 pub struct LiveTranscription {
     router: Router,
     candidate: Candidate,
@@ -86,6 +86,11 @@ impl LiveTranscription {
     /// Whether the audio is the body of an ordinary request, of which nothing is recognised before its end.
     pub fn is_upload(&self) -> bool {
         self.partial().is_none()
+    }
+
+    /// Ends the call without a transcript. Returns the attempt, which is recorded as cancelled.
+    pub fn cancel(mut self) -> Attempt {
+        self.record(&Err(Failure::new(FailureKind::Cancelled, "Stopped.")))
     }
 
     /// The session, for a caller that records the call itself.

@@ -47,9 +47,12 @@ impl Router {
         observer: &dyn Observer,
     ) -> Result<Routed<Transcript>> {
         let failover = Failover::new(self, plan, observer);
-        let is_next = failover.next_route() == upload.route();
-        // An upload to another route is recorded as cancelled.
-        let session = if is_next { upload.into_session() } else { None };
+        let session = if failover.next_route() == upload.route() {
+            upload.into_session()
+        } else {
+            observer.attempt(&upload.cancel());
+            None
+        };
         Box::pin(self.transcribe_with(failover, session, request, has_speech)).await
     }
 

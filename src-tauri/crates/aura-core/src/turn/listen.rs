@@ -38,7 +38,7 @@ impl Turn {
     ///
     /// # Errors
     /// When there is no microphone, it is disconnected before enough was recorded, or the recording holds no speech.
-    pub(super) async fn listen(&self) -> Result<(RecordedSpeech, LiveWords)> {
+    pub(super) async fn listen(&self) -> Result<(RecordedSpeech, LiveWords<'_>)> {
         let _stage = self.time(Stage::Listening);
         let settings = &self.config.settings.listening;
         let hands_free = self.request.hands_free.as_deref();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aura_audio::VoiceActivity;
 use aura_providers::{Service, StreamingRequest, Transcript};
-use aura_router::{LiveTranscription, Routed};
+use aura_router::{LiveTranscription, Observer, Routed};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -20,51 +20,61 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// The live transcription of one recording.
-#[derive(Debug)]
-pub(super) enum LiveWords {
+pub(super) enum LiveWords<'a> {
     /// Nothing is sent: nobody has spoken yet.
     Waiting,
     /// The recording is sent from its first speech on.
-    Running(Box<Running>),
+    Running(Box<Running<'a>>),
     /// Nothing is sent before the recording has ended.
     Off,
 }
 
-/// A transcription that runs.
-#[derive(Debug)]
-pub(super) struct Running {
-    transcription: LiveTranscription,
+/// A transcription that runs. When it is dropped, the turn has an attempt that was cancelled.
+pub(super) struct Running<'a> {
+    turn: &'a Turn,
+    /// `None` once it is being finished.
+    transcription: Option<LiveTranscription>,
     /// Samples of the recording that were sent, or lie before the speech.
     sent: usize,
     /// Shows the words.
     _shown: Option<AbortOnDropHandle<()>>,
 }
 
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(transcription) = self.transcription.take() {
+            self.turn.attempt(&transcription.cancel());
+        }
+    }
+}
+
 impl Turn {
     /// Live words for a recording that begins.
-    pub(super) fn live_words(&self) -> LiveWords {
+    pub(super) fn live_words(&self) -> LiveWords<'_> {
         if self.config.settings.listening.streaming { LiveWords::Waiting } else { LiveWords::Off }
     }
 
     /// Sends what was recorded since the last time, once somebody speaks. Silence before the first speech is never sent.
-    pub(super) fn hear(&self, live: &mut LiveWords, samples: &[i16], activity: &VoiceActivity) {
+    pub(super) fn hear<'a>(&'a self, live: &mut LiveWords<'a>, samples: &[i16], activity: &VoiceActivity) {
         if matches!(live, LiveWords::Waiting)
             && let Some(begin) = begin_of_speech(activity)
         {
             *live = self.begin_live(begin);
         }
-        if let LiveWords::Running(running) = live {
+        if let LiveWords::Running(running) = live
+            && let Some(transcription) = &mut running.transcription
+        {
             // An upload is the same as the recording that is sent at its end: a pause is sent only once somebody speaks after it.
-            let end = match running.transcription.is_upload() {
+            let end = match transcription.is_upload() {
                 true => end_of_speech(activity, samples.len()).max(running.sent),
                 false => samples.len(),
             };
-            running.transcription.push(&samples[running.sent..end]);
+            transcription.push(&samples[running.sent..end]);
             running.sent = end;
         }
     }
 
-    fn begin_live(&self, begin: usize) -> LiveWords {
+    fn begin_live(&self, begin: usize) -> LiveWords<'_> {
         let listening = &self.config.settings.listening;
         let request = StreamingRequest {
             language: listening.language.clone(),
@@ -86,7 +96,8 @@ impl Turn {
                 }
             }))
         });
-        LiveWords::Running(Box::new(Running { transcription, sent: begin, _shown }))
+        let transcription = Some(transcription);
+        LiveWords::Running(Box::new(Running { turn: self, transcription, sent: begin, _shown }))
     }
 
     /// The transcript of a recording that has ended.
@@ -95,12 +106,13 @@ impl Turn {
     /// When every route failed.
     pub(super) async fn finish_transcript(
         &self,
-        live: LiveWords,
+        live: LiveWords<'_>,
         recorded: &RecordedSpeech,
     ) -> Result<Routed<Transcript>> {
         let mut upload = None;
-        if let LiveWords::Running(running) = live {
-            let Running { transcription, _shown, .. } = *running;
+        if let LiveWords::Running(mut running) = live
+            && let Some(transcription) = running.transcription.take()
+        {
             if transcription.is_upload() {
                 upload = Some(transcription);
             } else if let Ok(transcript) = transcription.finish(PATIENCE, true, self).await {

@@ -34,7 +34,7 @@ impl Turn {
     ///
     /// # Errors
     /// When every route failed, or with [`ErrorCode::NothingHeard`] when nobody spoke.
-    pub(super) async fn transcribe(&self, mut recorded: RecordedSpeech, live: LiveWords) -> Result<String> {
+    pub(super) async fn transcribe(&self, mut recorded: RecordedSpeech, live: LiveWords<'_>) -> Result<String> {
         let stage = self.enter(Stage::Transcribing);
         let file = recorded.file.take();
         let save = async {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aura_core::api::{self, Nothing};
 use aura_core::error::ErrorCode;
 use aura_core::event::Event;
-use aura_core::record::{NoticeKind, Stage, TurnRecord};
+use aura_core::record::{NoticeKind, Stage, StageTrace, TurnRecord};
 use aura_providers::FailureKind;
 use aura_router::Attempt;
 use aura_sandbox::{ErrorBody, Fault, FaultKind, Provider, RequestRecord, Service as SandboxService};
@@ -127,7 +127,12 @@ async fn a_cancelled_question_ends_the_upload() {
     harness.press().await;
     until_asked(&harness).await;
     api::cancel(&harness.assistant, Nothing {}).await.unwrap();
-    assert_eq!(harness.done().await.error.unwrap().code, ErrorCode::Cancelled);
+    let record = harness.done().await;
+    assert_eq!(record.error.as_ref().map(|error| error.code), Some(ErrorCode::Cancelled));
+    // What the ledger has is also in the turn.
+    let of_stage = |stage: &StageTrace| stage.attempts.iter().map(|attempt| (stage.stage, attempt.kind)).collect();
+    let kinds: Vec<Vec<_>> = record.stages.iter().map(of_stage).collect();
+    assert_eq!(kinds, [[(Stage::Listening, Some(FailureKind::Cancelled))]], "{record:?}");
     let ended = async {
         while !requests(&harness).await.iter().all(|request| request.ended_ms.is_some()) {
             tokio::time::sleep(Duration::from_millis(5)).await;

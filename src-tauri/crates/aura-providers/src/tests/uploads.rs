@@ -154,20 +154,23 @@ async fn every_fault_is_a_failure() {
     }
 }
 
+/// The server answers as soon as it has the head of the request.
 #[tokio::test]
 async fn an_answer_before_the_end_is_not_the_transcript() {
-    // The server answers as soon as it has the head of the request.
-    let server = scripted::start(vec![scripted::json(r#"{"text":"hel"}"#)]).await;
-    let mut session = open("groq", None, &server.base, KEY);
-    session.push(&BLOCK);
-    timeout(LIMIT, async {
-        while !session.has_ended() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    })
-    .await
-    .expect("the failure is known before the recording ends");
-    assert_eq!(finished(session).await.unwrap_err().kind, FailureKind::Interrupted);
+    let too_slow = scripted::reply("408 Request Timeout", "", b"");
+    for early in [scripted::json(r#"{"text":"hel"}"#), too_slow] {
+        let server = scripted::start(vec![early]).await;
+        let mut session = open("groq", None, &server.base, KEY);
+        session.push(&BLOCK);
+        timeout(LIMIT, async {
+            while !session.has_ended() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+        .expect("the failure is known before the recording ends");
+        assert_eq!(finished(session).await.unwrap_err().kind, FailureKind::Interrupted);
+    }
 }
 
 #[tokio::test]

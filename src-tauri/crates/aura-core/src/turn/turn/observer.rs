@@ -21,9 +21,12 @@ impl Observer for Turn {
             Service::Llm | Service::Vlm | Service::Embedding => Stage::Thinking,
             Service::Tts => Stage::Speaking,
         };
+        // The call for a transcript begins while the question is recorded, and may end then.
+        let earlier = (stage == Stage::Transcribing).then_some(Stage::Listening);
         self.edit(|record| {
-            if let Some(trace) = record.stages.iter_mut().rev().find(|trace| trace.stage == stage) {
-                trace.attempts.push(attempt.clone());
+            let last = |wanted| record.stages.iter().rposition(|trace| Some(trace.stage) == wanted);
+            if let Some(at) = last(Some(stage)).or_else(|| last(earlier)) {
+                record.stages[at].attempts.push(attempt.clone());
             }
         });
         if attempt.kind.is_some() && attempt.service != Service::Tts {
