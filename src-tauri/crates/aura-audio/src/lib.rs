@@ -47,7 +47,7 @@ pub use flac::flac;
 pub use resample::{Mixdown, RateConverter, Resampler, resample};
 pub use stretch::TimeStretch;
 pub use voice_activity::VoiceActivity;
-pub use wav::{WavDecoder, WavFile, endless_speech_wav_header, read_wav, restore_wav, speech_wav, wav};
+pub use wav::{WavDecoder, WavFile, read_wav, restore_wav, speech_wav, streamed_speech_wav_header, wav};
 
 /// The sample rate for speech recognition, in hertz. Every common recogniser works at 16 kHz.
 pub const SPEECH_RATE: u32 = 16_000;

@@ -40,7 +40,7 @@ pub fn wav(samples: &[i16], rate: u32) -> Bytes {
 
 /// The header of a 16-bit WAV file of mono samples at [`SPEECH_RATE`] whose length is not known yet: its sizes are 0xFFFFFFFF, as FFmpeg
 /// writes them into a pipe. The samples follow until the end of the file.
-pub fn endless_speech_wav_header() -> Bytes {
+pub fn streamed_speech_wav_header() -> Bytes {
     let mut header = speech_wav(&[]).to_vec();
     for at in [4, 40] {
         header[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());

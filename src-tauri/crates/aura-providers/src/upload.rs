@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use aura_audio::{SPEECH_RATE, endless_speech_wav_header};
+use aura_audio::{SPEECH_RATE, streamed_speech_wav_header};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use reqwest::Url;
@@ -72,5 +72,5 @@ fn body(form: OpenForm, audio: SessionAudio, sent: Arc<Sent>) -> impl Stream<Ite
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         Some((Bytes::from(bytes), (audio, sent)))
     });
-    stream::iter([Bytes::from(before), endless_speech_wav_header()]).chain(recording).chain(stream::once(end))
+    stream::iter([Bytes::from(before), streamed_speech_wav_header()]).chain(recording).chain(stream::once(end))
 }

@@ -209,8 +209,8 @@ impl<'a> Failover<'a> {
         &self.plan.candidates[self.current].route
     }
 
-    /// A call of the next route that is already being made.
-    pub(crate) fn adopt(&mut self) -> (Call, InFlight) {
+    /// Takes over the call of the next route that an upload has begun.
+    pub(crate) fn begin_upload(&mut self) -> (Call, InFlight) {
         self.prepare_call(self.current)
     }
 
@@ -473,8 +473,8 @@ impl<'a> Failover<'a> {
         self.has_content.push(has_content);
     }
 
-    /// Records a call that failed for the way in which the request was sent. The same route is called again.
-    pub(crate) fn sent_in_vain(&mut self, call: &InFlight, failure: &Failure) {
+    /// Records an upload that the provider refused as such. The same route is called again.
+    pub(crate) fn upload_failed(&mut self, call: &InFlight, failure: &Failure) {
         self.record(call, Some(failure), CallOutcome::default());
     }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout};
 use crate::attempt::{Attempt, Observer, Route, RouteNotice};
 use crate::cost::{self, LocalCount};
 use crate::health::CircuitState;
-use crate::outcome::{Routed, char_count, timed_out};
+use crate::outcome::{Routed, char_count, check_text, timed_out};
 use crate::plan::{Candidate, RoutePlan};
 use crate::router::Router;
 
@@ -85,7 +85,7 @@ impl LiveTranscription {
 
     /// Whether the audio is the body of an ordinary request, of which nothing is recognised before its end.
     pub fn is_upload(&self) -> bool {
-        self.partial().is_none()
+        self.session.as_ref().is_some_and(TranscriptionSession::is_upload)
     }
 
     /// Ends the call without a transcript. Returns the attempt, which is recorded as cancelled.
@@ -113,14 +113,7 @@ impl LiveTranscription {
         self.since = Instant::now();
         let Some(session) = self.session.take() else { return Err(timed_out("transcript")) };
         let ended = timeout(within, session.finish()).await.unwrap_or_else(|_| Err(timed_out("transcript")));
-        let result = ended.and_then(|transcript| match transcript.text.is_empty() && has_speech {
-            false => Ok(transcript),
-            true => {
-                let usage = Some(Box::new(transcript.usage));
-                let why = "The transcript of a recording with speech was empty.";
-                Err(Failure { usage, ..Failure::new(FailureKind::Empty, why) })
-            }
-        });
+        let result = ended.and_then(|transcript| check_text(transcript, has_speech));
         let attempt = self.record(&result);
         if let Err(failure) = &result {
             tracing::info!(provider = self.route.provider, kind = failure.kind.as_str(), "live transcription failed");

@@ -1,6 +1,6 @@
 //! What all kinds of calls share: the routed result, and the failure of a timeout.
 
-use aura_providers::{Failure, FailureKind};
+use aura_providers::{Failure, FailureKind, Transcript};
 
 use crate::attempt::Route;
 
@@ -21,4 +21,14 @@ pub(crate) fn timed_out(what: &str) -> Failure {
 /// The length of a text in characters.
 pub(crate) fn char_count(text: &str) -> u32 {
     u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}
+
+/// The transcript, unless it is empty and must not be.
+pub(crate) fn check_text(transcript: Transcript, has_speech: bool) -> Result<Transcript, Failure> {
+    if has_speech && transcript.text.is_empty() {
+        let usage = Some(Box::new(transcript.usage));
+        let failure = Failure::new(FailureKind::Empty, "The transcript of a recording with speech was empty.");
+        return Err(Failure { usage, ..failure });
+    }
+    Ok(transcript)
 }

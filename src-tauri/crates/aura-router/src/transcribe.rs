@@ -11,7 +11,7 @@ use crate::cost::LocalCount;
 use crate::error::Result;
 use crate::failover::{Call, CallOutcome, Failover, InFlight};
 use crate::live::LiveTranscription;
-use crate::outcome::{Routed, char_count, timed_out};
+use crate::outcome::{Routed, char_count, check_text, timed_out};
 use crate::plan::RoutePlan;
 use crate::router::Router;
 
@@ -66,7 +66,7 @@ impl Router {
     ) -> Result<Routed<Transcript>> {
         let start = |call: Call| transcribe(call, request.clone(), has_speech).boxed();
         let uploaded = match upload {
-            Some(session) => self.finish_session(&mut failover, session, has_speech).await,
+            Some(session) => self.finish_upload_session(&mut failover, session, has_speech).await,
             None => Ok(None),
         };
         let transcribed = match uploaded {
@@ -99,17 +99,17 @@ impl Router {
     ///
     /// # Errors
     /// When it failed, and the retry policy gives up or no route is left.
-    async fn finish_session(
+    async fn finish_upload_session(
         &self,
         failover: &mut Failover<'_>,
         session: TranscriptionSession,
         has_speech: bool,
     ) -> Result<Option<(Transcript, InFlight)>> {
-        let (call, in_flight) = failover.adopt();
+        let (call, in_flight) = failover.begin_upload();
         let transcript =
             timeout_at(call.due(), session.finish()).await.unwrap_or_else(|_| Err(timed_out("transcript")));
         let failures = &self.0.live_failures;
-        match transcript.and_then(|transcript| check(transcript, has_speech)) {
+        match transcript.and_then(|transcript| check_text(transcript, has_speech)) {
             Ok(transcript) => {
                 failures.record(&in_flight.route.provider, false);
                 Ok(Some((transcript, in_flight)))
@@ -117,7 +117,7 @@ impl Router {
             // Perhaps the provider takes no request without a length, or does not wait for one that takes long.
             Err(failure) if is_about_upload(failure.kind) => {
                 failures.record(&in_flight.route.provider, true);
-                failover.sent_in_vain(&in_flight, &failure);
+                failover.upload_failed(&in_flight, &failure);
                 Ok(None)
             }
             Err(failure) => {
@@ -133,16 +133,6 @@ fn is_about_upload(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::InvalidRequest | FailureKind::Unsupported | FailureKind::Interrupted)
 }
 
-/// The transcript, unless it is empty and must not be.
-fn check(transcript: Transcript, has_speech: bool) -> Result<Transcript, Failure> {
-    if has_speech && transcript.text.is_empty() {
-        let usage = Some(Box::new(transcript.usage));
-        let failure = Failure::new(FailureKind::Empty, "The transcript of a recording with speech was empty.");
-        return Err(Failure { usage, ..failure });
-    }
-    Ok(transcript)
-}
-
 /// Makes one call.
 async fn transcribe(call: Call, request: TranscriptionRequest, has_speech: bool) -> Result<Transcript, Failure> {
     let Some(stt) = &call.services.stt else {
@@ -155,7 +145,7 @@ async fn transcribe(call: Call, request: TranscriptionRequest, has_speech: bool)
     let due = (call.due() + extra).min(call.deadline);
     let transcript =
         timeout_at(due, stt.transcribe(&request)).await.unwrap_or_else(|_| Err(timed_out("transcript")))?;
-    let transcript = check(transcript, has_speech)?;
+    let transcript = check_text(transcript, has_speech)?;
     if request.words && transcript.words.is_empty() && !transcript.text.is_empty() {
         let usage = Some(Box::new(transcript.usage));
         let failure = Failure::new(FailureKind::Unsupported, "This model does not report the times of words.");

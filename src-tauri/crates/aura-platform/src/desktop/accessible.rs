@@ -60,7 +60,7 @@ struct Walk {
     is_cut: bool,
     /// The menus, each with the place and the depth of its entries in the list.
     menus: Vec<(usize, usize, ObjectRefOwned)>,
-    /// Who has a name on the bus.
+    /// The unique names of those who own the well-known names on the bus.
     owners: HashMap<String, OwnedUniqueName>,
 }
 
@@ -297,7 +297,7 @@ impl Accessibility {
         children.into_iter().rev().map(|child| (child, depth)).collect()
     }
 
-    /// The object that a program refers to. The processes of WebKit call themselves by names of their own on the bus.
+    /// The object that a program refers to. WebKit refers to its processes by well-known names.
     fn object(
         &self,
         (name, path): Reference,

@@ -106,6 +106,11 @@ impl TranscriptionSession {
         self.partial.clone()
     }
 
+    /// Whether the audio is the body of an ordinary request, of which nothing is recognised before its end.
+    pub fn is_upload(&self) -> bool {
+        self.partial.is_none()
+    }
+
     /// Whether the session has failed by now, or ended before its audio did.
     pub fn has_ended(&self) -> bool {
         self.task.is_finished()
