@@ -15,8 +15,8 @@ use crate::blocking::{BlockingError, run_blocking};
 /// A sound server that takes longer to answer is considered out of order.
 pub(crate) const SERVER_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Frames per playback callback: 10 ms at 48 kHz. The defaults of sound servers are up to 2 s. With 5 ms the first sound was heard 9 ms sooner,
-/// but a sound server on two busy cores left gaps in it.
+/// Frames per playback callback: 10 ms at 48 kHz. The defaults of sound servers are up to 2 s. With 5 ms a sound server on two busy cores left
+/// gaps in the sound.
 pub(crate) const OUTPUT_FRAMES: u32 = 480;
 
 /// Frames per recording callback: 20 ms at 48 kHz. PulseAudio drops samples that it cannot deliver within the time of one callback; at

@@ -257,6 +257,23 @@ fn a_lost_speaker_is_an_error_and_can_be_opened_again() {
 }
 
 #[test]
+fn a_stream_that_the_server_ends_is_lost() {
+    with_sound("a_stream_that_the_server_ends_is_lost", || {
+        run(async {
+            let speaker = RodioSpeaker::default();
+            let output = speaker.open(None).await.unwrap();
+            output.begin();
+            output.write(&tone(output.rate(), 100)).await.unwrap();
+            output.drained().await.unwrap();
+            // While nothing is played, so that no callback could stop.
+            sound::pactl(&["unload-module", "module-null-sink"]);
+            let lost = tokio::time::timeout(LIMIT, output.write(&tone(output.rate(), 60_000))).await;
+            assert_eq!(lost.expect("write() still waits").unwrap_err().code, ErrorCode::SpeakerLost);
+        });
+    });
+}
+
+#[test]
 fn flac_ogg_wav_and_mp3_are_decoded() {
     let folder = tempfile::tempdir().unwrap();
     for (name, rate, channels) in

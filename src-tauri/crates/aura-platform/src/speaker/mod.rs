@@ -1,10 +1,12 @@
 //! Plays speech through one output stream that stays open.
 //!
 //! Opening a device takes longer than all the rest of a turn, and a sleeping device swallows the first words. So the stream is opened
-//! at the press, plays silence when there is nothing to say, and is opened again only when the device is lost or another one is
+//! at the press, plays silence (or nothing, on PulseAudio) when there is nothing to say, and is opened again only when the device is lost or another one is
 //! selected. It is closed after a while without use, because even silence costs processor time every 10 ms.
 
 mod output;
+#[cfg(target_os = "linux")]
+mod pulse;
 mod ring;
 mod source;
 mod status;
@@ -19,7 +21,7 @@ use aura_core::ports::{Device, Output, Speaker};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::Instant;
 
-use self::output::OutputStream;
+use self::output::{OutputStream, StreamKeeper};
 use crate::audio_devices::{AudioHost, DeviceError, Direction, OUTPUT_FRAMES, SERVER_TIMEOUT, device_error};
 use crate::blocking::run_blocking;
 
@@ -35,6 +37,8 @@ const MAX_OUTPUT_FRAMES: u32 = 4 * OUTPUT_FRAMES;
 /// The sound system's outputs, played through rodio.
 pub struct RodioSpeaker {
     host: Arc<AudioHost>,
+    #[cfg(target_os = "linux")]
+    pulse: Arc<pulse::PulseServer>,
     /// Frames per callback. Doubled after underruns, up to [`MAX_OUTPUT_FRAMES`].
     frames: AtomicU32,
     open: Arc<Mutex<Option<OpenStream>>>,
@@ -59,7 +63,14 @@ impl Default for RodioSpeaker {
 impl RodioSpeaker {
     /// A speaker that closes its stream after `idle_timeout` without use.
     pub fn with_idle_timeout(idle_timeout: Duration) -> Self {
-        Self { host: Arc::default(), frames: AtomicU32::new(OUTPUT_FRAMES), open: Arc::default(), idle_timeout }
+        Self {
+            host: Arc::default(),
+            #[cfg(target_os = "linux")]
+            pulse: Arc::default(),
+            frames: AtomicU32::new(OUTPUT_FRAMES),
+            open: Arc::default(),
+            idle_timeout,
+        }
     }
 
     /// Whether the open stream can be used again for this device.
@@ -99,10 +110,18 @@ impl Speaker for RodioSpeaker {
             *open = None;
         }
         let (sender, receiver) = oneshot::channel();
-        let (host, name, frames) = (self.host.clone(), device.map(str::to_owned), self.frames.load(Ordering::Relaxed));
+        let request = StreamRequest {
+            host: self.host.clone(),
+            #[cfg(target_os = "linux")]
+            pulse: self.pulse.clone(),
+            #[cfg(target_os = "linux")]
+            runtime: tokio::runtime::Handle::current(),
+            device: device.map(str::to_owned),
+            frames: self.frames.load(Ordering::Relaxed),
+        };
         std::thread::Builder::new()
             .name("aura-speaker".into())
-            .spawn(move || run_stream(&host, name.as_deref(), frames, sender))
+            .spawn(move || run_stream(&request, sender))
             .map_err(Error::internal)?;
         let (id, stream) = match tokio::time::timeout(SERVER_TIMEOUT, receiver).await {
             Ok(Ok(opened)) => opened?,
@@ -145,23 +164,42 @@ async fn close_when_idle(open: Weak<Mutex<Option<OpenStream>>>, stream: Weak<Out
     }
 }
 
+/// What a stream is opened with.
+struct StreamRequest {
+    host: Arc<AudioHost>,
+    #[cfg(target_os = "linux")]
+    pulse: Arc<pulse::PulseServer>,
+    /// Where the tasks of a stream run.
+    #[cfg(target_os = "linux")]
+    runtime: tokio::runtime::Handle,
+    /// `None` for the default output.
+    device: Option<String>,
+    /// Frames per callback.
+    frames: u32,
+}
+
+impl StreamRequest {
+    /// Opens a stream. Returns the device's ID, too.
+    fn open(&self) -> Result<(String, OutputStream, StreamKeeper), DeviceError> {
+        let device = self.host.find(Direction::Output, self.device.as_deref())?;
+        #[cfg(target_os = "linux")]
+        if let Some(sink) = pulse::sink_name(&device.id) {
+            let opened = self.pulse.open(sink, self.frames, &self.runtime);
+            let (stream, keeper) = opened.map_err(DeviceError::Failed)?;
+            return Ok((device.id, stream, keeper));
+        }
+        let (stream, keeper) = output::open(&device, self.frames).map_err(DeviceError::Failed)?;
+        Ok((device.id, stream, keeper))
+    }
+}
+
 /// Opens a stream, sends it to the caller, and keeps it until the caller drops it. The device must stay on the thread that opened
 /// it.
-fn run_stream(
-    host: &AudioHost,
-    device: Option<&str>,
-    frames: u32,
-    sender: oneshot::Sender<Result<(String, OutputStream)>>,
-) {
-    let attempt = || {
-        let device = host.find(Direction::Output, device)?;
-        let (stream, keeper) = output::open(&device, frames).map_err(DeviceError::Failed)?;
-        Ok((device.id, stream, keeper))
-    };
-    let opened = attempt().or_else(|error| {
+fn run_stream(request: &StreamRequest, sender: oneshot::Sender<Result<(String, OutputStream)>>) {
+    let opened = request.open().or_else(|error| {
         // A device may have been replaced: try once more.
-        host.recover(&error);
-        attempt()
+        request.host.recover(&error);
+        request.open()
     });
     match opened {
         Ok((id, stream, keeper)) => {
@@ -170,7 +208,7 @@ fn run_stream(
             keeper.run();
         }
         Err(error) => {
-            let _ = sender.send(Err(device_error(Direction::Output, device, &error)));
+            let _ = sender.send(Err(device_error(Direction::Output, request.device.as_deref(), &error)));
         }
     }
 }

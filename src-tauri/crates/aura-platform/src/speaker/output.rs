@@ -14,6 +14,7 @@ use aura_core::ports::Output;
 use cpal::ErrorKind;
 use rodio::stream::{DeviceSinkBuilder, DeviceSinkError, MixerDeviceSink};
 use tokio::sync::futures::Notified;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::ring::{RingWriter, ring};
 use super::source::RingSource;
@@ -27,22 +28,32 @@ const LOSS_CHECK: Duration = Duration::from_millis(if cfg!(test) { 600_000 } els
 /// Underruns from which on the callbacks are considered too short for this computer. A single one may be chance.
 const MAX_UNDERRUNS: u64 = 3;
 
+/// Seconds of sound in the ring: bridges gaps in the network, and keeps writers close to what is heard.
+pub(super) const RING_SECONDS: usize = 1;
+
 /// One open stream. Dropping it closes the device.
 pub(super) struct OutputStream {
     rate: u32,
     writer: RingWriter,
     status: Arc<StreamStatus>,
+    /// Looks after a stream that no callback of cpal serves.
+    _watch: Option<AbortOnDropHandle<()>>,
 }
 
 /// The device's side of an [`OutputStream`]. It must stay on the thread that opened it.
 pub(super) struct StreamKeeper {
-    /// Closes the device when it is dropped.
-    _sink: MixerDeviceSink,
+    /// Closes the device when it is dropped. None when [`OutputStream`] keeps it.
+    _sink: Option<MixerDeviceSink>,
     status: Arc<StreamStatus>,
     errors: rtrb::Consumer<cpal::Error>,
 }
 
 impl StreamKeeper {
+    /// For a stream that need not stay on a thread.
+    pub(super) fn without_device(status: Arc<StreamStatus>) -> Self {
+        Self { _sink: None, status, errors: rtrb::RingBuffer::new(1).1 }
+    }
+
     /// Serves the stream until its [`OutputStream`] is dropped, then closes the device. Blocks.
     pub(super) fn run(mut self) {
         self.status.relay(&mut self.errors);
@@ -58,8 +69,7 @@ pub(super) fn open(device: &AudioDevice, frames: u32) -> Result<(OutputStream, S
     };
     let mut failure = None;
     for config in stream_configs(&device.config, frames) {
-        // One second: bridges gaps in the network, and keeps writers close to what is heard.
-        let (writer, reader) = ring(rate.get() as usize, rate.get());
+        let (writer, reader) = ring(RING_SECONDS * rate.get() as usize, rate.get());
         // Only the first error counts.
         let (mut first_error, errors) = rtrb::RingBuffer::new(1);
         let status = Arc::new(StreamStatus::new(frames, rate));
@@ -76,8 +86,8 @@ pub(super) fn open(device: &AudioDevice, frames: u32) -> Result<(OutputStream, S
             Ok(mut sink) => {
                 sink.log_on_drop(false);
                 sink.mixer().add(RingSource::new(reader, status.clone(), channels, rate));
-                let output = OutputStream { rate: rate.get(), writer, status: status.clone() };
-                return Ok((output, StreamKeeper { _sink: sink, status, errors }));
+                let output = OutputStream::new(rate, writer, status.clone(), None);
+                return Ok((output, StreamKeeper { _sink: Some(sink), status, errors }));
             }
             Err(cause) => failure = Some(device_error(cause)),
         }
@@ -98,6 +108,16 @@ fn device_error(error: DeviceSinkError) -> cpal::Error {
 }
 
 impl OutputStream {
+    /// `watch` is a task that ends with the stream.
+    pub(super) fn new(
+        rate: NonZero<u32>,
+        writer: RingWriter,
+        status: Arc<StreamStatus>,
+        watch: Option<AbortOnDropHandle<()>>,
+    ) -> Self {
+        Self { rate: rate.get(), writer, status, _watch: watch }
+    }
+
     /// Whether the device is gone.
     pub(super) fn is_lost(&self) -> bool {
         self.status.is_lost()
@@ -158,7 +178,10 @@ impl Output for OutputStream {
                     self.writer.wake_when_left(refill_at);
                     wait(changed).await;
                 }
-                Some(queued) => samples = &samples[queued..],
+                Some(queued) => {
+                    self.status.note_sound();
+                    samples = &samples[queued..];
+                }
             }
         }
         Ok(())
@@ -231,7 +254,7 @@ mod tests {
             });
             let status = status.recv().unwrap();
             let source = RingSource::new(reader, status.clone(), NonZero::<u16>::MIN, rate);
-            Self { output: Arc::new(OutputStream { rate: 48_000, writer, status }), source, keeper }
+            Self { output: Arc::new(OutputStream::new(rate, writer, status, None)), source, keeper }
         }
 
         /// One callback for `frames` frames.

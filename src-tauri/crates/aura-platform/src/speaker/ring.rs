@@ -4,7 +4,7 @@
 //! too, so samples that are queued right after a stop are never dropped by mistake, whenever the callback runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 use parking_lot::Mutex;
 
@@ -140,6 +140,8 @@ impl RingWriter {
     /// answered by the next callback.
     fn wake_at(&self, position: u64) {
         self.state.wake_at.fetch_min(position, Ordering::AcqRel);
+        // The caller reads the position next. Either it sees what was played, or the reader sees the request.
+        fence(Ordering::SeqCst);
     }
 }
 
@@ -149,8 +151,14 @@ impl RingReader {
         !self.ring.is_empty()
     }
 
+    /// Samples that are waiting to be played.
+    pub(super) fn queued(&self) -> usize {
+        self.ring.slots()
+    }
+
     /// Whether a requested position was reached since the last call. Waiters whose position was not reached must request it again.
     pub(super) fn take_wake_up(&self) -> bool {
+        fence(Ordering::SeqCst);
         self.consumed >= self.state.wake_at.load(Ordering::Acquire)
             && self.state.wake_at.swap(NO_WAITER, Ordering::AcqRel) != NO_WAITER
     }

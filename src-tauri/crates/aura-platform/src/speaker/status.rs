@@ -3,10 +3,12 @@
 use std::num::NonZero;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Waker;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use cpal::ErrorKind;
+use futures::task::AtomicWaker;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -22,6 +24,8 @@ pub(super) struct StreamStatus {
     longest_gap: u64,
     /// Microseconds from `opened_at` to the last callback.
     last_callback: AtomicU64,
+    /// Microseconds from `opened_at` to the last other sign that the device runs.
+    last_alive: AtomicU64,
     /// Times that the device ran out of samples while the ring had some.
     underruns: AtomicU64,
     /// The device reported that the stream is dead.
@@ -30,6 +34,8 @@ pub(super) struct StreamStatus {
     is_closed: AtomicBool,
     /// The thread that keeps the stream.
     keeper: Thread,
+    /// Set while the device waits for sound instead of playing silence.
+    waiting_device: AtomicWaker,
     /// Notified when an utterance begins or is stopped, when a requested position was played, and when the device is lost.
     changed: Notify,
 }
@@ -41,10 +47,12 @@ impl StreamStatus {
             opened_at: Instant::now(),
             longest_gap: 2 * 1_000_000 * u64::from(frames) / u64::from(rate.get()),
             last_callback: AtomicU64::new(0),
+            last_alive: AtomicU64::new(0),
             underruns: AtomicU64::new(0),
             is_lost: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             keeper: std::thread::current(),
+            waiting_device: AtomicWaker::new(),
             changed: Notify::new(),
         }
     }
@@ -56,7 +64,8 @@ impl StreamStatus {
 
     /// Whether the device reported a loss, or its callback has stopped.
     pub(super) fn is_lost(&self) -> bool {
-        let quiet = self.now().saturating_sub(self.last_callback.load(Ordering::Relaxed));
+        let last = self.last_callback.load(Ordering::Relaxed).max(self.last_alive.load(Ordering::Relaxed));
+        let quiet = self.now().saturating_sub(last);
         self.is_lost.load(Ordering::Acquire) || u128::from(quiet) > CALLBACK_TIMEOUT.as_micros()
     }
 
@@ -67,6 +76,26 @@ impl StreamStatus {
         if gap > self.longest_gap && has_sound {
             self.underruns.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Notes that the device asks for samples again after it waited for sound.
+    pub(super) fn note_first_callback(&self) {
+        self.last_callback.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Notes that the device runs although it does not ask for samples.
+    pub(super) fn note_alive(&self) {
+        self.last_alive.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Requests a wake-up by [`StreamStatus::note_sound`]. The caller must then look again whether there is sound. Replaces the last request.
+    pub(super) fn wake_for_sound(&self, waker: &Waker) {
+        self.waiting_device.register(waker);
+    }
+
+    /// Wakes a device that waits for sound.
+    pub(super) fn note_sound(&self) {
+        self.waiting_device.wake();
     }
 
     /// Wakes the keeper, which notifies waiting tasks.
