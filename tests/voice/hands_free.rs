@@ -1,4 +1,6 @@
 //! Hands-free use with a real microphone and a real loudspeaker that it hears.
+//!
+//! `AURA_INTERRUPTIONS` sets how often the answer is interrupted by voice; once without it.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +9,7 @@ use aura_tests::aura::Aura;
 use aura_tests::desktop::with_desktop_alone;
 use aura_tests::process::wait_until;
 use aura_tests::providers::Providers;
+use aura_tests::quantile::quantile;
 use aura_tests::sound::{SoundMonitor, pactl, play_into_microphone};
 use aura_tests::speech::say;
 use serde_json::json;
@@ -22,10 +25,11 @@ The children play in the street until it is dark. Then everybody goes to bed, an
 #[test]
 fn an_answer_is_interrupted_by_a_person_and_not_by_its_own_echo() {
     with_desktop_alone("hands_free::an_answer_is_interrupted_by_a_person_and_not_by_its_own_echo", || {
+        let count = std::env::var("AURA_INTERRUPTIONS").map_or(1, |count| count.parse().expect("a number"));
         let fixed = FixedAnswers { transcript: Some("tell me about the house".into()), audio: None };
         let script = Script::always(ANSWER);
         let providers = Providers::of(SandboxConfig { fixed, script, ..SandboxConfig::default() });
-        let app = Aura::new().with_all(providers.groq()).start();
+        let app = Aura::new().living(3_000).with_all(providers.groq()).start();
         let question = app.aura().folder().join("question.wav");
         say(&question, "tell me about the house");
         // The microphone hears what the loudspeaker plays, a twentieth of a second later.
@@ -41,26 +45,27 @@ fn an_answer_is_interrupted_by_a_person_and_not_by_its_own_echo() {
         std::thread::sleep(Duration::from_secs(5));
         assert_eq!(app.stage(), "speaking", "{:#?}", app.history());
 
-        let interrupted = Instant::now();
-        play_into_microphone(&question).wait();
-        let first = app.turn(1);
-        assert_eq!(first["interrupted"], true, "{first:#}");
-        let silent = || monitor.last(LOUD).is_none_or(|last| last.elapsed() > Duration::from_millis(300));
-        assert!(wait_until(Duration::from_secs(20), silent), "the answer goes on");
-        let last = monitor
-            .all()
-            .into_iter()
-            .rev()
-            .find(|(at, peak)| *at < interrupted + Duration::from_secs(3) && *peak > LOUD);
-        if let Some((last, _)) = last {
-            eprintln!("silent {} ms after the question began", last.saturating_duration_since(interrupted).as_millis());
+        let mut silent_after = Vec::new();
+        for turn in 1..=count {
+            let interrupted = Instant::now();
+            play_into_microphone(&question).wait();
+            let record = app.turn(turn);
+            assert_eq!(record["interrupted"], true, "{record:#}");
+            let silent = || monitor.last(LOUD).is_none_or(|last| last.elapsed() > Duration::from_millis(300));
+            assert!(wait_until(Duration::from_secs(20), silent), "the answer goes on");
+            let last = monitor.last(LOUD).unwrap_or(interrupted);
+            silent_after.push(last.saturating_duration_since(interrupted).as_secs_f64() * 1e3);
+            // The question that interrupted is answered, and interrupted at another moment.
+            monitor.onset(Instant::now(), LOUD, Duration::from_secs(60)).expect("the next question is answered");
+            std::thread::sleep(Duration::from_millis(1_000 + 370 * (turn as u64 * 7 % 11)));
         }
+        let at = |part| quantile(silent_after.iter().copied(), part).unwrap_or_default();
+        eprintln!("{count} times: silent {:.0} ms after the player was started, at most {:.0} ms", at(0.5), at(1.0));
 
-        // The question that interrupted is answered; `Esc` ends it all.
-        monitor.onset(Instant::now(), LOUD, Duration::from_secs(60)).expect("the second question is answered");
+        // `Esc` ends it all.
         app.call("cancel", json!({}));
-        let second = app.turn(2);
-        assert!(second["error"].is_null(), "{second:#}");
+        let last = app.turn(count + 1);
+        assert!(last["error"].is_null(), "{last:#}");
         assert_eq!(app.call("snapshot", json!({}))["hands_free"], false);
     });
 }

@@ -9,6 +9,7 @@ mod blindfold;
 mod by_name;
 mod command_line;
 mod errors;
+mod first_words;
 mod hands_free;
 mod interruptions;
 mod local_models;
