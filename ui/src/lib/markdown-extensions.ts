@@ -1,13 +1,17 @@
 /** What `marked` does not do as answers need it: mathematics, and asterisks that multiply. */
-import type { TokenizerExtension, TokenizerObject } from 'marked'
+import { Tokenizer, type TokenizerStartFunction, type TokenizerExtensionFunction } from 'marked'
+
+/** A token that CommonMark does not have: where one may start, and what it is. */
+interface Extension {
+  start: TokenizerStartFunction
+  tokenizer: TokenizerExtensionFunction
+}
 
 /**
  * `$x$` and `\(x\)`. As in Pandoc, a dollar sign that opens has no space after it, and one that closes has none before it and no digit
  * after it, so that "$5 and $10" are prices.
  */
-export const inlineMath: TokenizerExtension = {
-  name: 'math',
-  level: 'inline',
+export const inlineMath: Extension = {
   start: (source) => {
     const at = source.search(/\$|\\\(/)
     return at === -1 ? undefined : at
@@ -21,9 +25,7 @@ export const inlineMath: TokenizerExtension = {
 }
 
 /** `$$…$$` and `\[…\]` on lines of their own. */
-export const displayMath: TokenizerExtension = {
-  name: 'displayMath',
-  level: 'block',
+export const displayMath: Extension = {
   start: (source) => {
     const at = source.search(/(^|\n) {0,3}(\$\$|\\\[)/)
     return at === -1 ? undefined : at
@@ -37,11 +39,11 @@ export const displayMath: TokenizerExtension = {
 }
 
 /** `2*3*4` and `2**8` are products and powers, although CommonMark reads emphasis there. */
-export const literalStars: TokenizerObject = {
-  emStrong(source, _, previous = '') {
+export class LiteralStars extends Tokenizer {
+  override emStrong(source: string, masked: string, previous = '') {
     const stars = /^\*+/.exec(source)?.[0] ?? ''
     const literal = stars !== '' && (/\p{N}/u.test(previous) || (stars === '*' && /\p{L}/u.test(previous)))
-    // A text; the type of this hook knows only emphasis.
-    return literal ? ({ type: 'text', raw: stars, text: stars } as never) : false
-  },
+    // A text; the type of this method knows only emphasis.
+    return literal ? ({ type: 'text', raw: stars, text: stars } as never) : super.emStrong(source, masked, previous)
+  }
 }

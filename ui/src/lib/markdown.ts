@@ -2,8 +2,8 @@
  * Markdown of answers. `marked` parses it into tokens; what is shown is built from them as data, never as HTML, so that a model's output
  * cannot become an element of the page.
  */
-import { Marked, type MarkedToken, type Token, type Tokens } from 'marked'
-import { displayMath, inlineMath, literalStars } from './markdown-extensions'
+import { getDefaults, Lexer, type MarkedOptions, type MarkedToken, type Token, type Tokens } from 'marked'
+import { displayMath, inlineMath, LiteralStars } from './markdown-extensions'
 
 export type Inline =
   | { kind: 'text' | 'code' | 'math'; text: string; spoken: boolean }
@@ -27,7 +27,19 @@ export type Block =
   | { kind: 'table'; align: ('left' | 'center' | 'right' | null)[]; header: Inline[][]; rows: Inline[][][] }
   | { kind: 'rule' }
 
-const marked = new Marked({ gfm: true }, { extensions: [inlineMath, displayMath], tokenizer: literalStars })
+/** The lexer alone: no build of AURA has the parts of `marked` that write HTML. */
+const options: MarkedOptions = {
+  ...getDefaults(),
+  extensions: {
+    renderers: {},
+    childTokens: {},
+    inline: [inlineMath.tokenizer],
+    startInline: [inlineMath.start],
+    block: [displayMath.tokenizer],
+    startBlock: [displayMath.start],
+  },
+  tokenizer: new LiteralStars(),
+}
 
 const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' }
 
@@ -134,7 +146,7 @@ const blocksOf = (tokens: Token[], depth = 0): Block[] => tokens.flatMap((token)
 
 function lex(source: string): Token[] {
   try {
-    return marked.lexer(source)
+    return new Lexer(options).lex(source)
   } catch {
     // Nested deeper than the parser can follow: shown as it is.
     return [{ type: 'paragraph', raw: source, text: source, tokens: [{ type: 'text', raw: source, text: source }] }]
