@@ -17,6 +17,7 @@ import {
 } from './backend/samples'
 import type { AuraEvent } from './backend/types'
 import type { Theme } from './generated/Theme'
+import { loadMessages as loadOverlayMessages } from './overlay/messages'
 import Overlay from './overlay/Overlay.svelte'
 import { Aura } from './lib/aura.svelte'
 import { loadMessages } from './lib/messages'
@@ -193,6 +194,7 @@ if (target && query.has('overlay')) {
   await import('./styles/overlay.css')
   // The size of the overlay's window; a browser window cannot be that small.
   Object.assign(target.style, { width: '440px', height: '116px' })
+  await loadOverlayMessages(prefer)
   mount(Overlay, { target, props: { backend } })
 } else if (target) {
   await import('./styles/base.css')

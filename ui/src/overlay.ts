@@ -1,9 +1,11 @@
 import { mount } from 'svelte'
 import { connectWindow } from './backend/window'
+import { language } from './lib/preferences.svelte'
+import { loadMessages } from './overlay/messages'
 import Overlay from './overlay/Overlay.svelte'
 import './styles/overlay.css'
 
 const target = document.getElementById('app')
 // An ordinary browser has no overlay.
-const backend = await connectWindow()
+const [backend] = await Promise.all([connectWindow(), loadMessages(language())])
 if (target && backend) mount(Overlay, { target, props: { backend } })

@@ -3,6 +3,7 @@ import { cleanup } from '@testing-library/svelte'
 import { afterEach } from 'vitest'
 import { loadMessages } from '../lib/messages'
 import { languages } from '../lib/preferences.svelte'
+import { loadMessages as loadOverlayMessages } from '../overlay/messages'
 
 window.matchMedia ??= (query: string) =>
   ({
@@ -39,4 +40,4 @@ class Pointer extends MouseEvent {
 window.PointerEvent ??= Pointer as unknown as typeof PointerEvent
 
 // A window has its messages before it shows anything.
-await Promise.all(languages.map(loadMessages))
+await Promise.all(languages.flatMap((one) => [loadMessages(one), loadOverlayMessages(one)]))
