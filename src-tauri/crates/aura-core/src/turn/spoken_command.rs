@@ -1,7 +1,7 @@
 //! Spoken commands: what AURA does by itself, without asking a model.
 
 use aura_providers::Service;
-use aura_router::ProviderInfo;
+use aura_router::{ProviderInfo, ProviderProblem};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
@@ -38,6 +38,21 @@ struct Language {
     undone: &'static str,
     /// What AURA says when another provider answers, after its name.
     switched: &'static str,
+    /// What AURA says when another provider cannot answer, after its name: it has no API key, its API key was rejected, or another reason.
+    no_key: &'static str,
+    key_rejected: &'static str,
+    not_ready: &'static str,
+}
+
+impl Language {
+    /// Why a provider cannot be used, and what to do, after its name.
+    fn problem(&self, problem: &ProviderProblem) -> &'static str {
+        match problem {
+            ProviderProblem::NoKey => self.no_key,
+            ProviderProblem::KeyRejected => self.key_rejected,
+            _ => self.not_ready,
+        }
+    }
 }
 
 const LANGUAGES: &[Language] = &[
@@ -51,6 +66,9 @@ const LANGUAGES: &[Language] = &[
         nothing: "There is nothing to say again yet.",
         undone: "It is undone.",
         switched: "answers from now on.",
+        no_key: "has no API key yet. Save one under Providers.",
+        key_rejected: "rejected its API key. Save a new one under Providers.",
+        not_ready: "cannot be used yet. Check its address and its API key under Providers.",
     },
     Language {
         code: "de",
@@ -62,6 +80,9 @@ const LANGUAGES: &[Language] = &[
         nothing: "Es gibt noch nichts zu wiederholen.",
         undone: "Das ist rückgängig gemacht.",
         switched: "antwortet ab jetzt.",
+        no_key: "hat noch keinen API-Schlüssel. Speichere einen unter „Anbieter“.",
+        key_rejected: "hat den API-Schlüssel abgelehnt. Speichere einen neuen unter „Anbieter“.",
+        not_ready: "lässt sich noch nicht verwenden. Prüfe Adresse und API-Schlüssel unter „Anbieter“.",
     },
     Language {
         code: "es",
@@ -78,6 +99,9 @@ const LANGUAGES: &[Language] = &[
         nothing: "Todavía no hay nada que repetir.",
         undone: "Está deshecho.",
         switched: "responde a partir de ahora.",
+        no_key: "todavía no tiene clave de API. Guarda una en «Proveedores».",
+        key_rejected: "rechazó la clave de API. Guarda otra en «Proveedores».",
+        not_ready: "todavía no se puede usar. Revisa su dirección y su clave de API en «Proveedores».",
     },
 ];
 
@@ -154,7 +178,7 @@ impl Turn {
             return Err(Error::invalid(format!("There is no provider `{name}` any more.")));
         };
         if let Some(problem) = provider.problem {
-            return Ok(problem.to_string());
+            return Ok(format!("{} {}", provider.label, language.problem(&problem)));
         }
         let choice = json!({"provider": name, "model": null, "voice": null});
         let offered = [Service::Llm, Service::Vlm].into_iter().filter(|service| provider.services.contains(service));
@@ -232,6 +256,19 @@ mod tests {
             };
             format!("{} {what}", language.code)
         })
+    }
+
+    #[test]
+    fn every_language_says_why_a_provider_cannot_answer() {
+        let unprotected = ProviderProblem::KeyUnprotected;
+        for language in LANGUAGES {
+            let said = [ProviderProblem::NoKey, ProviderProblem::KeyRejected, unprotected.clone()]
+                .map(|problem| language.problem(&problem));
+            assert!(
+                said[0] != said[1] && said[1] != said[2] && said.iter().all(|said| said.ends_with('.')),
+                "{said:?}"
+            );
+        }
     }
 
     #[test]
