@@ -48,7 +48,8 @@ export const sampleModels = (): ModelView[] => [
   model('groq', 'canopylabs/orpheus-v1-english', ['tts'], {
     voices: ['hannah', 'austin', 'troy'],
     price: { unit: '1M characters', input: 22 },
-    note: 'Accept its terms once in Groq’s console.',
+    note: 'its terms must be accepted once at console.groq.com',
+    note_facts: { kind: 'accept_terms', page: 'console.groq.com' },
   }),
   model('gemini', 'gemini-3.5-flash-lite', ['stt', 'llm', 'vlm'], {
     context: 1_048_576,

@@ -84,6 +84,7 @@ export const freshSnapshot = (more: Partial<Snapshot> = {}): Snapshot => ({
   from_environment: [],
   overruled: [],
   settings_problems: [],
+  settings_problem_facts: [],
   providers: [
     sampleProvider('groq', 'Groq', { problem: 'Groq needs an API key.' }),
     sampleProvider('gemini', 'Gemini', { problem: 'Gemini needs an API key.' }),

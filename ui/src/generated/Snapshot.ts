@@ -7,6 +7,7 @@ import type { Playback } from "./Playback";
 import type { ProviderView } from "./ProviderView";
 import type { RouteView } from "./RouteView";
 import type { Settings } from "./Settings";
+import type { SettingsProblem } from "./SettingsProblem";
 import type { Stage } from "./Stage";
 
 /**
@@ -61,6 +62,10 @@ overruled: Array<Overruled>,
  * Problems found in the settings file, one sentence each. A value with a problem keeps its default.
  */
 settings_problems: Array<string>, 
+/**
+ * The same as facts, for sentences in another language.
+ */
+settings_problem_facts: Array<SettingsProblem>, 
 /**
  * Every built-in provider and configured server.
  */

@@ -62,6 +62,5 @@ export function describeTrouble(snapshot: Snapshot | null, { provider, of, state
 
 /** Why, in AURA's words: "Groq timed out."; the provider's own words are the details. */
 export function describeCause(provider: ProviderHealth, of: ServiceHealth): string {
-  if (of.last_error) return t.health.alone(t.turn.failed(provider.label, t.classes[of.last_error.class]))
-  return of.reason ?? ''
+  return of.last_error ? t.health.alone(t.turn.failed(provider.label, t.classes[of.last_error.class])) : ''
 }

@@ -2,9 +2,12 @@ import { describe, expect, it } from 'vitest'
 import { readySnapshot, sampleFindings, sampleProvider, sampleTurn } from '../backend/samples'
 import type { Attempt } from '../generated/Attempt'
 import type { Diagnostic } from '../generated/Diagnostic'
+import type { ModelView } from '../generated/ModelView'
 import type { Notice } from '../generated/Notice'
+import type { RoutePreference } from '../generated/RoutePreference'
+import type { RouteView } from '../generated/RouteView'
 import { setPreferences } from './preferences.svelte'
-import { sayError, sayFinding, sayHistoryProblem, sayNotice, sayProviderProblem, subjectOf } from './say'
+import { sayError, sayFinding, sayHistoryProblem, sayNote, sayNotice, sayProviderProblem, sayWhy, subjectOf } from './say'
 
 const snapshot = readySnapshot()
 const [sample] = sampleTurn('a').stages.flatMap((stage) => stage.attempts)
@@ -98,6 +101,46 @@ describe('a problem of a provider or of the history', () => {
   })
 })
 
+describe('a remark about a model', () => {
+  const model = { note: 'preview', note_facts: { kind: 'preview' } } as ModelView
+
+  it('is AURA’s own in English, and one of the window in another language', () => {
+    setPreferences({ language: 'en' })
+    expect(sayNote(model)).toBe('preview')
+    setPreferences({ language: 'de' })
+    expect(sayNote(model)).toBe('Vorschau')
+    setPreferences({ language: 'es' })
+    const page = 'console.groq.com'
+    expect(sayNote({ ...model, note_facts: { kind: 'accept_terms', page } })).toBe(`Acepta una vez sus condiciones en ${page}.`)
+    // The name of a model on this computer.
+    expect(sayNote({ note: 'Parakeet' } as ModelView)).toBe('Parakeet')
+  })
+})
+
+describe('why a provider is asked first', () => {
+  const first = { provider: 'groq', model: 'm', ms: 310, calls: 24, quality: 3, usd: 0.0002 }
+  const second = { provider: 'gemini', model: 'n', calls: 0, quality: 5 }
+  const view = (by: RoutePreference): RouteView => ({
+    service: 'llm',
+    routes: [],
+    why: 'English.',
+    why_facts: { by, first, second },
+  })
+
+  it('is AURA’s own sentence in English, and one of the window in another language', () => {
+    setPreferences({ language: 'en' })
+    expect(sayWhy(view('speed'), snapshot)).toBe('English.')
+    setPreferences({ language: 'de' })
+    expect(sayWhy(view('speed'), snapshot)).toBe(
+      'Groq ist am schnellsten: meist 310 ms bei 24 Aufrufen; Gemini: noch nicht gemessen.',
+    )
+    expect(sayWhy(view('quality'), snapshot)).toBe('Groq hat das beste Modell, m: Qualität 3 von 5; Gemini: Qualität 5 von 5.')
+    expect(sayWhy(view('cost'), snapshot)).toMatch(/je Anfrage; Gemini: Preis unbekannt\.$/)
+    setPreferences({ language: 'es' })
+    expect(sayWhy(view('balanced'), snapshot)).toMatch(/^Groq gana en velocidad, calidad y coste: .*, calidad 3 de 5, .*;/)
+  })
+})
+
 describe('a finding of the system check', () => {
   const [works, , , fails] = sampleFindings() as [Diagnostic, Diagnostic, Diagnostic, Diagnostic]
 
@@ -118,6 +161,20 @@ describe('a finding of the system check', () => {
       'Auf diesem Rechner ist keines installiert.',
       'Lade unter „Anbieter“, „Auf diesem Rechner“ eines herunter.',
     ])
+    const finding = { kind: 'settings_problem', problem: { kind: 'value', setting: 'hedge', cause: 'no' } } as const
+    expect(sayFinding({ area: 'settings', ok: false, finding, message: 'A problem.', remedy: 'Do this.' })).toEqual([
+      '„hedge“ in der Einstellungsdatei ist ungültig. Es gilt der Standardwert.',
+      'Korrigiere den Wert in der Datei oder unter „Einstellungen“.',
+    ])
+    const noKey = { kind: 'provider_problem', problem: { kind: 'no_key' } } as const
+    expect(sayFinding({ area: 'groq', ok: false, finding: noKey, message: 'A problem.' })[0]).toBe(
+      'Der API-Schlüssel fehlt noch.',
+    )
+    const damaged = { kind: 'history_problem', problem: { kind: 'not_saved' } } as const
+    expect(sayFinding({ area: 'history', ok: false, finding: damaged, message: 'A problem.' })[0]).toMatch(/^Die letzte Frage/)
+    const overruled = { setting: 'a', variable: 'V', value: '1', remembered: '2', in_effect: true }
+    const found = { kind: 'setting_overruled', overruled } as const
+    expect(sayFinding({ area: 'settings', ok: true, finding: found, message: 'A problem.' })[0]).toMatch(/^V=1 /)
     const other: Diagnostic = { area: 'groq', ok: false, finding: { kind: 'other' }, message: 'A problem.', remedy: 'Do this.' }
     expect(sayFinding(other)).toEqual(['A problem.', 'Do this.'])
   })

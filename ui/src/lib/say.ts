@@ -4,12 +4,20 @@ import type { Attempt } from '../generated/Attempt'
 import type { Diagnostic } from '../generated/Diagnostic'
 import type { ErrorCode } from '../generated/ErrorCode'
 import type { Finding } from '../generated/Finding'
+import type { HistoryProblem } from '../generated/HistoryProblem'
+import type { McpServerView } from '../generated/McpServerView'
+import type { ModelView } from '../generated/ModelView'
 import type { Notice } from '../generated/Notice'
+import type { ProviderProblem } from '../generated/ProviderProblem'
 import type { ProviderView } from '../generated/ProviderView'
+import type { RoutePreference } from '../generated/RoutePreference'
+import type { RouteStanding } from '../generated/RouteStanding'
+import type { RouteView } from '../generated/RouteView'
 import type { Service } from '../generated/Service'
+import type { SettingsProblem } from '../generated/SettingsProblem'
 import type { Snapshot } from '../generated/Snapshot'
-import { day, labelOf, money, number, percent } from './format'
-import type { Errors, Notices, Sentence } from '../messages/said'
+import { day, duration, labelOf, money, number, percent } from './format'
+import type { Errors, Notices, Said, Sentence, Why } from '../messages/said'
 import { t } from './messages'
 
 /** A sentence with its facts. */
@@ -42,15 +50,82 @@ export const sayProblem = (code: ErrorCode, message = '') => sayError({ code, me
 
 /** Why a provider cannot be used, and what to do. In English its own sentence. */
 export function sayProviderProblem({ problem = '', problem_facts: facts }: ProviderView): string {
-  if (t.said === null || facts === undefined) return problem
-  return say(t.said.providers[facts.kind], 'address' in facts ? [facts.address] : [])
+  return t.said === null || facts === undefined ? problem : ofProvider(t.said, facts)
 }
+
+const ofProvider = (said: Said, problem: ProviderProblem) =>
+  say(said.providers[problem.kind], 'address' in problem ? [problem.address] : [])
 
 /** What is wrong with the history, or was repaired, and what to do. In English its own sentences. */
 export function sayHistoryProblem({ history_problem = '', history_problem_facts: facts }: Snapshot): string {
-  if (t.said === null || facts === undefined) return history_problem
-  const kind = 'reason' in facts ? facts.reason : facts.kind
-  return say(t.said.history[kind], 'kept' in facts ? [number(facts.turns), number(facts.from_backup), facts.kept] : [])
+  return t.said === null || facts === undefined ? history_problem : ofHistory(t.said, facts)
+}
+
+function ofHistory(said: Said, problem: HistoryProblem): string {
+  const kind = 'reason' in problem ? problem.reason : problem.kind
+  return say(said.history[kind], 'kept' in problem ? [number(problem.turns), number(problem.from_backup), problem.kept] : [])
+}
+
+/** What others said about a problem, to be shown apart. */
+export const causeOf = (problem: object | undefined): string =>
+  problem === undefined ? '' : 'cause' in problem ? String(problem.cause) : 'status' in problem ? String(problem.status) : ''
+
+/** Why an MCP server cannot be used, and what to do. */
+export function sayMcpProblem({ problem = '', problem_facts: facts }: McpServerView): string {
+  if (facts === undefined) return problem
+  const fact = 'name' in facts ? facts.name : 'program' in facts ? facts.program : 'seconds' in facts ? number(facts.seconds) : ''
+  return say(t.mcp.problems[facts.kind], [fact])
+}
+
+/** What is wrong with the settings file, and what to do. */
+export const saySettingsProblem = (problem: SettingsProblem) =>
+  say(t.settings.problems[problem.kind], ['copy' in problem ? problem.copy : 'setting' in problem ? problem.setting : ''])
+
+/** A remark about a model, or its name. In English its own words. */
+export const sayNote = ({ note = '', note_facts: facts }: ModelView) =>
+  t.said === null || facts === undefined ? note : say(t.said.notes[facts.kind], 'page' in facts ? [facts.page] : [])
+
+/** What the first of two providers is better at, of one of them. */
+function rankOf(why: Why, by: RoutePreference, { ms, calls, quality, usd }: RouteStanding): string {
+  const latency = ms === undefined ? why.unmeasured : why.latency(duration(ms), number(calls))
+  const price = usd === undefined ? why.noPrice : why.price(money(usd))
+  return by === 'speed'
+    ? latency
+    : by === 'quality'
+      ? why.quality(number(quality))
+      : by === 'cost'
+        ? price
+        : [latency, why.quality(number(quality)), price].join(', ')
+}
+
+/** Why a provider is asked first. In English its own sentence. */
+export function sayWhy({ why = '', why_facts: facts }: RouteView, snapshot: Snapshot): string {
+  if (t.said === null || facts === undefined) return why
+  const { by, first, second } = facts
+  const words = t.said.why
+  const [one, other] = [first, second].map((standing) => rankOf(words, by, standing)) as [string, string]
+  const best = words.best[by === 'order' ? 'balanced' : by]
+  return best(labelOf(snapshot, first.provider), one, labelOf(snapshot, second.provider), other, first.model)
+}
+
+/** What was found of the problems that have their sentences elsewhere. */
+function ofProblem(said: Said, finding: Finding): string | undefined {
+  switch (finding.kind) {
+    case 'failed':
+      return said.errors[finding.code as keyof Errors]
+    case 'settings_problem':
+      return saySettingsProblem(finding.problem)
+    case 'setting_overruled': {
+      const { variable, value, remembered, in_effect } = finding.overruled
+      return in_effect ? t.providers.overruledNow(variable, value, remembered) : t.providers.overruledLater(variable, value)
+    }
+    case 'provider_problem':
+      return ofProvider(said, finding.problem)
+    case 'history_problem':
+      return ofHistory(said, finding.problem)
+    default:
+      return undefined
+  }
 }
 
 /** One sentence for each service in which another provider took over, in the order of the turn. */
@@ -116,12 +191,13 @@ function factsOf(finding: Finding, snapshot: Snapshot | null): string[] {
 export function sayFinding(diagnostic: Diagnostic, snapshot: Snapshot | null = null): [string, string] {
   const { finding, message, remedy } = diagnostic
   const name = 'packages' in finding ? finding.task : finding.kind
-  const { found, remedies } = t.said?.findings ?? {}
-  // The sentence of an error says what to do, too.
-  const sentence = 'code' in finding ? t.said?.errors[finding.code as keyof Errors] : found?.[name as keyof typeof found]
+  if (t.said === null) return [message, remedy ?? '']
+  const { found, remedies } = t.said.findings
+  // The sentences of an error and of the history say what to do, too.
+  const sentence = ofProblem(t.said, finding) ?? (found as Partial<Record<string, Sentence>>)[name]
   if (sentence === undefined) return [message, remedy ?? '']
   const facts = factsOf(finding, snapshot)
-  return [say(sentence, facts), say(remedies?.[finding.kind], facts)]
+  return [say(sentence, facts), say(remedies[finding.kind], facts)]
 }
 
 /** The subject of a finding. */

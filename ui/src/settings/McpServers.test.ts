@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { failing } from '../backend/fake'
 import { readySnapshot } from '../backend/samples'
 import { sampleServer, sampleServerTool } from '../backend/samples-mcp'
+import { setPreferences } from '../lib/preferences.svelte'
 import { accessible, open, settle } from '../test/harness'
 
 const button = (name: string | RegExp) => screen.getByRole('button', { name })
@@ -102,6 +103,18 @@ describe('servers of tools', () => {
     await settle()
     expect(screen.getByRole('article', { name: 'files' })).toBeTruthy()
     expect(screen.getByRole('heading', { name: 'Tools of other programs' })).toBeTruthy()
+  })
+
+  it('say in the language of the window why they cannot be used, with their own words folded', async () => {
+    const problem = 'It ended: exit status: 1: Cannot find module.'
+    const problem_facts = { kind: 'ended', status: 'exit status: 1: Cannot find module' } as const
+    setPreferences({ language: 'de' })
+    await open('settings', { mcp: [sampleServer('files', { state: 'retrying', problem, problem_facts, tools: [] })] })
+    await settle()
+    const server = within(screen.getByRole('article', { name: 'files' }))
+    expect(server.getByText('Der Server hat sich unerwartet beendet. Starte ihn neu.')).toBeTruthy()
+    expect(server.queryByText(/It ended/)).toBeNull()
+    expect(server.getByText(/Cannot find module/).closest('details')?.open).toBe(false)
   })
 
   it('that failed are named in health', async () => {

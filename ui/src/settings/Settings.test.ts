@@ -196,9 +196,12 @@ describe('settings', () => {
 
   it('list the problems of the settings file', async () => {
     await open('settings', {
-      snapshot: readySnapshot({ settings_problems: ['listening.mode: “sometimes” is none of auto, hold, toggle'] }),
+      snapshot: readySnapshot({
+        settings_problem_facts: [{ kind: 'value', setting: 'listening.mode', cause: 'unknown variant `sometimes`' }],
+      }),
     })
-    expect(screen.getByText(/“sometimes”/)).toBeTruthy()
+    expect(screen.getByText('“listening.mode” in the settings file is not valid. AURA uses its default.')).toBeTruthy()
+    expect(screen.getByText(/`sometimes`/).closest('details')?.open).toBe(false)
   })
 
   it('keep a device that is not connected', async () => {

@@ -1,9 +1,12 @@
 //! The findings of the system check.
 
 use aura_providers::Service;
+use aura_router::ProviderProblem;
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Overruled, SettingsProblem};
 use crate::error::ErrorCode;
+use crate::history_problem::HistoryProblem;
 
 /// One finding of the system check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +205,26 @@ pub enum Finding {
     NotRouted {
         /// The service.
         service: Service,
+    },
+    /// A value of the settings file is not valid, or the file is not.
+    SettingsProblem {
+        /// What is wrong.
+        problem: SettingsProblem,
+    },
+    /// An environment variable overrules a setting.
+    SettingOverruled {
+        /// Which, and by what.
+        overruled: Overruled,
+    },
+    /// A provider cannot be used.
+    ProviderProblem {
+        /// Why.
+        problem: ProviderProblem,
+    },
+    /// Something is wrong with the history, or was repaired.
+    HistoryProblem {
+        /// What it is.
+        problem: HistoryProblem,
     },
     /// The message says it.
     #[default]

@@ -174,6 +174,10 @@ pub struct McpServerView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub problem: Option<String>,
+    /// The same as facts, for a sentence in another language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub problem_facts: Option<Failure>,
     /// The name and version that it gives itself; absent until it was ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
@@ -242,6 +246,7 @@ impl McpServerView {
             name: name.to_owned(),
             state: if server.enabled { McpServerState::Stopped } else { McpServerState::Off },
             problem: None,
+            problem_facts: None,
             implementation: None,
             tools: Vec::new(),
             rejected: Vec::new(),
@@ -255,6 +260,7 @@ impl McpServerView {
             ServerState::Ready => McpServerState::Ready,
             ServerState::Failed { failure, retry_in } => {
                 view.problem = Some(problem(failure));
+                view.problem_facts = Some(failure.clone());
                 if retry_in.is_some() { McpServerState::Retrying } else { McpServerState::Failed }
             }
         };

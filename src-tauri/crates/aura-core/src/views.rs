@@ -1,12 +1,14 @@
 //! What an interface shows: a snapshot of the assistant, and its providers, routes, models, voices and servers.
 
 use aura_providers::Service;
+use aura_providers::catalog::ModelNote;
 use aura_router::{
-    Consent, ModelInfo, ModelSource, PriceInfo, ProviderInfo, ProviderProblem, Route, RouteInfo, ServerInfo, VoiceInfo,
+    Consent, ModelInfo, ModelSource, PriceInfo, ProviderInfo, ProviderProblem, Route, RouteInfo, RouteReason,
+    ServerInfo, VoiceInfo,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::config::{KeyView, Overruled, Settings};
+use crate::config::{KeyView, Overruled, Settings, SettingsProblem};
 use crate::consent::ConsentRequest;
 use crate::error::ErrorCode;
 use crate::history_problem::HistoryProblem;
@@ -44,6 +46,9 @@ pub struct Snapshot {
     pub overruled: Vec<Overruled>,
     /// Problems found in the settings file, one sentence each. A value with a problem keeps its default.
     pub settings_problems: Vec<String>,
+    /// The same as facts, for sentences in another language.
+    #[serde(default)]
+    pub settings_problem_facts: Vec<SettingsProblem>,
     /// Every built-in provider and configured server.
     pub providers: Vec<ProviderView>,
     /// The current routes, one entry per service.
@@ -116,6 +121,10 @@ pub struct RouteView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub why: Option<String>,
+    /// The same as facts, for a sentence in another language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub why_facts: Option<RouteReason>,
     /// ID of the installed model that the next question uses for the first route; present when that is the built-in provider and a model
     /// on this computer does it. For a question in a language that only another model knows, that one is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -188,10 +197,14 @@ pub struct ModelView {
     pub problem: Option<String>,
     /// Where this description comes from.
     pub source: Source,
-    /// A remark to show to the user.
+    /// A remark to show to the user, or the name of a local model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub note: Option<String>,
+    /// The remark as facts, for a sentence in another language; absent for a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub note_facts: Option<ModelNote>,
 }
 
 /// A voice as an interface shows it.
@@ -248,7 +261,7 @@ impl ProviderView {
 impl From<RouteInfo> for RouteView {
     fn from(info: RouteInfo) -> Self {
         let RouteInfo { service, routes, reason, .. } = info;
-        Self { service, routes, why: reason, local_model: None }
+        Self { service, routes, why: reason.as_ref().map(ToString::to_string), why_facts: reason, local_model: None }
     }
 }
 
@@ -276,6 +289,7 @@ impl From<ModelInfo> for ModelView {
                 ModelSource::Catalog => Source::Catalog,
             },
             note: info.note,
+            note_facts: info.note_facts,
         }
     }
 }

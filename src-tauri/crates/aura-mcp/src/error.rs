@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Why a server is not ready. The sentence ends without what to do next, which depends on where it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS), ts(rename = "McpFailure"))]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Failure {
     /// A variable or header has no value.
@@ -53,7 +57,9 @@ pub enum Failure {
     /// It was not ready in time.
     #[error("it was not ready within {} s", limit.as_secs_f32())]
     StartTimeout {
-        /// The limit.
+        /// The limit, in seconds outside.
+        #[serde(rename = "seconds", with = "seconds")]
+        #[cfg_attr(feature = "ts", ts(type = "number"))]
         limit: Duration,
     },
     /// It ended, or closed the connection.
@@ -71,6 +77,21 @@ pub enum Failure {
     /// It answers nothing any more.
     #[error("it stopped answering and was stopped")]
     Unresponsive,
+}
+
+/// A duration as seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(limit: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(limit.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
 }
 
 /// Why a call failed.
@@ -195,5 +216,20 @@ impl Error {
             | Self::NeedsInput { .. }
             | Self::InvalidAnswer { .. } => true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_crosses_with_its_kind_and_its_facts() {
+        let slow = Failure::StartTimeout { limit: Duration::from_millis(2_500) };
+        let written = serde_json::to_value(&slow).unwrap();
+        assert_eq!(written, json!({"kind": "start_timeout", "seconds": 2.5}));
+        assert_eq!(serde_json::from_value::<Failure>(written).unwrap(), slow);
     }
 }

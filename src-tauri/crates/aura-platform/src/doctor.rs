@@ -248,7 +248,10 @@ async fn keyring(secrets: &dyn Secrets) -> Diagnostic {
 async fn history(history: &dyn History) -> Diagnostic {
     history.checked().await;
     match &*history.problem().borrow() {
-        Some(found) => Diagnostic::problem(DiagnosticArea::History, Finding::Other, found.message(), found.remedy()),
+        Some(found) => {
+            let finding = Finding::HistoryProblem { problem: found.clone() };
+            Diagnostic::problem(DiagnosticArea::History, finding, found.message(), found.remedy())
+        }
         None => Diagnostic::passed(
             DiagnosticArea::History,
             Finding::HistoryWorks,

@@ -1,11 +1,12 @@
 //! Descriptions of providers, routes, models, voices and servers, to be shown to a user. They contain no secrets.
 
 use aura_providers::Service;
-use aura_providers::catalog::Unit;
+use aura_providers::catalog::{ModelNote, Unit};
 use jiff::civil::Date;
 
 use crate::attempt::Route;
 use crate::provider_problem::ProviderProblem;
+use crate::route_reason::RouteReason;
 use crate::settings::Consent;
 
 /// A provider or a configured server.
@@ -41,8 +42,8 @@ pub struct RouteInfo {
     /// The routes in the order they would be tried now, then those that would be skipped because their circuit is open. Providers
     /// that are not ready are left out.
     pub routes: Vec<Route>,
-    /// A sentence that says why the first route is first, when it was chosen by a [`RoutePreference`](crate::RoutePreference).
-    pub reason: Option<String>,
+    /// Why the first route is first, when it was chosen by a [`RoutePreference`](crate::RoutePreference).
+    pub reason: Option<RouteReason>,
 }
 
 /// The source of what is known about a model.
@@ -92,8 +93,10 @@ pub struct ModelInfo {
     pub problem: Option<String>,
     /// Where this information comes from.
     pub source: ModelSource,
-    /// A remark from the catalog.
+    /// A remark from the catalog, or the name of a local model.
     pub note: Option<String>,
+    /// The same, typed; `None` for a name.
+    pub note_facts: Option<ModelNote>,
 }
 
 /// A voice that can be requested.

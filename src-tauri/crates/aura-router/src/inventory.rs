@@ -101,6 +101,7 @@ impl RoutingTable {
                     problem: None,
                     source: ModelSource::Live,
                     note: Some(model.label),
+                    note_facts: None,
                 }));
             }
             let listed = self.listed(provider);
@@ -130,7 +131,8 @@ impl RoutingTable {
                     replaced_by: model.replaced_by.clone(),
                     problem: self.missing_problem(name, &model.id).or(unlisted),
                     source: if live.is_some() { ModelSource::Live } else { ModelSource::Catalog },
-                    note: model.note.clone(),
+                    note: model.note.as_ref().map(ToString::to_string),
+                    note_facts: model.note.clone(),
                 }
             }));
             let is_only_listed = |model: &&ListedModel| {
@@ -152,6 +154,7 @@ impl RoutingTable {
                 problem: self.missing_problem(name, &model.id),
                 source: ModelSource::Live,
                 note: None,
+                note_facts: None,
             }));
         }
         models

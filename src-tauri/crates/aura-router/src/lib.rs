@@ -34,6 +34,7 @@ mod outcome;
 mod plan;
 mod provider_problem;
 mod ranking;
+mod route_reason;
 mod router;
 mod routing_table;
 mod settings;
@@ -64,6 +65,7 @@ pub use monitor::Availability;
 pub use outcome::Routed;
 pub use plan::{Candidate, RoutePlan};
 pub use provider_problem::ProviderProblem;
+pub use route_reason::{RouteReason, RouteStanding};
 pub use router::{ModelListRefresh, Router, RouterBuilder, RoutingSnapshot};
 pub use settings::{
     Consent, ProviderSettings, RouteChoice, RouteOverrides, RoutePreference, Routes, RoutingSettings, Timeouts,

@@ -10,6 +10,7 @@ use aura_providers::{Service, Services, SpeechOptions};
 use tokio::time::Instant;
 
 use crate::attempt::{Route, RouteNotice};
+use crate::route_reason::RouteReason;
 use crate::settings::Timeouts;
 
 /// A route of a plan, with what is needed to call it.
@@ -41,7 +42,7 @@ pub struct RoutePlan {
     pub(crate) hedge: bool,
     pub(crate) fallback_on_block: bool,
     pub(crate) speech: SpeechOptions,
-    pub(crate) reason: Option<String>,
+    pub(crate) reason: Option<Box<RouteReason>>,
     /// When the API keys were read.
     pub(crate) keys_read_at: Instant,
 }
@@ -69,8 +70,8 @@ impl RoutePlan {
         &self.notices
     }
 
-    /// A sentence that says why the first route is first, when it was chosen by a [`RoutePreference`](crate::RoutePreference).
-    pub fn reason(&self) -> Option<&str> {
+    /// Why the first route is first, when it was chosen by a [`RoutePreference`](crate::RoutePreference).
+    pub fn reason(&self) -> Option<&RouteReason> {
         self.reason.as_deref()
     }
 

@@ -6,6 +6,7 @@ use aura_providers::{Service, Usage};
 use crate::cost::today;
 use crate::health::{Figures, Health};
 use crate::plan::Candidate;
+use crate::route_reason::{RouteReason, RouteStanding};
 use crate::settings::RoutePreference;
 
 /// The fewest calls from which a measured latency is used.
@@ -29,14 +30,14 @@ struct RouteScore {
     has_price: bool,
 }
 
-/// Moves the best route to the first place and returns a sentence that explains why. The built-in fallback stays last.
+/// Moves the best route to the first place and returns why. The built-in fallback stays last.
 pub(crate) fn order(
     catalog: &Catalog,
     preference: RoutePreference,
     candidates: &mut [Candidate],
     service: Service,
     health: &Health,
-) -> Option<String> {
+) -> Option<RouteReason> {
     // The built-in fallback is worse than any provider: it is never preferred.
     let ranked = match candidates.split_last_mut() {
         Some((last, rest)) if last.is_builtin_fallback => rest,
@@ -57,7 +58,8 @@ pub(crate) fn order(
     by_rank.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
     let (_, first_score, first) = &by_rank[0];
     let (_, second_score, second) = &by_rank[1];
-    let reason = explain(preference, (first_score, first), (second_score, second));
+    let reason =
+        RouteReason { by: preference, first: standing(first_score, first), second: standing(second_score, second) };
     for (slot, (.., candidate)) in ranked.iter_mut().zip(by_rank) {
         *slot = candidate;
     }
@@ -121,56 +123,14 @@ fn rank(preference: RoutePreference, score: &RouteScore, all: &[RouteScore]) -> 
     }
 }
 
-/// A sentence that compares the first two routes.
-fn explain(
-    preference: RoutePreference,
-    (first_score, first): (&RouteScore, &Candidate),
-    (second_score, second): (&RouteScore, &Candidate),
-) -> String {
-    let (first, second) = (&first.route, &second.route);
-    let latency = |score: &RouteScore| match score.measured_calls {
-        0 => "not measured yet".to_owned(),
-        calls => format!("median {:.0} ms over {calls} calls", score.ms),
-    };
-    let price = |score: &RouteScore| match score.has_price {
-        true => format!("about ${:.5} per request", score.usd),
-        false => "price unknown".to_owned(),
-    };
-    let quality = |score: &RouteScore| format!("quality {:.0} of 5", score.quality);
-    match preference {
-        RoutePreference::Speed => format!(
-            "{} is the fastest: {}; {}: {}.",
-            first.provider,
-            latency(first_score),
-            second.provider,
-            latency(second_score)
-        ),
-        RoutePreference::Quality => format!(
-            "{} has the most capable model, {}: {}; {}: {}.",
-            first.provider,
-            first.model,
-            quality(first_score),
-            second.provider,
-            quality(second_score)
-        ),
-        RoutePreference::Cost => format!(
-            "{} is the cheapest: {}; {}: {}.",
-            first.provider,
-            price(first_score),
-            second.provider,
-            price(second_score)
-        ),
-        RoutePreference::Balanced | RoutePreference::Order => format!(
-            "{} ranks best over speed, quality and cost: {}, {}, {}; {}: {}, {}, {}.",
-            first.provider,
-            latency(first_score),
-            quality(first_score),
-            price(first_score),
-            second.provider,
-            latency(second_score),
-            quality(second_score),
-            price(second_score)
-        ),
+fn standing(score: &RouteScore, Candidate { route, .. }: &Candidate) -> RouteStanding {
+    RouteStanding {
+        provider: route.provider.clone(),
+        model: route.model.clone(),
+        ms: (score.measured_calls > 0).then_some(score.ms as u32),
+        calls: score.measured_calls,
+        quality: score.quality as u8,
+        usd: score.has_price.then_some(score.usd),
     }
 }
 
@@ -186,7 +146,7 @@ mod tests {
             .into()
     }
 
-    fn first(preference: RoutePreference, health: &Health) -> (String, Option<String>) {
+    fn first(preference: RoutePreference, health: &Health) -> (String, Option<RouteReason>) {
         let mut candidates = candidates();
         let reason = order(&Catalog::embedded(), preference, &mut candidates, Service::Llm, health);
         assert_eq!(candidates[2].route.provider, "offline", "the built-in fallback stays last");
@@ -203,10 +163,12 @@ mod tests {
         assert_eq!(first(RoutePreference::Order, &health), ("groq".into(), None));
         let (by_speed, reason) = first(RoutePreference::Speed, &health);
         assert_eq!(by_speed, "gemini");
-        assert!(reason.unwrap().contains("median 300 ms over 4 calls"));
+        let reason = reason.unwrap();
+        assert!(reason.to_string().contains("gemini is the fastest: median 300 ms over 4 calls; groq:"), "{reason}");
+        assert_eq!((reason.first.ms, reason.second.provider.as_str()), (Some(300), "groq"));
         let (by_cost, reason) = first(RoutePreference::Cost, &health);
         assert_eq!(by_cost, "groq");
-        assert!(reason.unwrap().contains("cheapest"));
+        assert!(reason.unwrap().to_string().contains("cheapest"));
         assert_eq!(first(RoutePreference::Quality, &health).0, "gemini");
     }
 

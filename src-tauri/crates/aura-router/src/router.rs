@@ -273,7 +273,8 @@ impl Router {
         self.keep_within_limit(table, &mut plan)?;
         if let Some(preference) = table.preference(service, overrides) {
             let health = &self.0.monitor.health;
-            plan.reason = ranking::order(self.catalog(), preference, &mut plan.candidates, service, health);
+            plan.reason =
+                ranking::order(self.catalog(), preference, &mut plan.candidates, service, health).map(Box::new);
         }
         Ok(plan)
     }
@@ -544,7 +545,7 @@ impl Router {
     /// The routes of every service: first those that would be tried now, then those that are skipped because their circuit is open.
     pub fn routes(&self) -> Vec<RouteInfo> {
         let route = |service| match self.plan(service, &RouteOverrides::default()) {
-            Ok(plan) => RouteInfo { service, routes: self.routes_of(&plan), reason: plan.reason },
+            Ok(plan) => RouteInfo { service, routes: self.routes_of(&plan), reason: plan.reason.map(|reason| *reason) },
             Err(_) => RouteInfo { service, routes: Vec::new(), reason: None },
         };
         Service::ALL.into_iter().map(route).collect()

@@ -1,5 +1,5 @@
-/** Was mit einem Anbieter oder dem Verlauf nicht stimmt, und was hilft. */
-import type { HistoryProblems, ProviderProblems } from '../said'
+/** Was mit einem Anbieter oder dem Verlauf nicht stimmt, und was hilft; Bemerkungen zu Modellen; warum ein Anbieter zuerst kommt. */
+import type { HistoryProblems, ModelNotes, ProviderProblems, Why } from '../said'
 
 export const providers: ProviderProblems = {
   invalid_address: (address) => `Die Adresse „${address}“ ist ungültig.`,
@@ -32,4 +32,30 @@ export const history: HistoryProblems = {
     `Der Verlauf war beschädigt. AURA hat ihn repariert: ${turns} Fragen sind da, davon aus einer Sicherung: ${backup}. Prüfe den Datenträger. Die beschädigte Datei ist ${kept}; lösche sie, wenn nichts fehlt.`,
   index_rebuilt:
     'Der Suchindex des Verlaufs war beschädigt. AURA hat ihn neu erstellt, keine Frage fehlt. Passiert es wieder, prüfe den Datenträger.',
+}
+
+export const notes: ModelNotes = {
+  preview: 'Vorschau',
+  accept_terms: (page) => `Nimm die Bedingungen einmal auf ${page} an.`,
+  old_accounts: 'Neue Konten erhalten es vielleicht nicht mehr.',
+  busy: 'Das gefragteste; kann überlastet sein.',
+  moves: 'Wechselt von selbst zu neueren Modellen.',
+  server_decides: 'Der Server verwendet das Modell, mit dem er gestartet wurde.',
+  best_here: 'Das beste Modell oder Programm auf diesem Rechner.',
+}
+
+export const why: Why = {
+  best: {
+    speed: (provider, why, other, otherWhy) => `${provider} ist am schnellsten: ${why}; ${other}: ${otherWhy}.`,
+    quality: (provider, why, other, otherWhy, model) =>
+      `${provider} hat das beste Modell, ${model}: ${why}; ${other}: ${otherWhy}.`,
+    cost: (provider, why, other, otherWhy) => `${provider} ist am günstigsten: ${why}; ${other}: ${otherWhy}.`,
+    balanced: (provider, why, other, otherWhy) =>
+      `${provider} liegt bei Tempo, Qualität und Kosten vorn: ${why}; ${other}: ${otherWhy}.`,
+  },
+  latency: (time, calls) => `meist ${time} bei ${calls} Aufrufen`,
+  unmeasured: 'noch nicht gemessen',
+  quality: (stars) => `Qualität ${stars} von 5`,
+  price: (cost) => `etwa ${cost} je Anfrage`,
+  noPrice: 'Preis unbekannt',
 }

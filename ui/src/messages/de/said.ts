@@ -71,5 +71,7 @@ export const findings: Findings = {
     nothing_answers:
       'Lade ein Sprachmodell herunter, oder installiere Ollama von https://ollama.com und starte: ollama run llama3.2',
     not_routed: 'Richte unter „Anbieter“ einen ein.',
+    settings_problem: 'Korrigiere den Wert in der Datei oder unter „Einstellungen“.',
+    provider_problem: 'Richte ihn unter „Anbieter“ ein, oder lass es: AURA funktioniert auch ohne ihn.',
   },
 }

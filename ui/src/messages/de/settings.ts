@@ -12,7 +12,15 @@ export const settings: typeof english = {
   nothingFound: (words: string) => `Keine Einstellung passt zu „${words}“.`,
   advanced: 'Erweitert',
   advancedHint: 'Anfragen, Zeitlimits und die lokale API',
-  problems: 'Einige Werte in der Einstellungsdatei sind ungültig. Für sie gilt jeweils der Standardwert.',
+  problems: {
+    unreadable: 'Die Einstellungsdatei lässt sich nicht lesen. Prüfe ihre Zugriffsrechte.',
+    not_toml: (copy) => `Die Einstellungsdatei ist kein gültiges TOML. Korrigiere sie; eine Kopie ist in ${copy}.`,
+    not_copied:
+      'Die Einstellungsdatei ist kein gültiges TOML und ließ sich nicht kopieren. Korrigiere sie, bevor du eine Einstellung änderst.',
+    newer_version:
+      'Eine neuere AURA-Version hat die Einstellungsdatei geschrieben. AURA verwendet, was es versteht, und ändert nichts. Aktualisiere AURA oder verschiebe die Datei.',
+    value: (setting) => `„${setting}“ in der Einstellungsdatei ist ungültig. Es gilt der Standardwert.`,
+  },
   saved: 'Gespeichert.',
   fromEnvironment: 'Durch eine Umgebungsvariable festgelegt. Ändere oder entferne sie und starte AURA neu.',
   listening: 'Zuhören',

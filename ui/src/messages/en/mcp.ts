@@ -1,4 +1,5 @@
 /** Tools of other programs. */
+import type { McpProblems } from '../said'
 import type { McpServerState } from '../../generated/McpServerState'
 import { counter } from '../plural'
 
@@ -25,6 +26,21 @@ export const mcp = {
     retrying: 'failed, trying again',
     failed: 'failed',
   } as Record<McpServerState, string>,
+  problems: {
+    missing_secret: (name) => `The value of “${name}” is missing. Enter it below.`,
+    secrets: 'AURA could not read the server’s values. Unlock the system’s keyring, then restart the server.',
+    not_started: (program) => `The program “${program}” could not be started. Is it installed?`,
+    address: 'Its address cannot be used. Remove the server and add it with another one.',
+    unreachable: 'The server cannot be reached. Check that it is running and that you are online.',
+    session_lost: 'The server was restarted and lost the connection. AURA is connecting again.',
+    unauthorized: 'The server denies access. Check the values of its headers.',
+    handshake: 'It does not answer as an MCP server does. Check its command or its address.',
+    start_timeout: (seconds) => `The server was not ready within ${seconds} s. Restart it.`,
+    ended: 'The server ended unexpectedly. Restart it.',
+    flooded: 'The server sent too much, so AURA stopped it. Restart it or update it.',
+    not_reading: 'The server took no more messages, so AURA stopped it. Restart it.',
+    unresponsive: 'The server stopped answering, so AURA stopped it. Restart it.',
+  } satisfies McpProblems as McpProblems,
   restart: 'Restart',
   remove: 'Remove',
   removeAsk: (name: string) => `Remove ${name} and its saved values?`,

@@ -1,4 +1,5 @@
 /** The panel Settings. */
+import type { SettingsProblems } from '../said'
 import { counter } from '../plural'
 
 const counted = counter('en')
@@ -11,7 +12,14 @@ export const settings = {
   nothingFound: (words: string) => `No settings match “${words}”.`,
   advanced: 'Advanced',
   advancedHint: 'Requests, timeouts and the local API',
-  problems: 'Some values in the settings file were invalid. AURA uses the default for each.',
+  problems: {
+    unreadable: 'The settings file cannot be read. Check its permissions.',
+    not_toml: (copy) => `The settings file is not valid TOML. Correct it; a copy is in ${copy}.`,
+    not_copied: 'The settings file is not valid TOML and could not be copied. Correct it before you change a setting.',
+    newer_version:
+      'A newer version of AURA wrote the settings file. AURA uses what it understands and changes nothing. Update AURA, or move the file away.',
+    value: (setting) => `“${setting}” in the settings file is not valid. AURA uses its default.`,
+  } satisfies SettingsProblems as SettingsProblems,
   saved: 'Saved.',
   fromEnvironment: 'Set by an environment variable. Change or remove it, then restart AURA.',
   listening: 'Listening',

@@ -13,7 +13,7 @@ import { history } from './history'
 import { local } from './local'
 import { overlay } from './overlay'
 import { providers } from './providers'
-import { history as historyProblems, providers as providerProblems } from './problems'
+import { history as historyProblems, notes, providers as providerProblems, why } from './problems'
 import { findings, notices } from './said'
 import { screen } from './screen'
 import { settings } from './settings'
@@ -34,7 +34,7 @@ export const es: Messages = {
   local,
   health,
   history,
-  said: { errors, providers: providerProblems, history: historyProblems, notices, findings },
+  said: { errors, providers: providerProblems, history: historyProblems, notes, why, notices, findings },
   conversations,
   screen,
   settings,

@@ -1,5 +1,5 @@
-/** Qué falla en un proveedor o en el historial, y qué ayuda. */
-import type { HistoryProblems, ProviderProblems } from '../said'
+/** Qué falla en un proveedor o en el historial, y qué ayuda; observaciones sobre los modelos; por qué un proveedor va primero. */
+import type { HistoryProblems, ModelNotes, ProviderProblems, Why } from '../said'
 
 export const providers: ProviderProblems = {
   invalid_address: (address) => `La dirección «${address}» no es válida.`,
@@ -31,4 +31,30 @@ export const history: HistoryProblems = {
     `El historial estaba dañado. AURA lo reparó: contiene ${turns} preguntas, de ellas ${backup} de una copia. Revisa el disco. El archivo dañado es ${kept}; bórralo si no falta nada.`,
   index_rebuilt:
     'El índice de búsqueda del historial estaba dañado. AURA lo rehízo y no falta ninguna pregunta. Si vuelve a ocurrir, revisa el disco.',
+}
+
+export const notes: ModelNotes = {
+  preview: 'Versión preliminar',
+  accept_terms: (page) => `Acepta una vez sus condiciones en ${page}.`,
+  old_accounts: 'Puede que las cuentas nuevas ya no lo reciban.',
+  busy: 'El más solicitado; puede estar saturado.',
+  moves: 'Pasa por sí solo a modelos más nuevos.',
+  server_decides: 'El servidor usa el modelo con el que se inició.',
+  best_here: 'El mejor modelo o programa de este equipo.',
+}
+
+export const why: Why = {
+  best: {
+    speed: (provider, why, other, otherWhy) => `${provider} es el más rápido: ${why}; ${other}: ${otherWhy}.`,
+    quality: (provider, why, other, otherWhy, model) =>
+      `${provider} tiene el mejor modelo, ${model}: ${why}; ${other}: ${otherWhy}.`,
+    cost: (provider, why, other, otherWhy) => `${provider} es el más barato: ${why}; ${other}: ${otherWhy}.`,
+    balanced: (provider, why, other, otherWhy) =>
+      `${provider} gana en velocidad, calidad y coste: ${why}; ${other}: ${otherWhy}.`,
+  },
+  latency: (time, calls) => `normalmente ${time} en ${calls} llamadas`,
+  unmeasured: 'aún sin medir',
+  quality: (stars) => `calidad ${stars} de 5`,
+  price: (cost) => `unos ${cost} por petición`,
+  noPrice: 'precio desconocido',
 }

@@ -69,5 +69,7 @@ export const findings: Findings = {
     library_missing: 'Elimina el modelo y vuelve a descargarlo.',
     nothing_answers: 'Descarga un modelo de lenguaje, o instala Ollama desde https://ollama.com y ejecuta: ollama run llama3.2',
     not_routed: 'Configura uno en «Proveedores».',
+    settings_problem: 'Corrige el valor en el archivo o en «Ajustes».',
+    provider_problem: 'Configúralo en «Proveedores» o déjalo así: AURA funciona también sin él.',
   },
 }

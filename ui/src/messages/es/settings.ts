@@ -12,7 +12,14 @@ export const settings: typeof english = {
   nothingFound: (words: string) => `Ningún ajuste coincide con «${words}».`,
   advanced: 'Avanzado',
   advancedHint: 'Solicitudes, tiempos de espera y la API local',
-  problems: 'Algunos valores del archivo de ajustes no eran válidos. AURA usa el predeterminado en cada caso.',
+  problems: {
+    unreadable: 'No se puede leer el archivo de ajustes. Revisa sus permisos.',
+    not_toml: (copy) => `El archivo de ajustes no es TOML válido. Corrígelo; hay una copia en ${copy}.`,
+    not_copied: 'El archivo de ajustes no es TOML válido y no se pudo copiar. Corrígelo antes de cambiar un ajuste.',
+    newer_version:
+      'Una versión más nueva de AURA escribió el archivo de ajustes. AURA usa lo que entiende y no cambia nada. Actualiza AURA o mueve el archivo.',
+    value: (setting) => `«${setting}» no es válido en el archivo de ajustes. AURA usa el valor predeterminado.`,
+  },
   saved: 'Guardado.',
   fromEnvironment: 'Lo fija una variable de entorno. Cámbiala o quítala y reinicia AURA.',
   listening: 'Escuchar',

@@ -554,16 +554,22 @@ pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>
     let mut diagnostics = examined.await;
     let snapshot = assistant.snapshot();
     let remedy = "Correct the value in the settings file or under Settings.";
-    let settings = snapshot.settings_problems.into_iter();
-    diagnostics
-        .extend(settings.map(|problem| Diagnostic::problem(DiagnosticArea::Settings, Finding::Other, problem, remedy)));
-    let overruled = snapshot.overruled.iter().map(|overruled| overruled.message());
-    diagnostics.extend(overruled.map(|message| Diagnostic::passed(DiagnosticArea::Settings, Finding::Other, message)));
+    diagnostics.extend(snapshot.settings_problem_facts.into_iter().map(|problem| {
+        let message = problem.to_string();
+        Diagnostic::problem(DiagnosticArea::Settings, Finding::SettingsProblem { problem }, message, remedy)
+    }));
+    diagnostics.extend(snapshot.overruled.into_iter().map(|overruled| {
+        let message = overruled.message();
+        Diagnostic::passed(DiagnosticArea::Settings, Finding::SettingOverruled { overruled }, message)
+    }));
     diagnostics.extend(snapshot.providers.into_iter().map(|provider| {
         let area = DiagnosticArea::Named(provider.name);
         let remedy = "Open Providers to fix this, or ignore it: AURA works without this provider.";
-        match provider.problem {
-            Some(problem) => Diagnostic::problem(area, Finding::Other, problem, remedy),
+        match provider.problem_facts {
+            Some(problem) => {
+                let message = problem.to_string();
+                Diagnostic::problem(area, Finding::ProviderProblem { problem }, message, remedy)
+            }
             None => Diagnostic::passed(area, Finding::ProviderReady, "Ready."),
         }
     }));

@@ -6,10 +6,12 @@ mod environment;
 mod keys;
 mod mcp_servers;
 mod merge_patch;
+mod overruled;
 mod personas;
 mod settings;
 mod settings_document;
 mod settings_file;
+mod settings_problem;
 mod start_values;
 mod store;
 mod vocabulary;
@@ -18,11 +20,12 @@ pub use actions::Actions;
 pub use environment::{Environment, key_variable};
 pub use keys::{KeyPlace, KeyView, Keys};
 pub use mcp_servers::{McpServer, ToolPermission};
+pub use overruled::Overruled;
 pub use personas::Persona;
 pub(crate) use personas::check_chosen as check_chosen_persona;
 pub use settings::{
     Announcements, Appearance, Budget, Cues, HistorySettings, Language, Listening, LocalApi, ScreenPolicy,
     ScreenSharing, Settings, Speaking, Startup, TalkKeyMode, Theme, UpdateSettings,
 };
-pub use start_values::Overruled;
+pub use settings_problem::SettingsProblem;
 pub use store::{Config, SettingsStore};

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::{Map, Value};
 use toml_edit::DocumentMut;
 
-use super::Settings;
 use super::merge_patch::{empty, merge};
 use super::settings::SCHEMA;
 use super::settings_document::{self, RENAMED};
+use super::{Settings, SettingsProblem};
 use crate::error::{Error, ErrorCode, Result};
 
 /// How long to wait for another AURA process to release the settings file. A process that holds it longer hangs.
@@ -34,8 +34,8 @@ pub(super) enum Layout {
 pub(super) struct Content {
     /// The valid differences from the defaults, as a JSON merge patch under present names.
     pub(super) values: Value,
-    /// A problem in words for each value that is not valid.
-    pub(super) problems: Vec<String>,
+    /// A problem for each value that is not valid.
+    pub(super) problems: Vec<SettingsProblem>,
     /// The text of the file.
     pub(super) text: String,
     pub(super) layout: Layout,
@@ -127,21 +127,20 @@ pub(super) fn lock(file: &Path) -> Result<Option<fs::File>> {
 /// differences.
 ///
 /// # Errors
-/// With a problem in words, when nothing can be read.
-pub(super) fn read(file: &Path) -> Result<Content, String> {
+/// When nothing can be read.
+pub(super) fn read(file: &Path) -> Result<Content, SettingsProblem> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(Content::default()),
-        Err(cause) => return Err(format!("The settings file could not be read: {cause}.")),
+        Err(cause) => return Err(SettingsProblem::Unreadable { cause: cause.to_string() }),
     };
     parse(text).map_err(|cause| {
         // The next change overwrites the file, so what the user wrote is copied first.
         let copy = file.with_extension("broken.toml");
-        let copied = match fs::copy(file, &copy) {
-            Ok(_) => format!("a copy was saved as {}", copy.display()),
-            Err(cause) => format!("it could not be copied: {cause}"),
-        };
-        format!("The settings file is not valid TOML ({cause}); {copied}.")
+        match fs::copy(file, &copy) {
+            Ok(_) => SettingsProblem::NotToml { cause, copy },
+            Err(copied) => SettingsProblem::NotCopied { cause: format!("{cause}; {copied}") },
+        }
     })
 }
 
@@ -155,10 +154,7 @@ pub(super) fn parse(text: String) -> Result<Content, String> {
     let (mut valid, mut problems) = (empty(), Vec::new());
     let layout = layout(&table);
     if let Layout::Newer(version) = layout {
-        problems.push(format!(
-            "A later version of AURA wrote the settings file (layout {version}, this version knows {SCHEMA}). AURA uses what it \
-             understands and changes nothing. Update AURA, or move the file away to begin with new settings."
-        ));
+        problems.push(SettingsProblem::NewerVersion { version, known: SCHEMA });
     }
     let written = migrate(serde_json::to_value(table).unwrap_or_else(|_| empty()));
     let mut leaves = Vec::new();
@@ -172,11 +168,7 @@ pub(super) fn parse(text: String) -> Result<Content, String> {
             .and_then(|settings| settings.check().map_err(|error| error.message));
         match checked {
             Ok(()) => valid = candidate,
-            Err(cause) => problems.push(format!(
-                "`{}` in the settings file is not valid, so its default is used: {}.",
-                path.join("."),
-                cause.trim_end_matches('.')
-            )),
+            Err(cause) => problems.push(SettingsProblem::Value { setting: path.join("."), cause }),
         }
     }
     Ok(Content { values: valid, problems, text, layout, document })
@@ -311,7 +303,7 @@ mod tests {
         fs::write(&file, VERSION_1).unwrap();
         let Content { values: differences, problems, layout, .. } = read(&file).unwrap();
         assert_eq!(layout, Layout::Older(1));
-        assert_eq!(problems, Vec::<String>::new());
+        assert_eq!(problems, Vec::new());
         assert_eq!(differences, version_1_settings());
         // The file above has every setting of its time, and each of them differs from its default.
         let defaults = Settings::default().to_json();

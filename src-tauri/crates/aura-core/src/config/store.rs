@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::merge_patch::{difference, empty, merge};
 use super::settings_file::{Content, FileStamp, Layout, keep_copy, lock, parse, read, rename};
-use super::start_values::{Overruled, StartValues};
-use super::{Environment, Settings};
+use super::start_values::StartValues;
+use super::{Environment, Overruled, Settings, SettingsProblem};
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::replace_file;
 
@@ -24,7 +24,7 @@ pub struct Config {
     /// What was remembered and is overruled by an environment variable, now or at the next start.
     pub overruled: Vec<Overruled>,
     /// Problems found in the settings file, one sentence each. A value with a problem keeps its default.
-    pub problems: Vec<String>,
+    pub problems: Vec<SettingsProblem>,
 }
 
 /// Reads and changes the settings.
@@ -40,7 +40,7 @@ pub struct SettingsStore {
 struct Known {
     /// The differences from the defaults, as a JSON merge patch.
     values: Value,
-    problems: Vec<String>,
+    problems: Vec<SettingsProblem>,
     text: String,
     stamp: Option<FileStamp>,
     start_values: StartValues,
@@ -207,7 +207,9 @@ mod tests {
         assert!(!config.settings.fallback);
         assert_eq!(config.settings.listening.mode, crate::config::TalkKeyMode::Hold);
         assert_eq!(config.settings.shortcut, "Ctrl+Shift+Space");
-        assert_eq!(config.problems.len(), 3, "{:?}", config.problems);
+        let SettingsProblem::Value { setting, cause } = &config.problems[0] else { panic!("{:?}", config.problems) };
+        assert_eq!((config.problems.len(), setting.as_str()), (3, "appearance.theme"), "{:?}", config.problems);
+        assert!(cause.contains("pink"), "{cause}");
     }
 
     #[test]
@@ -215,8 +217,13 @@ mod tests {
         let (folder, file) = settings_file();
         fs::write(&file, "this is = = not toml").unwrap();
         let store = SettingsStore::open(Some(file), Environment::default());
-        assert_eq!(store.get().problems.len(), 1);
-        assert_eq!(fs::read_to_string(folder.path().join("config.broken.toml")).unwrap(), "this is = = not toml");
+        let kept = folder.path().join("config.broken.toml");
+        let problems = &store.get().problems;
+        assert!(
+            matches!(problems.as_slice(), [SettingsProblem::NotToml { copy, .. }] if *copy == kept),
+            "{problems:?}"
+        );
+        assert_eq!(fs::read_to_string(kept).unwrap(), "this is = = not toml");
     }
 
     #[test]
@@ -384,7 +391,7 @@ mod tests {
         store.change(&json!({"appearance": {"theme": "dark"}})).unwrap();
         assert!(fs::read_to_string(&file).unwrap().contains("theme = \"dark\" # nearly"));
         store.change(&json!({"shortcut": null})).unwrap();
-        assert_eq!(store.get().problems, Vec::<String>::new());
+        assert_eq!(store.get().problems, Vec::new());
     }
 
     #[cfg(unix)]
@@ -413,7 +420,7 @@ mod tests {
         fs::write(&file, text).unwrap();
         let store = SettingsStore::open(Some(file.clone()), Environment::default());
         assert!(!store.get().settings.fallback, "what is understood is used");
-        assert!(store.get().problems[0].contains("later version"), "{:?}", store.get().problems);
+        assert!(store.get().problems[0].to_string().contains("later version"), "{:?}", store.get().problems);
         let refused = store.change(&json!({"fallback": true})).unwrap_err();
         assert_eq!(refused.code, ErrorCode::NewerVersion, "{refused:?}");
         assert!(!store.get().settings.fallback);

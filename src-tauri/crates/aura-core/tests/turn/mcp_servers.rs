@@ -245,6 +245,8 @@ async fn a_server_that_cannot_start_says_why() {
     import(&harness, json!({"s": {"command": "/no/such/program", "args": ["x"], "cwd": "/tmp"}})).await;
     let failed = until_state(&harness, McpServerState::Failed).await;
     assert!(failed.problem.as_deref().unwrap().starts_with("The program “/no/such/program” could not be started"));
+    let facts = serde_json::to_value(failed.problem_facts).unwrap();
+    assert_eq!((&facts["kind"], &facts["program"]), (&json!("not_started"), &json!("/no/such/program")), "{facts}");
     // Another one in its place has nothing of it.
     import(&harness, json!({"s": {"command": program()}})).await;
     until_state(&harness, McpServerState::Ready).await;

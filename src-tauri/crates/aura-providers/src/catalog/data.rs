@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::civil::Date;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::price::Price;
@@ -106,7 +106,46 @@ pub struct Model {
     /// Its capability among models of its kind, 1 to 5, from the provider's own ranking and its price class.
     pub quality: Option<u8>,
     /// A remark for users.
-    pub note: Option<String>,
+    pub note: Option<ModelNote>,
+}
+
+/// A remark about a model. Displayed in English.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ModelNote {
+    /// The provider may change or remove it at any time.
+    Preview,
+    /// The account has to accept its terms once.
+    AcceptTerms {
+        /// The page where that is done.
+        page: String,
+    },
+    /// New accounts may not be offered it any more.
+    OldAccounts,
+    /// Many use it, and it may be overloaded.
+    Busy,
+    /// Its name moves to newer models.
+    Moves,
+    /// The server uses the model it was started with, whatever is named.
+    ServerDecides,
+    /// The best that is installed on this computer.
+    BestHere,
+}
+
+impl std::fmt::Display for ModelNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Preview => "preview",
+            Self::AcceptTerms { page } => return write!(f, "its terms must be accepted once at {page}"),
+            Self::OldAccounts => "new accounts may not be offered it any more",
+            Self::Busy => "the busiest; may answer that it is overloaded",
+            Self::Moves => "moves to newer models by itself",
+            Self::ServerDecides => "the server uses the model it was started with",
+            Self::BestHere => "the best model or program on this computer",
+        })
+    }
 }
 
 /// The limits of a request to a model.

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-pub use data::{Model, ModelLimits, Voice};
+pub use data::{Model, ModelLimits, ModelNote, Voice};
 pub use price::{Price, Unit};
 
 use crate::types::Service;
