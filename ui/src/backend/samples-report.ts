@@ -266,6 +266,7 @@ const usualModels: Record<Service, string> = {
 export const sampleTest = (service: Service, provider = 'groq', model?: string, voice?: string): TestResult => ({
   service,
   route: { provider, model: model ?? usualModels[service], ...(voice === undefined ? {} : { voice }) },
+  ...(service === 'tts' ? { speech_ms: 2400 } : {}),
   result: service === 'tts' ? '2.4 seconds of speech' : service === 'stt' ? 'It is going to be a good year.' : 'I am ready.',
   latency_ms: 640,
   ...(service === 'stt' ? {} : { first_ms: 212 }),

@@ -21,6 +21,10 @@ route: Route,
  */
 result: string, 
 /**
+ * The duration of the speech of a `tts` test, in milliseconds.
+ */
+speech_ms?: number, 
+/**
  * Duration of the call, in milliseconds.
  */
 latency_ms: number, 

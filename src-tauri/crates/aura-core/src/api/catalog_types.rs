@@ -58,6 +58,10 @@ pub struct TestResult {
     pub route: Route,
     /// The transcript or the answer; for `tts` the duration of the speech, in words.
     pub result: String,
+    /// The duration of the speech of a `tts` test, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub speech_ms: Option<u32>,
     /// Duration of the call, in milliseconds.
     pub latency_ms: u32,
     /// Time to the first content, in milliseconds; absent when the reply was not streamed.

@@ -52,6 +52,7 @@ pub(super) async fn run(assistant: &Assistant, mut request: Test) -> Result<Test
     };
     let log = CallLog::default();
     let began = tokio::time::Instant::now();
+    let mut speech_ms = None;
     let (result, route, audio) = match request.service {
         Service::Stt => {
             let wav = match file {
@@ -90,6 +91,7 @@ pub(super) async fn run(assistant: &Assistant, mut request: Test) -> Result<Test
                 play(assistant, &sound).await?;
             }
             let seconds: f32 = sound.iter().map(|pcm| pcm.duration().as_secs_f32()).sum();
+            speech_ms = Some((seconds * 1_000.0) as u32);
             (format!("{seconds:.1} seconds of speech"), route, Some(BASE64.encode(wav)))
         }
     };
@@ -100,6 +102,7 @@ pub(super) async fn run(assistant: &Assistant, mut request: Test) -> Result<Test
         service: request.service,
         route,
         result,
+        speech_ms,
         latency_ms: last.map_or(latency_ms, |attempt| attempt.ms),
         first_ms: last.and_then(|attempt| attempt.first_ms),
         audio,
