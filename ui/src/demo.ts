@@ -148,6 +148,7 @@ const scenes: Record<string, { script: Script; events: AuraEvent[] }> = {
         sampleServer('github', {
           state: 'failed',
           problem: 'The value of “GITHUB_TOKEN” is missing.',
+          problem_facts: { kind: 'missing_secret', name: 'GITHUB_TOKEN' },
           tools: [],
           values: [{ server: 'github', kind: 'env', name: 'GITHUB_TOKEN', is_set: false }],
         }),

@@ -1,6 +1,6 @@
 /** An answer that is read aloud can be paused and gone through sentence by sentence, by mouse and by key. */
 import { fireEvent, screen, within } from '@testing-library/svelte'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { accessible, open, settle } from '../test/harness'
 
 const speaking = [
@@ -38,6 +38,19 @@ it('the keys work while one types', async () => {
   await fireEvent.keyDown(field, { key: 'ArrowRight', altKey: true })
   const actions = ['toggle', 'previous', 'next']
   expect(backend.requests('playback')).toEqual(actions.map((action) => ({ action })))
+})
+
+it('on a Mac, Option with an arrow moves by words in a draft', async () => {
+  const platform = vi.spyOn(navigator, 'platform', 'get').mockReturnValue('MacIntel')
+  const { backend } = await open('talk')
+  backend.emit(...speaking)
+  await settle()
+  const field = screen.getByRole('textbox', { name: 'Your question' })
+  await fireEvent.keyDown(field, { key: 'ArrowLeft', altKey: true })
+  await fireEvent.input(field, { target: { value: 'How do I' } })
+  await fireEvent.keyDown(field, { key: 'ArrowLeft', altKey: true })
+  platform.mockRestore()
+  expect(backend.requests('playback')).toEqual([{ action: 'previous' }])
 })
 
 it('a sentence that is said again after the end has the same buttons, and Stop', async () => {

@@ -20,10 +20,17 @@ const sentences: Record<string, PlaybackAction> = { ArrowLeft: 'previous', Arrow
 const writes = (target: EventTarget | null) =>
   target instanceof Element && target.closest('input, textarea, select, [contenteditable="true"]') !== null
 
+const hasText = (target: EventTarget | null) =>
+  (target instanceof HTMLTextAreaElement || target instanceof HTMLInputElement) && target.value !== ''
+
 /** What a key asks of the window; null: nothing. */
 export function windowKey(event: KeyboardEvent): WindowKey | null {
   if (event.defaultPrevented || event.isComposing) return null
-  if (event.altKey) return event.ctrlKey || event.metaKey || event.shiftKey ? null : (sentences[event.key] ?? null)
+  if (event.altKey) {
+    // On a Mac, they move by words in a text.
+    const moves = navigator.platform.startsWith('Mac') && hasText(event.target)
+    return event.ctrlKey || event.metaKey || event.shiftKey || moves ? null : (sentences[event.key] ?? null)
+  }
   if (event.key === '?' && !event.ctrlKey && !event.metaKey) return writes(event.target) ? null : 'help'
   if (event.ctrlKey === event.metaKey || event.shiftKey) return null
   const digit = /^(?:Digit|Numpad)([1-5])$/.exec(event.code)?.[1]
