@@ -136,6 +136,21 @@ def test_an_interrupted_answer_is_continued(client):
     assert text.startswith("Groq says") and text.endswith(FROM_GEMINI)
 
 
+def test_input_tokens_are_counted(client):
+    count = lambda **fields: client.responses.input_tokens.count(**{"model": "auto", "input": "Good morning", **fields})
+    few = count()
+    assert few.object == "response.input_tokens" and 0 < few.input_tokens < 10
+    assert 490 <= count(instructions="word " * 400).input_tokens - few.input_tokens <= 510
+    assert count(tools=[TOOL]).input_tokens > few.input_tokens + 20
+    picture = [{"role": "user", "content": [{"type": "input_image", "image_url": data_url(png(40, 30)), "detail": "auto"}]}]
+    assert count(input=picture).input_tokens >= 1_000
+    assert client.responses.input_tokens.count().input_tokens == 0
+    with pytest.raises(openai.BadRequestError) as caught:
+        count(previous_response_id="resp_1")
+    assert caught.value.param == "previous_response_id"
+    assert received("groq", "llm") == [] and received("groq", "vlm") == []
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

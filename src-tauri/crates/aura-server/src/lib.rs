@@ -23,6 +23,7 @@ mod program;
 pub(crate) mod routes;
 mod serve;
 mod sse;
+mod token_count;
 mod validate;
 mod wav;
 mod web_ui;

@@ -65,6 +65,7 @@ use crate::{LocalApi, ProblemBody, guard, routes};
         openai::models::one,
         openai::chat::complete,
         openai::responses::create,
+        openai::responses::count_input_tokens,
         openai::embeddings::embed,
         openai::transcriptions::transcribe,
         openai::transcriptions::translate,

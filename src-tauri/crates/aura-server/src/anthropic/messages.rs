@@ -11,7 +11,6 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::count;
 use super::error::{MessageError, MessageErrorBody};
 use super::reply::{MessageReply, MessageUsage, ReplyBlock, stop_reason};
 use super::request::MessagesBody;
@@ -19,7 +18,7 @@ use super::stream::MessageWriter;
 use crate::chat_stream::stream_chat;
 use crate::event_stream::ServerSentEvent;
 use crate::openai::{ModelOrder, RequestTrace, json, provenance_headers, route_name};
-use crate::{LocalApi, body};
+use crate::{LocalApi, body, token_count};
 
 /// A number of tokens.
 #[derive(Debug, Serialize, ToSchema)]
@@ -64,7 +63,7 @@ pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Res
     let order = ModelOrder::new(body.model.take(), body.models.take(), body.fallbacks.take(), body.fallback)?;
     let plan = order.plan(&api.assistant, service, None)?;
     let question = convert(body, length).await?;
-    let estimated = count::input_tokens(&question);
+    let estimated = token_count::input_tokens(&question);
     let mut message = MessageReply {
         id: format!("msg_{}", uuid::Uuid::new_v4().simple()),
         kind: "message",
@@ -99,5 +98,5 @@ pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Res
 pub(crate) async fn count_tokens(request: Request) -> Result<Json<TokenCount>, MessageError> {
     let (body, length) = read(request).await?;
     let request = convert(body, length).await?;
-    Ok(Json(TokenCount { input_tokens: count::input_tokens(&request) }))
+    Ok(Json(TokenCount { input_tokens: token_count::input_tokens(&request) }))
 }

@@ -3,7 +3,6 @@
 //! `model` means the same as in the OpenAI-compatible routes: `auto`, `provider/model`, or a model name alone.
 
 mod content;
-mod count;
 mod error;
 pub(crate) mod messages;
 mod reply;

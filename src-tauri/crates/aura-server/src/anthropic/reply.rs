@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::count;
 use crate::openai::Provenance;
+use crate::token_count;
 
 /// A message by the model.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,7 +93,7 @@ impl MessageUsage {
         let cached = usage.cached_tokens.unwrap_or_default();
         Self {
             input_tokens: usage.input_tokens.map_or(estimated_input, |all| all.saturating_sub(cached)),
-            output_tokens: usage.output_tokens.unwrap_or_else(|| count::text_tokens(&response.text)),
+            output_tokens: usage.output_tokens.unwrap_or_else(|| token_count::text_tokens(&response.text)),
             cache_read_input_tokens: cached,
             cache_creation_input_tokens: 0,
         }

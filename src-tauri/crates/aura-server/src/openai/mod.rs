@@ -49,6 +49,7 @@ fn v1() -> Router<LocalApi> {
         .route("/v1/models/{*model}", get(models::one))
         .route("/v1/chat/completions", post(chat::complete))
         .route("/v1/responses", post(responses::create))
+        .route("/v1/responses/input_tokens", post(responses::count_input_tokens))
         .route("/v1/embeddings", post(embeddings::embed))
         .route("/v1/audio/transcriptions", post(transcriptions::transcribe))
         .route("/v1/audio/translations", post(transcriptions::translate))

@@ -18,8 +18,8 @@ pub(crate) struct ResponsesBody {
     /// `auto`, `provider/model`, or a model name alone.
     #[schema(examples("auto"))]
     pub(super) model: Option<String>,
-    /// The question, or the conversation.
-    pub(super) input: Input,
+    /// The question, or the conversation. Required for a response, not for counting tokens.
+    pub(super) input: Option<Input>,
     /// The developer's instructions.
     pub(super) instructions: Option<String>,
     /// Whether to stream the answer as server-sent events.
@@ -122,12 +122,12 @@ pub(crate) enum TextFormat {
 impl ResponsesBody {
     /// The service it needs: a picture in any message needs a vision model.
     pub(super) fn service(&self) -> Service {
-        if self.input.has_image() { Service::Vlm } else { Service::Llm }
+        if self.input.as_ref().is_some_and(Input::has_image) { Service::Vlm } else { Service::Llm }
     }
 
     /// The length of all pictures in it, bytes of base64. Pictures have a limit of their own.
     pub(super) fn image_length(&self) -> usize {
-        self.input.image_length()
+        self.input.as_ref().map_or(0, Input::image_length)
     }
 
     /// Validates the body and converts it for the router.
@@ -136,10 +136,7 @@ impl ResponsesBody {
     /// Status 400 when a field is not valid, or is not supported and would change the answer.
     pub(super) fn into_request(self, tools: &Tools) -> Result<ChatRequest, ApiError> {
         self.validate()?;
-        let messages = self.input.into_messages()?;
-        if messages.is_empty() {
-            return Err(ApiError::invalid_request("`input` is empty. Send at least one message.", Some("input")));
-        }
+        let messages = self.input.map(Input::into_messages).transpose()?.unwrap_or_default();
         let tools = tools.for_provider();
         let tool_choice = match self.tool_choice {
             None | Some(ToolChoiceItem::Mode(ChoiceMode::Auto)) => ToolChoice::Auto,

@@ -9,7 +9,7 @@ const CHARS_PER_TOKEN: usize = 4;
 const TOKENS_PER_IMAGE: usize = 1_400;
 
 /// The estimated tokens of a request.
-pub(super) fn input_tokens(request: &ChatRequest) -> u32 {
+pub(crate) fn input_tokens(request: &ChatRequest) -> u32 {
     let calls = |message: &aura_providers::Message| {
         message.tool_calls.iter().map(|call| call.name.len() + call.arguments.len()).sum::<usize>()
     };
@@ -28,6 +28,6 @@ pub(super) fn input_tokens(request: &ChatRequest) -> u32 {
 }
 
 /// The estimated tokens of a text.
-pub(super) fn text_tokens(text: &str) -> u32 {
+pub(crate) fn text_tokens(text: &str) -> u32 {
     u32::try_from(text.chars().count().div_ceil(CHARS_PER_TOKEN)).unwrap_or(u32::MAX)
 }
