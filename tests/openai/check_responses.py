@@ -158,6 +158,8 @@ def test_input_tokens_are_counted(client):
         ({"background": True}, "background"),
         ({"max_output_tokens": 0}, "max_output_tokens"),
         ({"temperature": 3}, "temperature"),
+        ({"extra_body": {"presence_penalty": 3}}, "presence_penalty"),
+        ({"extra_body": {"frequency_penalty": -3}}, "frequency_penalty"),
         ({"input": []}, "input"),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input"),
         ({"tools": [{"type": "web_search"}], "tool_choice": "required"}, "tool_choice"),

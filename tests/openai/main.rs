@@ -70,6 +70,11 @@ fn the_official_client_uses_responses() {
 }
 
 #[test]
+fn responses_have_the_format_of_open_responses() {
+    check("check_open_responses.py");
+}
+
+#[test]
 fn the_official_client_of_anthropic_works() {
     check("check_messages.py");
 }

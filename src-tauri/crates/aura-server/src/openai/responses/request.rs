@@ -33,6 +33,12 @@ pub(crate) struct ResponsesBody {
     /// The probability mass for nucleus sampling.
     #[schema(minimum = 0, maximum = 1)]
     pub(super) top_p: Option<f64>,
+    /// The penalty on tokens that occurred at all, an extension of Open Responses.
+    #[schema(minimum = -2, maximum = 2)]
+    pub(super) presence_penalty: Option<f64>,
+    /// The penalty on tokens by how often they occurred, an extension of Open Responses.
+    #[schema(minimum = -2, maximum = 2)]
+    pub(super) frequency_penalty: Option<f64>,
     /// The tools that the model may call, at most 128.
     #[schema(max_items = 128)]
     pub(super) tools: Option<Vec<ToolItem>>,
@@ -51,6 +57,10 @@ pub(crate) struct ResponsesBody {
     background: Option<bool>,
     /// Data that is returned unchanged.
     pub(super) metadata: Option<Map<String, Value>>,
+    /// An id of the user, returned unchanged and not sent to a provider.
+    pub(super) safety_identifier: Option<String>,
+    /// A key for the provider's cache, returned unchanged and not sent to a provider.
+    pub(super) prompt_cache_key: Option<String>,
     /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
     #[schema(max_items = 16)]
     pub(super) models: Option<Vec<String>>,
@@ -87,10 +97,10 @@ pub(crate) enum ChoiceMode {
 }
 
 /// How much the model reasons. The reasoning itself is not returned.
-#[derive(Debug, Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 pub(crate) struct Reasoning {
     /// The effort; an effort that a model does not know becomes the nearest one.
-    effort: Option<Effort>,
+    pub(super) effort: Option<Effort>,
 }
 
 /// The format of the answer.
@@ -112,6 +122,8 @@ pub(crate) enum TextFormat {
     JsonSchema {
         /// The name of the schema.
         name: String,
+        /// What it is for.
+        description: Option<String>,
         /// The schema.
         schema: Map<String, Value>,
         /// Whether it must be followed exactly.
@@ -160,11 +172,17 @@ impl ResponsesBody {
             format: match self.text.and_then(|text| text.format) {
                 None | Some(TextFormat::Text) => ResponseFormat::Text,
                 Some(TextFormat::JsonObject) => ResponseFormat::Json,
-                Some(TextFormat::JsonSchema { name, schema, strict }) => {
+                Some(TextFormat::JsonSchema { name, schema, strict, .. }) => {
                     ResponseFormat::Schema { name, schema: Value::Object(schema), strict }
                 }
             },
-            sampling: Sampling { temperature: self.temperature, top_p: self.top_p, ..Sampling::default() },
+            sampling: Sampling {
+                temperature: self.temperature,
+                top_p: self.top_p,
+                presence_penalty: self.presence_penalty,
+                frequency_penalty: self.frequency_penalty,
+                ..Sampling::default()
+            },
             effort: self.reasoning.and_then(|reasoning| reasoning.effort).map(Into::into),
             ..ChatRequest::default()
         })
@@ -189,6 +207,12 @@ impl ResponsesBody {
         }
         if self.top_p.is_some_and(|value| !(0.0..=1.0).contains(&value)) {
             return invalid("`top_p` must be from 0 to 1.", "top_p");
+        }
+        if self.presence_penalty.is_some_and(|value| !(-2.0..=2.0).contains(&value)) {
+            return invalid("`presence_penalty` must be from -2 to 2.", "presence_penalty");
+        }
+        if self.frequency_penalty.is_some_and(|value| !(-2.0..=2.0).contains(&value)) {
+            return invalid("`frequency_penalty` must be from -2 to 2.", "frequency_penalty");
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::item::OutputItem;
-use super::request::{Reasoning, ResponsesBody, TextFormat, ToolChoiceItem};
+use super::request::{ResponsesBody, TextFormat, ToolChoiceItem};
 use super::tools::Tools;
+use crate::openai::effort::Effort;
 use crate::openai::error::ApiErrorFields;
 use crate::openai::request_trace::Provenance;
 
@@ -20,6 +21,10 @@ pub(crate) struct ResponseBody {
     object: &'static str,
     /// When it was created, seconds since 1970.
     created_at: i64,
+    /// When it was completed, seconds since 1970; null when it is not.
+    completed_at: Option<i64>,
+    /// Always false.
+    background: bool,
     /// `in_progress`, `completed`, `incomplete` or `failed`.
     status: &'static str,
     /// Why it failed; null when it did not.
@@ -30,6 +35,8 @@ pub(crate) struct ResponseBody {
     instructions: Option<String>,
     /// The longest answer, tokens.
     max_output_tokens: Option<u32>,
+    /// Always null: no tools run on AURA's side.
+    max_tool_calls: Option<u32>,
     /// The route of the answer, as `provider/model`.
     model: String,
     /// The message and the calls.
@@ -39,19 +46,31 @@ pub(crate) struct ResponseBody {
     /// Always null: nothing is stored.
     previous_response_id: Option<String>,
     /// How much the model reasons; null when the request does not say. The reasoning itself is not returned.
-    reasoning: Option<Reasoning>,
+    reasoning: Option<ReasoningReply>,
+    /// An id of the user, of the request.
+    safety_identifier: Option<String>,
+    /// A key for the provider's cache, of the request.
+    prompt_cache_key: Option<String>,
+    /// Always `default`.
+    service_tier: &'static str,
     /// Always false: nothing is stored.
     store: bool,
-    /// The sampling temperature.
-    temperature: Option<f64>,
+    /// The sampling temperature; 1 when the request does not say.
+    temperature: f64,
+    /// The penalty on tokens that occurred at all; 0 when the request does not say.
+    presence_penalty: f64,
+    /// The penalty on tokens by how often they occurred; 0 when the request does not say.
+    frequency_penalty: f64,
     /// The format of the answer.
     text: Value,
     /// Whether and which tools the model calls.
     tool_choice: Value,
     /// The tools that the model may call.
     tools: Vec<Value>,
-    /// The probability mass for nucleus sampling.
-    top_p: Option<f64>,
+    /// Always 0: no probabilities are returned.
+    top_logprobs: u32,
+    /// The probability mass for nucleus sampling; 1 when the request does not say.
+    top_p: f64,
     /// Always `disabled`.
     truncation: &'static str,
     /// The tokens used; null when the provider did not count them, or the answer is not complete.
@@ -61,6 +80,15 @@ pub(crate) struct ResponseBody {
     /// An extension of AURA: the route, attempts and notices.
     #[serde(skip_serializing_if = "Option::is_none")]
     aura: Option<Provenance>,
+}
+
+/// How much the model reasons.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub(crate) struct ReasoningReply {
+    /// The effort.
+    effort: Option<Effort>,
+    /// Always null: the reasoning is not returned.
+    summary: Option<&'static str>,
 }
 
 /// Why a response failed.
@@ -121,11 +149,15 @@ pub(crate) struct Template {
     parallel_tool_calls: bool,
     temperature: Option<f64>,
     top_p: Option<f64>,
+    presence_penalty: Option<f64>,
+    frequency_penalty: Option<f64>,
     format: Value,
-    reasoning: Option<Reasoning>,
+    reasoning: Option<ReasoningReply>,
     tool_choice: Value,
     tools: Tools,
     metadata: Map<String, Value>,
+    safety_identifier: Option<String>,
+    prompt_cache_key: Option<String>,
 }
 
 fn new_id(prefix: &str) -> String {
@@ -137,9 +169,13 @@ impl Template {
         let format = match body.text.as_ref().and_then(|text| text.format.as_ref()) {
             None | Some(TextFormat::Text) => json!({"type": "text"}),
             Some(TextFormat::JsonObject) => json!({"type": "json_object"}),
-            Some(TextFormat::JsonSchema { name, schema, strict }) => {
-                json!({"type": "json_schema", "name": name, "schema": schema, "strict": strict})
-            }
+            Some(TextFormat::JsonSchema { name, description, schema, strict }) => json!({
+                "type": "json_schema",
+                "name": name,
+                "description": description,
+                "schema": schema,
+                "strict": strict.unwrap_or(false),
+            }),
         };
         Self {
             id: new_id("resp"),
@@ -151,8 +187,10 @@ impl Template {
             parallel_tool_calls: body.parallel_tool_calls.unwrap_or(true),
             temperature: body.temperature,
             top_p: body.top_p,
+            presence_penalty: body.presence_penalty,
+            frequency_penalty: body.frequency_penalty,
             format,
-            reasoning: body.reasoning,
+            reasoning: body.reasoning.map(|reasoning| ReasoningReply { effort: reasoning.effort, summary: None }),
             tool_choice: match &body.tool_choice {
                 None => json!("auto"),
                 Some(ToolChoiceItem::Mode(mode)) => json!(mode),
@@ -160,6 +198,8 @@ impl Template {
             },
             tools,
             metadata: body.metadata.clone().unwrap_or_default(),
+            safety_identifier: body.safety_identifier.clone(),
+            prompt_cache_key: body.prompt_cache_key.clone(),
         }
     }
 
@@ -207,7 +247,8 @@ impl Template {
         });
         let status = if response.truncated { "incomplete" } else { "completed" };
         let incomplete_details = response.truncated.then_some(Incomplete { reason: "max_output_tokens" });
-        ResponseBody { usage, incomplete_details, aura, ..self.body(status, output) }
+        let completed_at = (!response.truncated).then(|| jiff::Timestamp::now().as_second());
+        ResponseBody { completed_at, usage, incomplete_details, aura, ..self.body(status, output) }
     }
 
     /// The response that failed after it had begun.
@@ -221,22 +262,31 @@ impl Template {
             id: self.id.clone(),
             object: "response",
             created_at: self.created_at,
+            completed_at: None,
+            background: false,
             status,
             error: None,
             incomplete_details: None,
             instructions: self.instructions.clone(),
             max_output_tokens: self.max_output_tokens,
+            max_tool_calls: None,
             model: self.model.clone(),
             output,
             parallel_tool_calls: self.parallel_tool_calls,
             previous_response_id: None,
             reasoning: self.reasoning,
+            safety_identifier: self.safety_identifier.clone(),
+            prompt_cache_key: self.prompt_cache_key.clone(),
+            service_tier: "default",
             store: false,
-            temperature: self.temperature,
+            temperature: self.temperature.unwrap_or(1.0),
+            presence_penalty: self.presence_penalty.unwrap_or(0.0),
+            frequency_penalty: self.frequency_penalty.unwrap_or(0.0),
             text: json!({ "format": self.format }),
             tool_choice: self.tool_choice.clone(),
             tools: self.tools.listed.clone(),
-            top_p: self.top_p,
+            top_logprobs: 0,
+            top_p: self.top_p.unwrap_or(1.0),
             truncation: "disabled",
             usage: None,
             metadata: self.metadata.clone(),

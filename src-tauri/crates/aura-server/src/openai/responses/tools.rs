@@ -36,6 +36,19 @@ pub(crate) struct ToolItem {
     tools: Vec<NamespacedTool>,
 }
 
+impl ToolItem {
+    /// The tool as the response lists it. A function has all of its fields, null where the request does not say.
+    fn listed(&self) -> Value {
+        let Self { kind, name, description, parameters, strict, .. } = self;
+        match kind.as_str() {
+            "function" => json!({
+                "type": kind, "name": name, "description": description, "parameters": parameters, "strict": strict,
+            }),
+            _ => json!(self),
+        }
+    }
+}
+
 /// A function of a namespace.
 #[derive(Debug, Clone, Deserialize, Serialize, ToSchema)]
 pub(crate) struct NamespacedTool {
@@ -99,7 +112,7 @@ impl Tools {
                 "namespace" => tools.add_namespace(item)?,
                 _ => continue, // it runs on OpenAI's servers
             }
-            tools.listed.push(json!(item));
+            tools.listed.push(item.listed());
         }
         if tools.known.len() > MAX_TOOLS {
             return Err(invalid("`tools` may have at most 128 tools."));
