@@ -64,6 +64,25 @@ def test_the_system_prompt_and_sampling_reach_the_provider(client):
     assert (body["temperature"], body["stop"], body["max_completion_tokens"]) == (0.5, ["END"], 777)
 
 
+def test_the_effort_and_the_format_reach_the_provider(client):
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "additionalProperties": False}
+    config = {"effort": "max", "format": {"type": "json_schema", "schema": schema}}
+    create(client, output_config=config, thinking={"type": "between_tools"})
+    body = received("groq", "llm")[-1]["json"]
+    assert body["reasoning_effort"] == "high" and body["response_format"]["json_schema"]["schema"] == schema
+    create(client, output_config={"effort": "high"}, thinking={"type": "disabled"})
+    assert received("groq", "llm")[-1]["json"].get("reasoning_effort") != "high"
+
+
+def test_the_request_may_allow_all_other_models(client):
+    fault("groq", "llm", kind="status", code=503)
+    for fallbacks in ["default", [{"model": "gemini", "max_tokens": 100}]]:
+        answer = client.beta.messages.create(model="groq/openai/gpt-oss-20b", max_tokens=200, messages=ASK, fallbacks=fallbacks)
+        assert answer.content[0].text == FROM_GEMINI
+    with pytest.raises(anthropic.InternalServerError):
+        create(client, model="groq/openai/gpt-oss-20b")
+
+
 def call_open_app():
     call = {"name": "open_app", "arguments": {"name": "Notes"}}
     control("PUT", "script", {"rules": [{"reply": {"tool_calls": [call]}}]})

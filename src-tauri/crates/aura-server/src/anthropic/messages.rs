@@ -17,7 +17,7 @@ use super::request::MessagesBody;
 use super::stream::MessageWriter;
 use crate::chat_stream::stream_chat;
 use crate::event_stream::ServerSentEvent;
-use crate::openai::{ModelOrder, RequestTrace, json, provenance_headers, route_name};
+use crate::openai::{RequestTrace, json, provenance_headers, route_name};
 use crate::{LocalApi, body, token_count};
 
 /// A number of tokens.
@@ -60,8 +60,7 @@ pub(crate) async fn create(State(api): State<LocalApi>, request: Request) -> Res
         return Err(MessageError::invalid_request("`max_tokens` is missing. Set the longest answer in tokens."));
     }
     let (service, streamed) = (body.service(), body.stream == Some(true));
-    let order = ModelOrder::new(body.model.take(), body.models.take(), body.fallbacks.take(), body.fallback)?;
-    let plan = order.plan(&api.assistant, service, None)?;
+    let plan = body.take_order()?.plan(&api.assistant, service, None)?;
     let question = convert(body, length).await?;
     let estimated = token_count::input_tokens(&question);
     let mut message = MessageReply {

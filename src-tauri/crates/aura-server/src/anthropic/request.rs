@@ -1,6 +1,8 @@
 //! The request body of a message: Anthropic's fields, their validation, and their conversion for the router.
 
-use aura_providers::{ChatRequest, Message, ReasoningEffort, Role, Sampling, Service, Tool, ToolChoice};
+use aura_providers::{
+    ChatRequest, Message, ReasoningEffort, ResponseFormat, Role, Sampling, Service, Tool, ToolChoice,
+};
 use serde::Deserialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -8,7 +10,7 @@ use utoipa::ToSchema;
 use super::content::{ContentBlock, MessageContent, SystemPrompt, append_message};
 use super::error::MessageError;
 use crate::limits::{MAX_COUNT, MAX_TOOLS};
-use crate::openai::FallbackName;
+use crate::openai::{ApiError, FallbackName, ModelOrder};
 
 /// A request for a message. Anthropic's fields that are not listed here are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,14 +47,33 @@ pub(crate) struct MessagesBody {
     tool_choice: Option<ToolChoiceParam>,
     /// Whether the model reasons before it answers.
     thinking: Option<ThinkingConfig>,
+    /// The effort, and the format of the answer.
+    output_config: Option<OutputConfig>,
     /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
     #[schema(max_items = 16)]
     pub(super) models: Option<Vec<String>>,
-    /// An extension of AURA: further models, tried after those.
-    #[schema(max_items = 16)]
-    pub(super) fallbacks: Option<Vec<FallbackName>>,
+    /// Further models, tried after those; `default` for all others, as `fallback` does.
+    pub(super) fallbacks: Option<Fallbacks>,
     /// An extension of AURA: whether to fall back to other providers although a model is named. Default false.
     pub(super) fallback: Option<bool>,
+}
+
+/// The models to fall back to. With Anthropic they answer what the first model declines, here also what its provider fails to answer.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Fallbacks {
+    /// All others.
+    Default(DefaultFallbacks),
+    /// These, at most 16.
+    Models(Vec<FallbackName>),
+}
+
+/// AURA's own order of providers.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DefaultFallbacks {
+    /// The default order.
+    Default,
 }
 
 /// A message.
@@ -122,7 +143,7 @@ pub(crate) enum ToolUseMode {
 /// returned.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct ThinkingConfig {
-    /// `enabled`, `adaptive` or `disabled`.
+    /// `enabled`, `adaptive`, `between_tools` or `disabled`.
     #[serde(rename = "type")]
     kind: ThinkingKind,
     /// The most tokens for reasoning.
@@ -138,11 +159,71 @@ pub(crate) enum ThinkingKind {
     Enabled,
     /// It decides how much it reasons.
     Adaptive,
+    /// It reasons between the calls of tools.
+    #[serde(rename = "between_tools")]
+    BetweenTools,
     /// It does not reason.
     Disabled,
 }
 
+/// The effort, and the format of an answer.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct OutputConfig {
+    /// How much effort the model makes, as far as a provider can be told.
+    effort: Option<EffortLevel>,
+    /// The format; text by default.
+    format: Option<JsonFormat>,
+}
+
+/// How much effort the model makes.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EffortLevel {
+    /// Little.
+    Low,
+    /// A moderate amount.
+    Medium,
+    /// A lot.
+    High,
+    /// More than that.
+    XHigh,
+    /// As much as possible.
+    Max,
+}
+
+/// JSON that follows a schema.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct JsonFormat {
+    /// Always `json_schema`.
+    #[serde(rename = "type")]
+    _kind: JsonFormatKind,
+    /// The schema.
+    #[schema(value_type = Object)]
+    schema: serde_json::Map<String, Value>,
+}
+
+/// The type of a format.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum JsonFormatKind {
+    /// JSON that follows a schema.
+    JsonSchema,
+}
+
 impl MessagesBody {
+    /// The models to try, in order.
+    ///
+    /// # Errors
+    /// Status 400 when there are too many, or none.
+    pub(super) fn take_order(&mut self) -> Result<ModelOrder, ApiError> {
+        let (fallbacks, fallback) = match self.fallbacks.take() {
+            None => (None, self.fallback),
+            Some(Fallbacks::Default(_)) => (None, self.fallback.or(Some(true))),
+            Some(Fallbacks::Models(models)) => (Some(models), self.fallback),
+        };
+        ModelOrder::new(self.model.take(), self.models.take(), fallbacks, fallback)
+    }
+
     fn blocks(&self) -> impl Iterator<Item = &ContentBlock> {
         self.messages.iter().flat_map(|message| message.content.blocks())
     }
@@ -174,6 +255,7 @@ impl MessagesBody {
         }
         let tools: Vec<Tool> =
             self.tools.unwrap_or_default().into_iter().filter_map(to_tool).collect::<Result<_, _>>()?;
+        let OutputConfig { effort, format } = self.output_config.unwrap_or(OutputConfig { effort: None, format: None });
         let single = self.tool_choice.as_ref().and_then(|choice| choice.disable_parallel_tool_use);
         Ok(ChatRequest {
             system: self.system.map(SystemPrompt::into_text).unwrap_or_default(),
@@ -189,7 +271,16 @@ impl MessagesBody {
                 ..Sampling::default()
             },
             top_k: self.top_k.filter(|count| *count > 0),
-            effort: self.thinking.and_then(to_effort),
+            effort: to_effort(self.thinking, effort),
+            format: match format {
+                None => ResponseFormat::Text,
+                // Not strict: what providers call so forbids optional fields, which Anthropic allows.
+                Some(format) => ResponseFormat::Schema {
+                    name: "answer".to_owned(),
+                    schema: Value::Object(format.schema),
+                    strict: None,
+                },
+            },
             ..ChatRequest::default()
         })
     }
@@ -249,13 +340,17 @@ fn to_tool_choice(choice: Option<ToolChoiceParam>, tools: &[Tool]) -> Result<Too
     }
 }
 
-/// The effort that suits a budget of reasoning tokens. Anthropic's smallest budget is 1,024 tokens.
-fn to_effort(thinking: ThinkingConfig) -> Option<ReasoningEffort> {
-    match (thinking.kind, thinking.budget_tokens) {
-        (ThinkingKind::Disabled, _) => Some(ReasoningEffort::None),
-        (ThinkingKind::Adaptive, _) | (ThinkingKind::Enabled, None) => Some(ReasoningEffort::Medium),
-        (ThinkingKind::Enabled, Some(..=4_096)) => Some(ReasoningEffort::Low),
-        (ThinkingKind::Enabled, Some(4_097..=16_384)) => Some(ReasoningEffort::Medium),
-        (ThinkingKind::Enabled, Some(_)) => Some(ReasoningEffort::High),
+/// The effort that was asked for, else the one that suits a budget of reasoning tokens. Anthropic's smallest budget is 1,024 tokens.
+fn to_effort(thinking: Option<ThinkingConfig>, level: Option<EffortLevel>) -> Option<ReasoningEffort> {
+    let thinking = thinking.map(|thinking| (thinking.kind, thinking.budget_tokens));
+    match (thinking, level) {
+        (Some((ThinkingKind::Disabled, _)), _) => Some(ReasoningEffort::None),
+        (_, Some(EffortLevel::Low)) => Some(ReasoningEffort::Low),
+        (_, Some(EffortLevel::Medium)) => Some(ReasoningEffort::Medium),
+        (_, Some(EffortLevel::High | EffortLevel::XHigh | EffortLevel::Max)) => Some(ReasoningEffort::High),
+        (Some((ThinkingKind::Enabled, Some(..=4_096))), None) => Some(ReasoningEffort::Low),
+        (Some((ThinkingKind::Enabled, Some(16_385..))), None) => Some(ReasoningEffort::High),
+        (Some(_), None) => Some(ReasoningEffort::Medium),
+        (None, None) => None,
     }
 }
