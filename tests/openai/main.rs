@@ -80,6 +80,22 @@ fn the_official_client_of_anthropic_works() {
 }
 
 #[test]
+fn the_own_tests_of_anthropics_client_pass() {
+    let runtime = Runtime::new().unwrap();
+    let sandbox = runtime.block_on(Sandbox::start(SandboxConfig::default())).unwrap();
+    let clients = programs().parent().unwrap().join("clients");
+    let installed = clients.join("anthropic-sdk-python/installed.txt");
+    assert!(installed.is_file(), "{} is missing: run `cargo xtask test --only api`", installed.display());
+    let mut suite = Command::new(python());
+    suite.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/anthropic_suite.py"));
+    suite.env("AURA_SANDBOX_URL", sandbox.url()).env("AURA_SERVER", program("aura-server"));
+    suite.env("AURA_CLIENTS", clients).env("PYTHONDONTWRITEBYTECODE", "1");
+    let done = suite.output().unwrap();
+    println!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success(), "see above");
+}
+
+#[test]
 fn faults_of_the_first_chat_provider_are_hidden_from_a_streaming_client() {
     check_selected("check_chat_faults.py", "streamed");
 }

@@ -135,6 +135,7 @@ impl Test {
             report.step("python packages", |_| crate::sdk::python().map(drop))?;
         }
         if self.is_selected(Kind::Api) {
+            report.step("client's own tests", |_| crate::clients::install_suite())?;
             report.step("npm packages", |_| crate::ui::packages_of(&crate::program::root().join("tests/judges")))?;
         }
         if self.is_selected(Kind::Mcp) {
