@@ -1,9 +1,12 @@
-//! Live transcription against aimock, an imitation of OpenAI's Realtime API that others wrote: what AURA sends and understands does not rest on
-//! its own sandbox alone. It hears nothing, so that its words come after the commit: words before the release are tested with the sandbox.
+//! AURA against aimock, an imitation of providers that others wrote: what AURA sends and understands, and how it fails over, does not rest on its
+//! own sandbox alone. In live transcription it hears nothing, so that its words come after the commit: words before the release are tested with
+//! the sandbox.
 //!
 //! `cargo xtask test --only api` installs it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
+
+mod chaos;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
