@@ -11,6 +11,8 @@ mod environment;
 mod error;
 mod event_stream;
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod guard;
 mod limits;
 mod log;

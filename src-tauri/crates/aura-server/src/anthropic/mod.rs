@@ -16,6 +16,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use error::MessageError;
 pub(crate) use error::MessageErrorBody;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use request::MessagesBody;
 
 use crate::LocalApi;
 use crate::error::convert_problem;

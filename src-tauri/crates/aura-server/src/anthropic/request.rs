@@ -229,12 +229,12 @@ impl MessagesBody {
     }
 
     /// The service it needs: a picture in any message needs a vision model.
-    pub(super) fn service(&self) -> Service {
+    pub(crate) fn service(&self) -> Service {
         if self.blocks().any(ContentBlock::has_image) { Service::Vlm } else { Service::Llm }
     }
 
     /// The length of all pictures in it, bytes of base64. Pictures have a limit of their own.
-    pub(super) fn image_length(&self) -> usize {
+    pub(crate) fn image_length(&self) -> usize {
         self.blocks().map(ContentBlock::image_length).sum()
     }
 
@@ -242,7 +242,7 @@ impl MessagesBody {
     ///
     /// # Errors
     /// Status 400 when a field is not valid, or is not supported and would change the answer.
-    pub(super) fn into_request(self) -> Result<ChatRequest, MessageError> {
+    pub(crate) fn into_request(self) -> Result<ChatRequest, MessageError> {
         self.validate()?;
         let mut messages: Vec<Message> = Vec::new();
         for message in self.messages {

@@ -32,6 +32,8 @@ use crate::error::convert_problem;
 use crate::{LocalApi, body, shortened};
 pub(crate) use error::{ApiError, ApiErrorBody, with_error_headers};
 pub(crate) use model_name::{FallbackName, ModelOrder};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use request::ChatBody;
 pub(crate) use request::{decode_image, is_tool_name};
 pub(crate) use request_trace::{Provenance, RequestTrace, route_name};
 

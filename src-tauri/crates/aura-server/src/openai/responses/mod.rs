@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use self::request::ResponsesBody;
+pub(crate) use self::request::ResponsesBody;
 use self::response::{ResponseBody, Template};
 use self::stream::ResponseWriter;
 use self::tools::Tools;
@@ -51,16 +51,18 @@ async fn read(request: Request) -> Result<(ResponsesBody, usize), ApiError> {
 
 /// Converts a body of this many bytes; a large one on the blocking pool.
 async fn convert(body: ResponsesBody, length: usize) -> Result<(Template, ChatRequest), ApiError> {
-    let convert = || {
-        let tools = Tools::new(body.tools.as_deref().unwrap_or_default())?;
-        let template = Template::new(&body, tools.clone());
-        body.into_request(&tools).map(|request| (template, request))
-    };
     if length > body::INLINE_LIMIT {
-        tokio::task::spawn_blocking(convert).await.map_err(Error::internal)?
+        tokio::task::spawn_blocking(|| converted(body)).await.map_err(Error::internal)?
     } else {
-        convert()
+        converted(body)
     }
+}
+
+/// What every state of the response repeats, and the request for the router.
+pub(crate) fn converted(body: ResponsesBody) -> Result<(Template, ChatRequest), ApiError> {
+    let tools = Tools::new(body.tools.as_deref().unwrap_or_default())?;
+    let template = Template::new(&body, tools.clone());
+    body.into_request(&tools).map(|request| (template, request))
 }
 
 /// Answers a conversation in the format of the Responses API. Nothing is stored: send the whole conversation. Disconnecting stops it.

@@ -133,12 +133,12 @@ pub(crate) enum TextFormat {
 
 impl ResponsesBody {
     /// The service it needs: a picture in any message needs a vision model.
-    pub(super) fn service(&self) -> Service {
+    pub(crate) fn service(&self) -> Service {
         if self.input.as_ref().is_some_and(Input::has_image) { Service::Vlm } else { Service::Llm }
     }
 
     /// The length of all pictures in it, bytes of base64. Pictures have a limit of their own.
-    pub(super) fn image_length(&self) -> usize {
+    pub(crate) fn image_length(&self) -> usize {
         self.input.as_ref().map_or(0, Input::image_length)
     }
 
