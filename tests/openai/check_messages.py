@@ -149,6 +149,8 @@ def test_tokens_are_counted(client):
     [
         ({"model": "nothing"}, anthropic.NotFoundError, "no model"),
         ({"messages": []}, anthropic.BadRequestError, "messages"),
+        ({"extra_body": {"models": ["groq"] * 17}}, anthropic.BadRequestError, "16 models"),
+        ({"extra_body": {"output_config": ["low", None]}}, anthropic.BadRequestError, "not valid"),
         ({"max_tokens": 0}, anthropic.BadRequestError, "max_tokens"),
         ({"extra_body": {"temperature": 1.5}}, anthropic.BadRequestError, "temperature"),
         (

@@ -148,6 +148,8 @@ def test_input_tokens_are_counted(client):
     with pytest.raises(openai.BadRequestError) as caught:
         count(previous_response_id="resp_1")
     assert caught.value.param == "previous_response_id"
+    with pytest.raises(openai.BadRequestError):
+        count(extra_body={"models": ["groq"] * 17})
     assert received("groq", "llm") == [] and received("groq", "vlm") == []
 
 
@@ -161,6 +163,8 @@ def test_input_tokens_are_counted(client):
         ({"extra_body": {"presence_penalty": 3}}, "presence_penalty"),
         ({"extra_body": {"frequency_penalty": -3}}, "frequency_penalty"),
         ({"input": []}, "input"),
+        ({"extra_body": {"models": ["groq"] * 17}}, "models"),
+        ({"extra_body": {"reasoning": ["low"]}}, None),
         ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input"),
         ({"tools": [{"type": "web_search"}], "tool_choice": "required"}, "tool_choice"),
         ({"tools": [{"type": "function", "name": "not a name"}]}, "tools"),

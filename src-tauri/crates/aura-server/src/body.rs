@@ -9,7 +9,9 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::StreamExt;
 use parking_lot::Mutex;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::error::Elapsed;
 use tokio::time::{Duration, Instant};
@@ -23,6 +25,12 @@ pub(crate) const MAX_JSON_WITH_FILE: usize = MAX_AUDIO_FILE_BYTES / 3 * 4 + MAX_
 
 /// Bodies up to this size (bytes) are parsed inline; larger ones on the blocking pool.
 pub(crate) const INLINE_LIMIT: usize = 100_000;
+
+/// Deserializes a JSON object, if there is one. A derived `Deserialize` also takes an array of the values.
+pub(crate) fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let fields: Option<Map<String, Value>> = Option::deserialize(deserializer)?;
+    fields.map(|fields| T::deserialize(Value::Object(fields)).map_err(D::Error::custom)).transpose()
+}
 
 /// How much of a rejected body is still read and discarded, bytes.
 const MAX_DRAIN: usize = 128 * 1024 * 1024;

@@ -33,6 +33,7 @@ async fn read(request: Request) -> Result<(MessagesBody, usize), MessageError> {
     if length.saturating_sub(body.image_length()) > body::MAX_JSON {
         return Err(body::too_large("request without its pictures", body::MAX_JSON).into());
     }
+    body.check_names()?;
     Ok((body, length))
 }
 

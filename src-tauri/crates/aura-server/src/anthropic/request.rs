@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 
 use super::content::{ContentBlock, MessageContent, SystemPrompt, append_message};
 use super::error::MessageError;
+use crate::body;
 use crate::limits::{MAX_COUNT, MAX_TOOLS};
-use crate::openai::{ApiError, FallbackName, ModelOrder};
+use crate::openai::{ApiError, FallbackName, ModelOrder, check_names};
 
 /// A request for a message. Anthropic's fields that are not listed here are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -44,10 +45,13 @@ pub(crate) struct MessagesBody {
     #[schema(max_items = 128)]
     tools: Option<Vec<ToolParam>>,
     /// Whether and which tools the model calls.
+    #[serde(default, deserialize_with = "body::object")]
     tool_choice: Option<ToolChoiceParam>,
     /// Whether the model reasons before it answers.
+    #[serde(default, deserialize_with = "body::object")]
     thinking: Option<ThinkingConfig>,
     /// The effort, and the format of the answer.
+    #[serde(default, deserialize_with = "body::object")]
     output_config: Option<OutputConfig>,
     /// An extension of AURA: further models, tried in this order after `model`, which may then be left out.
     #[schema(max_items = 16)]
@@ -211,6 +215,18 @@ pub(crate) enum JsonFormatKind {
 }
 
 impl MessagesBody {
+    /// Checks how many models are named. Counting tokens tries none.
+    ///
+    /// # Errors
+    /// Status 400 when there are too many.
+    pub(super) fn check_names(&self) -> Result<(), ApiError> {
+        let fallbacks = match &self.fallbacks {
+            Some(Fallbacks::Models(models)) => models.len(),
+            _ => 0,
+        };
+        check_names(self.models.as_ref().map_or(0, Vec::len), fallbacks)
+    }
+
     /// The models to try, in order.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ use serde::de::DeserializeOwned;
 use crate::error::convert_problem;
 use crate::{LocalApi, body, shortened};
 pub(crate) use error::{ApiError, ApiErrorBody, with_error_headers};
-pub(crate) use model_name::{FallbackName, ModelOrder};
+pub(crate) use model_name::{FallbackName, ModelOrder, check_names};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use request::ChatBody;
 pub(crate) use request::{decode_image, is_tool_name};

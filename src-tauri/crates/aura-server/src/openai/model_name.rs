@@ -14,6 +14,18 @@ pub(crate) const AUTO: &str = "auto";
 /// The most models that a request may name: further ones would never be tried.
 const MAX_NAMES: usize = 16;
 
+/// Checks the lengths of `models` and `fallbacks`.
+///
+/// # Errors
+/// Status 400 when one is too long.
+pub(crate) fn check_names(models: usize, fallbacks: usize) -> Result<(), ApiError> {
+    if models.max(fallbacks) > MAX_NAMES { Err(too_many()) } else { Ok(()) }
+}
+
+fn too_many() -> ApiError {
+    ApiError::invalid_request(format!("A request may name at most {MAX_NAMES} models."), Some("models"))
+}
+
 /// A model to fall back to.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(untagged)]
@@ -57,8 +69,7 @@ impl ModelOrder {
             }
         }
         if names.len() > MAX_NAMES {
-            let message = format!("A request may name at most {MAX_NAMES} models.");
-            return Err(ApiError::invalid_request(message, Some("models")));
+            return Err(too_many());
         }
         if names.is_empty() {
             return Err(ApiError::invalid_request("`model` is missing. `auto` uses AURA's default.", Some("model")));

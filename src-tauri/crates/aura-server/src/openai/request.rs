@@ -34,6 +34,7 @@ pub(crate) struct ChatBody {
     /// Whether to stream the answer as server-sent events.
     pub(crate) stream: Option<bool>,
     /// Options for streaming.
+    #[serde(default, deserialize_with = "crate::body::object")]
     stream_options: Option<StreamOptions>,
     /// The longest answer, tokens.
     #[schema(minimum = 1)]

@@ -24,7 +24,7 @@ use self::response::{ResponseBody, Template};
 use self::stream::ResponseWriter;
 use self::tools::Tools;
 use super::error::{ApiError, ApiErrorBody};
-use super::model_name::ModelOrder;
+use super::model_name::{ModelOrder, check_names};
 use super::request_trace::{RequestTrace, route_name};
 use super::{json, provenance_headers};
 use crate::chat_stream::stream_chat;
@@ -46,6 +46,7 @@ async fn read(request: Request) -> Result<(ResponsesBody, usize), ApiError> {
     if length.saturating_sub(body.image_length()) > body::MAX_JSON {
         return Err(body::too_large("request without its pictures", body::MAX_JSON).into());
     }
+    check_names(body.models.as_ref().map_or(0, Vec::len), body.fallbacks.as_ref().map_or(0, Vec::len))?;
     Ok((body, length))
 }
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::input::Input;
 use super::tools::{ToolItem, Tools};
+use crate::body;
 use crate::limits::MAX_COUNT;
 use crate::openai::FallbackName;
 use crate::openai::effort::Effort;
@@ -47,8 +48,10 @@ pub(crate) struct ResponsesBody {
     /// Whether the model may call several tools at once.
     pub(super) parallel_tool_calls: Option<bool>,
     /// How much the model reasons.
+    #[serde(default, deserialize_with = "body::object")]
     pub(super) reasoning: Option<Reasoning>,
     /// The format of the answer.
+    #[serde(default, deserialize_with = "body::object")]
     pub(super) text: Option<TextOptions>,
     /// Not supported: nothing is stored. Send the whole conversation in `input`.
     #[schema(value_type = Option<()>)]
