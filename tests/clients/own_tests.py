@@ -102,7 +102,7 @@ def run(suite):
             excused[pattern] += 1
     mistakes += [f"{pattern}: it excuses no test" for pattern, count in excused.items() if count == 0]
     passed = sum(outcome == "PASSED" for outcome, _ in found)
-    print(f"{suite.name} {suite.version}: {passed} of {len(found)} tests pass. The others:")
+    print(f"{suite.name} {suite.version}: {passed} of {len(found)} tests pass.{' The others:' if excused else ''}")
     for pattern, count in excused.items():
         print(f"  {count:>4}  {suite.exceptions[pattern]}")
     if mistakes:
