@@ -188,7 +188,7 @@ pub fn make_noise(path: &Path, seconds: u32) {
     wav.finalize().expect("the file can be written");
 }
 
-/// Measures the output of the speaker, millisecond by millisecond.
+/// Measures what is played, millisecond by millisecond.
 #[derive(Debug)]
 pub struct SoundMonitor {
     peaks: Arc<Mutex<Vec<(Instant, f32)>>>,
@@ -198,8 +198,17 @@ pub struct SoundMonitor {
 impl SoundMonitor {
     /// Starts to measure the private speaker that this process uses.
     pub fn open() -> Self {
+        Self::of("speaker.monitor")
+    }
+
+    /// Starts to measure what the private microphone hears.
+    pub fn of_microphone() -> Self {
+        Self::of("cable.monitor")
+    }
+
+    fn of(source: &str) -> Self {
         let mut command = Command::new("parec");
-        command.args(["-d", "speaker.monitor", "--latency-msec=5", "--format=s16le", "--rate=48000", "--channels=1"]);
+        command.args(["-d", source, "--latency-msec=5", "--format=s16le", "--rate=48000", "--channels=1"]);
         let mut reader = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::null()), TOOLS);
         let mut sound = reader.stdout().expect("standard output was piped");
         let peaks = Arc::new(Mutex::new(Vec::new()));
@@ -218,7 +227,7 @@ impl SoundMonitor {
         let monitor = Self { peaks, _reader: reader };
         assert!(
             wait_until(Duration::from_secs(30), || !monitor.all().is_empty()),
-            "the speaker outputs no samples, not even silence"
+            "{source} outputs no samples, not even silence"
         );
         std::thread::sleep(Duration::from_millis(200));
         monitor
