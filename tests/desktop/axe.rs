@@ -15,6 +15,20 @@ const ANSWER: &str =
     "Do this:\n\n1. Look at `ss -ltnp`.\n2. Take a port that is **not** listed.\n\n```sh\nss -ltnp\n```";
 const ENTER: &str = "\u{e007}";
 
+/// Widths of the window, in pixels.
+const WIDTHS: [u32; 3] = [480, 900, 1440];
+/// The controls and texts that reach more than a pixel beyond the card that they are in, but for what scrolls or is hidden.
+const OVER_THE_EDGE: &str = "
+    const scrolls = (element) => getComputedStyle(element).overflowX !== 'visible'
+    return [...document.querySelectorAll('.card :is(button, input, select, textarea, label, p, a)')]
+      .filter((element) => element.checkVisibility() && element.getBoundingClientRect().width > 1)
+      .filter((element) => {
+        const card = element.closest('.card')
+        for (let parent = element.parentElement; parent !== card; parent = parent.parentElement) if (scrolls(parent)) return false
+        return element.getBoundingClientRect().right > card.getBoundingClientRect().right + 1
+      })
+      .map((element) => element.textContent.trim().slice(0, 40) || element.outerHTML.slice(0, 80))";
+
 /// The violations of all views so far.
 #[derive(Default)]
 struct Found(Vec<String>);
@@ -28,8 +42,16 @@ impl Found {
         }
     }
 
-    /// Checks a view in both themes.
+    /// Checks a view in both themes, and that nothing stands over the edge of its card in narrow and wide windows.
     fn check_themes(&mut self, window: &Window, view: &str) {
+        for width in WIDTHS {
+            window.resize(width, 700);
+            window.wait_until_still();
+            let over = window.script(OVER_THE_EDGE, &[]);
+            let over = over.as_array().into_iter().flatten().filter_map(Value::as_str);
+            self.0.extend(over.map(|text| format!("{view}, {width} pixels wide: over the edge of its card: {text}")));
+        }
+        window.resize(1000, 700);
         for theme in ["light", "dark"] {
             set_theme(window, theme);
             self.check(window, &format!("{view}, {theme}"));
