@@ -73,6 +73,8 @@ impl Aura {
 
     /// Like [`Self::new`], for a program at another path.
     pub fn of(program: PathBuf) -> Self {
+        // It is started in a folder of its own.
+        let program = std::path::absolute(program).expect("a path that is not empty");
         let folder = tempfile::tempdir().expect("a temporary folder");
         for name in ["config", "data"] {
             std::fs::create_dir(folder.path().join(name)).expect("the folder can be written");
