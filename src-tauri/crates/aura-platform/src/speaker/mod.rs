@@ -1,8 +1,8 @@
 //! Plays speech through one output stream that stays open.
 //!
 //! Opening a device takes longer than all the rest of a turn, and a sleeping device swallows the first words. So the stream is opened
-//! at the press, plays silence (or nothing, on PulseAudio) when there is nothing to say, and is opened again only when the device is lost or another one is
-//! selected. It is closed after a while without use, because even silence costs processor time every 10 ms.
+//! at the press, plays silence (on PulseAudio nothing) while there is nothing to say, and is opened again only when the device is lost or
+//! another one is selected. It is closed after a while without use, because even silence costs processor time every 10 ms.
 
 mod output;
 #[cfg(target_os = "linux")]
@@ -34,7 +34,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest callback, in frames: 40 ms at 48 kHz.
 const MAX_OUTPUT_FRAMES: u32 = 4 * OUTPUT_FRAMES;
 
-/// The sound system's outputs, played through rodio.
+/// The sound system's outputs, played through rodio; those of PulseAudio by its own protocol.
 pub struct RodioSpeaker {
     host: Arc<AudioHost>,
     #[cfg(target_os = "linux")]

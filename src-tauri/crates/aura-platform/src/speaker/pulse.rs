@@ -152,16 +152,15 @@ impl PulseSource {
         Self { reader, status, channels: usize::from(channels.get()), is_waiting: true }
     }
 
-    /// Whether there is something to play. If not, the task is woken when there is.
-    fn poll_sound(&mut self, context: &Context<'_>) -> bool {
-        if !self.reader.has_sound() {
+    /// The frames that there are to play. If there are none, the task is woken when there are.
+    fn poll_queued(&mut self, context: &Context<'_>) -> usize {
+        if self.reader.queued() == 0 {
             self.status.wake_for_sound(context.waker());
             // Nothing may ask for samples for a long time, so nobody may be left waiting for what was played by now.
             self.wake_waiters();
-            // A sample may have come before the waker was set.
-            self.is_waiting |= !self.reader.has_sound();
         }
-        self.reader.has_sound()
+        // A sample may have come before the waker was set.
+        self.reader.queued()
     }
 
     fn wake_waiters(&self) {
@@ -172,13 +171,14 @@ impl PulseSource {
 }
 
 impl PlaybackSource for PulseSource {
-    /// As many frames as there are and as fit. Mono goes to the first two channels, which are the front ones in every layout of PulseAudio's;
+    /// As many frames as there are and as fit. Mono goes to the first two channels, which are the front ones in PulseAudio's default layouts;
     /// the others stay silent.
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
         let this = &mut *self;
         let frame = this.channels * SAMPLE_BYTES;
-        let frames = (buffer.len() / frame).min(if this.poll_sound(context) { this.reader.queued() } else { 0 });
+        let frames = this.poll_queued(context).min(buffer.len() / frame);
         if frames == 0 {
+            this.is_waiting = true;
             return Poll::Pending;
         }
         if std::mem::take(&mut this.is_waiting) {

@@ -146,11 +146,6 @@ impl RingWriter {
 }
 
 impl RingReader {
-    /// Whether a sample is waiting to be played.
-    pub(super) fn has_sound(&self) -> bool {
-        !self.ring.is_empty()
-    }
-
     /// Samples that are waiting to be played.
     pub(super) fn queued(&self) -> usize {
         self.ring.slots()

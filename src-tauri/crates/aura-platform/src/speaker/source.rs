@@ -38,7 +38,7 @@ impl RingSource {
     }
 
     fn next_block(&mut self) {
-        self.status.note_callback(self.reader.has_sound());
+        self.status.note_callback(self.reader.queued() > 0);
         let block = &mut self.block;
         self.reader.fill(BLOCK, |frame, sample| block[frame] = sample.clamp(-1.0, 1.0));
         self.frame = 0;
