@@ -96,10 +96,11 @@ fn nothing_of_an_interrupted_turn_comes_after_it() {
                     let interrupted = way.interrupt(&app);
                     let record = app.turn(turns);
                     let what = format!("{way:?}, {moment:?} after the begin of {during:?}: {record:#}");
-                    match during {
-                        // There is an answer by then.
-                        During::Synthesizing | During::Speaking => assert_eq!(record["interrupted"], true, "{what}"),
-                        _ => assert_eq!(record["error"]["code"], "cancelled", "{what}"),
+                    // The stage may have gone on before the command was started.
+                    if record["answer"].as_str().is_some_and(|answer| !answer.is_empty()) {
+                        assert_eq!(record["interrupted"], true, "{what}");
+                    } else {
+                        assert_eq!(record["error"]["code"], "cancelled", "{what}");
                     }
                     let (ended, asked) = (Instant::now(), requests(&providers));
                     sleep(AFTER);
