@@ -186,6 +186,11 @@ impl FakeOutput {
     pub fn loudest(&self) -> u64 {
         self.loudest.load(Ordering::SeqCst)
     }
+
+    /// How often playback has begun or stopped.
+    pub fn changes(&self) -> u64 {
+        self.utterance.load(Ordering::SeqCst)
+    }
 }
 
 #[async_trait]

@@ -1,4 +1,7 @@
 //! Interrupt: in hands-free use, speech stops an answer and is the next question.
+//!
+//! An answer falls silent as soon as somebody seems to speak, and goes on with the same word if nobody does. So a person is heard out at once,
+//! and what is still heard after the loudspeaker fell silent is no echo.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,13 +14,29 @@ use super::turn::{Phase, Turn};
 use super::voice::Voice;
 use crate::error::Result;
 
-/// The speech that interrupts an answer. Less is a cough, or an echo that is not removed yet.
-const INTERRUPTION: Duration = Duration::from_millis(176);
+/// The speech at which an answer falls silent. Less is a click.
+const HUSH: Duration = Duration::from_millis(64);
+/// The speech that interrupts an answer: a short word such as "no". The detector counts an eighth of a second after its end, too. Less is a
+/// cough.
+const INTERRUPTION: Duration = Duration::from_millis(288);
 /// The least level of speech that interrupts an answer: -46 dB full scale. What remains of an echo is quieter.
 const MIN_LEVEL: f32 = 0.005;
+/// The part of the recording whose level counts: an eighth of a second.
+const LEVEL_OF: usize = SPEECH_RATE as usize / 8;
+/// A silent answer goes on when nobody has spoken for this long, or after [`LONGEST_HUSH`].
+const NOBODY_SPEAKS: Duration = Duration::from_millis(250);
+/// How long an answer is silent at most before it is clear that a person speaks.
+const LONGEST_HUSH: Duration = Duration::from_secs(1);
+/// How long the echo of an answer is heard after it fell silent. Wireless loudspeakers play a third of a second late.
+const ECHO_TAIL: Duration = Duration::from_millis(350);
+/// How long an answer that fell silent for nothing does not do so again before speech has interrupted it.
+const WARY: Duration = Duration::from_secs(5);
+/// How long the canceller adapts to the way from the loudspeaker to the microphone. Until then, an answer does not fall silent for what
+/// may be its echo.
+const ADAPTING: Duration = Duration::from_secs(2);
 /// What is kept of the sound before the moment of an interruption: the speech that was needed to notice it, which may first pass for residual
 /// echo, and a margin.
-const KEPT: usize = SPEECH_RATE as usize;
+const KEPT: usize = SPEECH_RATE as usize * 5 / 4;
 /// How much earlier than it is played the canceller may get a sound: the time in which a device begins, and more is a device that stopped.
 const MAX_EARLY: Duration = Duration::from_millis(300);
 /// How much later than it is played the canceller may get a sound. An echo that comes before its sound cannot be removed.
@@ -64,11 +83,13 @@ impl Turn {
     async fn wait_for_interruption(&self) -> Result<StartedRecording> {
         let chosen = self.config.settings.listening.microphone.as_deref();
         let (mut recording, _) = self.context.ports.microphone.record_or_default(chosen).await?;
-        let (mut echo, mut activity) = (EchoCanceller::default(), VoiceActivity::default());
+        let (mut echo, mut speech) = (EchoCanceller::default(), SpeechOverAnswer::default());
         let mut reference: Option<Reference> = None;
-        let mut kept = Vec::new();
         loop {
-            let Some(block) = recording.next().await else { std::future::pending().await };
+            let Some(block) = recording.next().await else {
+                drop(speech);
+                std::future::pending().await
+            };
             let block = block?;
             if reference.is_none() {
                 reference = self.voice().filter(|voice| voice.has_begun()).map(Reference::new);
@@ -77,22 +98,134 @@ impl Turn {
                 Some(reference) => echo.played(reference.next(block.len())),
                 None => echo.played(std::iter::repeat_n(0.0, block.len())),
             }
-            let clean = echo.recorded(&block);
-            activity.push(&clean);
-            kept.extend_from_slice(&clean);
-            kept.drain(..kept.len().saturating_sub(KEPT));
+            let voice = reference.as_ref().map(|reference| &reference.voice);
+            speech.push(&echo.recorded(&block), voice.is_some());
             // Until the first sound, the person may still be finishing the question.
-            let may_speak = reference.is_some() || self.phase() == Phase::Asking;
-            let is_speech = may_speak && activity.run() >= INTERRUPTION;
-            if is_speech && rms(&kept[kept.len().saturating_sub(SPEECH_RATE as usize / 8)..]) > MIN_LEVEL {
-                if !echo.has_residual_echo() {
-                    return Ok(StartedRecording { recording, samples: kept });
-                }
-                tracing::debug!("residual echo passed for speech");
-                activity = VoiceActivity::default();
+            let may_speak = voice.is_some() || self.phase() == Phase::Asking;
+            if may_speak && speech.interrupts(voice, &echo) {
+                return Ok(StartedRecording { recording, samples: std::mem::take(&mut speech.kept) });
             }
         }
     }
+}
+
+/// What is heard while an answer is played, without its echo, and whether it interrupts the answer.
+#[derive(Default)]
+struct SpeechOverAnswer {
+    activity: VoiceActivity,
+    /// The last of the sound.
+    kept: Vec<i16>,
+    hush: Option<Hush>,
+    /// How long the answer has been played.
+    played: Duration,
+    /// How much more is recorded before the answer may fall silent again.
+    wary: Duration,
+}
+
+/// An answer that fell silent, because somebody may speak. It goes on when this is dropped.
+struct Hush {
+    /// `None` once a person has interrupted it.
+    voice: Option<Arc<Voice>>,
+    lasted: Duration,
+    /// How much longer an echo may be heard: what seemed to be speech may be one.
+    echo_tail: Duration,
+    /// The speech that was heard before and does not count.
+    earlier: Duration,
+    /// How long nobody has spoken.
+    quiet: Duration,
+}
+
+impl Drop for Hush {
+    fn drop(&mut self) {
+        if let Some(voice) = &self.voice {
+            voice.end_hush();
+        }
+    }
+}
+
+impl Hush {
+    fn begin(voice: Option<&Arc<Voice>>, echo_tail: Duration, earlier: Duration) -> Option<Self> {
+        let voice = voice.filter(|voice| voice.hush())?.clone();
+        Some(Self { voice: Some(voice), lasted: Duration::ZERO, echo_tail, earlier, quiet: Duration::ZERO })
+    }
+
+    /// Adds what was recorded, and what is spoken in it.
+    fn go_on(&mut self, duration: Duration, activity: &mut VoiceActivity) {
+        self.lasted += duration;
+        self.quiet = if activity.run().is_zero() { self.quiet + duration } else { Duration::ZERO };
+        if self.echo_tail > Duration::ZERO {
+            self.echo_tail = self.echo_tail.saturating_sub(duration);
+            if self.echo_tail.is_zero() {
+                // From now on, speech is a person's.
+                (*activity, self.earlier) = (VoiceActivity::default(), Duration::ZERO);
+            }
+        }
+    }
+
+    fn is_for_nothing(&self) -> bool {
+        self.quiet >= NOBODY_SPEAKS || self.lasted >= LONGEST_HUSH
+    }
+}
+
+impl SpeechOverAnswer {
+    /// Adds samples without echo, and whether the answer is played.
+    fn push(&mut self, clean: &[i16], is_played: bool) {
+        self.activity.push(clean);
+        self.kept.extend_from_slice(clean);
+        self.kept.drain(..self.kept.len().saturating_sub(KEPT));
+        let duration = Duration::from_secs_f64(clean.len() as f64 / f64::from(SPEECH_RATE));
+        self.wary = self.wary.saturating_sub(duration);
+        if is_played {
+            self.played += duration;
+        }
+        if let Some(hush) = &mut self.hush {
+            hush.go_on(duration, &mut self.activity);
+        }
+    }
+
+    /// Whether a person has spoken for long enough. As long as that is not clear, the answer is silent.
+    fn interrupts(&mut self, voice: Option<&Arc<Voice>>, echo: &EchoCanceller) -> bool {
+        let Some(hush) = &mut self.hush else { return self.begins(voice, echo) };
+        let spoken = self.activity.duration().saturating_sub(hush.earlier);
+        let is_long = spoken >= INTERRUPTION && is_loud(&self.kept, LEVEL_OF);
+        if is_long && (hush.echo_tail.is_zero() || !echo.has_residual_echo()) {
+            hush.voice = None;
+            return true;
+        }
+        if hush.is_for_nothing() {
+            tracing::debug!("the answer goes on: nobody speaks");
+            (self.hush, self.wary, self.activity) = (None, WARY, VoiceActivity::default());
+        }
+        false
+    }
+
+    /// Whether a person has spoken for long enough over an answer that is not silent. It may fall silent now.
+    fn begins(&mut self, voice: Option<&Arc<Voice>>, echo: &EchoCanceller) -> bool {
+        let run = self.activity.run();
+        let samples = (run.as_secs_f64() * f64::from(SPEECH_RATE)) as usize;
+        let (is_long, is_wary) = (run >= INTERRUPTION, !self.wary.is_zero());
+        if run < HUSH || (is_wary && !is_long) || !is_loud(&self.kept, samples.min(LEVEL_OF)) {
+            return false;
+        }
+        let has_residual_echo = echo.has_residual_echo();
+        if is_long && !has_residual_echo {
+            return true;
+        }
+        if has_residual_echo && is_long {
+            tracing::debug!("residual echo passed for speech");
+            self.activity = VoiceActivity::default();
+        }
+        if !is_wary && (!has_residual_echo || self.played >= ADAPTING) {
+            let echo_tail = if has_residual_echo { ECHO_TAIL } else { Duration::ZERO };
+            self.hush = Hush::begin(voice, echo_tail, self.activity.duration().saturating_sub(run));
+        }
+        false
+    }
+}
+
+/// Whether the last samples are loud enough for speech.
+fn is_loud(sound: &[i16], count: usize) -> bool {
+    rms(&sound[sound.len().saturating_sub(count)..]) > MIN_LEVEL
 }
 
 /// What the loudspeaker plays, at [`SPEECH_RATE`], in step with the recording. Both run on the clock of this computer, so the sound is taken as

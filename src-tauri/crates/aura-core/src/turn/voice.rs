@@ -75,11 +75,8 @@ struct VoiceState {
     utterance_from: u64,
     /// Where to go on, once the output is free.
     seek: Option<u64>,
-    /// The position at which playback was paused or stopped, or ended. From then on, the output counts samples of something else.
-    halted_at: Option<u64>,
-    is_paused: bool,
-    /// Whether nothing is played until the next sentence begins.
-    skips: bool,
+    /// Why nothing is played, and the position at which it ended. From then on, the output counts samples of something else.
+    halted: Option<(Halt, u64)>,
     /// The furthest position that was heard.
     heard: u64,
     /// Samples that were handed to the output and not taken.
@@ -91,19 +88,25 @@ struct VoiceState {
 }
 
 impl VoiceState {
+    fn is_halted_by(&self, halt: Halt) -> bool {
+        self.halted.is_some_and(|(why, _)| why == halt)
+    }
+
     /// Ends a skip: a sentence begins here, or the sound ends.
     fn go_on_from(&mut self, at: u64) {
-        if std::mem::take(&mut self.skips) {
+        if self.is_halted_by(Halt::Skip) {
             self.seek = Some(at);
         }
     }
 }
 
 /// Why nothing is played.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Halt {
     /// Until the person goes on.
     Pause,
+    /// Until it is clear whether somebody speaks.
+    Hush,
     /// Until the next sentence begins.
     Skip,
     /// For good.
@@ -153,7 +156,7 @@ impl Voice {
     /// Samples of this answer that were handed to the device, those that were repeated included.
     pub(super) fn played(&self) -> u64 {
         let state = self.state.lock();
-        let present = if state.halted_at.is_some() { 0 } else { self.output_played() };
+        let present = if state.halted.is_some() { 0 } else { self.output_played() };
         state.played_before + present
     }
 
@@ -232,7 +235,7 @@ impl Voice {
         if due > Duration::ZERO {
             let due = self.samples(due);
             // Of a sentence that is skipped, nothing is waited for.
-            let within = |state: &VoiceState, now| state.skips || state.heard.max(now) >= due;
+            let within = |state: &VoiceState, now| state.is_halted_by(Halt::Skip) || state.heard.max(now) >= due;
             self.wait(|state, now| if within(state, now) { Ok(()) } else { Err(Some(due)) }).await;
         }
     }
@@ -270,21 +273,19 @@ impl Voice {
     /// What is to be done next. Begins an utterance where playback was moved.
     fn step(&self) -> Step {
         let mut state = self.state.lock();
-        let is_stopped = state.halted_at.is_some() && !state.is_paused && !state.skips && state.seek.is_none();
-        if is_stopped {
-            return Step::End;
-        }
         if let Some(target) = state.seek.take() {
             let target = target.min(state.sound.len() as u64);
             self.leave_utterance(&mut state);
             (state.utterance_from, state.next) = (target, usize::try_from(target).unwrap_or(usize::MAX));
-            (state.halted_at, state.is_paused) = (None, false);
+            state.halted = None;
             if let Some(output) = &self.output {
                 output.begin();
             }
         }
-        if state.is_paused || state.skips {
-            return Step::Wait;
+        match state.halted {
+            Some((Halt::Stop, _)) => return Step::End,
+            Some(_) => return Step::Wait,
+            None => {}
         }
         let part = (self.rate() / PARTS_PER_SECOND).max(1) as usize;
         let until = state.sound.len().min(state.next + part);
@@ -304,7 +305,7 @@ impl Voice {
 
     /// Counts what was played of the present utterance, and drops the rest of it.
     fn leave_utterance(&self, state: &mut VoiceState) {
-        if state.halted_at.is_none() {
+        if state.halted.is_none() {
             state.heard = state.heard.max(self.position(state));
             state.played_before += self.output_played();
         }
@@ -318,7 +319,7 @@ impl Voice {
 
     /// The sample that is played now.
     fn position(&self, state: &VoiceState) -> u64 {
-        state.halted_at.unwrap_or_else(|| state.utterance_from + self.output_played())
+        state.halted.map_or_else(|| state.utterance_from + self.output_played(), |(_, at)| at)
     }
 
     fn change(&self, change: impl FnOnce(&mut VoiceState)) {
@@ -328,7 +329,7 @@ impl Voice {
 
     fn is_redirected(&self) -> bool {
         let state = self.state.lock();
-        state.seek.is_some() || state.halted_at.is_some()
+        state.seek.is_some() || state.halted.is_some()
     }
 
     /// Waits until playback was moved, paused or stopped.
@@ -339,19 +340,20 @@ impl Voice {
     /// Holds the position of an output that was stopped.
     fn halt(&self, halt: Halt) {
         self.change(|state| {
-            if state.halted_at.is_none() {
+            if state.halted.is_none() {
                 self.leave_utterance(state);
-                state.halted_at = Some(self.position(state));
             }
-            state.is_paused = halt == Halt::Pause;
-            state.skips = halt == Halt::Skip;
+            // Where playback was to go on counts, if it had not gone on yet.
+            let at = state.seek.take().unwrap_or_else(|| self.position(state));
+            state.halted = Some((halt, at));
         });
     }
 
     /// Plays nothing more until the next sentence begins: the person answers a question before it was spoken to its end.
     pub(super) fn skip(&self) {
         let Some(output) = &self.output else { return };
-        if self.done.is_cancelled() || self.state.lock().halted_at.is_some() {
+        let halted = self.state.lock().halted;
+        if self.done.is_cancelled() || halted.is_some_and(|(halt, _)| halt != Halt::Hush) {
             return;
         }
         output.stop();

@@ -23,6 +23,12 @@ async fn toggle(harness: &Harness) {
     api::hands_free(&harness.assistant, SetHandsFree::default()).await.unwrap();
 }
 
+/// A person, at 16 kHz. A steady hum is too much like any voice to be told from an echo.
+fn person() -> Vec<i16> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/fixtures/speech/jfk.wav");
+    aura_audio::decode(std::fs::read(file).unwrap().into()).unwrap().to_speech()
+}
+
 /// Waits until AURA records.
 async fn until_recording(harness: &mut Harness) {
     harness.next(|event| matches!(event, Event::Recording { .. }).then_some(())).await;
@@ -57,10 +63,7 @@ async fn speech_interrupts_an_answer_and_is_the_next_question() {
     until_recording(&mut harness).await;
     room.speak(speech(1.2));
     harness.next(|event| matches!(event, Event::Speaking { .. }).then_some(())).await;
-    // A person: a steady hum is too much like any voice to be told from an echo.
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/fixtures/speech/jfk.wav");
-    let person = aura_audio::decode(std::fs::read(file).unwrap().into()).unwrap().to_speech();
-    room.speak(person[..16_000 * 2].to_vec());
+    room.speak(person()[..16_000 * 2].to_vec());
     let first = harness.done().await;
     assert!(first.interrupted, "{first:#?}");
     harness.ports.speaker.output.most.store(u64::MAX, Ordering::SeqCst);
@@ -69,6 +72,25 @@ async fn speech_interrupts_an_answer_and_is_the_next_question() {
     let question = std::fs::read(second.question_audio.unwrap()).unwrap();
     let seconds = aura_audio::read_wav(&question).unwrap().duration().as_secs_f32();
     assert!(seconds > 1.6, "the speech that interrupted belongs to the question: {seconds} s");
+    until_over(&mut harness).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_falls_silent_for_a_short_sound_and_goes_on() {
+    let (mut harness, room) = hands_free().await;
+    let output = harness.ports.speaker.output.clone();
+    output.most.store(48 * 500, Ordering::SeqCst);
+    until_recording(&mut harness).await;
+    room.speak(speech(1.2));
+    harness.next(|event| matches!(event, Event::Speaking { .. }).then_some(())).await;
+    let changes = output.changes();
+    // Once the canceller has adapted, less than a tenth of a second of a person.
+    room.speak([&[0; 16_000 * 3], &person()[4_800..6_080], &[0; 16_000]].concat());
+    harness.until(|_| output.changes() > changes).await;
+    output.most.store(u64::MAX, Ordering::SeqCst);
+    let record = harness.done().await;
+    assert!(!record.interrupted, "{record:#?}");
+    assert!(record.spoken.ends_with("a cup of tea, I would say."), "it is spoken to its end: {}", record.spoken);
     until_over(&mut harness).await;
 }
 

@@ -21,11 +21,13 @@ impl Voice {
     /// Whether the sound is being played.
     pub(crate) fn playback(&self) -> Playback {
         let state = self.state.lock();
-        match (self.done.is_cancelled() || state.next == 0, state.is_paused, state.halted_at) {
-            (true, ..) => Playback::Idle,
-            (false, true, _) => Playback::Paused,
-            (false, false, Some(_)) => Playback::Idle,
-            (false, false, None) => Playback::Playing,
+        if self.done.is_cancelled() || state.next == 0 {
+            return Playback::Idle;
+        }
+        match state.halted {
+            Some((Halt::Pause, _)) => Playback::Paused,
+            Some((Halt::Skip | Halt::Stop, _)) => Playback::Idle,
+            Some((Halt::Hush, _)) | None => Playback::Playing,
         }
     }
 
@@ -39,14 +41,34 @@ impl Voice {
 
     /// Goes on with the word at which playback was paused. Returns false when it was not paused.
     pub(crate) fn resume(&self) -> bool {
-        if self.playback() != Playback::Paused {
-            return false;
+        self.playback() == Playback::Paused && self.go_on_after(Halt::Pause)
+    }
+
+    /// Falls silent at once, while it is unclear whether somebody speaks. Returns false when nothing is being played.
+    pub(in crate::turn) fn hush(&self) -> bool {
+        let is_playing = self.playback() == Playback::Playing && self.state.lock().halted.is_none();
+        if let Some(output) = self.output.as_ref().filter(|_| is_playing) {
+            output.stop();
+            self.halt(Halt::Hush);
         }
+        is_playing
+    }
+
+    /// Goes on with the word at which it fell silent, unless playback was paused, moved or stopped in the meantime.
+    pub(in crate::turn) fn end_hush(&self) {
+        self.go_on_after(Halt::Hush);
+    }
+
+    /// Goes on with the word at which this halt began. Returns false when there is no such halt.
+    fn go_on_after(&self, halt: Halt) -> bool {
+        let mut goes_on = false;
         self.change(|state| {
-            let at = state.halted_at.unwrap_or(state.heard);
-            state.seek = Some(word_start(&state.sound, at, self.rate()));
+            if let Some((_, at)) = state.halted.filter(|(why, _)| *why == halt) {
+                state.seek = Some(word_start(&state.sound, at, self.rate()));
+                goes_on = true;
+            }
         });
-        true
+        goes_on
     }
 
     /// Goes to the begin of this sentence, or of the one before when this one has just begun. Returns false when nothing is being played.
@@ -120,7 +142,7 @@ impl Voice {
             let is_done = self.done.is_cancelled();
             let (found, from, is_halted) = {
                 let state = self.state.lock();
-                (look(&state, self.position(&state)), state.utterance_from, state.halted_at.is_some())
+                (look(&state, self.position(&state)), state.utterance_from, state.halted.is_some())
             };
             let at = match found {
                 Ok(found) => return Some(found),
