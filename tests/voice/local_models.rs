@@ -2,13 +2,16 @@
 //!
 //! `AURA_ENGINE_KILLS` sets how often an engine is killed in each kind of work; `AURA_TEST_LIMIT`, in seconds, gives it the time.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aura_tests::aura::{App, Aura};
 use aura_tests::desktop::with_desktop;
 use aura_tests::models::installed;
-use aura_tests::process::wait_until;
+use aura_tests::process::{Running, wait_until};
 use aura_tests::processes::family;
 use aura_tests::providers::Providers;
 use aura_tests::sound::play_into_microphone;
@@ -57,6 +60,88 @@ fn a_spoken_question_is_answered_without_an_account() {
     });
 }
 
+#[test]
+fn words_appear_while_one_speaks_without_an_account() {
+    with_desktop("local_models::words_appear_while_one_speaks_without_an_account", || {
+        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
+        let aura = with_models(Aura::new()).settings(&format!("[local_api]\nopen = true\nport = {port}\n"));
+        let app = aura.start();
+        let question = app.aura().folder().join("question.wav");
+        say(&question, "where is the train station");
+        let events = Events::of(port);
+        for kills in [false, true] {
+            let number = app.history().len() + 1;
+            app.call("press", json!({"speech": "none"}));
+            app.wait_for_recording();
+            let shown = events.partials().len();
+            play_into_microphone(&question).wait();
+            let heard = || {
+                let partials = events.partials();
+                partials[shown..].iter().any(|words| plain(words) == "where is the train station")
+            };
+            assert!(wait_until(LIMIT, heard), "words appear before the release: {:#?}", events.partials());
+            if kills {
+                kill_engines(&app);
+            }
+            app.call("release", json!({}));
+            let turn = app.turn_within(number, LIMIT);
+            assert_eq!(
+                plain(turn["transcript"].as_str().unwrap_or_default()),
+                "where is the train station",
+                "{turn:#}"
+            );
+            let attempts: Vec<_> = attempts(&turn, "transcribing").collect();
+            assert!(attempts.len() == 1 && attempts[0]["route"]["provider"] == "offline", "{turn:#}");
+            let stages = turn["stages"].as_array().into_iter().flatten();
+            let took = stages.filter(|stage| stage["stage"] == "transcribing").find_map(|stage| stage["ms"].as_u64());
+            eprintln!("from the release to the transcript, engine killed: {kills}: {took:?} ms");
+        }
+    });
+}
+
+/// A text without case and punctuation.
+fn plain(text: &str) -> String {
+    let kept: String = text.chars().filter(|char| char.is_alphabetic() || *char == ' ').collect();
+    kept.trim().to_lowercase()
+}
+
+/// The events of the local API.
+struct Events {
+    /// Ends when this is dropped.
+    _curl: Running,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Events {
+    fn of(port: u16) -> Self {
+        let address = format!("http://127.0.0.1:{port}/events");
+        let is_open = || TcpStream::connect(("127.0.0.1", port)).is_ok();
+        assert!(wait_until(LIMIT, is_open), "no local API");
+        let mut command = Command::new("curl");
+        command.args(["-sSfN", &address]).stdout(Stdio::piped());
+        let mut curl = Running::start(&mut command, "curl");
+        let output = curl.stdout().expect("the output was piped");
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let read = lines.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                read.lock().expect("no thread panics").push(line);
+            }
+        });
+        let begun = || !lines.lock().expect("no thread panics").is_empty();
+        assert!(wait_until(LIMIT, begun), "no events");
+        Self { _curl: curl, lines }
+    }
+
+    /// The words that were shown while somebody spoke, with those that could still change.
+    fn partials(&self) -> Vec<String> {
+        let lines = self.lines.lock().expect("no thread panics");
+        let events = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data:")?).ok());
+        let text = |event: &Value, field: &str| event[field].as_str().map(str::to_owned);
+        events.filter_map(|event| Some(text(&event, "committed")? + &text(&event, "tentative")?)).collect()
+    }
+}
+
 /// The attempts of a stage of a turn.
 fn attempts<'a>(turn: &'a Value, stage: &'a str) -> impl Iterator<Item = &'a Value> {
     let stages = turn["stages"].as_array().into_iter().flatten().filter(move |done| done["stage"] == stage);
@@ -87,6 +172,13 @@ fn engines(app: &App) -> Vec<u32> {
     family.into_iter().filter(|process| process.name == "aura-engine").map(|process| process.id).collect()
 }
 
+fn kill_engines(app: &App) {
+    for engine in engines(app) {
+        // It may have ended by itself.
+        let _ = Command::new("kill").args(["-KILL", &engine.to_string()]).status();
+    }
+}
+
 /// The open files of the app's own process, and the memory that only it has, in megabytes.
 fn level(app: &App) -> (usize, u64) {
     let id = app.process().expect("the app runs");
@@ -114,10 +206,7 @@ fn ask(app: &App, work: Work, question: &std::path::Path, after: Duration) -> Va
     let begun = if work.service == "tts" { "thinking" } else { work.stage };
     wait_until(LIMIT, || app.stage() == begun || app.history().len() >= number);
     std::thread::sleep(after);
-    for engine in engines(app) {
-        // It may have ended by itself.
-        let _ = Command::new("kill").args(["-KILL", &engine.to_string()]).status();
-    }
+    kill_engines(app);
     app.turn_within(number, LIMIT)
 }
 
@@ -137,7 +226,8 @@ fn an_engine_that_is_killed_costs_no_turn() {
             });
             let routes: serde_json::Map<_, _> =
                 routes.into_iter().map(|(service, route)| (service.to_owned(), route)).collect();
-            app.call("change_settings", json!({"changes": {"routes": routes}}));
+            // Words that are recognised while one speaks leave nothing to do after the release.
+            app.call("change_settings", json!({"changes": {"routes": routes, "listening": {"streaming": false}}}));
             works(&app, work);
             let (mut taken_over, mut before) = (0, None);
             for kill in 0..kills {

@@ -20,7 +20,7 @@ use crate::router::Router;
 
 /// How long a model on this computer may work on a request. A slow computer writes an answer of a page, or hears a recording of ten
 /// minutes, in less; nobody pays for the time, and there is rarely another route.
-const LOCAL_WORK: Duration = Duration::from_secs(600);
+pub(crate) const LOCAL_WORK: Duration = Duration::from_secs(600);
 
 /// One call to make.
 pub(crate) struct Call {

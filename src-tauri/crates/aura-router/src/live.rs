@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::attempt::{Attempt, Observer, Route, RouteNotice};
 use crate::cost::{self, LocalCount};
+use crate::failover::LOCAL_WORK;
 use crate::health::CircuitState;
 use crate::outcome::{Routed, char_count, check_text, timed_out};
 use crate::plan::{Candidate, RoutePlan};
@@ -99,7 +100,7 @@ impl LiveTranscription {
         self.session.take()
     }
 
-    /// Ends the recording and waits for the transcript, no longer than `within`. With `has_speech`, an empty transcript counts as a failure.
+    /// Ends the recording and waits for the transcript, no longer than `within`; a model on this computer gets the time that it needs. With `has_speech`, an empty transcript counts as a failure.
     /// The call is recorded as one attempt, whose latency counts from now.
     ///
     /// # Errors
@@ -112,6 +113,8 @@ impl LiveTranscription {
     ) -> Result<Routed<Transcript>, Failure> {
         self.since = Instant::now();
         let Some(session) = self.session.take() else { return Err(timed_out("transcript")) };
+        let works_here = self.candidate.services.streaming_stt.as_ref().is_some_and(|stt| stt.works_here());
+        let within = if works_here { LOCAL_WORK } else { within };
         let ended = timeout(within, session.finish()).await.unwrap_or_else(|_| Err(timed_out("transcript")));
         let result = ended.and_then(|transcript| check_text(transcript, has_speech));
         let attempt = self.record(&result);

@@ -1,13 +1,14 @@
 //! The `offline` provider, also named `local`: models, programs and model servers on this computer, without account and network. It is
 //! the last fallback.
 //!
-//! Each service uses an installed model first. Without one, speech to text uses whisper-cli or pocketsphinx; answers about text and
+//! Each service uses an installed model first, speech to text also while somebody speaks. Without one, speech to text uses whisper-cli or pocketsphinx; answers about text and
 //! images, a local model server; text in images, tesseract; text to speech, piper or espeak-ng. Without any model, a built-in answer
 //! repeats the question and says how to get real answers.
 
 mod answer;
 mod choice;
 mod listen;
+mod live;
 mod look;
 mod server_model;
 mod speak;
@@ -28,6 +29,7 @@ use parking_lot::Mutex;
 
 pub use self::choice::installed_model;
 use self::choice::{may_be_replaced, named};
+use self::live::LiveOffline;
 use self::temp_file::TempFile;
 use crate::catalog::Catalog;
 use crate::http::HttpPools;
@@ -108,7 +110,7 @@ fn connect(connection: Connection) -> Services {
 fn services(offline: Arc<Offline>) -> Services {
     Services {
         stt: Some(offline.clone()),
-        streaming_stt: None,
+        streaming_stt: Some(Arc::new(LiveOffline(offline.clone()))),
         chat: Some(offline.clone()),
         tts: Some(offline.clone()),
         embedding: None,

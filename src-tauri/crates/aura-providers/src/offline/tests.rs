@@ -13,7 +13,7 @@ use crate::wire::{recorded, scripted};
 
 /// Programs with fixed output that record how they are run.
 #[derive(Default)]
-struct FakePrograms {
+pub(super) struct FakePrograms {
     known: Vec<(&'static str, JobOutput)>,
     calls: Mutex<Vec<Job>>,
 }
@@ -35,7 +35,7 @@ fn ok(stdout: impl Into<Bytes>) -> JobOutput {
     JobOutput { success: true, stdout: stdout.into(), stderr: String::new() }
 }
 
-fn offline(known: Vec<(&'static str, JobOutput)>, config: OfflineConfig) -> (Arc<FakePrograms>, Offline) {
+pub(super) fn offline(known: Vec<(&'static str, JobOutput)>, config: OfflineConfig) -> (Arc<FakePrograms>, Offline) {
     let programs = Arc::new(FakePrograms { known, ..FakePrograms::default() });
     let http = crate::http::HttpPools::new(crate::http::HttpTimeouts::default()).unwrap();
     let local = Arc::new(crate::local_models::NoLocalModels);
@@ -52,7 +52,7 @@ fn offline(known: Vec<(&'static str, JobOutput)>, config: OfflineConfig) -> (Arc
     )
 }
 
-fn without_model() -> OfflineConfig {
+pub(super) fn without_model() -> OfflineConfig {
     OfflineConfig { no_model: true, ..OfflineConfig::default() }
 }
 

@@ -27,6 +27,11 @@ pub trait StreamingSpeechToText: Send + Sync {
     /// uploaded while it is made. `None` when the audio cannot be sent before its end.
     fn streaming_model(&self, model: &str) -> Option<String>;
 
+    /// Whether a model on this computer does the work. It may take as long as the computer needs.
+    fn works_here(&self) -> bool {
+        false
+    }
+
     /// Opens a session; returns at once. Must be called on a Tokio runtime. Failures, also those to connect, are the result of
     /// [`TranscriptionSession::finish`].
     fn stream(&self, request: StreamingRequest) -> TranscriptionSession;

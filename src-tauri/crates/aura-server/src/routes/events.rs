@@ -1,4 +1,4 @@
-//! `GET /events`: changes of provider health and of the routes.
+//! `GET /events`: changes of provider health and of the routes, and the words of a question while it is spoken.
 
 use aura_core::Assistant;
 use aura_core::api::{self as operations, Nothing, RouteView};
@@ -17,7 +17,8 @@ use crate::sse::{self, event};
 /// Streams changes of the providers and the routes.
 ///
 /// First `health` and `changed` with the current state, then `availability` when a provider starts to fail or recovers, and `changed`
-/// when routes or settings change.
+/// when routes or settings change. `partial` has the words of a question while it is spoken: those that will not change, and those that still
+/// may.
 #[utoipa::path(get, path = "/events", tag = "server", responses((status = 200, body = String, content_type = "text/event-stream")))]
 pub(crate) async fn events(State(api): State<LocalApi>) -> Response {
     let LocalApi { assistant, closing, limits, .. } = api;
@@ -39,6 +40,9 @@ async fn next(
                 &json!({"provider": provider, "service": service, "status": status, "reason": reason, "until": until}),
             )],
             Ok(Event::Changed { snapshot }) => vec![changed(&snapshot.routes, snapshot.settings.fallback)],
+            Ok(Event::Partial { turn, committed, tentative }) => {
+                vec![event("partial", &json!({"turn": turn, "committed": committed, "tentative": tentative}))]
+            }
             Ok(_) => continue,
             // A client that reads too slowly missed events; the current state brings it up to date.
             Err(RecvError::Lagged(_)) => current_state(&assistant).await.into(),
