@@ -175,7 +175,7 @@ struct Reading(Vec<i16>);
 
 #[async_trait::async_trait]
 impl Microphone for Reading {
-    async fn record(&self, _: Option<&str>) -> Result<Recording> {
+    async fn record(&self, _: &[String]) -> Result<Recording> {
         let (blocks, inbox) = mpsc::channel(64);
         let stop = tokio_util::sync::CancellationToken::new();
         let (stopped, samples) = (stop.clone(), self.0.clone());

@@ -14,6 +14,7 @@ mod hands_free;
 mod interruptions;
 mod local_models;
 mod mcp;
+mod microphones;
 mod push_to_talk;
 mod recogniser;
 mod screen;

@@ -24,7 +24,7 @@ export const sampleSettings = (): Settings => ({
   choose: 'order',
   routes: { stt: {}, llm: {}, vlm: {}, tts: {} },
   providers: {},
-  listening: { standby: 'after_use', mode: 'auto', longest_seconds: 120, vocabulary: [], streaming: true },
+  listening: { standby: 'after_use', mode: 'auto', longest_seconds: 120, spare_microphones: [], vocabulary: [], streaming: true },
   speaking: {
     muted: false,
     speed_percent: 100,

@@ -22,7 +22,11 @@ level_percent: number, } | { "kind": "microphone_silent",
 /**
  * Milliseconds until the first block of sound.
  */
-first_ms: number, } | { "kind": "speaker_works", 
+first_ms: number, } | { "kind": "microphone_replaced", 
+/**
+ * The name of the one that records.
+ */
+microphone: string, } | { "kind": "speaker_works", 
 /**
  * Samples per second.
  */

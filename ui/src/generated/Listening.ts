@@ -11,6 +11,11 @@ export type Listening = {
  */
 microphone?: string, 
 /**
+ * IDs of the microphones that are used, in this order, when the chosen one cannot be: at most 20. The operating system's default comes
+ * last.
+ */
+spare_microphones: Array<string>, 
+/**
  * When the microphone is open, apart from recordings. Applies to the desktop app alone.
  */
 standby: Standby, 

@@ -31,6 +31,10 @@ reason?: RouteNoticeReason,
  */
 seconds?: number, 
 /**
+ * The name of the microphone that was used.
+ */
+microphone?: string, 
+/**
  * The limit for the costs of a day, in US cents.
  */
 limit_cents?: number, 

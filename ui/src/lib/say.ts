@@ -163,6 +163,8 @@ export function sayNotice(notice: Notice, snapshot: Snapshot | null, notices: No
           : sentences.retiredOn(facts.model, facts.replacement, day(facts.retired_on))
       case 'recording_limit':
         return facts.seconds === undefined ? undefined : sentences.recordingLimit(number(facts.seconds))
+      case 'other_microphone':
+        return facts.microphone === undefined ? sentences.fixed[notice.kind] : sentences.otherMicrophone(facts.microphone)
       case 'daily_limit':
         return facts.limit_cents === undefined ? undefined : sentences.dailyLimit(money(facts.limit_cents / 100))
       case 'voice_language':
@@ -177,6 +179,7 @@ export function sayNotice(notice: Notice, snapshot: Snapshot | null, notices: No
 /** The facts of a finding, as its sentences take them. */
 function factsOf(finding: Finding, snapshot: Snapshot | null): string[] {
   if ('level_percent' in finding) return [number(finding.first_ms), percent(finding.level_percent / 100)]
+  if ('microphone' in finding) return [finding.microphone]
   if ('first_ms' in finding) return [number(finding.first_ms)]
   if ('rate' in finding) return [number(finding.rate)]
   if ('width' in finding) return [`${finding.width} × ${finding.height}`, number(finding.ms)]

@@ -27,6 +27,7 @@ export interface Notices {
   recordingLimit: (seconds: string) => string
   /** Those without facts. */
   fixed: Partial<Record<NoticeKind, string>>
+  otherMicrophone: (name: string) => string
   dailyLimit: (limit: string) => string
   voiceLanguage: (language: string) => string
 }

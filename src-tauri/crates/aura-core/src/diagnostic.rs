@@ -119,6 +119,11 @@ pub enum Finding {
         /// Milliseconds until the first block of sound.
         first_ms: u32,
     },
+    /// Another microphone records, because the first choice cannot be used.
+    MicrophoneReplaced {
+        /// The name of the one that records.
+        microphone: String,
+    },
     /// The speaker can be opened.
     SpeakerWorks {
         /// Samples per second.

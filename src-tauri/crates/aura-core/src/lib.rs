@@ -26,6 +26,7 @@ mod mcp;
 pub mod ports;
 mod purpose;
 pub mod record;
+mod recording;
 pub mod recordings;
 pub mod session;
 mod standby;

@@ -13,8 +13,7 @@ pub use aura_router::{DailyUsage, Ledger, LedgerEntry, LedgerError};
 use bytes::Bytes;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::watch;
 
 pub use crate::desktop::{Desktop, NoDesktop};
 pub use crate::diagnostic::{Diagnostic, DiagnosticArea, Finding, ProgramTask};
@@ -22,6 +21,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::history_problem::HistoryProblem;
 use crate::local_models::LocalModelsView;
 use crate::record::TurnRecord;
+pub use crate::recording::{Recording, Replacement};
 use crate::session::{SessionSummary, SessionView};
 use crate::updates::UpdatesView;
 
@@ -54,74 +54,22 @@ pub enum Standby {
 /// The microphones of the computer.
 #[async_trait]
 pub trait Microphone: Send + Sync {
-    /// Starts recording from the device with this ID, or from the default one. Returns before the device delivers sound; the
-    /// first block shows that it does.
+    /// Starts recording from the first of the devices with these IDs that can be used, else from the default one. Returns before the device
+    /// delivers sound; the first block shows that it does.
     ///
     /// # Errors
-    /// When there is no such device, or access to it is denied.
-    async fn record(&self, device: Option<&str>) -> Result<Recording>;
+    /// That of the first device, when none can be used, or access to it is denied.
+    async fn record(&self, order: &[String]) -> Result<Recording>;
 
-    /// Records from the device with this ID or, when that cannot be used, from the default one. Returns whether the default one replaced
-    /// it.
-    ///
-    /// # Errors
-    /// That of the chosen device, when the default one cannot be used either.
-    async fn record_or_default(&self, device: Option<&str>) -> Result<(Recording, bool)> {
-        match self.record(device).await {
-            Err(error) if device.is_some() && error.code == ErrorCode::NoMicrophone => {
-                Ok((self.record(None).await.map_err(|_| error)?, true))
-            }
-            opened => opened.map(|recording| (recording, false)),
-        }
-    }
-
-    /// Sets when the microphone with this ID, or the default one, is open apart from recordings, from now on. Returns at once. A microphone
-    /// that cannot be opened is tried again at the next recording.
-    fn stand_by(&self, _device: Option<&str>, _standby: Standby) {}
+    /// Sets when the microphone is open apart from recordings, from now on: the first of these that can be used, else the default one. Returns
+    /// at once. A microphone that cannot be opened is tried again at the next recording.
+    fn stand_by(&self, _order: &[String], _standby: Standby) {}
 
     /// Lists the microphones.
     ///
     /// # Errors
     /// When the devices cannot be listed.
     async fn devices(&self) -> Result<Vec<Device>>;
-}
-
-/// A recording in progress: mono 16-bit samples at [`aura_audio::SPEECH_RATE`].
-///
-/// Blocks of about 10 to 40 ms arrive until [`Recording::stop`] is called; then the adapter delivers what it has buffered and
-/// closes the channel. When the device is disconnected, the adapter sends one error and closes the channel. Dropping the
-/// recording stops the device.
-#[derive(Debug)]
-pub struct Recording {
-    blocks: mpsc::Receiver<Result<Vec<i16>>>,
-    stop: CancellationToken,
-    _stop_on_drop: DropGuard,
-}
-
-impl Recording {
-    /// Makes a recording. The adapter sends blocks through the other end of `blocks` and stops when `stop` is cancelled.
-    pub fn new(blocks: mpsc::Receiver<Result<Vec<i16>>>, stop: CancellationToken) -> Self {
-        let _stop_on_drop = stop.clone().drop_guard();
-        Self { blocks, stop, _stop_on_drop }
-    }
-
-    /// Waits for the next block; `None` once the recording has ended.
-    ///
-    /// # Errors
-    /// When the device was disconnected.
-    pub async fn next(&mut self) -> Option<Result<Vec<i16>>> {
-        self.blocks.recv().await
-    }
-
-    /// Whether every block that has come was read.
-    pub fn is_read(&self) -> bool {
-        self.blocks.is_empty()
-    }
-
-    /// Stops the device. Buffered sound still arrives through [`Recording::next`].
-    pub fn stop(&self) {
-        self.stop.cancel();
-    }
 }
 
 /// The loudspeakers of the computer.
@@ -500,9 +448,9 @@ impl LocalModelStore for NoLocalModelStore {
 /// The system check of the computer.
 #[async_trait]
 pub trait Doctor: Send + Sync {
-    /// Checks everything that can be checked without a billed call, with the microphone and the speaker of these IDs; `None`: the default
-    /// ones.
-    async fn examine(&self, microphone: Option<&str>, speaker: Option<&str>) -> Vec<Diagnostic>;
+    /// Checks everything that can be checked without a billed call, with the first of these microphones that can be used, and this speaker;
+    /// without an ID, with the default one.
+    async fn examine(&self, microphones: &[String], speaker: Option<&str>) -> Vec<Diagnostic>;
 }
 
 /// New versions of AURA, and newer lists of models and prices. Everything is signed by AURA's maintainers, and nothing is used unless its

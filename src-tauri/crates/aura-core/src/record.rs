@@ -179,6 +179,10 @@ pub struct NoticeFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub seconds: Option<u32>,
+    /// The name of the microphone that was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "ts", ts(optional))]
+    pub microphone: Option<String>,
     /// The limit for the costs of a day, in US cents.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
@@ -231,7 +235,7 @@ pub enum NoticeKind {
     RecordingLimit,
     /// The microphone was disconnected; the recording up to then was used.
     MicrophoneLost,
-    /// The chosen microphone could not be used; the default one was used.
+    /// The chosen microphone could not be used; another one was used.
     OtherMicrophone,
     /// The answer could not be played.
     NoSpeaker,

@@ -116,13 +116,7 @@ impl AudioHost {
             Some(name) => {
                 let all: Vec<_> = devices(&host, direction).map_err(DeviceError::Failed)?.collect();
                 let has_id = |device: &&cpal::Device| id(device).is_some_and(|id| id == name);
-                // The part after the colon stays the same when a computer moves from PulseAudio to PipeWire.
-                let own_name = name.split_once(':').map_or(name, |(_, own)| own);
-                let has_own_name = |device: &&cpal::Device| {
-                    id(device).is_some_and(|id| id.split_once(':').is_some_and(|(_, own)| own == own_name))
-                        || label(device) == name
-                };
-                all.iter().find(has_id).or_else(|| all.iter().find(has_own_name)).cloned()
+                all.iter().find(has_id).or_else(|| all.iter().find(|device| is_named(device, name))).cloned()
             }
         };
         let device = device.ok_or(DeviceError::NotFound)?;
@@ -137,14 +131,27 @@ impl AudioHost {
     /// Whether a microphone was disconnected while it records. PulseAudio and PipeWire then move the stream to another source without
     /// an error, which records something else or silence. Blocks.
     pub(crate) fn is_gone(&self, device_id: &str) -> bool {
-        let Some(host) = self.host().filter(|host| host.id().name() != "ALSA") else { return false };
+        // A server that does not answer is detected by the callbacks that stop.
+        self.connected().is_some_and(|all| !all.iter().any(|device| id(device).is_some_and(|id| id == device_id)))
+    }
+
+    /// Whether one of these microphones is connected, or may be. Blocks.
+    pub(crate) fn may_have(&self, names: &[String]) -> bool {
+        self.connected().is_none_or(|all| {
+            let is_wanted = |device: &cpal::Device| names.iter().any(|name| is_named(device, name));
+            all.iter().any(|device| device.supports_input() && is_wanted(device))
+        })
+    }
+
+    /// The devices that there are now; `None` when that cannot be told while one of them is open. Blocks.
+    fn connected(&self) -> Option<Vec<cpal::Device>> {
+        let host = self.host().filter(|host| host.id().name() != "ALSA")?;
         let listed = if lists_anew(&host) {
             host.devices()
         } else {
             cpal::host_from_id(host.id()).and_then(|host| host.devices())
         };
-        // A server that does not answer is detected by the callbacks that stop.
-        listed.is_ok_and(|mut devices| !devices.any(|device| id(&device).is_some_and(|id| id == device_id)))
+        listed.ok().map(Iterator::collect)
     }
 
     /// The ID of the current default microphone. Blocks.
@@ -216,7 +223,15 @@ fn id(device: &cpal::Device) -> Option<String> {
     device.id().ok().map(|id| id.to_string())
 }
 
-fn label(device: &cpal::Device) -> String {
+/// Whether a device goes by this name: its ID, the same of another sound system, or its label. The part of an ID after the colon stays the
+/// same when a computer moves from PulseAudio to PipeWire.
+fn is_named(device: &cpal::Device, name: &str) -> bool {
+    let own_name = name.split_once(':').map_or(name, |(_, own)| own);
+    id(device).is_some_and(|id| id.split_once(':').is_some_and(|(_, own)| own == own_name)) || label(device) == name
+}
+
+/// The name of a device to show to the user.
+pub(crate) fn label(device: &cpal::Device) -> String {
     device.description().map_or_else(|_| device.to_string(), |description| description.name().to_owned())
 }
 

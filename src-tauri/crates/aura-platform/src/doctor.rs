@@ -10,7 +10,7 @@ use aura_core::error::{Error, Result};
 use aura_core::local_models::{LocalModelState, LocalModelView, LocalModelsView};
 use aura_core::ports::{
     CaptureTarget, Diagnostic, DiagnosticArea, Doctor, Finding, History, LocalModelStore, Microphone, ProgramTask,
-    Programs, Screen, Secrets, Speaker,
+    Programs, Replacement, Screen, Secrets, Speaker,
 };
 use aura_providers::Service;
 use tokio::net::TcpStream;
@@ -143,10 +143,10 @@ fn failed(area: DiagnosticArea, error: &Error, default: &str) -> Diagnostic {
 
 #[async_trait]
 impl Doctor for SystemDoctor {
-    async fn examine(&self, chosen_microphone: Option<&str>, chosen_speaker: Option<&str>) -> Vec<Diagnostic> {
+    async fn examine(&self, microphones: &[String], chosen_speaker: Option<&str>) -> Vec<Diagnostic> {
         // At the same time, because each may take seconds when something is wrong.
         let (microphone, speaker, screen, shortcut, keyring, history, models, model) = tokio::join!(
-            microphone(&*self.microphone, chosen_microphone),
+            microphone(&*self.microphone, microphones),
             speaker(&*self.speaker, chosen_speaker),
             screen(&*self.screen),
             shortcut(),
@@ -174,11 +174,11 @@ impl Doctor for SystemDoctor {
     }
 }
 
-async fn microphone(microphone: &dyn Microphone, device: Option<&str>) -> Diagnostic {
+async fn microphone(microphone: &dyn Microphone, order: &[String]) -> Diagnostic {
     const AREA: DiagnosticArea = DiagnosticArea::Microphone;
     const REMEDY: &str = "Check your computer's sound settings.";
     let begun = std::time::Instant::now();
-    let mut recording = match microphone.record(device).await {
+    let mut recording = match microphone.record(order).await {
         Ok(recording) => recording,
         Err(error) => return failed(AREA, &error, REMEDY),
     };
@@ -193,6 +193,14 @@ async fn microphone(microphone: &dyn Microphone, device: Option<&str>) -> Diagno
             break;
         }
     }
+    let replaced = recording.take_replacement().map(|Replacement { label, is_default }| {
+        let message = format!("“{label}” records, because the microphone that you chose cannot be used.");
+        (is_default, Finding::MicrophoneReplaced { microphone: label }, message)
+    });
+    if let Some((true, finding, message)) = replaced {
+        let remedy = "Connect the one that you chose, or choose another one in Settings.";
+        return Diagnostic::problem(AREA, finding, message, remedy);
+    }
     let first_ms = whole_ms(first.unwrap_or_default());
     if samples.iter().all(|sample| *sample == 0) {
         return Diagnostic::problem(
@@ -201,6 +209,9 @@ async fn microphone(microphone: &dyn Microphone, device: Option<&str>) -> Diagno
             format!("The microphone records only silence (first block after {first_ms} ms)."),
             "Check that it is not muted and that AURA is allowed to use it.",
         );
+    }
+    if let Some((_, finding, message)) = replaced {
+        return Diagnostic::passed(AREA, finding, message);
     }
     let level_percent = (aura_audio::meter(&samples) * 100.0).round() as u32;
     let message = format!("Works: first block after {first_ms} ms, level {level_percent} %.");

@@ -19,7 +19,7 @@ impl NoDevices {
 
 #[async_trait]
 impl Microphone for NoDevices {
-    async fn record(&self, _: Option<&str>) -> Result<Recording> {
+    async fn record(&self, _: &[String]) -> Result<Recording> {
         Self::error(ErrorCode::NoMicrophone, "microphone")
     }
 

@@ -14,7 +14,8 @@ fn examine(device: Option<&str>) -> Vec<Diagnostic> {
     let paths = Paths::at(folder.path().join("config"), folder.path().join("data")).unwrap();
     let ports = ports(&paths, None).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let results = runtime.block_on(ports.doctor.examine(device, device));
+    let results =
+        runtime.block_on(ports.doctor.examine(&device.map(str::to_owned).into_iter().collect::<Vec<_>>(), device));
     for result in &results {
         eprintln!("{result:?}");
     }
@@ -51,6 +52,7 @@ fn a_complete_computer_passes() {
             let result = result_for(&results, area);
             assert!(!result.ok && !result.message.contains("only silence"), "{result:?}");
         }
+        assert!(result_for(&results, "microphone").message.contains("“Microphone” records, because"));
     });
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use aura_audio::{SPEECH_RATE, rms};
 use aura_core::error::ErrorCode;
-use aura_core::ports::{Microphone, Recording, Standby};
+use aura_core::ports::{Microphone, Recording, Replacement, Standby};
 use aura_platform::CpalMicrophone;
 use aura_tests::process::{in_own_process, wait_until};
 use aura_tests::sound::{self, with_sound};
@@ -57,7 +57,7 @@ fn a_tone_is_recorded_until_the_stop() {
             // A busy computer leaves gaps in some recordings. A wrong rate or wrong channels would spoil all of them.
             for _ in 0..30 {
                 let begun = Instant::now();
-                let mut recording = microphone.record(None).await.unwrap();
+                let mut recording = microphone.record(&[]).await.unwrap();
                 let mut samples = recording.next().await.unwrap().unwrap();
                 first_ms.push(begun.elapsed().as_secs_f64() * 1000.0);
                 samples.extend(listen(&mut recording, 600).await);
@@ -104,12 +104,44 @@ fn microphones_are_listed_and_selected_by_name() {
 
             // By its id, by the id that another sound system gave it, and by its label.
             for name in [default.id.as_str(), "pipewire:microphone", "Microphone"] {
-                let mut recording = microphone.record(Some(name)).await.unwrap();
+                let mut recording = microphone.record(&[name.to_owned()]).await.unwrap();
                 assert!(recording.next().await.unwrap().is_ok(), "{name}");
             }
-            let error = microphone.record(Some("pulseaudio:headset")).await.unwrap_err();
-            assert_eq!(error.code, ErrorCode::NoMicrophone);
-            assert!(error.message.contains("“headset” is not connected"), "{}", error.message);
+            let mut recording = microphone.record(&["pulseaudio:headset".to_owned()]).await.unwrap();
+            recording.next().await.unwrap().unwrap();
+            let other = Replacement { label: "Microphone".to_owned(), is_default: true };
+            assert_eq!(recording.take_replacement(), Some(other));
+        });
+    });
+}
+
+#[test]
+fn a_microphone_that_is_gone_gives_way_to_the_next_and_is_used_again_when_it_is_back() {
+    with_sound("a_microphone_that_is_gone_gives_way_to_the_next_and_is_used_again_when_it_is_back", || {
+        run(async {
+            let plug_in = |name| {
+                let (name, label) = (format!("source_name={name}"), format!("description={name}"));
+                sound::pactl(&["load-module", "module-null-source", &name, &label]).trim().to_owned()
+            };
+            let order = ["pulseaudio:headset", "pulseaudio:desk"].map(str::to_owned);
+            let microphone = CpalMicrophone::default();
+            microphone.stand_by(&order, Standby::AfterUse);
+            let other = async || {
+                let mut recording = microphone.record(&order).await.unwrap();
+                recording.next().await.unwrap().unwrap();
+                recording.take_replacement().map(|other| (other.label, other.is_default))
+            };
+            let desk = Some(("desk".to_owned(), false));
+            let (headset, _) = (plug_in("headset"), plug_in("desk"));
+            assert_eq!(other().await, None);
+            sound::pactl(&["unload-module", &headset]);
+            wait_until_closed();
+            assert_eq!(other().await, desk);
+            // It stands by, and says so again.
+            assert_eq!(other().await, desk);
+            plug_in("headset");
+            wait_until_closed();
+            assert_eq!(other().await, None);
         });
     });
 }
@@ -120,7 +152,7 @@ fn a_computer_without_a_microphone_is_reported() {
         run(async {
             // When the last microphone is unplugged, PulseAudio makes a monitor of a speaker the default source.
             sound::pactl(&["unload-module", "module-remap-source"]);
-            let error = CpalMicrophone::default().record(None).await.unwrap_err();
+            let error = CpalMicrophone::default().record(&[]).await.unwrap_err();
             assert_eq!(error.code, ErrorCode::NoMicrophone, "{error:?}");
             assert!(error.message.contains("Connect one"), "{}", error.message);
         });
@@ -142,7 +174,7 @@ fn a_computer_without_a_sound_system_is_reported() {
     };
     in_own_process("a_computer_without_a_sound_system_is_reported", nowhere, || {
         run(async {
-            let error = CpalMicrophone::default().record(None).await.unwrap_err();
+            let error = CpalMicrophone::default().record(&[]).await.unwrap_err();
             assert_eq!(error.code, ErrorCode::NoMicrophone, "{error:?}");
         });
     });
@@ -153,7 +185,7 @@ fn a_lost_microphone_is_one_error_and_can_be_opened_again() {
     with_sound("a_lost_microphone_is_one_error_and_can_be_opened_again", || {
         run(async {
             let microphone = CpalMicrophone::default();
-            let mut recording = microphone.record(None).await.unwrap();
+            let mut recording = microphone.record(&[]).await.unwrap();
             listen(&mut recording, 300).await;
             sound::crash();
             let crashed = Instant::now();
@@ -167,10 +199,10 @@ fn a_lost_microphone_is_one_error_and_can_be_opened_again() {
                 [ErrorCode::MicrophoneLost],
                 "{errors:?}"
             );
-            assert!(microphone.record(None).await.is_err());
+            assert!(microphone.record(&[]).await.is_err());
 
             let _server = sound::restart();
-            let mut again = microphone.record(None).await.unwrap();
+            let mut again = microphone.record(&[]).await.unwrap();
             let block = again.next().await.unwrap().unwrap();
             assert!(rms(&block) < 0.01);
         });
@@ -182,7 +214,7 @@ fn dropping_the_recording_closes_the_device() {
     with_sound("dropping_the_recording_closes_the_device", || {
         run(async {
             let microphone = CpalMicrophone::default();
-            let mut recording = microphone.record(None).await.unwrap();
+            let mut recording = microphone.record(&[]).await.unwrap();
             recording.next().await.unwrap().unwrap();
             drop(recording);
             wait_until_closed();
@@ -200,12 +232,12 @@ fn a_microphone_that_stands_by_records_at_once_and_is_closed_on_request() {
             let _playing = sound::play_into_microphone(&tone);
 
             let microphone = CpalMicrophone::default();
-            microphone.stand_by(None, Standby::Always);
+            microphone.stand_by(&[], Standby::Always);
             let is_open = || sound::pactl(&["list", "source-outputs"]).contains("cpal");
             assert!(wait_until(Duration::from_secs(30), is_open), "the microphone is not opened");
             // The sound before the press comes at once, and is the tone that was played.
             let heard = async || {
-                let mut recording = microphone.record(None).await.unwrap();
+                let mut recording = microphone.record(&[]).await.unwrap();
                 recording.stop();
                 let mut samples = Vec::new();
                 while let Some(block) = recording.next().await {
@@ -220,14 +252,14 @@ fn a_microphone_that_stands_by_records_at_once_and_is_closed_on_request() {
                 tokio::time::sleep(Duration::from_millis(700)).await;
             }
             // Two recordings at once: the second one opens a stream of its own.
-            let mut first = microphone.record(None).await.unwrap();
-            let mut second = microphone.record(None).await.unwrap();
+            let mut first = microphone.record(&[]).await.unwrap();
+            let mut second = microphone.record(&[]).await.unwrap();
             assert!(first.next().await.unwrap().is_ok() && second.next().await.unwrap().is_ok());
             drop((first, second));
 
-            microphone.stand_by(None, Standby::Off);
+            microphone.stand_by(&[], Standby::Off);
             wait_until_closed();
-            let mut recording = microphone.record(None).await.unwrap();
+            let mut recording = microphone.record(&[]).await.unwrap();
             recording.next().await.unwrap().unwrap();
         });
     });
@@ -242,7 +274,7 @@ fn no_connection_to_the_sound_server_is_left_behind() {
                 microphone.devices().await.unwrap();
             }
             // Long enough that AURA looks several times whether the microphone is still there.
-            let mut recording = microphone.record(None).await.unwrap();
+            let mut recording = microphone.record(&[]).await.unwrap();
             listen(&mut recording, 7_000).await;
             drop(recording);
             wait_until_closed();

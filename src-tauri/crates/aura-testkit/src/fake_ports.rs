@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -102,11 +102,27 @@ pub struct FakeMicrophone(pub Mutex<Mic>);
 
 #[async_trait]
 impl Microphone for FakeMicrophone {
-    async fn record(&self, device: Option<&str>) -> Result<Recording> {
-        if device == Some(GONE) {
-            return Err(Error::new(ErrorCode::NoMicrophone, "There is no such microphone."));
-        }
+    async fn record(&self, order: &[String]) -> Result<Recording> {
         let mic = self.0.lock().unwrap().clone();
+        let used = order.iter().find(|id| *id != GONE);
+        let replacement = OnceLock::new();
+        if order.first().is_some_and(|first| first == GONE) {
+            if matches!(mic, Mic::None) {
+                return Err(Error::new(ErrorCode::NoMicrophone, "There is no such microphone."));
+            }
+            let label = used.cloned().unwrap_or_else(|| "Default".into());
+            let _ = replacement.set(Replacement { label, is_default: used.is_none() });
+        }
+        Self::begin(mic).map(|recording| recording.replaced_by(Arc::new(replacement)))
+    }
+
+    async fn devices(&self) -> Result<Vec<Device>> {
+        Ok(Vec::new())
+    }
+}
+
+impl FakeMicrophone {
+    fn begin(mic: Mic) -> Result<Recording> {
         let samples = match &mic {
             Mic::None => return Err(Error::new(ErrorCode::NoMicrophone, "There is no microphone.")),
             Mic::Hears(samples) | Mic::Endless(samples) | Mic::Late(samples, _) | Mic::Lost(samples) => samples.clone(),
@@ -140,10 +156,6 @@ impl Microphone for FakeMicrophone {
             }
         });
         Ok(Recording::new(inbox, stop))
-    }
-
-    async fn devices(&self) -> Result<Vec<Device>> {
-        Ok(Vec::new())
     }
 }
 
@@ -507,7 +519,7 @@ pub struct NoDoctor;
 
 #[async_trait]
 impl Doctor for NoDoctor {
-    async fn examine(&self, _: Option<&str>, _: Option<&str>) -> Vec<Diagnostic> {
+    async fn examine(&self, _: &[String], _: Option<&str>) -> Vec<Diagnostic> {
         Vec::new()
     }
 }

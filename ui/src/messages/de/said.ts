@@ -23,6 +23,7 @@ export const notices: Notices = {
   },
   retiredOn: (model: string, other: string, day: string) => `${model} wurde am ${day} eingestellt. Jetzt antwortet ${other}.`,
   recordingLimit: (seconds: string) => `Die Aufnahme hat ihr Limit von ${seconds} s erreicht. AURA beantwortet das Gehörte.`,
+  otherMicrophone: (name: string) => `Das gewählte Mikrofon ließ sich nicht verwenden. AURA hört mit „${name}“ zu.`,
   dailyLimit: (limit: string) => `Die Kosten von heute haben dein Limit von ${limit} erreicht.`,
   voiceLanguage: (language: string) =>
     `Keine Stimme, die AURA verwenden darf, spricht ${language}. Wähle unter „Anbieter“ eine andere.`,
@@ -43,6 +44,7 @@ export const notices: Notices = {
 export const findings: Findings = {
   found: {
     microphone_works: (milliseconds, level) => `Nimmt auf: erster Ton nach ${milliseconds} ms, Pegel ${level}.`,
+    microphone_replaced: (name) => `„${name}“ nimmt auf, weil sich das gewählte Mikrofon nicht verwenden lässt.`,
     microphone_silent: (milliseconds) => `Das Mikrofon nimmt nur Stille auf (erster Ton nach ${milliseconds} ms).`,
     speaker_works: (rate) => `Spielt mit ${rate} Hz.`,
     screen_works: (size, milliseconds) => `Lässt sich aufnehmen: ${size} in ${milliseconds} ms.`,

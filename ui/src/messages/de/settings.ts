@@ -51,6 +51,10 @@ export const settings: typeof english = {
     toggle: 'Tippen zum Starten, tippen zum Stoppen',
   },
   microphone: 'Mikrofon',
+  spareMicrophones: 'Wenn es nicht angeschlossen ist',
+  spareMicrophonesHint: 'AURA nimmt diese der Reihe nach, dann das Standardmikrofon. Alt mit ↑ oder ↓ verschiebt eines.',
+  addMicrophone: 'Mikrofon hinzufügen…',
+  noOtherMicrophone: 'Kein weiteres Mikrofon vorhanden',
   standby: 'Mikrofon zwischen Fragen',
   standbys: { off: 'Geschlossen', after_use: 'Eine halbe Minute offen', always: 'Immer bereit' },
   standbyHints: {

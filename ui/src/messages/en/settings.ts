@@ -43,6 +43,10 @@ export const settings = {
   mode: 'Shortcut mode',
   modes: { auto: 'Hold to talk, tap to start and stop', hold: 'Hold to talk', toggle: 'Tap to start, tap to stop' },
   microphone: 'Microphone',
+  spareMicrophones: 'If it is not connected',
+  spareMicrophonesHint: 'AURA uses these in order, then the system default. Alt with ↑ or ↓ moves one.',
+  addMicrophone: 'Add a microphone…',
+  noOtherMicrophone: 'No other microphone to add',
   standby: 'Microphone between questions',
   standbys: { off: 'Closed', after_use: 'Open for half a minute', always: 'Always ready' },
   standbyHints: {

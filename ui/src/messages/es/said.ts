@@ -22,6 +22,7 @@ export const notices: Notices = {
   },
   retiredOn: (model: string, other: string, day: string) => `${model} se retiró el ${day}. Responde ${other}.`,
   recordingLimit: (seconds: string) => `La grabación llegó a su límite de ${seconds} s. AURA responde a lo que oyó.`,
+  otherMicrophone: (name: string) => `No se pudo usar el micrófono elegido. AURA escucha con «${name}».`,
   dailyLimit: (limit: string) => `Los costes de hoy alcanzaron tu límite de ${limit}.`,
   voiceLanguage: (language: string) => `Ninguna voz que AURA pueda usar habla ${language}. Elige otra en Proveedores.`,
   fixed: {
@@ -41,6 +42,7 @@ export const notices: Notices = {
 export const findings: Findings = {
   found: {
     microphone_works: (milliseconds, level) => `Graba: primer sonido a los ${milliseconds} ms, nivel ${level}.`,
+    microphone_replaced: (name) => `Graba «${name}», porque el micrófono elegido no se puede usar.`,
     microphone_silent: (milliseconds) => `El micrófono solo graba silencio (primer sonido a los ${milliseconds} ms).`,
     speaker_works: (rate) => `Reproduce a ${rate} Hz.`,
     screen_works: (size, milliseconds) => `Se puede capturar: ${size} en ${milliseconds} ms.`,

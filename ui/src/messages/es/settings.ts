@@ -50,6 +50,10 @@ export const settings: typeof english = {
     toggle: 'Tocar para empezar, tocar para parar',
   },
   microphone: 'Micrófono',
+  spareMicrophones: 'Si no está conectado',
+  spareMicrophonesHint: 'AURA usa estos por orden y después el predeterminado. Alt con ↑ o ↓ mueve uno.',
+  addMicrophone: 'Añadir un micrófono…',
+  noOtherMicrophone: 'No hay otro micrófono que añadir',
   standby: 'Micrófono entre preguntas',
   standbys: { off: 'Cerrado', after_use: 'Abierto medio minuto', always: 'Siempre listo' },
   standbyHints: {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{Look, Meter, Nothing, Preview};
 use crate::assistant::Assistant;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 
 /// The least time between two level events: about 30 per second.
@@ -28,15 +28,21 @@ pub(super) async fn look(assistant: &Assistant, request: Look) -> Result<Preview
 
 pub(super) async fn meter(assistant: &Assistant, request: Meter) -> Result<Nothing> {
     let seconds = if request.seconds == 0 { 10 } else { request.seconds.min(60) };
-    let device = request.microphone.or_else(|| assistant.config().settings.listening.microphone.clone());
+    let named = request.microphone.map(|named| vec![named]);
+    let may_be_replaced = named.is_none();
+    let order = named.unwrap_or_else(|| assistant.config().settings.listening.microphones());
     let stop = assistant.claim_devices();
-    let mut recording = assistant.ports().microphone.record(device.as_deref()).await?;
+    let mut recording = assistant.ports().microphone.record(&order).await?;
     let began = tokio::time::Instant::now();
     let mut level_sent = began;
     let listen = async {
         let mut samples = Vec::new();
         while let Some(block) = recording.next().await {
             samples.extend(block?);
+            if !may_be_replaced && recording.take_replacement().is_some() {
+                let message = "This microphone is not connected. Connect it, or choose another one in Settings.";
+                return Err(Error::new(ErrorCode::NoMicrophone, message));
+            }
             if level_sent.elapsed() >= LEVEL_INTERVAL {
                 level_sent = tokio::time::Instant::now();
                 let elapsed_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);

@@ -550,8 +550,8 @@ pub async fn stop_using_model(assistant: &Assistant, request: StopUsingModel) ->
 pub async fn doctor(assistant: &Assistant, _: Nothing) -> Result<Vec<Diagnostic>> {
     let config = assistant.config();
     let (listening, speaking) = (&config.settings.listening, &config.settings.speaking);
-    let examined = assistant.ports().doctor.examine(listening.microphone.as_deref(), speaking.speaker.as_deref());
-    let mut diagnostics = examined.await;
+    let microphones = listening.microphones();
+    let mut diagnostics = assistant.ports().doctor.examine(&microphones, speaking.speaker.as_deref()).await;
     let snapshot = assistant.snapshot();
     let remedy = "Correct the value in the settings file or under Settings.";
     diagnostics.extend(snapshot.settings_problem_facts.into_iter().map(|problem| {

@@ -1,6 +1,7 @@
 //! The settings and their defaults.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use aura_router::{ProviderSettings, RoutePreference, Routes, RoutingSettings, Timeouts};
 use serde::{Deserialize, Serialize};
@@ -137,6 +138,10 @@ impl Settings {
     pub(super) fn check(&self) -> Result<()> {
         if !(5..=600).contains(&self.listening.longest_seconds) {
             return Err(Error::invalid("The recording limit must be between 5 and 600 seconds."));
+        }
+        let spare = &self.listening.spare_microphones;
+        if spare.len() > 20 || spare.iter().any(|id| id.is_empty() || id.len() > 500) {
+            return Err(Error::invalid("At most 20 other microphones can be chosen, each by its ID."));
         }
         vocabulary::check(&self.listening.vocabulary)?;
         personas::check(&self.personas)?;
@@ -330,6 +335,9 @@ pub struct Listening {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "ts", ts(optional))]
     pub microphone: Option<String>,
+    /// IDs of the microphones that are used, in this order, when the chosen one cannot be: at most 20. The operating system's default comes
+    /// last.
+    pub spare_microphones: Vec<String>,
     /// When the microphone is open, apart from recordings. Applies to the desktop app alone.
     pub standby: Standby,
     /// How the push-to-talk key works.
@@ -351,6 +359,7 @@ impl Default for Listening {
     fn default() -> Self {
         Self {
             microphone: None,
+            spare_microphones: Vec::new(),
             standby: Standby::default(),
             mode: TalkKeyMode::Auto,
             longest_seconds: 120,
@@ -358,6 +367,13 @@ impl Default for Listening {
             vocabulary: Vec::new(),
             streaming: true,
         }
+    }
+}
+
+impl Listening {
+    /// IDs of the chosen microphones in the person's order; none: the operating system's default.
+    pub(crate) fn microphones(&self) -> Vec<String> {
+        self.microphone.iter().flat_map(|first| iter::once(first).chain(&self.spare_microphones)).cloned().collect()
     }
 }
 

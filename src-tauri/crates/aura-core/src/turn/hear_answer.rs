@@ -114,6 +114,7 @@ impl Turn {
                 block = recording.next() => block,
             };
             let Some(block) = block.transpose()? else { break };
+            self.tell_other_microphone(&mut recording);
             samples.extend_from_slice(&block);
             activity.push(&block);
             if !is_released {

@@ -81,8 +81,8 @@ impl Turn {
     }
 
     async fn wait_for_interruption(&self) -> Result<StartedRecording> {
-        let chosen = self.config.settings.listening.microphone.as_deref();
-        let (mut recording, _) = self.context.ports.microphone.record_or_default(chosen).await?;
+        let order = self.config.settings.listening.microphones();
+        let mut recording = self.context.ports.microphone.record(&order).await?;
         let (mut echo, mut speech) = (EchoCanceller::default(), SpeechOverAnswer::default());
         let mut reference: Option<Reference> = None;
         loop {

@@ -14,6 +14,7 @@ use super::recorder::RecordingFile;
 use super::turn::Turn;
 use crate::error::Result;
 use crate::event::Event;
+use crate::ports::{Recording, Replacement};
 use crate::purpose::Purpose;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
@@ -79,6 +80,7 @@ impl Turn {
             last_block = Instant::now();
             match block {
                 Some(Ok(block)) => {
+                    self.tell_other_microphone(&mut recording);
                     samples.extend_from_slice(&block);
                     activity.push(&block);
                     self.hear(&mut live, &samples, &activity);
@@ -122,20 +124,23 @@ impl Turn {
         Ok((RecordedSpeech::new(samples, &activity, file)?, live))
     }
 
-    /// Opens the chosen microphone, or the default one with a notice when that is gone. A question that interrupted the last answer is being
-    /// recorded already.
+    /// Opens the first microphone of the person's order that can be used. A question that interrupted the last answer is being recorded already.
     pub(super) async fn open_microphone(&self) -> Result<StartedRecording> {
         if let Some(started) = self.request.hands_free.as_ref().and_then(|hands_free| hands_free.take()) {
             return Ok(started);
         }
-        let microphone = &self.context.ports.microphone;
-        let chosen = self.config.settings.listening.microphone.as_deref();
-        let (recording, is_other) = microphone.record_or_default(chosen).await?;
-        if is_other {
-            let message = "The microphone that you chose could not be used, so AURA listened with the default one.";
-            self.notify(Notice::new(NoticeKind::OtherMicrophone, message));
-        }
+        let order = self.config.settings.listening.microphones();
+        let recording = self.context.ports.microphone.record(&order).await?;
         Ok(StartedRecording { recording, samples: Vec::new() })
+    }
+
+    /// Says once that another microphone records than the first choice. To be called with each block.
+    pub(super) fn tell_other_microphone(&self, recording: &mut Recording) {
+        if let Some(Replacement { label, .. }) = recording.take_replacement() {
+            let message = format!("The microphone that you chose could not be used, so AURA listens with “{label}”.");
+            let facts = NoticeFacts { microphone: Some(label), ..NoticeFacts::default() };
+            self.notify(Notice::new(NoticeKind::OtherMicrophone, message).with(facts));
+        }
     }
 
     /// The path of a recording of this turn; `None` when recordings are not saved.

@@ -6,7 +6,7 @@ use aura_core::api::{self, Nothing};
 use aura_core::error::ErrorCode;
 use aura_core::event::Event;
 use aura_core::ports::Output;
-use aura_core::record::NoticeKind;
+use aura_core::record::{NoticeKind, TurnRecord};
 use aura_sandbox::{Fault, Provider, Service as SandboxService};
 use aura_testkit::fake_ports::{GONE, Mic, speech};
 use aura_testkit::harness::Harness;
@@ -101,7 +101,15 @@ async fn the_default_devices_replace_chosen_ones_that_are_gone() {
     let record = harness.speak().await;
     assert_eq!(record.error, None);
     assert_eq!(notice_kinds(&record), [NoticeKind::OtherMicrophone, NoticeKind::OtherSpeaker]);
+    let microphone = |record: &TurnRecord| record.notices[0].facts.clone().unwrap().microphone;
+    assert_eq!(microphone(&record).as_deref(), Some("Default"));
     assert!(!record.spoken.is_empty());
+    // A microphone that the person named for this case is used before the default one.
+    harness.change(json!({"listening": {"spare_microphones": [GONE, "desk"]}, "speaking": {"speaker": null}})).await;
+    let record = harness.speak().await;
+    assert_eq!(notice_kinds(&record), [NoticeKind::OtherMicrophone]);
+    assert_eq!(microphone(&record).as_deref(), Some("desk"));
+    harness.change(json!({"speaking": {"speaker": GONE}})).await;
     // So it is when an answer is repeated.
     api::repeat(&harness.assistant, Nothing {}).await.unwrap();
     // Without any, the error is that of the chosen one.

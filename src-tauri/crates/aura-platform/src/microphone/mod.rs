@@ -37,8 +37,8 @@ pub struct CpalMicrophone {
 
 /// A microphone whose stream may be open between recordings.
 struct OpenMicrophone {
-    /// The microphone that was requested; `None` for the default one.
-    requested: Option<String>,
+    /// The microphones that were requested, the first choice first; none: the default one.
+    order: Vec<String>,
     slot: Arc<Slot>,
 }
 
@@ -50,21 +50,20 @@ impl Default for CpalMicrophone {
 }
 
 impl CpalMicrophone {
-    /// Hands the request to the open microphone. Gives it back when that is another one, busy or closed.
-    fn reuse(&self, device: Option<&str>, request: RecordingRequest) -> Result<Arc<Slot>, RecordingRequest> {
+    /// Hands the request to the open microphone. Gives it back when that was opened for another order, is busy or closed.
+    fn reuse(&self, order: &[String], request: RecordingRequest) -> Result<Arc<Slot>, RecordingRequest> {
         match &*self.open.lock() {
-            Some(open) if open.requested.as_deref() == device => {
-                open.slot.offer(request).map_or_else(|| Ok(open.slot.clone()), Err)
-            }
+            Some(open) if open.order == order => open.slot.offer(request).map_or_else(|| Ok(open.slot.clone()), Err),
             _ => Err(request),
         }
     }
 
-    /// Opens a microphone on a thread of its own. It is the one that stays open, unless another one is busy. The receiver is told when it is
-    /// open, or why not.
+    /// Opens a microphone of the order, from this place on, on a thread of its own. It is the one that stays open, unless another one is busy.
+    /// The receiver is told when it is open, or why not.
     fn start(
         &self,
-        device: Option<&str>,
+        order: &[String],
+        from: usize,
         request: Option<RecordingRequest>,
     ) -> Result<(Arc<Slot>, oneshot::Receiver<Result<()>>)> {
         let slot = Arc::new(Slot::new(request));
@@ -72,55 +71,66 @@ impl CpalMicrophone {
         let is_kept = open.as_ref().is_none_or(|open| open.slot.close());
         let standby = if is_kept { self.standby.clone() } else { Arc::new(Mutex::new(Standby::Off)) };
         if is_kept {
-            *open = Some(OpenMicrophone { requested: device.map(str::to_owned), slot: slot.clone() });
+            *open = Some(OpenMicrophone { order: order.to_owned(), slot: slot.clone() });
         }
         drop(open);
         let (sender, opened) = oneshot::channel();
         let capture =
-            CaptureThread { host: self.host.clone(), device: device.map(str::to_owned), slot: slot.clone(), standby };
+            CaptureThread { host: self.host.clone(), order: order.to_owned(), from, slot: slot.clone(), standby };
         std::thread::Builder::new()
             .name("aura-microphone".into())
             .spawn(move || capture.run(sender))
             .map_err(Error::internal)?;
         Ok((slot, opened))
     }
-}
 
-#[async_trait]
-impl Microphone for CpalMicrophone {
-    async fn record(&self, device: Option<&str>) -> Result<Recording> {
+    /// Starts a recording with a microphone of the order, from this place on. `None` when the sound system does not answer.
+    async fn begin(&self, order: &[String], from: usize) -> Result<Option<Recording>> {
         let (blocks, received) = mpsc::channel(MAX_QUEUED_BLOCKS);
         let stop = CancellationToken::new();
         let request = RecordingRequest { blocks, stop: stop.clone() };
-        let slot = match self.reuse(device, request) {
+        let slot = match self.reuse(order, request) {
             Ok(slot) => slot,
             Err(request) => {
-                let (slot, opened) = self.start(device, Some(request))?;
+                let (slot, opened) = self.start(order, from, Some(request))?;
                 match tokio::time::timeout(SERVER_TIMEOUT, opened).await {
                     Ok(Ok(opened)) => opened?,
                     Ok(Err(_)) => return Err(Error::internal("the microphone thread ended unexpectedly")),
                     Err(_) => {
                         slot.abandon();
-                        return Err(no_sound_error());
+                        return Ok(None);
                     }
                 }
                 slot
             }
         };
+        let replacement = slot.replacement();
         // The pump sleeps between callbacks; a stop must not wait for the next one.
         let stopped = stop.clone();
         tokio::spawn(async move {
             stopped.cancelled().await;
             slot.wake();
         });
-        Ok(Recording::new(received, stop))
+        Ok(Some(Recording::new(received, stop).replaced_by(replacement)))
+    }
+}
+
+#[async_trait]
+impl Microphone for CpalMicrophone {
+    async fn record(&self, order: &[String]) -> Result<Recording> {
+        if let Some(recording) = self.begin(order, 0).await? {
+            return Ok(recording);
+        }
+        // The default one may answer where a chosen one does not.
+        let other = if order.is_empty() { None } else { self.begin(order, order.len()).await? };
+        other.ok_or_else(no_sound_error)
     }
 
-    fn stand_by(&self, device: Option<&str>, standby: Standby) {
+    fn stand_by(&self, order: &[String], standby: Standby) {
         *self.standby.lock() = standby;
         {
             let mut open = self.open.lock();
-            if open.as_ref().is_some_and(|open| open.requested.as_deref() != device && open.slot.close()) {
+            if open.as_ref().is_some_and(|open| open.order != order && open.slot.close()) {
                 *open = None;
             }
             let is_open = open.as_ref().is_some_and(|open| !open.slot.is_closed());
@@ -128,7 +138,7 @@ impl Microphone for CpalMicrophone {
                 return;
             }
         }
-        if let Err(error) = self.start(device, None) {
+        if let Err(error) = self.start(order, 0, None) {
             tracing::warn!(%error, "the microphone could not be opened");
         }
     }

@@ -1,9 +1,10 @@
 //! The place where a recording waits for a pump that runs.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
 use aura_core::error::Result;
+use aura_core::ports::Replacement;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -30,13 +31,25 @@ enum State {
 pub(super) struct Slot {
     state: Mutex<State>,
     pump: Mutex<Option<Thread>>,
+    /// The microphone that is open, if it is not the first choice.
+    replacement: Arc<OnceLock<Replacement>>,
 }
 
 impl Slot {
     /// A slot with the first recording. Without one, the pump waits.
     pub(super) fn new(first: Option<RecordingRequest>) -> Self {
         let state = if first.is_some() { State::Busy(first) } else { State::Idle };
-        Self { state: Mutex::new(state), pump: Mutex::default() }
+        Self { state: Mutex::new(state), pump: Mutex::default(), replacement: Arc::default() }
+    }
+
+    /// Sets the microphone that is open in the place of the first choice. Called before the pump takes a recording.
+    pub(super) fn set_replacement(&self, replacement: Replacement) {
+        let _ = self.replacement.set(replacement);
+    }
+
+    /// Where the microphone that replaces the first choice is told.
+    pub(super) fn replacement(&self) -> Arc<OnceLock<Replacement>> {
+        self.replacement.clone()
     }
 
     /// Sets the thread to wake.
