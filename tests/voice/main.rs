@@ -15,6 +15,7 @@ mod interruptions;
 mod local_models;
 mod mcp;
 mod microphones;
+mod other_sound;
 mod push_to_talk;
 mod recogniser;
 mod screen;

@@ -24,7 +24,15 @@ export const sampleSettings = (): Settings => ({
   choose: 'order',
   routes: { stt: {}, llm: {}, vlm: {}, tts: {} },
   providers: {},
-  listening: { standby: 'after_use', mode: 'auto', longest_seconds: 120, spare_microphones: [], vocabulary: [], streaming: true },
+  listening: {
+    standby: 'after_use',
+    mode: 'auto',
+    longest_seconds: 120,
+    spare_microphones: [],
+    vocabulary: [],
+    streaming: true,
+    lower_other_sound: false,
+  },
   speaking: {
     muted: false,
     speed_percent: 100,
@@ -166,6 +174,7 @@ export const sampleDevices = (): Devices => ({
     { kind: 'monitor', name: 'DP-1' },
     { kind: 'window', title: 'Terminal' },
   ],
+  can_lower_sound: true,
 })
 
 /** A small JPEG with the aspect ratio of a screen. */

@@ -17,4 +17,8 @@ speakers: Array<Device>,
 /**
  * Monitors and windows that can be captured.
  */
-screens: Array<CaptureTarget>, };
+screens: Array<CaptureTarget>, 
+/**
+ * Whether AURA can lower what other programs play.
+ */
+can_lower_sound: boolean, };

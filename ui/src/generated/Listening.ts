@@ -39,4 +39,8 @@ vocabulary: Array<string>,
  * Whether speech is sent while it is recorded, to a route that takes that: the transcript comes sooner, and words appear while they are
  * spoken if the route transcribes live speech. What is cancelled has been sent too.
  */
-streaming: boolean, };
+streaming: boolean, 
+/**
+ * Whether other programs are quieter while AURA records. Only on Linux, with PulseAudio or PipeWire.
+ */
+lower_other_sound: boolean, };

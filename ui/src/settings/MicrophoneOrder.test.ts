@@ -11,7 +11,7 @@ async function openWith(microphone: string | undefined, spare_microphones: strin
   snapshot.settings.listening.spare_microphones = spare_microphones
   const opened = await open('settings', {
     snapshot,
-    handlers: { devices: () => ({ microphones: three, speakers: [], screens: [] }) },
+    handlers: { devices: () => ({ microphones: three, speakers: [], screens: [], can_lower_sound: true }) },
   })
   return () => opened.backend.requests('change_settings').map((request) => (request as { changes: object }).changes)
 }

@@ -204,6 +204,21 @@ describe('settings', () => {
     expect(screen.getByText(/`sometimes`/).closest('details')?.open).toBe(false)
   })
 
+  it('say where other sound cannot be lowered', async () => {
+    const devices = (can_lower_sound: boolean) => ({
+      handlers: { devices: () => ({ microphones: [], speakers: [], screens: [], can_lower_sound }) },
+    })
+    const lower = () => screen.getByRole<HTMLInputElement>('switch', { name: 'Lower other sound while AURA listens' })
+    const first = await open('settings', devices(false))
+    expect(lower().disabled).toBe(true)
+    expect(screen.getByText(/^Not available on this computer/)).toBeTruthy()
+    first.view.unmount()
+    const { backend } = await open('settings', devices(true))
+    await fireEvent.click(lower())
+    await settle()
+    expect(backend.requests('change_settings')).toEqual([{ changes: { listening: { lower_other_sound: true } } }])
+  })
+
   it('keep a device that is not connected', async () => {
     const snapshot = readySnapshot()
     snapshot.settings.listening.microphone = 'away'

@@ -85,7 +85,9 @@ const panels: Record<string, States> = {
   },
   settings: {
     empty: {
-      script: { handlers: { devices: () => ({ microphones: [], speakers: [], screens: [] }), doctor: () => [] } },
+      script: {
+        handlers: { devices: () => ({ microphones: [], speakers: [], screens: [], can_lower_sound: true }), doctor: () => [] },
+      },
       says: /^System check$/,
     },
     loading: { script: { handlers: { devices: waits, doctor: waits } }, says: /^Looking for devices…$/ },
@@ -97,6 +99,7 @@ const panels: Record<string, States> = {
             microphones: Array.from({ length: 9 }, (_, i) => ({ id: `m${i}`, label: `Microphone ${i}`, default: i === 0 })),
             speakers: [],
             screens: Array.from({ length: 9 }, (_, i) => ({ kind: 'window' as const, title: `Window ${i}` })),
+            can_lower_sound: true,
           }),
         },
       },

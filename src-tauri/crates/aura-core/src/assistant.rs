@@ -260,6 +260,7 @@ impl Assistant {
         if timeout(STOP_TIMEOUT, self.0.turns.close()).await.is_err() {
             tracing::warn!("a turn could not be saved before AURA ends; it is found at the next start");
         }
+        self.0.ports.other_sound.restored().await;
         if timeout(LAST_SAVE_TIMEOUT, self.0.turns.context().mcp.close()).await.is_err() {
             tracing::warn!("an MCP server did not end in time and is killed");
         }

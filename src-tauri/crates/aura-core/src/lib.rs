@@ -23,6 +23,7 @@ pub mod history_problem;
 pub mod intent;
 pub mod local_models;
 mod mcp;
+mod other_sound;
 pub mod ports;
 mod purpose;
 pub mod record;

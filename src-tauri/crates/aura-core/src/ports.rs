@@ -20,6 +20,7 @@ pub use crate::diagnostic::{Diagnostic, DiagnosticArea, Finding, ProgramTask};
 use crate::error::{Error, ErrorCode, Result};
 use crate::history_problem::HistoryProblem;
 use crate::local_models::LocalModelsView;
+pub use crate::other_sound::{Lowered, NoOtherSound, OtherSound};
 use crate::record::TurnRecord;
 pub use crate::recording::{Recording, Replacement};
 use crate::session::{SessionSummary, SessionView};
@@ -521,6 +522,8 @@ pub struct Ports {
     pub microphone: Arc<dyn Microphone>,
     /// Plays answers.
     pub speaker: Arc<dyn Speaker>,
+    /// Lowers what other programs play.
+    pub other_sound: Arc<dyn OtherSound>,
     /// Takes screenshots.
     pub screen: Arc<dyn Screen>,
     /// Stores API keys.

@@ -20,6 +20,8 @@ mod model_store;
 #[cfg(not(feature = "devices"))]
 mod no_devices;
 mod opener;
+#[cfg(all(feature = "devices", target_os = "linux"))]
+mod other_sound;
 mod paths;
 #[cfg(all(feature = "devices", target_os = "linux"))]
 mod portal;
@@ -69,6 +71,10 @@ pub fn ports(paths: &Paths, newer: Option<NewerCatalogs>) -> Result<Ports> {
     let desktop = Arc::new(SystemDesktop::new(&paths.data));
     #[cfg(not(feature = "devices"))]
     let desktop = Arc::new(aura_core::ports::NoDesktop);
+    #[cfg(all(feature = "devices", target_os = "linux"))]
+    let other_sound = Arc::new(other_sound::PulseOtherSound::new(&paths.data));
+    #[cfg(not(all(feature = "devices", target_os = "linux")))]
+    let other_sound = Arc::new(aura_core::ports::NoOtherSound);
     let secrets = Arc::new(Keyring);
     let programs = Arc::new(LocalPrograms::new(paths.data.join("tmp")));
     let updates = Arc::new(SignedUpdates::open(&paths.data)?);
@@ -91,6 +97,7 @@ pub fn ports(paths: &Paths, newer: Option<NewerCatalogs>) -> Result<Ports> {
     Ok(Ports {
         microphone,
         speaker,
+        other_sound,
         screen,
         secrets,
         ledger: history.clone(),

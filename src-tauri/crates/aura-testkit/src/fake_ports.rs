@@ -16,6 +16,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::fake_desktop::FakeDesktop;
+use crate::fake_other_sound::FakeOtherSound;
 
 /// The ID of a microphone and a loudspeaker that are not connected.
 pub const GONE: &str = "gone";
@@ -529,6 +530,8 @@ impl Doctor for NoDoctor {
 pub struct FakePorts {
     /// The microphone.
     pub microphone: Arc<FakeMicrophone>,
+    /// The sound of other programs.
+    pub other_sound: Arc<FakeOtherSound>,
     /// The loudspeaker.
     pub speaker: Arc<FakeSpeaker>,
     /// The screen.
@@ -547,6 +550,7 @@ impl Default for FakePorts {
     fn default() -> Self {
         Self {
             microphone: Arc::new(FakeMicrophone(Mutex::new(Mic::Hears(speech(1.2))))),
+            other_sound: Arc::default(),
             speaker: Arc::default(),
             screen: Arc::default(),
             secrets: Arc::default(),
@@ -562,6 +566,7 @@ impl FakePorts {
     pub fn ports(&self) -> Ports {
         Ports {
             microphone: self.microphone.clone(),
+            other_sound: self.other_sound.clone(),
             speaker: self.speaker.clone(),
             screen: self.screen.clone(),
             secrets: self.secrets.clone(),

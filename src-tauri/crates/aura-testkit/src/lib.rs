@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot continue fails")]
 
 pub mod fake_desktop;
+pub mod fake_other_sound;
 pub mod fake_ports;
 pub mod harness;
 pub mod scripted;

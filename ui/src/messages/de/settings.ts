@@ -92,6 +92,10 @@ export const settings: typeof english = {
   streaming: 'Schon beim Sprechen senden',
   streamingHint:
     'Deine Stimme wird schon beim Sprechen gesendet, wenn der Anbieter das kann. Die Antwort kommt früher, und manche Anbieter zeigen deine Wörter sofort. Auch eine Frage, die du abbrichst, und Geräusche ohne Wörter sind dann gesendet.',
+  lowerOthers: 'Anderes leiser stellen, während AURA zuhört',
+  lowerOthersHint:
+    'Musik, Filme und Anrufe sind leiser, während du sprichst, und danach so laut wie zuvor. Ein Screenreader bleibt, wie er ist.',
+  lowerOthersNotHere: 'Auf diesem Rechner nicht möglich: Dafür ist Linux mit PulseAudio oder PipeWire nötig.',
   speaking: 'Sprechen',
   speed: 'Sprechtempo',
   speedHint: 'Kann eine Stimme nicht schneller oder langsamer sprechen, ändert AURA ihren Ton, ohne die Tonhöhe zu ändern.',

@@ -81,6 +81,10 @@ export const settings = {
   streaming: 'Send while you speak',
   streamingHint:
     'Your voice is sent while you speak, where the provider takes that. Answers come sooner, and some providers show your words at once. A question that you cancel, and sound without words, has been sent too.',
+  lowerOthers: 'Lower other sound while AURA listens',
+  lowerOthersHint:
+    'Music, films and calls are quieter while you speak, and as loud as before afterwards. A screen reader stays as it is.',
+  lowerOthersNotHere: 'Not available on this computer: it needs Linux with PulseAudio or PipeWire.',
   speaking: 'Speaking',
   speed: 'Speed',
   speedHint: 'Where a voice cannot speak faster or slower, AURA changes its sound without changing the pitch.',

@@ -88,6 +88,10 @@ export const settings: typeof english = {
   streaming: 'Enviar mientras habla',
   streamingHint:
     'Su voz se envía mientras habla, si el proveedor lo admite. La respuesta llega antes, y algunos proveedores muestran sus palabras al momento. También se habrá enviado una pregunta que cancele, o un sonido sin palabras.',
+  lowerOthers: 'Bajar los demás sonidos mientras AURA escucha',
+  lowerOthersHint:
+    'La música, los vídeos y las llamadas suenan más bajo mientras hablas y después como antes. El lector de pantalla no cambia.',
+  lowerOthersNotHere: 'No disponible en este equipo: hace falta Linux con PulseAudio o PipeWire.',
   speaking: 'Hablar',
   speed: 'Velocidad',
   speedHint: 'Si una voz no puede hablar más rápido o más despacio, AURA cambia su sonido sin cambiar el tono.',

@@ -1,4 +1,4 @@
-//! Operations that use a device outside a turn: screenshot preview and microphone meter.
+//! Operations on devices outside a turn: their list, screenshot preview and microphone meter.
 
 use std::time::Duration;
 
@@ -6,13 +6,29 @@ use aura_audio::meter as level;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::{Look, Meter, Nothing, Preview};
+use super::{Devices, Look, Meter, Nothing, Preview};
 use crate::assistant::Assistant;
 use crate::error::{Error, ErrorCode, Result};
 use crate::event::Event;
 
 /// The least time between two level events: about 30 per second.
 const LEVEL_INTERVAL: Duration = Duration::from_millis(34);
+
+pub(super) async fn list(assistant: &Assistant) -> Result<Devices> {
+    let ports = assistant.ports();
+    let (microphones, speakers, screens, can_lower_sound) = tokio::join!(
+        ports.microphone.devices(),
+        ports.speaker.devices(),
+        ports.screen.targets(),
+        ports.other_sound.can_be_lowered()
+    );
+    Ok(Devices {
+        microphones: microphones.unwrap_or_default(),
+        speakers: speakers.unwrap_or_default(),
+        screens: screens.unwrap_or_default(),
+        can_lower_sound,
+    })
+}
 
 pub(super) async fn look(assistant: &Assistant, request: Look) -> Result<Preview> {
     let target = request.target.unwrap_or_else(|| assistant.config().settings.screen.target.clone());

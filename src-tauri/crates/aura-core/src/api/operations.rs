@@ -469,14 +469,7 @@ pub async fn test(assistant: &Assistant, request: Test) -> Result<TestResult> {
 
 /// Lists the microphones, speakers and screens of this computer. A kind that cannot be listed is empty; `doctor` reports why.
 pub async fn devices(assistant: &Assistant, _: Nothing) -> Result<Devices> {
-    let ports = assistant.ports();
-    let (microphones, speakers, screens) =
-        tokio::join!(ports.microphone.devices(), ports.speaker.devices(), ports.screen.targets());
-    Ok(Devices {
-        microphones: microphones.unwrap_or_default(),
-        speakers: speakers.unwrap_or_default(),
-        screens: screens.unwrap_or_default(),
-    })
+    super::devices::list(assistant).await
 }
 
 /// Lists the models that can run on this computer, and whether they are installed.

@@ -310,4 +310,6 @@ pub struct Devices {
     pub speakers: Vec<Device>,
     /// Monitors and windows that can be captured.
     pub screens: Vec<CaptureTarget>,
+    /// Whether AURA can lower what other programs play.
+    pub can_lower_sound: bool,
 }

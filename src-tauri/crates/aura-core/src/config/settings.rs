@@ -353,6 +353,8 @@ pub struct Listening {
     /// Whether speech is sent while it is recorded, to a route that takes that: the transcript comes sooner, and words appear while they are
     /// spoken if the route transcribes live speech. What is cancelled has been sent too.
     pub streaming: bool,
+    /// Whether other programs are quieter while AURA records. Only on Linux, with PulseAudio or PipeWire.
+    pub lower_other_sound: bool,
 }
 
 impl Default for Listening {
@@ -366,6 +368,7 @@ impl Default for Listening {
             language: None,
             vocabulary: Vec::new(),
             streaming: true,
+            lower_other_sound: false,
         }
     }
 }

@@ -317,6 +317,7 @@ mod tests {
                 "cursor_shortcuts",
                 "mcp_servers",
                 "persona",
+                "listening/lower_other_sound",
                 "listening/spare_microphones",
                 "listening/standby",
                 "listening/streaming",

@@ -94,6 +94,7 @@ impl Turn {
     async fn record_answer(&self, started: Option<StartedRecording>) -> Result<String> {
         let ends_by_pause = started.is_some();
         let release = self.answer_release();
+        let lowered = self.lower_other_sound();
         let StartedRecording { mut recording, mut samples } = match started {
             Some(started) => started,
             None => self.open_microphone().await?,
@@ -126,6 +127,7 @@ impl Turn {
                 recording.stop();
             }
         }
+        drop(lowered);
         let recorded = RecordedSpeech::new(samples, &activity, None)?;
         let stage = self.enter(Stage::Transcribing);
         let routed = self.recognise(&recorded, None).await?;

@@ -14,7 +14,7 @@ use super::recorder::RecordingFile;
 use super::turn::Turn;
 use crate::error::Result;
 use crate::event::Event;
-use crate::ports::{Recording, Replacement};
+use crate::ports::{Lowered, Recording, Replacement};
 use crate::purpose::Purpose;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Stage};
 
@@ -42,6 +42,7 @@ impl Turn {
     pub(super) async fn listen(&self) -> Result<(RecordedSpeech, LiveWords<'_>)> {
         let _stage = self.time(Stage::Listening);
         let settings = &self.config.settings.listening;
+        let _lowered = self.lower_other_sound();
         let hands_free = self.request.hands_free.as_deref();
         let ends_itself = hands_free.is_some() || self.request.purpose == Purpose::Transcribe;
         // The user is shown that AURA listens once the turn is in the history. The microphone opens meanwhile.
@@ -132,6 +133,11 @@ impl Turn {
         let order = self.config.settings.listening.microphones();
         let recording = self.context.ports.microphone.record(&order).await?;
         Ok(StartedRecording { recording, samples: Vec::new() })
+    }
+
+    /// Lowers other programs while a recording is made, if the person wants that.
+    pub(super) fn lower_other_sound(&self) -> Option<Lowered> {
+        self.config.settings.listening.lower_other_sound.then(|| self.context.ports.other_sound.lower())
     }
 
     /// Says once that another microphone records than the first choice. To be called with each block.

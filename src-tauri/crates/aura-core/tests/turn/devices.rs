@@ -118,6 +118,33 @@ async fn the_default_devices_replace_chosen_ones_that_are_gone() {
     assert_eq!(harness.done().await.error.unwrap().message, "There is no such microphone.");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn other_programs_are_lowered_while_aura_listens_if_the_person_wants_that() {
+    let mut harness = Harness::new().await;
+    harness.press().await;
+    harness.next(|event| matches!(event, Event::Recording { .. }).then_some(())).await;
+    assert!(!harness.ports.other_sound.is_lowered());
+    api::cancel(&harness.assistant, Nothing {}).await.unwrap();
+    harness.done().await;
+    harness.change(json!({"listening": {"lower_other_sound": true}})).await;
+    harness.press().await;
+    harness.until(|harness| harness.ports.other_sound.is_lowered()).await;
+    harness.release_when_heard().await;
+    harness.next(|event| matches!(event, Event::Text { .. }).then_some(())).await;
+    assert!(!harness.ports.other_sound.is_lowered(), "AURA does not listen any more");
+    harness.done().await;
+    // So it is after an interruption, and an error.
+    harness.press().await;
+    harness.until(|harness| harness.ports.other_sound.is_lowered()).await;
+    api::cancel(&harness.assistant, Nothing {}).await.unwrap();
+    harness.done().await;
+    assert!(!harness.ports.other_sound.is_lowered());
+    *harness.ports.microphone.0.lock().unwrap() = Mic::None;
+    harness.press().await;
+    assert!(harness.done().await.error.is_some());
+    assert!(!harness.ports.other_sound.is_lowered());
+}
+
 /// The tone of a failed turn lasts 300 ms, that of a microphone that is ready 50 ms.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_turn_is_told_by_a_tone_unless_it_is_switched_off() {
