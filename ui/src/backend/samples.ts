@@ -37,6 +37,7 @@ export const sampleSettings = (): Settings => ({
     muted: false,
     speed_percent: 100,
     volume_percent: 100,
+    voices: {},
     cues: { listening: true, heard: false, switched: false, failed: true },
     say: { failures: true, switches: false },
   },

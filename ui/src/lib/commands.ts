@@ -45,6 +45,7 @@ const settings = () => {
       s.aloud,
       s.speed,
       s.volume,
+      s.languageVoices,
       s.share,
       s.target,
     ],

@@ -100,6 +100,12 @@ export const settings: typeof english = {
   speed: 'Sprechtempo',
   speedHint: 'Kann eine Stimme nicht schneller oder langsamer sprechen, ändert AURA ihren Ton, ohne die Tonhöhe zu ändern.',
   volume: 'Lautstärke',
+  languageVoices: 'Stimme je Sprache',
+  languageVoicesHint:
+    'Antworten in diesen Sprachen spricht die Stimme, die du wählst. Für andere nimmt AURA eine Stimme deines Anbieters, die sie spricht.',
+  addLanguage: 'Sprache hinzufügen…',
+  chooseVoice: 'Stimme wählen…',
+  usualVoice: (provider: string) => `Standardstimme von ${provider}`,
   aloud: 'Antworten vorlesen',
   aloudHint: 'Wenn aus, werden Antworten nur angezeigt.',
   screen: 'Bildschirm',

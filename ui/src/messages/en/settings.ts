@@ -89,6 +89,12 @@ export const settings = {
   speed: 'Speed',
   speedHint: 'Where a voice cannot speak faster or slower, AURA changes its sound without changing the pitch.',
   volume: 'Volume',
+  languageVoices: 'Voice by language',
+  languageVoicesHint:
+    'Answers in these languages are spoken by the voice that you choose. For others, AURA takes a voice of your provider that speaks them.',
+  addLanguage: 'Add a language…',
+  chooseVoice: 'Choose a voice…',
+  usualVoice: (provider: string) => `${provider}’s default voice`,
   aloud: 'Speak answers aloud',
   aloudHint: 'When off, answers are only shown.',
   screen: 'Screen',

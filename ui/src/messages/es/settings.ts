@@ -96,6 +96,12 @@ export const settings: typeof english = {
   speed: 'Velocidad',
   speedHint: 'Si una voz no puede hablar más rápido o más despacio, AURA cambia su sonido sin cambiar el tono.',
   volume: 'Volumen',
+  languageVoices: 'Voz por idioma',
+  languageVoicesHint:
+    'En estos idiomas responde la voz que elijas. En los demás, AURA usa una voz de tu proveedor que los hable.',
+  addLanguage: 'Añadir un idioma…',
+  chooseVoice: 'Elige una voz…',
+  usualVoice: (provider: string) => `Voz predeterminada de ${provider}`,
   aloud: 'Leer las respuestas en voz alta',
   aloudHint: 'Si está desactivado, las respuestas solo se muestran.',
   screen: 'Pantalla',

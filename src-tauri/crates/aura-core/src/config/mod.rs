@@ -15,6 +15,7 @@ mod settings_problem;
 mod start_values;
 mod store;
 mod vocabulary;
+mod voices;
 
 pub use actions::Actions;
 pub use environment::{Environment, key_variable};
@@ -29,3 +30,4 @@ pub use settings::{
 };
 pub use settings_problem::SettingsProblem;
 pub use store::{Config, SettingsStore};
+pub use voices::LanguageVoice;

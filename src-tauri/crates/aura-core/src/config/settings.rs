@@ -12,6 +12,7 @@ use super::mcp_servers::{self, McpServer};
 use super::merge_patch::merge;
 use super::personas::{self, Persona};
 use super::vocabulary;
+use super::voices::{self, LanguageVoice};
 use crate::error::{Error, Result};
 use crate::ports::{CaptureTarget, Standby};
 use crate::purpose::Purpose;
@@ -143,6 +144,7 @@ impl Settings {
         if spare.len() > 20 || spare.iter().any(|id| id.is_empty() || id.len() > 500) {
             return Err(Error::invalid("At most 20 other microphones can be chosen, each by its ID."));
         }
+        voices::check(&self.speaking.voices)?;
         vocabulary::check(&self.listening.vocabulary)?;
         personas::check(&self.personas)?;
         actions::check(&self.actions)?;
@@ -409,6 +411,9 @@ pub struct Speaking {
     pub speed_percent: u32,
     /// How loud answers are spoken, in percent of the voice's own loudness: 5 to 100.
     pub volume_percent: u32,
+    /// The voices for answers in languages, by ISO 639-1 code. Other languages have the voice of the route for `tts`.
+    #[cfg_attr(feature = "ts", ts(as = "BTreeMap<String, Option<LanguageVoice>>"))]
+    pub voices: BTreeMap<String, LanguageVoice>,
     /// The tones that tell what a turn does.
     pub cues: Cues,
     /// What AURA says about a turn itself, in one short sentence.
@@ -460,6 +465,7 @@ impl Default for Speaking {
             muted: false,
             speed_percent: 100,
             volume_percent: 100,
+            voices: BTreeMap::new(),
             cues: Cues::default(),
             say: Announcements::default(),
         }

@@ -324,6 +324,7 @@ mod tests {
                 "listening/vocabulary",
                 "speaking/cues",
                 "speaking/say",
+                "speaking/voices",
             ];
             let later = [&later[..], &["speaking/speed_percent", "speaking/volume_percent"]].concat();
             later.iter().any(|name| path.join("/").starts_with(name))

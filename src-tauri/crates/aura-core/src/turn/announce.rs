@@ -129,8 +129,7 @@ impl Turn {
 
     async fn say(&self, sentence: &'static str, output: Arc<dyn Output>) -> Result<()> {
         let prosody = Prosody::of(&self.config.settings.speaking);
-        let mut plan = self.speech_plan(prosody)?;
-        plan.speak_in(self.context.router.catalog(), self.sentences().language);
+        let (plan, _) = self.speech_plan(prosody, Some(self.sentences().language))?;
         let mut sound = Vec::new();
         let mut rate = RateConverter::new(output.rate());
         let mut sink = sink_fn(|pcm: Pcm| sound.extend(rate.push(&pcm)));

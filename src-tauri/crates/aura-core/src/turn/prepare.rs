@@ -67,7 +67,7 @@ impl Turn {
         let may_look = looks || self.may_look_when_asked();
         // A detached turn knows its question already, so its first call opens the connection just as soon.
         if !self.is_detached() {
-            let (router, overrides) = (self.context.router.clone(), self.request.overrides.clone());
+            let (router, overrides) = (self.context.router.clone(), self.speech_overrides(self.language().as_deref()));
             background.push(spawn(async move {
                 let services: &[Service] = match may_look {
                     true => &[Service::Stt, Service::Llm, Service::Vlm, Service::Tts],

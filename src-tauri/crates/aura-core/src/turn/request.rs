@@ -64,6 +64,13 @@ pub(crate) struct TurnContext {
     pub(crate) running: TaskTracker,
 }
 
+impl TurnContext {
+    /// Whether there is a provider of this name.
+    pub(super) fn has_provider(&self, name: &str) -> bool {
+        aura_providers::find(name).is_some() || self.router.provider_names().iter().any(|known| known == name)
+    }
+}
+
 /// The source of a question.
 #[derive(Debug, Clone)]
 pub(crate) enum Question {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aura_audio::{Pcm, Resampler, to_i16};
 use aura_providers::{Service, SpeechOptions};
-use aura_router::{Route, RoutePlan, Sink};
+use aura_router::{Route, RouteOverrides, RoutePlan, Sink};
 use tokio::sync::mpsc;
 
 use super::language;
@@ -16,6 +16,7 @@ use super::request::Speech;
 use super::sentences::split_to;
 use super::turn::Turn;
 use super::voice::{Prosody, Voice};
+use crate::config::Settings;
 use crate::error::Result;
 use crate::event::Event;
 use crate::record::{Notice, NoticeFacts, NoticeKind, Playback, Stage};
@@ -65,10 +66,8 @@ impl Turn {
         let stage = self.time(Stage::Speaking);
         // A caller that gets the sound decides about both itself.
         let prosody = if self.is_detached() { Prosody::default() } else { Prosody::of(&self.config.settings.speaking) };
-        let mut plan = self.speech_plan(prosody)?;
-        if let Some(code) = self.language()
-            && !plan.speak_in(self.context.router.catalog(), &code)
-        {
+        let (plan, is_spoken) = self.speech_plan(prosody, self.language().as_deref())?;
+        if let Some(code) = self.language().filter(|_| !is_spoken) {
             let language = language::name(&code);
             let message =
                 format!("None of the voices that may be used speaks {language}. Choose another one under Providers.");
@@ -120,16 +119,28 @@ impl Turn {
         synthesized.map(drop)
     }
 
-    /// Plans the routes for speech at this speed.
+    /// Plans the routes for speech at this speed in a language, an ISO 639-1 code. False when none of them may speak the language.
     ///
     /// # Errors
     /// When there is no route.
-    pub(super) fn speech_plan(&self, prosody: Prosody) -> Result<RoutePlan> {
-        let plan = self.plan(Service::Tts)?;
-        Ok(match prosody.changed_speed() {
-            Some(speed) => plan.with_speech_options(SpeechOptions::default().with_speed(speed)),
-            None => plan,
-        })
+    pub(super) fn speech_plan(&self, prosody: Prosody, language: Option<&str>) -> Result<(RoutePlan, bool)> {
+        let mut plan = self.plan_with(Service::Tts, &self.speech_overrides(language))?;
+        if let Some(speed) = prosody.changed_speed() {
+            plan = plan.with_speech_options(SpeechOptions::default().with_speed(speed));
+        }
+        let is_spoken = language.is_none_or(|language| plan.speak_in(self.context.router.catalog(), language));
+        Ok((plan, is_spoken))
+    }
+
+    /// The overrides of the turn, with the voice that the person chose for a language. A voice whose provider is gone is left out.
+    pub(super) fn speech_overrides(&self, language: Option<&str>) -> RouteOverrides {
+        let Settings { speaking, fallback, .. } = &self.config.settings;
+        let mut overrides = self.request.overrides.clone();
+        let chosen = language.and_then(|language| speaking.voices.get(language));
+        if let Some(voice) = chosen.filter(|voice| self.context.has_provider(&voice.provider)) {
+            voice.apply(&mut overrides, *fallback);
+        }
+        overrides
     }
 
     /// Synthesizes the sentences, a little ahead of playback. Returns the route of the last one.

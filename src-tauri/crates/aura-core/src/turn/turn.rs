@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aura_providers::{Service, ToolCall};
-use aura_router::{RoutePlan, RoutingSnapshot};
+use aura_router::{RouteOverrides, RoutePlan, RoutingSnapshot};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OnceCell, watch};
 use tokio::time::Instant;
@@ -126,9 +126,7 @@ impl Turn {
     ) -> Self {
         let persona = config.settings.find_persona(request.persona.as_deref()).cloned();
         if let Some(persona) = &persona {
-            let known = context.router.provider_names();
-            let is_provider = |name: &str| aura_providers::find(name).is_some() || known.iter().any(|it| it == name);
-            persona.apply(&mut request.overrides, config.settings.fallback, is_provider);
+            persona.apply(&mut request.overrides, config.settings.fallback, |name| context.has_provider(name));
         }
         let id = uuid::Uuid::now_v7().to_string();
         let mut record = TurnRecord::begun(id.clone(), request.session.clone(), jiff::Timestamp::now());
@@ -220,9 +218,14 @@ impl Turn {
     /// # Errors
     /// When there is no route for the service.
     pub(crate) fn plan(&self, service: Service) -> Result<RoutePlan> {
+        self.plan_with(service, &self.request.overrides)
+    }
+
+    /// Like [`Self::plan`], with other overrides than those of the turn.
+    pub(super) fn plan_with(&self, service: Service, overrides: &RouteOverrides) -> Result<RoutePlan> {
         let router = &self.context.router;
         let routing = self.state.lock().routing.get_or_insert_with(|| Arc::new(router.snapshot())).clone();
-        Ok(router.plan_from(&routing, service, &self.request.overrides)?)
+        Ok(router.plan_from(&routing, service, overrides)?)
     }
 
     /// Stores the language that was recognised in the recording.

@@ -26,6 +26,7 @@ mod tools;
 mod unfinished;
 mod upload;
 mod vocabulary;
+mod voices;
 mod wall;
 
 use std::time::Duration;
