@@ -141,8 +141,9 @@ impl Settings {
             return Err(Error::invalid("The recording limit must be between 5 and 600 seconds."));
         }
         let spare = &self.listening.spare_microphones;
-        if spare.len() > 20 || spare.iter().any(|id| id.is_empty() || id.len() > 500) {
-            return Err(Error::invalid("At most 20 other microphones can be chosen, each by its ID."));
+        let is_wrong = |(at, id): (usize, &String)| id.is_empty() || id.len() > 500 || spare[..at].contains(id);
+        if spare.len() > 20 || spare.iter().enumerate().any(is_wrong) {
+            return Err(Error::invalid("At most 20 other microphones can be chosen, each once and by its ID."));
         }
         voices::check(&self.speaking.voices)?;
         vocabulary::check(&self.listening.vocabulary)?;

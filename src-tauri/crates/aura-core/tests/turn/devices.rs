@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use aura_core::api::{self, Nothing};
+use aura_core::api::{self, ChangeSettings, Nothing};
 use aura_core::error::ErrorCode;
 use aura_core::event::Event;
 use aura_core::ports::Output;
@@ -109,6 +109,11 @@ async fn the_default_devices_replace_chosen_ones_that_are_gone() {
     let record = harness.speak().await;
     assert_eq!(notice_kinds(&record), [NoticeKind::OtherMicrophone]);
     assert_eq!(microphone(&record).as_deref(), Some("desk"));
+    for wrong in [json!(["desk", "desk"]), json!([""])] {
+        let changes = json!({"listening": {"spare_microphones": wrong}});
+        let changed = api::change_settings(&harness.assistant, ChangeSettings { changes }).await;
+        assert_eq!(changed.unwrap_err().code, ErrorCode::InvalidRequest);
+    }
     harness.change(json!({"speaking": {"speaker": GONE}})).await;
     // So it is when an answer is repeated.
     api::repeat(&harness.assistant, Nothing {}).await.unwrap();
