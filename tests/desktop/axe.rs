@@ -157,6 +157,13 @@ fn every_panel() {
         window.script("document.querySelectorAll('li .head').forEach((entry) => entry.click())", &[]);
         found.check_themes(&window, "history");
 
+        // The lists that are there only when something was chosen.
+        let gone =
+            "pulseaudio:alsa_input.usb-A_microphone_with_a_very_long_name_that_is_not_connected-00.mono-fallback";
+        let listening = json!({"microphone": gone, "spare_microphones": [gone, "pulseaudio:microphone"]});
+        let voices = json!({"de": {"provider": "groq", "voice": "a-voice-that-nobody-lists"}});
+        let changes = json!({"listening": listening, "speaking": {"voices": voices}});
+        window.app.call("change_settings", json!({"changes": changes}));
         go(&window, "Settings");
         let checked = || window.text().contains("Check again") && !window.text().contains("Looking for devices");
         assert!(wait_until(Duration::from_secs(30), checked), "the settings are not complete");
