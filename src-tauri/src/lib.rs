@@ -12,6 +12,7 @@ mod hotkey;
 mod http_server;
 mod instance_socket;
 mod interface;
+mod legibility;
 mod links;
 mod overlay;
 mod startup;

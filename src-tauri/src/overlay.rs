@@ -12,13 +12,14 @@ use aura_core::event::Event;
 use aura_core::record::{Stage, TurnRecord};
 use parking_lot::Mutex;
 use tauri::ipc::Channel;
-use tauri::{AppHandle, Manager, Runtime, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
+use tauri::{AppHandle, LogicalSize, Manager, Runtime, WebviewUrl, WebviewWindow, WebviewWindowBuilder};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, sleep_until};
 
+use crate::legibility::text_scale;
 use crate::windows::{MAIN, OVERLAY};
 
-/// Width and height, in logical pixels.
+/// Width and height with text of the usual size, in logical pixels.
 const SIZE: (f64, f64) = (440.0, 116.0);
 /// Distance from the lower edge of the screen, in logical pixels.
 const BOTTOM_MARGIN: f64 = 64.0;
@@ -115,9 +116,6 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
     WebviewWindowBuilder::new(app, OVERLAY, WebviewUrl::App("overlay.html".into()))
         .title("AURA overlay")
         .inner_size(SIZE.0, SIZE.1)
-        // Fixed by limits, because WebKitGTK makes a window that is not resizable at least 200 pixels high.
-        .min_inner_size(SIZE.0, SIZE.1)
-        .max_inner_size(SIZE.0, SIZE.1)
         .decorations(false)
         .always_on_top(true)
         .visible_on_all_workspaces(true)
@@ -191,8 +189,23 @@ pub(crate) async fn run<R: Runtime>(overlay: WebviewWindow<R>, assistant: Assist
 
 fn show<R: Runtime>(overlay: &WebviewWindow<R>, feed: &OverlayFeed, assistant: &Assistant) {
     feed.set_visible(true, || snapshot(assistant));
-    move_to_bottom(overlay);
-    let _ = overlay.show();
+    let window = overlay.clone();
+    let _ = overlay.run_on_main_thread(move || {
+        let size = fit(&window);
+        move_to_bottom(&window, size);
+        let _ = window.show();
+    });
+}
+
+/// Gives the overlay the size that it needs for the desktop's text size. Returns it.
+fn fit<R: Runtime>(overlay: &WebviewWindow<R>) -> LogicalSize<f64> {
+    let scale = text_scale();
+    let size = LogicalSize::new(SIZE.0 * scale, SIZE.1 * scale);
+    // Fixed by limits, because WebKitGTK makes a window that is not resizable at least 200 pixels high.
+    let _ = overlay.set_min_size(Some(size));
+    let _ = overlay.set_max_size(Some(size));
+    let _ = overlay.set_size(size);
+    size
 }
 
 /// The assistant's present state, with which a page begins.
@@ -219,13 +232,13 @@ fn is_wanted<R: Runtime>(overlay: &WebviewWindow<R>, assistant: &Assistant) -> b
 
 /// Moves the overlay to the bottom centre of the monitor with the pointer, else of the primary one. A desktop that does not allow this
 /// chooses the position itself.
-fn move_to_bottom<R: Runtime>(overlay: &WebviewWindow<R>) {
+fn move_to_bottom<R: Runtime>(overlay: &WebviewWindow<R>, size: LogicalSize<f64>) {
     let app = overlay.app_handle();
     let under_pointer = app.cursor_position().ok().and_then(|at| app.monitor_from_point(at.x, at.y).ok().flatten());
     let Some(monitor) = under_pointer.or_else(|| overlay.primary_monitor().ok().flatten()) else { return };
-    let (origin, size, scale) = (monitor.position(), monitor.size(), monitor.scale_factor());
-    let x = f64::from(origin.x) + (f64::from(size.width) - SIZE.0 * scale) / 2.0;
-    let y = f64::from(origin.y) + f64::from(size.height) - (SIZE.1 + BOTTOM_MARGIN) * scale;
+    let (origin, room, scale) = (monitor.position(), monitor.size(), monitor.scale_factor());
+    let x = f64::from(origin.x) + (f64::from(room.width) - size.width * scale) / 2.0;
+    let y = f64::from(origin.y) + f64::from(room.height) - (size.height + BOTTOM_MARGIN) * scale;
     let _ = overlay.set_position(tauri::PhysicalPosition::new(x, y));
 }
 

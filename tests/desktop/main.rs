@@ -5,6 +5,7 @@ mod axe;
 mod errors;
 mod history;
 mod keyboard_only;
+mod legibility;
 mod local_models;
 mod pictures;
 mod policy;

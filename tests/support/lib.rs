@@ -23,3 +23,4 @@ pub mod sound;
 pub mod speech;
 pub mod tray;
 pub mod window;
+pub mod xsettings;
