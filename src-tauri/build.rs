@@ -10,7 +10,8 @@ fn main() {
     build_interface();
     leave_out_missing_parts();
     // Without this list, Tauri allows every command to every window and ignores the capabilities.
-    let manifest = tauri_build::AppManifest::new().commands(&["rpc", "subscribe", "cancel", "open_link"]);
+    let manifest =
+        tauri_build::AppManifest::new().commands(&["rpc", "subscribe", "cancel", "drag_overlay", "open_link"]);
     if let Err(error) = tauri_build::try_build(tauri_build::Attributes::new().app_manifest(manifest)) {
         fail(&format!("{error:#}"));
     }

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::links;
-use crate::overlay::{OverlayFeed, concerns_main, snapshot};
+use crate::overlay::{self, OverlayFeed, concerns_main, snapshot};
 use crate::windows::OVERLAY;
 
 /// The main window's event subscription. A page that reloads replaces it.
@@ -65,6 +65,12 @@ pub(crate) async fn cancel(assistant: State<'_, Assistant>) -> Result<()> {
     api::cancel(&assistant, api::Nothing {}).await.map(drop)
 }
 
+/// Begins to move the calling window with the pointer. Only the overlay is allowed to: it has no title bar.
+#[tauri::command]
+pub(crate) fn drag_overlay<R: tauri::Runtime>(window: WebviewWindow<R>) -> Result<()> {
+    overlay::drag(&window).map_err(Error::internal)
+}
+
 /// Opens a link of an answer in the system's browser or mail program.
 #[tauri::command]
 pub(crate) async fn open_link(address: String) -> Result<()> {
@@ -89,7 +95,9 @@ mod tests {
         let ports = aura_platform::ports(&paths, None).unwrap();
         let setup = aura_core::Setup { data: paths.data, ..aura_core::Setup::default() };
         let assistant = Assistant::start(ports, setup).await.unwrap();
-        let app = crate::desktop::builder(mock_builder(), assistant).build(crate::interface::context()).unwrap();
+        let app = crate::desktop::builder(mock_builder(), assistant, overlay::Places::default())
+            .build(crate::interface::context())
+            .unwrap();
         let window = |label| WebviewWindowBuilder::new(&app, label, WebviewUrl::default()).build().unwrap();
         (folder, window(MAIN), window(OVERLAY))
     }
@@ -129,6 +137,14 @@ mod tests {
         assert_eq!(call(&overlay, "cancel", json!({})), Ok(Value::Null));
         let refused = call(&overlay, "open_link", json!({"address": "https://example.org"})).unwrap_err();
         assert!(refused.to_string().contains("not allowed"), "{refused}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_overlay_alone_is_moved_by_its_page() {
+        let (_folder, main, overlay) = windows().await;
+        let refused = call(&main, "drag_overlay", json!({})).unwrap_err();
+        assert!(refused.to_string().contains("not allowed"), "{refused}");
+        assert_eq!(call(&overlay, "drag_overlay", json!({})), Ok(Value::Null));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -46,7 +46,7 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
         )
         .because(cause)
     };
-    let app = builder(tauri::Builder::default(), assistant.clone())
+    let app = builder(tauri::Builder::default(), assistant.clone(), overlay::Places::in_folder(&data))
         .plugin(windows::state_plugin(&data))
         .plugin(startup::plugin())
         .build(crate::interface::context())
@@ -146,15 +146,21 @@ fn has_display() -> bool {
 }
 
 /// Adds the app's commands and state, for the real runtime and for tests.
-pub(crate) fn builder<R: tauri::Runtime>(builder: tauri::Builder<R>, assistant: Assistant) -> tauri::Builder<R> {
+pub(crate) fn builder<R: tauri::Runtime>(
+    builder: tauri::Builder<R>,
+    assistant: Assistant,
+    places: overlay::Places,
+) -> tauri::Builder<R> {
     let builder = builder
         .manage(assistant)
         .manage(commands::MainSubscription::default())
         .manage(overlay::OverlayFeed::default())
+        .manage(places)
         .invoke_handler(tauri::generate_handler![
             commands::rpc,
             commands::subscribe,
             commands::cancel,
+            commands::drag_overlay,
             commands::open_link
         ]);
     #[cfg(not(target_os = "linux"))]

@@ -1,12 +1,11 @@
 //! The windows follow the text size and the contrast of the desktop, at once.
 
-use std::process::Command;
 use std::time::Duration;
 
 use aura_tests::aura::Aura;
 use aura_tests::desktop::{bus_address, with_desktop, with_desktop_and_bus};
-use aura_tests::display::{make_picture, open_window, windows, with_window};
-use aura_tests::process::{run, wait_until};
+use aura_tests::display::{frame, make_picture, open_window, windows, with_window};
+use aura_tests::process::wait_until;
 use aura_tests::window::{MAIN, OVERLAY, Window, screenshots};
 use aura_tests::xsettings::{Settings, Value};
 use serde_json::{Value as Json, json};
@@ -31,12 +30,10 @@ fn wait_for(window: &Window, script: &str, wanted: &str) {
     assert!(there, "`{script}` is {found} and not {wanted}");
 }
 
-/// The width and the height of the only window with this title.
-fn size(title: &str) -> (u32, u32) {
-    let id = windows(title).first().expect("the window is visible").to_string();
-    let geometry = run(Command::new("xdotool").args(["getwindowgeometry", "--shell", &id]), "xdotool");
-    let of = |name: &str| geometry.lines().find_map(|line| line.strip_prefix(name)?.parse().ok()).expect("a number");
-    (of("WIDTH="), of("HEIGHT="))
+/// Waits until the overlay is this wide and high.
+fn wait_for_size(width: i32, height: i32) {
+    let fits = || frame("^AURA overlay$").is_some_and(|[.., w, h]| (w, h) == (width, height));
+    assert!(wait_until(Duration::from_secs(5), fits), "it is {:?}", frame("^AURA overlay$"));
 }
 
 #[test]
@@ -59,8 +56,7 @@ fn text_size_and_contrast_of_the_theme() {
             assert!(shown, "the overlay does not show");
         };
         showing();
-        let fits = wait_until(Duration::from_secs(5), || size("^AURA overlay$") == (660, 174));
-        assert!(fits, "{:?}", size("^AURA overlay$"));
+        wait_for_size(660, 192);
         window.switch_to(OVERLAY);
         wait_for(&window, TEXT_SIZE, "1.5");
         wait_for(&window, CONTRAST, "more");
@@ -75,8 +71,7 @@ fn text_size_and_contrast_of_the_theme() {
             wait_for(&window, TEXT_SIZE, "1.0");
             wait_for(&window, CONTRAST, "usual");
         }
-        let fits = wait_until(Duration::from_secs(5), || size("^AURA overlay$") == (440, 116));
-        assert!(fits, "{:?}", size("^AURA overlay$"));
+        wait_for_size(440, 128);
         window.app.call("cancel", json!({}));
     });
 }

@@ -7,6 +7,7 @@ mod history;
 mod keyboard_only;
 mod legibility;
 mod local_models;
+mod overlay;
 mod pictures;
 mod policy;
 mod questions;

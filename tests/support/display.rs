@@ -124,6 +124,18 @@ pub fn find_window(title: &str) -> u32 {
     window.unwrap_or_else(|| panic!("there is not one window named {title}"))
 }
 
+/// The place of a window's upper left corner on the screen, and its width and height.
+pub type Frame = [i32; 4];
+
+/// The frame of the last visible window with this title.
+pub fn frame(title: &str) -> Option<Frame> {
+    let id = windows(title).last()?.to_string();
+    let output = Command::new("xdotool").args(["getwindowgeometry", "--shell", &id]).output().ok()?;
+    let geometry = String::from_utf8_lossy(&output.stdout).into_owned();
+    let of = |name: &str| geometry.lines().find_map(|line| line.strip_prefix(name)?.parse().ok());
+    Some([of("X=")?, of("Y=")?, of("WIDTH=")?, of("HEIGHT=")?])
+}
+
 /// Runs an `xdotool` command, such as `windowminimize --sync`, on the only visible window with this title.
 pub fn with_window(title: &str, command: &[&str]) {
     let window = find_window(title).to_string();

@@ -25,5 +25,8 @@ export const tauri: Backend = {
   cancel: () => invoke('cancel'),
 }
 
+/** Lets the person move the overlay with the pointer, whose button is down, until it is released. */
+export const dragOverlay = (): Promise<void> => invoke('drag_overlay')
+
 /** Opens a web page or a mail address in the program that the system has for it. Rejects when there is none. */
 export const openLink = (address: string): Promise<void> => invoke('open_link', { address })

@@ -2,7 +2,7 @@
 import { tauri } from './tauri'
 import type { Backend } from './types'
 
-export { openLink } from './tauri'
+export { dragOverlay, openLink } from './tauri'
 
 /** Whether this page is in an ordinary browser, which opens links by itself. The app's windows open no other page. */
 export const isBrowser = () => !('__TAURI_INTERNALS__' in window)
