@@ -53,8 +53,8 @@ pub(crate) fn run(runtime: &Handle, sandbox: bool, hidden: bool) -> Result<()> {
         .map_err(failed)?;
     let handle = app.handle().clone();
     let has_tray = tray::create(&handle, &assistant);
-    windows::open_main(&handle, !(hidden && tray::is_visible(&handle))).map_err(failed)?;
-    let overlay = overlay::create(&handle).map_err(failed)?;
+    let main = windows::open_main(&handle, !(hidden && tray::is_visible(&handle))).map_err(failed)?;
+    let overlay = overlay::create(&handle, &main).map_err(failed)?;
     #[cfg(target_os = "linux")]
     crate::legibility::follow_contrast(handle.clone());
     runtime.spawn(overlay::run(overlay, assistant.clone()));

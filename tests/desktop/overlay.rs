@@ -7,7 +7,8 @@ use aura_tests::aura::{App, Aura};
 use aura_tests::desktop::with_desktop;
 use aura_tests::display::{Frame, find_window, frame, make_picture, open_window, windows, with_window, xdotool};
 use aura_tests::process::{Running, run, wait_until};
-use aura_tests::window::{OVERLAY, Window, screenshots};
+use aura_tests::processes::family;
+use aura_tests::window::{MAIN, OVERLAY, Window, screenshots};
 use serde_json::{Value, json};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{ConnectionExt, CreateWindowAux, WindowClass};
@@ -133,6 +134,19 @@ fn it_stays_where_it_is_moved_to() {
         activate_letter();
         move_letter(0, 0);
         assert_eq!(show(&app), usual, "without its monitor");
+    });
+}
+
+#[test]
+fn it_shares_the_web_process_of_the_main_window() {
+    with_desktop("overlay::it_shares_the_web_process_of_the_main_window", || {
+        let window = Window::open(Aura::new());
+        for page in [OVERLAY, MAIN] {
+            window.switch_to(page);
+        }
+        let all = family(window.app.starter());
+        let pages: Vec<_> = all.iter().filter(|process| process.name.starts_with("WebKitWebProc")).collect();
+        assert_eq!(pages.len(), 1, "{all:#?}");
     });
 }
 

@@ -34,8 +34,8 @@ const HIDE_DELAY: Duration = Duration::from_millis(1_600);
 /// How long the overlay stays after a failed turn, a reminder and an answer that was not spoken, so that they can be read.
 const HIDE_DELAY_TO_READ: Duration = Duration::from_secs(6);
 
-/// Creates the overlay window, hidden.
-pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWindow<R>> {
+/// Creates the overlay window, hidden. Its page shares the process of the main window's, where the system lets it choose.
+pub(crate) fn create<R: Runtime>(app: &AppHandle<R>, main: &WebviewWindow<R>) -> tauri::Result<WebviewWindow<R>> {
     let window = WebviewWindowBuilder::new(app, OVERLAY, WebviewUrl::App("overlay.html".into()))
         .title("AURA overlay")
         .inner_size(SIZE.0, SIZE.1)
@@ -50,8 +50,22 @@ pub(crate) fn create<R: Runtime>(app: &AppHandle<R>) -> tauri::Result<WebviewWin
         .on_page_load(|overlay, _| tell_edges(&overlay, is_composited()));
     // Where the desktop cannot show what is behind, the page is opaque.
     #[cfg(target_os = "linux")]
-    let window = window.transparent(true);
+    let window = match view_of(main) {
+        Some(related) => window.with_related_view(related),
+        None => window,
+    }
+    .transparent(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = main;
     window.build()
+}
+
+/// The web view of a window. Must be called on the main thread.
+#[cfg(target_os = "linux")]
+fn view_of<R: Runtime>(window: &WebviewWindow<R>) -> Option<webkit2gtk::WebView> {
+    use gtk::prelude::{Cast, ContainerExt};
+
+    window.default_vbox().ok()?.children().into_iter().find_map(|widget| widget.downcast().ok())
 }
 
 /// Shows and hides the overlay and feeds its page, until the assistant ends.
