@@ -74,6 +74,8 @@ struct RejectedKey {
     rejections: u32,
     half_open_at: Instant,
     probe_until: Option<Instant>,
+    /// When the last rejection was recorded.
+    rejected_at: Instant,
 }
 
 /// A circuit together with the key of its provider.
@@ -285,16 +287,18 @@ impl CircuitBreakers {
             }
             let rejections = known.map_or(1, |key| key.rejections.saturating_add(1));
             let half_open_at = now + retry_policy::key_cooldown(rejections);
-            let key = RejectedKey { rejections, half_open_at, probe_until: None };
+            let key = RejectedKey { rejections, half_open_at, probe_until: None, rejected_at: now };
             circuits.rejected_keys.insert(provider.to_owned(), key);
         })
     }
 
     /// Records that the provider accepted the API key, without a call for a service: the circuits close that only a rejected key
-    /// had opened. Returns their services.
-    pub(crate) fn accept_key(&self, provider: &str) -> Vec<Service> {
+    /// had opened. A call that began at `asked_at`, before the last rejection, says nothing. Returns the services whose circuits closed.
+    pub(crate) fn accept_key(&self, provider: &str, asked_at: Instant) -> Vec<Service> {
         self.circuits.lock().change(provider, |circuits| {
-            circuits.rejected_keys.remove(provider);
+            if circuits.rejected_keys.get(provider).is_some_and(|key| key.rejected_at <= asked_at) {
+                circuits.rejected_keys.remove(provider);
+            }
         })
     }
 

@@ -97,19 +97,21 @@ impl Monitor {
         &self,
         provider: &str,
         listed: Result<(), FailureKind>,
+        asked_at: Instant,
         keys_read_at: Instant,
         offered: &[Service],
     ) {
         self.key_checks.lock().remove(&(provider.to_owned(), keys_read_at));
-        self.record_listing(provider, listed, keys_read_at, offered);
+        self.record_listing(provider, listed, asked_at, keys_read_at, offered);
     }
 
-    /// Records whether the provider listed its models, or how that failed: it shows whether the API key is accepted. True when
-    /// that was not known.
+    /// Records whether the provider, asked at `asked_at`, listed its models, or how that failed: it shows whether the API key is
+    /// accepted. True when that was not known.
     pub(crate) fn record_listing(
         &self,
         provider: &str,
         listed: Result<(), FailureKind>,
+        asked_at: Instant,
         keys_read_at: Instant,
         offered: &[Service],
     ) -> bool {
@@ -118,12 +120,12 @@ impl Monitor {
         }
         let was_rejected = self.circuits.is_key_rejected(provider);
         let changed = match listed {
-            Ok(()) => self.circuits.accept_key(provider),
+            Ok(()) => self.circuits.accept_key(provider, asked_at),
             Err(FailureKind::KeyRejected) => self.circuits.reject_key(provider),
             Err(_) => return false,
         };
         self.announce(provider, &changed, offered);
-        was_rejected != listed.is_err()
+        was_rejected != self.circuits.is_key_rejected(provider)
     }
 
     /// Discards what was recorded about the old API key of a provider, which now has another one or none.

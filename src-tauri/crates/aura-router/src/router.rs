@@ -347,14 +347,15 @@ impl Router {
             ModelListRefresh::All => true,
         });
         let calls = listers.into_iter().map(async |lister| {
-            let requested_at = jiff::Timestamp::now();
+            let (requested_at, mut asked_at) = (jiff::Timestamp::now(), Instant::now());
             let mut listed = list_models(&*lister.models).await;
             if listed.as_ref().is_err_and(|kind| *kind == FailureKind::KeyRejected) {
                 // One refusal may be a stray one.
+                asked_at = Instant::now();
                 listed = list_models(&*lister.models).await;
             }
             let (offered, verdict) = (table.offered(&lister.name), listed.as_ref().map(drop).map_err(|kind| *kind));
-            let changed = self.0.monitor.record_listing(&lister.name, verdict, table.keys_read_at, offered);
+            let changed = self.0.monitor.record_listing(&lister.name, verdict, asked_at, table.keys_read_at, offered);
             let list = |models| (lister.name, ModelList { address: lister.address, requested_at, models });
             (listed.ok().map(list), changed)
         });
@@ -415,9 +416,10 @@ impl Router {
         }
         let (router, provider) = (self.clone(), provider.to_owned());
         tokio::spawn(async move {
+            let asked_at = Instant::now();
             let listed = list_models(&*models).await.map(drop);
             let offered = router.0.table.load().offered(&provider);
-            router.0.monitor.finish_key_check(&provider, listed, keys_read_at, offered);
+            router.0.monitor.finish_key_check(&provider, listed, asked_at, keys_read_at, offered);
         });
     }
 

@@ -213,10 +213,14 @@ async fn an_accepted_key_closes_only_what_the_rejected_key_had_opened() {
     let circuits = CircuitBreakers::default();
     let hour = Duration::from_secs(3_600);
     circuits.on_failure("groq", LLM, FailureKind::Quota, Some(hour));
+    let before = Instant::now();
+    tokio::time::advance(MOMENT).await;
     circuits.reject_key("groq");
-    circuits.accept_key("groq");
+    circuits.accept_key("groq", before);
+    assert!(circuits.is_key_rejected("groq"), "a list that was asked for before says nothing");
+    circuits.accept_key("groq", Instant::now());
     assert!(!circuits.is_key_rejected("groq"));
-    assert_eq!(circuits.state("groq", LLM), (CircuitState::Open, Some(hour)), "the quota is still used up");
+    assert_eq!(circuits.state("groq", LLM), (CircuitState::Open, Some(hour - MOMENT)), "the quota is still used up");
     assert_eq!(circuits.state("groq", Service::Tts).0, CircuitState::Closed);
 }
 
