@@ -113,8 +113,8 @@ impl LiveTranscription {
     ) -> Result<Routed<Transcript>, Failure> {
         self.since = Instant::now();
         let Some(session) = self.session.take() else { return Err(timed_out("transcript")) };
-        let works_here = self.candidate.services.streaming_stt.as_ref().is_some_and(|stt| stt.works_here());
-        let within = if works_here { LOCAL_WORK } else { within };
+        let runs_locally = self.candidate.services.streaming_stt.as_ref().is_some_and(|stt| stt.runs_locally());
+        let within = if runs_locally { LOCAL_WORK } else { within };
         let ended = timeout(within, session.finish()).await.unwrap_or_else(|_| Err(timed_out("transcript")));
         let result = ended.and_then(|transcript| check_text(transcript, has_speech));
         let attempt = self.record(&result);

@@ -1,4 +1,4 @@
-//! Interrupt: in hands-free use, speech stops an answer and is the next question.
+//! Interrupt (barge-in): in hands-free use, speech stops an answer and is the next question.
 //!
 //! An answer falls silent as soon as somebody seems to speak, and goes on with the same word if nobody does. So a person is heard out at once,
 //! and what is still heard after the loudspeaker fell silent is no echo.
@@ -10,12 +10,13 @@ use std::time::Duration;
 use aura_audio::{EchoCanceller, Mixdown, SPEECH_RATE, VoiceActivity, from_i16, rms};
 
 use super::hands_free::{HandsFree, StartedRecording, is_stop};
+use super::recorded_speech::length;
 use super::turn::{Phase, Turn};
 use super::voice::Voice;
 use crate::error::Result;
 
 /// The speech at which an answer falls silent. Less is a click.
-const HUSH: Duration = Duration::from_millis(64);
+const PAUSE_AFTER: Duration = Duration::from_millis(64);
 /// The speech that interrupts an answer: a short word such as "no". The detector counts an eighth of a second after its end, too. Less is a
 /// cough.
 const INTERRUPTION: Duration = Duration::from_millis(288);
@@ -23,14 +24,14 @@ const INTERRUPTION: Duration = Duration::from_millis(288);
 const MIN_LEVEL: f32 = 0.005;
 /// The part of the recording whose level counts: an eighth of a second.
 const LEVEL_OF: usize = SPEECH_RATE as usize / 8;
-/// A silent answer goes on when nobody has spoken for this long, or after [`LONGEST_HUSH`].
+/// A silent answer goes on when nobody has spoken for this long, or after [`LONGEST_PAUSE`].
 const NOBODY_SPEAKS: Duration = Duration::from_millis(250);
 /// How long an answer is silent at most before it is clear that a person speaks.
-const LONGEST_HUSH: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the echo of an answer is heard after it fell silent. Wireless loudspeakers play a third of a second late.
 const ECHO_TAIL: Duration = Duration::from_millis(350);
-/// How long an answer that fell silent for nothing does not do so again before speech has interrupted it.
-const WARY: Duration = Duration::from_secs(5);
+/// How long after a false interruption an answer does not fall silent again before speech is long enough to interrupt it.
+const COOLDOWN: Duration = Duration::from_secs(5);
 /// How long the canceller adapts to the way from the loudspeaker to the microphone. Until then, an answer does not fall silent for what
 /// may be its echo.
 const ADAPTING: Duration = Duration::from_secs(2);
@@ -115,15 +116,15 @@ struct SpeechOverAnswer {
     activity: VoiceActivity,
     /// The last of the sound.
     kept: Vec<i16>,
-    hush: Option<Hush>,
+    pause: Option<TentativePause>,
     /// How long the answer has been played.
     played: Duration,
     /// How much more is recorded before the answer may fall silent again.
-    wary: Duration,
+    cooldown: Duration,
 }
 
 /// An answer that fell silent, because somebody may speak. It goes on when this is dropped.
-struct Hush {
+struct TentativePause {
     /// `None` once a person has interrupted it.
     voice: Option<Arc<Voice>>,
     lasted: Duration,
@@ -135,22 +136,22 @@ struct Hush {
     quiet: Duration,
 }
 
-impl Drop for Hush {
+impl Drop for TentativePause {
     fn drop(&mut self) {
         if let Some(voice) = &self.voice {
-            voice.end_hush();
+            voice.end_tentative_pause();
         }
     }
 }
 
-impl Hush {
+impl TentativePause {
     fn begin(voice: Option<&Arc<Voice>>, echo_tail: Duration, earlier: Duration) -> Option<Self> {
-        let voice = voice.filter(|voice| voice.hush())?.clone();
+        let voice = voice.filter(|voice| voice.pause_tentatively())?.clone();
         Some(Self { voice: Some(voice), lasted: Duration::ZERO, echo_tail, earlier, quiet: Duration::ZERO })
     }
 
     /// Adds what was recorded, and what is spoken in it.
-    fn go_on(&mut self, duration: Duration, activity: &mut VoiceActivity) {
+    fn add(&mut self, duration: Duration, activity: &mut VoiceActivity) {
         self.lasted += duration;
         self.quiet = if activity.run().is_zero() { self.quiet + duration } else { Duration::ZERO };
         if self.echo_tail > Duration::ZERO {
@@ -163,7 +164,7 @@ impl Hush {
     }
 
     fn is_for_nothing(&self) -> bool {
-        self.quiet >= NOBODY_SPEAKS || self.lasted >= LONGEST_HUSH
+        self.quiet >= NOBODY_SPEAKS || self.lasted >= LONGEST_PAUSE
     }
 }
 
@@ -173,28 +174,28 @@ impl SpeechOverAnswer {
         self.activity.push(clean);
         self.kept.extend_from_slice(clean);
         self.kept.drain(..self.kept.len().saturating_sub(KEPT));
-        let duration = Duration::from_secs_f64(clean.len() as f64 / f64::from(SPEECH_RATE));
-        self.wary = self.wary.saturating_sub(duration);
+        let duration = length(clean);
+        self.cooldown = self.cooldown.saturating_sub(duration);
         if is_played {
             self.played += duration;
         }
-        if let Some(hush) = &mut self.hush {
-            hush.go_on(duration, &mut self.activity);
+        if let Some(pause) = &mut self.pause {
+            pause.add(duration, &mut self.activity);
         }
     }
 
     /// Whether a person has spoken for long enough. As long as that is not clear, the answer is silent.
     fn interrupts(&mut self, voice: Option<&Arc<Voice>>, echo: &EchoCanceller) -> bool {
-        let Some(hush) = &mut self.hush else { return self.begins(voice, echo) };
-        let spoken = self.activity.duration().saturating_sub(hush.earlier);
+        let Some(pause) = &mut self.pause else { return self.begins(voice, echo) };
+        let spoken = self.activity.duration().saturating_sub(pause.earlier);
         let is_long = spoken >= INTERRUPTION && is_loud(&self.kept, LEVEL_OF);
-        if is_long && (hush.echo_tail.is_zero() || !echo.has_residual_echo()) {
-            hush.voice = None;
+        if is_long && (pause.echo_tail.is_zero() || !echo.has_residual_echo()) {
+            pause.voice = None;
             return true;
         }
-        if hush.is_for_nothing() {
+        if pause.is_for_nothing() {
             tracing::debug!("the answer goes on: nobody speaks");
-            (self.hush, self.wary, self.activity) = (None, WARY, VoiceActivity::default());
+            (self.pause, self.cooldown, self.activity) = (None, COOLDOWN, VoiceActivity::default());
         }
         false
     }
@@ -203,8 +204,8 @@ impl SpeechOverAnswer {
     fn begins(&mut self, voice: Option<&Arc<Voice>>, echo: &EchoCanceller) -> bool {
         let run = self.activity.run();
         let samples = (run.as_secs_f64() * f64::from(SPEECH_RATE)) as usize;
-        let (is_long, is_wary) = (run >= INTERRUPTION, !self.wary.is_zero());
-        if run < HUSH || (is_wary && !is_long) || !is_loud(&self.kept, samples.min(LEVEL_OF)) {
+        let (is_long, is_cooling_down) = (run >= INTERRUPTION, !self.cooldown.is_zero());
+        if run < PAUSE_AFTER || (is_cooling_down && !is_long) || !is_loud(&self.kept, samples.min(LEVEL_OF)) {
             return false;
         }
         let has_residual_echo = echo.has_residual_echo();
@@ -215,9 +216,9 @@ impl SpeechOverAnswer {
             tracing::debug!("residual echo passed for speech");
             self.activity = VoiceActivity::default();
         }
-        if !is_wary && (!has_residual_echo || self.played >= ADAPTING) {
+        if !is_cooling_down && (!has_residual_echo || self.played >= ADAPTING) {
             let echo_tail = if has_residual_echo { ECHO_TAIL } else { Duration::ZERO };
-            self.hush = Hush::begin(voice, echo_tail, self.activity.duration().saturating_sub(run));
+            self.pause = TentativePause::begin(voice, echo_tail, self.activity.duration().saturating_sub(run));
         }
         false
     }

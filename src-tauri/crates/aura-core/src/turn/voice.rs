@@ -106,7 +106,7 @@ enum Halt {
     /// Until the person goes on.
     Pause,
     /// Until it is clear whether somebody speaks.
-    Hush,
+    TentativePause,
     /// Until the next sentence begins.
     Skip,
     /// For good.
@@ -353,7 +353,7 @@ impl Voice {
     pub(super) fn skip(&self) {
         let Some(output) = &self.output else { return };
         let halted = self.state.lock().halted;
-        if self.done.is_cancelled() || halted.is_some_and(|(halt, _)| halt != Halt::Hush) {
+        if self.done.is_cancelled() || halted.is_some_and(|(halt, _)| halt != Halt::TentativePause) {
             return;
         }
         output.stop();

@@ -22,7 +22,7 @@ use crate::types::{
     Failure, PartialTranscript, Service, SessionAudio, SpeechToText, StreamingRequest, StreamingSpeechToText,
     Transcript, TranscriptionRequest, TranscriptionSession,
 };
-use crate::wire::transcription::{language_code, without_echo};
+use crate::wire::transcription::{language_code, plain};
 
 /// The least new sound of a transcription while somebody speaks, in samples: 0.7 s.
 const STEP: usize = SPEECH_RATE as usize * 7 / 10;
@@ -42,7 +42,7 @@ impl StreamingSpeechToText for LiveOffline {
         installed_model(&*self.0.local, model, Service::Stt, None).map(|_| model.to_owned())
     }
 
-    fn works_here(&self) -> bool {
+    fn runs_locally(&self) -> bool {
         true
     }
 
@@ -136,14 +136,9 @@ impl LiveSpeech {
             && self.activity.run() > Duration::ZERO
             && self.took <= MAX_WHILE_SPEAKING
             && self.ended.elapsed() >= self.took * REST_FACTOR;
-        let Some(model) = self.model.as_ref().filter(|_| !self.has_failed && (pauses || goes_on)) else { return };
-        let request = TranscriptionRequest { model: model.clone(), ..self.whole() };
-        let local = self.offline.local.clone();
-        let work = async move {
-            let mut transcript = local.transcribe(&request).await?;
-            transcript.text = without_echo(&transcript.text, &request);
-            Ok(transcript)
-        };
+        let Some(model) = self.model.clone().filter(|_| !self.has_failed && (pauses || goes_on)) else { return };
+        let (offline, request) = (self.offline.clone(), self.whole());
+        let work = async move { offline.transcribe_by(model, &request).await };
         *pass = Some(Pass { work: work.boxed(), samples: self.samples.len(), began: Instant::now() });
     }
 
@@ -202,8 +197,6 @@ impl LiveSpeech {
 
 /// With how many words both texts begin.
 fn agreed_words(before: &str, now: &str) -> usize {
-    let plain =
-        |word: &str| -> String { word.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
     let both = before.split_whitespace().zip(now.split_whitespace());
     both.take_while(|(before, now)| plain(before) == plain(now)).count()
 }

@@ -126,6 +126,15 @@ impl Offline {
         Some(model)
     }
 
+    /// Transcribes by an installed model.
+    async fn transcribe_by(&self, model: String, request: &TranscriptionRequest) -> Result<Transcript, Failure> {
+        let language = transcription::language_code(request.language.as_deref());
+        let by_model = TranscriptionRequest { model, language, ..request.clone() };
+        let mut transcript = self.local.transcribe(&by_model).await?;
+        transcript.text = transcription::without_echo(&transcript.text, request);
+        Ok(transcript)
+    }
+
     /// A temporary file with this content.
     async fn temp_file(&self, extension: &'static str, content: Bytes) -> Result<TempFile, Failure> {
         TempFile::create(self.programs.temp_folder(), extension, content).await
@@ -162,14 +171,9 @@ impl SpeechToText for Offline {
         let Some(model) = self.choose(&request.model, Service::Stt, language.as_deref()) else {
             return listen::transcribe(self, request).await;
         };
-        let by_model = TranscriptionRequest { model: model.id, language, ..request.clone() };
-        match self.local.transcribe(&by_model).await {
-            Ok(mut transcript) => {
-                transcript.text = transcription::without_echo(&transcript.text, request);
-                Ok(transcript)
-            }
+        match self.transcribe_by(model.id, request).await {
             Err(failure) if may_be_replaced(&failure) => listen::transcribe(self, request).await.map_err(|_| failure),
-            Err(failure) => Err(failure),
+            result => result,
         }
     }
 }

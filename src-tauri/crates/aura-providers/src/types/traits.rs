@@ -28,7 +28,7 @@ pub trait StreamingSpeechToText: Send + Sync {
     fn streaming_model(&self, model: &str) -> Option<String>;
 
     /// Whether a model on this computer does the work. It may take as long as the computer needs.
-    fn works_here(&self) -> bool {
+    fn runs_locally(&self) -> bool {
         false
     }
 

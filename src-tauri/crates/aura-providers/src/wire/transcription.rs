@@ -94,10 +94,13 @@ pub(crate) fn truncated(has_text: bool) -> Failure {
     Failure { detail: Some(FailureDetail::MaxTokensExhausted), ..Failure::new(kind, why) }
 }
 
+/// The letters and digits of a text, in lower case.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 /// The text of a transcript, trimmed; empty when it only echoes the prompt or the instruction, as some models do for silence.
 pub(crate) fn without_echo(text: &str, request: &TranscriptionRequest) -> String {
-    let plain =
-        |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
     let normalised = plain(text);
     let instructed = || {
         [INSTRUCTION, TRANSLATION, &instruction(request)].into_iter().any(|text| plain(text).starts_with(&normalised))

@@ -27,7 +27,7 @@ impl Voice {
         match state.halted {
             Some((Halt::Pause, _)) => Playback::Paused,
             Some((Halt::Skip | Halt::Stop, _)) => Playback::Idle,
-            Some((Halt::Hush, _)) | None => Playback::Playing,
+            Some((Halt::TentativePause, _)) | None => Playback::Playing,
         }
     }
 
@@ -45,18 +45,18 @@ impl Voice {
     }
 
     /// Falls silent at once, while it is unclear whether somebody speaks. Returns false when nothing is being played.
-    pub(in crate::turn) fn hush(&self) -> bool {
+    pub(in crate::turn) fn pause_tentatively(&self) -> bool {
         let is_playing = self.playback() == Playback::Playing && self.state.lock().halted.is_none();
         if let Some(output) = self.output.as_ref().filter(|_| is_playing) {
             output.stop();
-            self.halt(Halt::Hush);
+            self.halt(Halt::TentativePause);
         }
         is_playing
     }
 
     /// Goes on with the word at which it fell silent, unless playback was paused, moved or stopped in the meantime.
-    pub(in crate::turn) fn end_hush(&self) {
-        self.go_on_after(Halt::Hush);
+    pub(in crate::turn) fn end_tentative_pause(&self) {
+        self.go_on_after(Halt::TentativePause);
     }
 
     /// Goes on with the word at which this halt began. Returns false when there is no such halt.
